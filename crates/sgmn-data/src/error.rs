@@ -1,0 +1,83 @@
+//! What can be wrong with a file or a request: always the path or the item, what was expected, what was found.
+
+use std::path::PathBuf;
+
+/// Errors of this crate.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused an operation on a file.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file does not hold what its format demands.
+    #[error("{path}: expected {expected}, found {found}", path = path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What the format demands.
+        expected: String,
+        /// What stands there, with its place in the file where that is known.
+        found: String,
+    },
+    /// A file's content differs from its published checksum.
+    #[error("{path}: expected sha256 {expected}, found {found}", path = path.display())]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// Digest of the manifest, lower-case hexadecimal.
+        expected: String,
+        /// Digest of the file.
+        found: String,
+    },
+    /// A net inside a file is not a valid net.
+    #[error("{path}: {source}", path = path.display())]
+    Net {
+        /// The file, with the item's name or row appended where one file holds many.
+        path: PathBuf,
+        /// What is wrong with the net.
+        source: sgmn_graph::Error,
+    },
+    /// A field of a request or a manifest has a value that cannot be used.
+    #[error("{field}: expected {expected}, found {found}")]
+    Config {
+        /// The field, as the user writes it.
+        field: String,
+        /// What it may be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A place on the network could not be reached.
+    #[error("could not reach {what}: {why}; {remedy}")]
+    Unreachable {
+        /// What was asked for.
+        what: String,
+        /// The reason, as the network client gives it.
+        why: String,
+        /// How to place the files by hand.
+        remedy: String,
+    },
+    /// The caller asked to stop; finished work is kept.
+    #[error("interrupted; finished work is kept and a second call continues it")]
+    Interrupted,
+}
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A [`Error::Format`] with the three facts as text.
+    pub fn format(path: impl Into<PathBuf>, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self::Format { path: path.into(), expected: expected.into(), found: found.into() }
+    }
+
+    /// Wraps an operating-system error with the path it concerns.
+    pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+}

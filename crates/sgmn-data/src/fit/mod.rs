@@ -1,0 +1,1 @@
+//! Makes populations of nets: fits thousands of small nets at once.

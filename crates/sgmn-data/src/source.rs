@@ -1,0 +1,40 @@
+//! A dataset that can be read item by item, and the pair of such a dataset with its split.
+
+use crate::{Result, Sample, split::Splits};
+
+/// A dataset that can be read item by item, in a fixed order.
+///
+/// Reading is lazy: opening a source looks at names and headers, [`Source::get`] reads the numbers of one net.
+pub trait Source: Send + Sync {
+    /// Number of items.
+    fn len(&self) -> usize;
+
+    /// Reads item `i`, counted from 0.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the item's file, with its path.
+    ///
+    /// # Panics
+    /// If `i` is not below [`Source::len`].
+    fn get(&self, i: usize) -> Result<Sample>;
+
+    /// Whether there are no items.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A source together with the positions of its training, validation and test items.
+pub struct Dataset {
+    /// The items.
+    pub source: Box<dyn Source>,
+    /// Positions in `source`; a position in no split is unused.
+    pub splits: Splits,
+}
+
+impl std::fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Splits { train, val, test } = &self.splits;
+        write!(f, "Dataset({} items; {} train, {} val, {} test)", self.source.len(), train.len(), val.len(), test.len())
+    }
+}

@@ -1,0 +1,60 @@
+//! A net as a graph: a row of numbers for every node and every edge.
+
+use std::sync::Arc;
+
+use crate::{Error, Net, Result, Topology};
+
+/// A net lowered to node and edge rows in canonical order (see [`Topology`]).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Graph {
+    /// The shape of the graph, shared by all nets of one architecture.
+    pub topology: Arc<Topology>,
+    /// One value a node `[N]`: the bias; 1 for input nodes, which have none.
+    pub nodes: Vec<f64>,
+    /// K values an edge `[E, K]`: the weight or the padded kernel.
+    pub edges: Vec<f64>,
+}
+
+/// The graph of a net.
+///
+/// # Errors
+/// [`Error::Shape`] if the topology belongs to another spec.
+pub fn lower(net: &Net, topology: &Arc<Topology>) -> Result<Graph> {
+    if net.spec() != topology.spec() {
+        return Err(Error::shape("spec of a net", topology.spec().fingerprint(), net.spec().fingerprint()));
+    }
+    let slots = topology.n_edge_values();
+    let mut nodes = vec![1.0; topology.widths()[0]];
+    let mut edges = vec![0.0; topology.n_edges() * slots];
+    for l in 0..topology.n_layers() {
+        nodes.extend_from_slice(net.bias(l));
+        let own = topology.edge_slots(l);
+        let block = &mut edges[topology.edge_range(l).start * slots..topology.edge_range(l).end * slots];
+        for (edge, values) in block.chunks_mut(slots).zip(net.weight(l).chunks(own.len())) {
+            for (slot, value) in own.iter().zip(values) {
+                edge[*slot] = *value;
+            }
+        }
+    }
+    Ok(Graph { topology: topology.clone(), nodes, edges })
+}
+
+impl Graph {
+    /// The net of this graph: the exact inverse of [`lower`]. Values in padding slots and at input nodes are dropped.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] if a value that belongs to the net is NaN or infinite.
+    pub fn raise(&self) -> Result<Net> {
+        let topology = &self.topology;
+        let slots = topology.n_edge_values();
+        let mut params = Vec::with_capacity(topology.spec().n_params());
+        for l in 0..topology.n_layers() {
+            let own = topology.edge_slots(l);
+            for edge in topology.edge_range(l) {
+                params.extend(own.iter().map(|slot| self.edges[edge * slots + slot]));
+            }
+            params.extend_from_slice(&self.nodes[topology.node_range(l + 1)]);
+        }
+        Net::new(topology.spec().clone(), params)
+    }
+}

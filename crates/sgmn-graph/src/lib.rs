@@ -1,0 +1,53 @@
+//! A net as numbers, as a graph, and as a function.
+//!
+//! The waist of the house: file formats stand below one type, [`Net`]; symmetries and models stand above [`Graph`].
+//! This crate reads no files and has no hidden randomness.
+//!
+//! ```text
+//! NetSpec + numbers → Net → lower → Graph → collate → GraphBatch (candle tensors)
+//!                      ↑                ↓
+//!                      └──── raise ─────┘          eval: what the net computes, in f64
+//! ```
+//!
+//! ```
+//! use std::sync::Arc;
+//! use sgmn_graph::{Activation, Net, NetSpec, Topology, eval, lower};
+//!
+//! // A sine network from two coordinates to one grey value.
+//! let spec = Arc::new(NetSpec::mlp(&[2, 3, 1], Activation::Sine { omega: 30.0 }, 0.5)?);
+//! let params = (0..spec.n_params()).map(|i| i as f64 / 100.0).collect();
+//! let net = Net::new(spec.clone(), params)?;
+//!
+//! let topology = Arc::new(Topology::new(spec)?);
+//! let graph = lower(&net, &topology)?;
+//! assert_eq!(topology.n_nodes(), 6); // 2 inputs, 3 hidden, 1 output
+//! assert_eq!(topology.n_edges(), 9); // 2·3 + 3·1 weights
+//! assert_eq!(graph.raise()?, net); // bit for bit
+//!
+//! let grey = eval::run(&net, &[0.5, -0.25])?;
+//! assert_eq!(grey.len(), 1);
+//! # Ok::<(), sgmn_graph::Error>(())
+//! ```
+
+pub mod batch;
+mod error;
+pub mod eval;
+mod graph;
+pub mod layers;
+mod lowering;
+mod net;
+mod seed;
+mod spec;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod topology;
+
+pub use batch::{Batch, Bucket, GraphBatch};
+pub use error::{Error, Result};
+pub use graph::{Graph, lower};
+pub use layers::{LayerMap, Reading};
+pub use lowering::Lowering;
+pub use net::Net;
+pub use seed::Seed;
+pub use spec::{Activation, LayerSpec, NetSpec};
+pub use topology::Topology;

@@ -1,0 +1,92 @@
+//! Properties of nets and graphs, on random architectures from printed seeds.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device};
+use sgmn_graph::{
+    Activation, Batch, Graph, GraphBatch, Lowering, NetSpec, Seed, Topology, lower,
+    testing::{ACTIVATIONS, random_cnn, random_mlp, random_net},
+};
+
+fn random_specs(n: u64) -> impl Iterator<Item = (Seed, Arc<NetSpec>)> {
+    (0..n).flat_map(|i| {
+        let seed = Seed::new(i);
+        let activation = ACTIVATIONS[i as usize % ACTIVATIONS.len()];
+        [(seed, random_mlp(seed, activation)), (seed, random_cnn(seed, activation))]
+    })
+}
+
+#[test]
+fn raise_inverts_lower_bit_for_bit() {
+    for (seed, spec) in random_specs(60) {
+        let net = random_net(seed, &spec);
+        let topology = Arc::new(Topology::padded(spec, [5, 4], 7).unwrap());
+        let graph = lower(&net, &topology).unwrap();
+        assert_eq!(graph.nodes.len(), topology.n_nodes());
+        assert_eq!(graph.edges.len(), topology.n_edges() * topology.n_edge_values());
+        assert_eq!(graph.raise().unwrap(), net, "{seed:?}");
+    }
+}
+
+#[test]
+fn nodes_and_edges_stand_in_canonical_order() {
+    let spec = Arc::new(NetSpec::mlp(&[2, 3, 1], Activation::Tanh, 0.0).unwrap());
+    let params: Vec<f64> = (0..spec.n_params()).map(|i| i as f64).collect();
+    let topology = Arc::new(Topology::new(spec.clone()).unwrap());
+    let graph = lower(&sgmn_graph::Net::new(spec, params).unwrap(), &topology).unwrap();
+    // W_0 is 0..6 as [3, 2], b_0 is 6..9, W_1 is 9..12 as [1, 3], b_1 is 12.
+    assert_eq!(graph.nodes, [1.0, 1.0, 6.0, 7.0, 8.0, 12.0]);
+    assert_eq!(graph.edges, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 9.0, 10.0, 11.0]);
+    assert_eq!((topology.node_range(1), topology.edge_range(1)), (2..5, 6..9));
+}
+
+#[test]
+fn kernels_are_padded_about_their_centre_and_dense_weights_come_first() {
+    let spec = Arc::new(NetSpec::cnn_zoo(&[1, 1, 1], Activation::Relu).unwrap());
+    let topology = Arc::new(Topology::padded(spec.clone(), [5, 5], 1).unwrap());
+    let net = sgmn_graph::Net::new(spec, (1..=12).map(f64::from).collect()).unwrap();
+    let graph = lower(&net, &topology).unwrap();
+    assert_eq!(graph.edges[6..9], [1.0, 2.0, 3.0]);
+    assert_eq!(graph.edges[16..19], [7.0, 8.0, 9.0]);
+    assert_eq!(graph.edges[25..28], [11.0, 0.0, 0.0]);
+}
+
+#[test]
+fn a_batch_holds_one_dense_block_a_layer() {
+    let spec = Arc::new(NetSpec::mlp(&[2, 3, 4, 1], Activation::Sine { omega: 30.0 }, 0.5).unwrap());
+    let topology = Arc::new(Topology::new(spec.clone()).unwrap());
+    let graphs: Vec<Graph> =
+        (0..5).map(|i| lower(&random_net(Seed::new(i), &spec), &topology).unwrap()).collect();
+    let batch = GraphBatch::collate(&graphs, DType::F64, &Device::Cpu).unwrap();
+    assert_eq!(batch.edges[1].dims(), [5, 4, 3, 1]);
+    let block = batch.edges[1].get(3).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+    assert_eq!(block, graphs[3].edges[topology.edge_range(1)]);
+    assert!(GraphBatch::collate(&[], DType::F32, &Device::Cpu).is_err());
+}
+
+#[test]
+fn different_architectures_share_a_batch_in_buckets() {
+    let nets: Vec<_> = random_specs(6).map(|(seed, spec)| random_net(seed, &spec)).collect();
+    let nets = [nets.clone(), nets].concat();
+    let batch = Batch::from_nets(&nets, DType::F64, &Device::Cpu).unwrap();
+    assert_eq!(batch.n_nets(), nets.len());
+    for bucket in &batch.buckets {
+        for position in &bucket.positions {
+            assert_eq!(nets[*position].spec(), bucket.graphs.topology.spec());
+        }
+    }
+    let widths: Vec<_> = batch.buckets.iter().map(|b| b.graphs.topology.n_edge_values()).collect();
+    assert!(widths.windows(2).all(|pair| pair[0] == pair[1]), "one edge width: {widths:?}");
+    let other = random_net(Seed::new(99), &random_mlp(Seed::new(99), Activation::Relu));
+    assert!(Lowering::new(nets.iter().map(|net| net.spec())).unwrap().lower(&other).is_err());
+}
+
+#[test]
+fn contradictory_specs_are_refused() {
+    for (widths, why) in [(vec![], "at least one layer"), (vec![3], "at least one layer"), (vec![2, 0, 1], "is 0")] {
+        let message = NetSpec::mlp(&widths, Activation::Relu, 0.0).unwrap_err().to_string();
+        assert!(message.contains(why), "{message}");
+    }
+    let omega = NetSpec::mlp(&[2, 2, 1], Activation::Sine { omega: 0.0 }, 0.0);
+    assert!(omega.unwrap_err().to_string().contains("omega"));
+}

@@ -1,0 +1,56 @@
+//! The scalings that a unit's activation allows.
+
+use serde::{Deserialize, Serialize};
+use sgmn_graph::Activation;
+
+/// The scalars by which a hidden unit's incoming weights and bias may be multiplied, its outgoing weights divided by
+/// the same, without changing the net's function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScaleGroup {
+    /// Only 1: inputs, outputs, and units with an activation that commutes with no scaling.
+    Trivial,
+    /// ±1: odd activations.
+    Sign,
+    /// Every positive number: the ReLU family.
+    Positive,
+    /// Every number except 0: units without activation.
+    NonZero,
+}
+
+impl ScaleGroup {
+    /// The scalings that commute with an activation, `σ(q x) = q σ(x)`.
+    ///
+    /// | activation | group |
+    /// | --- | --- |
+    /// | sine, tanh | [`Sign`](Self::Sign) |
+    /// | ReLU, leaky ReLU | [`Positive`](Self::Positive) |
+    /// | identity | [`NonZero`](Self::NonZero) |
+    /// | SiLU, GELU | [`Trivial`](Self::Trivial): permutations only |
+    ///
+    /// # Source
+    /// ScaleGMN, section 3 and proposition 4.1; Godfrey et al. 2022 for the table.
+    pub fn of(activation: Activation) -> Self {
+        match activation {
+            Activation::Sine { .. } | Activation::Tanh => Self::Sign,
+            Activation::Relu | Activation::LeakyRelu { .. } => Self::Positive,
+            Activation::Identity => Self::NonZero,
+            Activation::Silu | Activation::Gelu => Self::Trivial,
+        }
+    }
+
+    /// Whether every element of `other` is one of `self`.
+    pub fn contains(self, other: Self) -> bool {
+        self == other || self == Self::NonZero || other == Self::Trivial
+    }
+
+    /// The exponent that acts like `exponent` and is simplest: q⁰ and q² are equal for signs, all are for the
+    /// trivial group.
+    pub fn reduce(self, exponent: i32) -> i32 {
+        match self {
+            Self::Trivial => 0,
+            Self::Sign => exponent.rem_euclid(2),
+            Self::Positive | Self::NonZero => exponent,
+        }
+    }
+}
