@@ -1,2 +1,55 @@
-//! Project tasks.
-fn main() {}
+//! `cargo xtask`: everything that is done to the project rather than by it.
+//!
+//! Each command is a file; each prints the commands that it runs.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to the person who called it")]
+
+mod check_cuda;
+mod check_metal;
+mod ci;
+mod datasets;
+mod repository;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List, fetch and verify the published datasets.
+    Datasets(datasets::Arguments),
+    /// Check the rules of the house: module docs, file lengths, crate arrows, unsafe code, lists, manifests.
+    Tidy,
+    /// Everything that has to pass: format, tidy, lints, documentation, examples, tests.
+    Ci(ci::Arguments),
+    /// Type-check the feature `cuda` on a machine without CUDA.
+    CheckCuda,
+    /// Type-check the feature `metal` where the Apple target is installed.
+    CheckMetal,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Datasets(arguments) => datasets::run(&arguments),
+        Command::Tidy => tidy::run(),
+        Command::Ci(arguments) => ci::run(&arguments),
+        Command::CheckCuda => check_cuda::run(),
+        Command::CheckMetal => check_metal::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -52,7 +52,7 @@ impl Splits {
         let mut splits = Self::default();
         for (i, split) in assignment.into_iter().enumerate() {
             if let Some(split) = split {
-                splits.get_mut(split).push(i);
+                splits.push(split, i);
             }
         }
         splits
@@ -97,6 +97,11 @@ impl Splits {
             splits.get_mut(split).sort_unstable();
         }
         Ok(splits)
+    }
+
+    /// Appends a position to a split.
+    pub fn push(&mut self, split: Split, position: usize) {
+        self.get_mut(split).push(position);
     }
 
     /// The positions of one split.

@@ -1,1 +1,39 @@
-//! sgmn-exp.
+//! Experiments: a TOML file goes in, a folder with a trained model, its records and its report comes out.
+//!
+//! ```text
+//! ExperimentFile ──resolve──► Experiment ──► data, pipeline, model, task ──► training ──► RunRecord ──► tables,
+//!   experiments/*.toml          │                                               │          records.jsonl  figures,
+//!   --set train.seed=3          └──► resolved.toml, facts.json                  └► checkpoints/           one page
+//! ```
+//!
+//! - [`config`]: what a person writes, checked and completed into what is run;
+//! - [`metrics`]: numbers that say how good a model is;
+//! - [`run_folder`]: what stands where in the folder of a run;
+//! - [`report`]: records, TensorBoard events, figures, tables and the page made from them;
+//! - [`progress`]: what a person sees meanwhile.
+//!
+//! ```
+//! use sgmn_exp::config::{ExperimentFile, TrainLength};
+//!
+//! let mut file = ExperimentFile::open("mnist")?;
+//! file.set("train.seed=3")?;
+//! let experiment = file.resolve()?;
+//! assert_eq!(experiment.train().seed, 3);
+//! assert_eq!(experiment.train().length(), TrainLength::Epochs(200));
+//!
+//! // The resolved file is the experiment: reading it gives the same one.
+//! let again = ExperimentFile::parse("copy", &experiment.to_toml())?.resolve()?;
+//! assert_eq!(again.hash(), experiment.hash());
+//! # anyhow::Ok(())
+//! ```
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this crate holds the experiment binaries and is the only library that talks to a person"
+)]
+
+pub mod config;
+pub mod metrics;
+pub mod progress;
+pub mod report;
+pub mod run_folder;

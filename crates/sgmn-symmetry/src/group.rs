@@ -39,6 +39,16 @@ impl ScaleGroup {
         }
     }
 
+    /// Whether a scalar is an element of the group.
+    pub fn admits(self, scalar: f64) -> bool {
+        match self {
+            Self::Trivial => scalar == 1.0,
+            Self::Sign => scalar.abs() == 1.0,
+            Self::Positive => scalar > 0.0 && scalar.is_finite(),
+            Self::NonZero => scalar != 0.0 && scalar.is_finite(),
+        }
+    }
+
     /// Whether every element of `other` is one of `self`.
     pub fn contains(self, other: Self) -> bool {
         self == other || self == Self::NonZero || other == Self::Trivial

@@ -1,1 +1,29 @@
-//! Makes populations of nets: fits thousands of small nets at once.
+//! Makes populations of nets: fits thousands of small INRs to images, on all cores, resumable, repeatable from a seed.
+//!
+//! [`Images`] and a [`Recipe`] go in; [`fit_one`] fits one net, [`fit_all`] hands over every net as it is finished,
+//! and [`fit_to_packed`] and [`fit_to_safetensors`] keep a journal, survive being killed, and leave a dataset.
+//! [`Renderer`] shows what a net has learned.
+
+mod adam;
+mod backward;
+mod forward;
+mod images;
+mod journal;
+mod kernel;
+mod layer;
+mod population;
+mod product;
+mod recipe;
+mod render;
+mod simd;
+mod sine;
+mod siren;
+mod summary;
+
+pub use images::Images;
+pub use population::{Request, fit_to_packed, fit_to_safetensors};
+pub use recipe::Recipe;
+pub use render::Renderer;
+pub use simd::arithmetic;
+pub use siren::{Fitted, Progress, fit_all, fit_one};
+pub use summary::Summary;

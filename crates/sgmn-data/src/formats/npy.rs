@@ -1,0 +1,122 @@
+//! NumPy's `.npy` files of 32-bit floats, row by row through a memory map.
+
+use std::path::{Path, PathBuf};
+
+use super::mmap::MappedFile;
+use crate::{Error, Result};
+
+/// Longest header; NumPy itself refuses to trust one above 10,000 bytes.
+const MAX_HEADER: usize = 10_000;
+
+/// A table `[n_rows, n_columns]` of f32 that stays on the disk; only the rows asked for enter memory.
+#[derive(Debug)]
+pub(super) struct NpyTable {
+    map: MappedFile,
+    path: PathBuf,
+    data_start: usize,
+    n_rows: usize,
+    n_columns: usize,
+}
+
+impl NpyTable {
+    /// Opens a file of dtype `<f4` in C order.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be mapped, [`Error::Format`] if it is another kind of file or its size differs
+    /// from what the header says.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let map = MappedFile::open(path)?;
+        let fault = |expected: &str, found: String| Error::format(path, expected, found);
+        let bytes = map.bytes();
+        let (text, data_start) =
+            header(bytes).ok_or_else(|| fault("a .npy header", "no or a damaged one".to_owned()))?;
+        let unreadable = || fault("descr, fortran_order and shape in the .npy header", format!("{:?}", text.trim()));
+        let descr = field(text, "descr").and_then(|rest| rest.strip_prefix('\'')?.split('\'').next());
+        let fortran = field(text, "fortran_order").ok_or_else(unreadable)?;
+        let shape = field(text, "shape").and_then(|rest| tuple(&rest[..=rest.find(')')?])).ok_or_else(unreadable)?;
+        if descr != Some("<f4") || !fortran.starts_with("False") {
+            return Err(fault("dtype '<f4' in C order", format!("{:?}", text.trim())));
+        }
+        let &[n_rows, n_columns] = &shape[..] else {
+            return Err(fault("a table of rows and columns", format!("shape {shape:?}")));
+        };
+        let size = n_rows.checked_mul(n_columns).and_then(|n| n.checked_mul(size_of::<f32>()));
+        let there = bytes.len() - data_start;
+        if size != Some(there) {
+            return Err(fault(&format!("4·{n_rows}·{n_columns} bytes after the header"), there.to_string()));
+        }
+        Ok(Self { map, path: path.to_owned(), data_start, n_rows, n_columns })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    pub(super) fn n_columns(&self) -> usize {
+        self.n_columns
+    }
+
+    /// The numbers of row `i`.
+    ///
+    /// # Panics
+    /// If `i` is not below [`NpyTable::n_rows`].
+    pub(super) fn row(&self, i: usize) -> Vec<f32> {
+        let row_len = self.n_columns * size_of::<f32>();
+        let start = self.data_start + i * row_len;
+        let (values, _) = self.map.bytes()[start..start + row_len].as_chunks::<4>();
+        values.iter().map(|&value| f32::from_le_bytes(value)).collect()
+    }
+}
+
+/// The text of the header and the first byte after it.
+fn header(bytes: &[u8]) -> Option<(&str, usize)> {
+    let rest = bytes.strip_prefix(b"\x93NUMPY")?;
+    let (&[major, _minor], rest) = rest.split_first_chunk::<2>()?;
+    let (len, text) = if major == 1 {
+        let (len, text) = rest.split_first_chunk::<2>()?;
+        (usize::from(u16::from_le_bytes(*len)), text)
+    } else {
+        let (len, text) = rest.split_first_chunk::<4>()?;
+        (usize::try_from(u32::from_le_bytes(*len)).ok()?, text)
+    };
+    if !(1..=3).contains(&major) || len > MAX_HEADER {
+        return None;
+    }
+    let start = bytes.len() - text.len();
+    Some((std::str::from_utf8(text.get(..len)?).ok()?, start + len))
+}
+
+/// What stands behind `'key':`.
+fn field<'a>(header: &'a str, key: &str) -> Option<&'a str> {
+    let (_, rest) = header.split_once(&format!("'{key}':"))?;
+    Some(rest.trim_start())
+}
+
+/// The sizes in a Python tuple such as `(3, 3, 1, 16)` or `(16,)`.
+pub(super) fn tuple(text: &str) -> Option<Vec<usize>> {
+    let inner = text.trim().strip_prefix('(')?.strip_suffix(')')?.trim();
+    let inner = inner.strip_suffix(',').unwrap_or(inner);
+    if inner.is_empty() {
+        return Some(Vec::new());
+    }
+    inner.split(',').map(|size| size.trim().parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn python_tuples_are_read() {
+        assert_eq!(tuple("(3, 3, 1, 16)"), Some(vec![3, 3, 1, 16]));
+        assert_eq!(tuple("(16,)"), Some(vec![16]));
+        assert_eq!(tuple("()"), Some(vec![]));
+        for text in ["16", "(16", "(a,)", "(1,,2)", "(-1, 2)", "(99999999999999999999,)"] {
+            assert_eq!(tuple(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Our own single-file format: many nets in one memory-mapped file, so that an epoch touches no small files.
+//!
+//! ```text
+//! header   64 bytes: magic, version, number of rows, place and checksum of the index, checksum of the header
+//! rows     f32, little-endian, W_0 b_0 W_1 b_1 … of one net each; every row begins at a multiple of 64 bytes
+//! index    architectures and provenance as JSON, 32 bytes a row (place, architecture, target, split, checksum), names
+//! ```
+//!
+//! Several architectures may share a file. Everything is checked once, when a file is opened: checksums (CRC-32 of
+//! every row, of the index and of the header), sizes, finite numbers, unique names. After that a row is a slice of
+//! the map, without a copy and without further checks.
+
+mod layout;
+mod pack;
+mod reader;
+mod writer;
+
+pub use pack::{Packed, pack};
+pub use reader::Reader;
+pub use writer::{Item, Writer};
+
+use std::{fs::File, io::Read, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Result, source::Dataset};
+
+/// Nothing can be chosen: a packed file says everything itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {}
+
+/// Opens a packed file as a dataset, with the splits it holds (each ascending).
+///
+/// # Errors
+/// As [`Reader::open`].
+pub fn open(path: &Path, _options: &Options) -> Result<Dataset> {
+    let reader = Reader::open(path)?;
+    let splits = reader.splits().clone();
+    Ok(Dataset { source: Box::new(reader), splits })
+}
+
+/// Whether the path is a file that begins with the magic bytes of this format.
+pub(super) fn detect(path: &Path) -> bool {
+    let mut magic = [0; layout::MAGIC.len()];
+    path.is_file() && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == layout::MAGIC
+}

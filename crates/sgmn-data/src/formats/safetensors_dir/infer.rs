@@ -1,0 +1,79 @@
+//! The architecture of a net from its weights and from what its file or the caller says about it.
+
+use sgmn_graph::{Activation, LayerMap, LayerSpec, NetSpec, Reading};
+
+use super::{
+    super::{
+        named_layers::{Fault, NamedLayer},
+        spec_json,
+    },
+    Metadata, Options,
+};
+
+/// The architecture written in the metadata, checked against the weights, or else an inferred one.
+pub(super) fn spec(layers: &[NamedLayer], metadata: &Metadata, options: &Options) -> Result<NetSpec, Fault> {
+    let Some(text) = metadata.get("spec") else { return infer(layers, metadata, options) };
+    let spec = spec_json::read(text).map_err(|why| ("a valid metadata spec".to_owned(), why))?;
+    let written: Vec<Vec<usize>> = (0..spec.layers().len()).map(|l| spec.weight_shape(l)).collect();
+    let found: Vec<&[usize]> = layers.iter().map(|layer| &layer.weight_shape[..]).collect();
+    if written == found {
+        Ok(spec)
+    } else {
+        Err((format!("weights of shapes {written:?}, as the metadata spec says"), format!("{found:?}")))
+    }
+}
+
+fn infer(layers: &[NamedLayer], metadata: &Metadata, options: &Options) -> Result<NetSpec, Fault> {
+    let activation = metadata.json::<Activation>("activation")?.or(options.activation);
+    let output_offset = metadata.json("output_offset")?.unwrap_or(options.output_offset);
+    let mut specs: Vec<LayerSpec> = Vec::new();
+    for (l, layer) in layers.iter().enumerate() {
+        let map = map(layer, specs.last().map(|before| before.map), options)?;
+        let activation = match activation {
+            _ if l + 1 == layers.len() => Activation::Identity,
+            Some(activation) => activation,
+            None => {
+                let expected = "an activation in the file's metadata or in the options";
+                return Err((expected.to_owned(), "neither".to_owned()));
+            }
+        };
+        specs.push(LayerSpec { map, activation });
+    }
+    NetSpec::new(specs, output_offset).map_err(|why| ("layers that form a net".to_owned(), why.to_string()))
+}
+
+/// The map with these weights after the layer before it.
+fn map(layer: &NamedLayer, before: Option<LayerMap>, options: &Options) -> Result<LayerMap, Fault> {
+    let NamedLayer { name, weight_shape, .. } = layer;
+    match weight_shape[..] {
+        [n_out, n_in, kh, kw] => match options.convolution {
+            Some(convolution) => Ok(LayerMap::Conv {
+                n_in,
+                n_out,
+                kernel: [kh, kw],
+                stride: convolution.stride,
+                padding: convolution.padding,
+            }),
+            None => Err((
+                format!("a metadata spec, or the option convolution, which tells stride and padding of {name}"),
+                "neither".to_owned(),
+            )),
+        },
+        [n_out, n_columns] => {
+            let channels = match before {
+                Some(LayerMap::Conv { n_out, .. }) => n_out,
+                _ => return Ok(LayerMap::Linear { n_in: n_columns, n_out, reading: Reading::Direct }),
+            };
+            let reading = match n_columns / channels {
+                1 => Reading::GlobalAverage,
+                positions => Reading::Flatten { positions },
+            };
+            if n_columns % channels == 0 {
+                Ok(LayerMap::Linear { n_in: channels, n_out, reading })
+            } else {
+                Err((format!("a whole number of columns for each of {channels} channels in {name}"), n_columns.to_string()))
+            }
+        }
+        _ => Err((format!("two or four dimensions of {name}.weight"), format!("{weight_shape:?}"))),
+    }
+}

@@ -1,0 +1,7 @@
+//! Integration tests of sgmn-data: one binary, one module a subject.
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its own data should stop")]
+
+mod formats;
+mod formats_archive;
+mod formats_hostile;
+mod formats_own;

@@ -1,0 +1,119 @@
+//! `[data]`: which nets are read. Every path is relative to the folder given by `--data-dir`.
+
+use anyhow::{Result, anyhow};
+use serde::de::{self, Deserializer};
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+use sgmn_data::fit::Recipe;
+use sgmn_data::formats::{self, Format};
+use toml::{Table, Value};
+
+use super::check;
+
+/// Word for nets that are fitted here; every other `kind` is the name of a format.
+const FITTED: &str = "fitted";
+
+/// The source of the nets.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Data {
+    /// Nets that exist as files; `kind` is the name of a format of `sgmn-data`.
+    Files(Files),
+    /// INRs fitted to images by our own fitter when they are first needed, then kept as one packed file.
+    Fitted(Fitted),
+}
+
+/// Nets that exist as files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Files {
+    /// The folder of the nets, or the file that holds them all.
+    pub path: String,
+    /// The format, its options beside it; what is left out is as published.
+    #[serde(flatten)]
+    pub format: Format,
+}
+
+/// INRs that are fitted here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fitted {
+    /// `mini` for the sample of MNIST digits that comes with the project, else a folder of IDX files.
+    pub images: String,
+    /// Nets to train on.
+    pub n_train: usize,
+    /// Nets to choose the best epoch on.
+    pub n_val: usize,
+    /// Nets to report on.
+    pub n_test: usize,
+    /// Seed of the fits: every net starts from a random point of its own.
+    pub fit_seed: u64,
+    /// How each net is fitted; what is left out is as published.
+    #[serde(default, deserialize_with = "published_unless_written")]
+    pub recipe: Recipe,
+}
+
+impl Data {
+    pub(super) fn validate(&self) -> Result<()> {
+        match self {
+            Self::Files(files) => check::inner_path("data.path", &files.path),
+            Self::Fitted(fitted) => fitted.validate(),
+        }
+    }
+}
+
+impl Fitted {
+    fn validate(&self) -> Result<()> {
+        check::inner_path("data.images", &self.images)?;
+        check::at_least("data.n_train", 1, self.n_train)?;
+        check::at_least("data.n_val", 1, self.n_val)?;
+        check::at_least("data.n_test", 1, self.n_test)?;
+        self.recipe.validate().map_err(|error| anyhow!("data.recipe.{error}"))
+    }
+}
+
+impl Serialize for Data {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Tagged<'a> {
+            kind: &'static str,
+            #[serde(flatten)]
+            fitted: &'a Fitted,
+        }
+
+        match self {
+            Self::Files(files) => files.serialize(serializer),
+            Self::Fitted(fitted) => Tagged { kind: FITTED, fitted }.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Data {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut table = Table::deserialize(deserializer)?;
+        let formats = || formats::ALL.iter().map(|format| format.name());
+        match table.get("kind").and_then(Value::as_str) {
+            Some(FITTED) => {
+                table.remove("kind");
+                Fitted::deserialize(table).map(Self::Fitted).map_err(plain)
+            }
+            Some(kind) if formats().all(|format| format != kind) => {
+                let known: Vec<String> =
+                    formats().chain([FITTED]).map(|format| format!("`{format}`")).collect();
+                Err(de::Error::custom(format!("unknown kind `{kind}`, expected one of {}", known.join(", "))))
+            }
+            _ => Files::deserialize(table).map(Self::Files).map_err(plain),
+        }
+    }
+}
+
+/// Lays what is written over the recipe of the published INRs.
+fn published_unless_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Recipe, D::Error> {
+    let written = Table::deserialize(deserializer)?;
+    let mut recipe = Table::try_from(Recipe::default()).map_err(de::Error::custom)?;
+    recipe.extend(written);
+    Recipe::deserialize(recipe).map_err(plain)
+}
+
+/// The message alone: where the key stands is found out by whoever reads the whole file.
+fn plain<E: de::Error>(error: toml::de::Error) -> E {
+    E::custom(error.message())
+}

@@ -1,0 +1,35 @@
+//! The experiments that travel inside the binary: one line per file of `experiments/`, sorted.
+
+/// An experiment file that was embedded when the crate was built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EmbeddedExperiment {
+    /// File name without its ending.
+    pub name: &'static str,
+    /// The file.
+    pub text: &'static str,
+}
+
+macro_rules! embed {
+    ($($name:literal,)*) => {
+        /// All embedded experiments, sorted by name.
+        pub const EMBEDDED: &[EmbeddedExperiment] = &[$(EmbeddedExperiment {
+            name: $name,
+            text: include_str!(concat!("../../experiments/", $name, ".toml")),
+        },)*];
+    };
+}
+
+embed! {
+    "cifar",
+    "cifar-aug",
+    "cifar-aug-bidirectional",
+    "cifar-bidirectional",
+    "fmnist",
+    "fmnist-bidirectional",
+    "mnist",
+    "mnist-bidirectional",
+    "quick",
+    "quick-bidirectional",
+    "quick-flat-mlp",
+    "quick-permutation",
+}

@@ -1,0 +1,128 @@
+//! Experiment files: what a person writes in TOML, checked and completed into what is run.
+//!
+//! `ExperimentFile::open("mnist")` finds the file and its parents, [`ExperimentFile::set`] lays command line
+//! overrides over it, and [`ExperimentFile::resolve`] turns the result into an [`Experiment`]: every value
+//! present, every part checked, nothing to be changed any more.
+//! The resolved experiment is written first into the run folder; reading that file gives an equal experiment.
+
+mod blame;
+mod check;
+mod data;
+mod embedded;
+mod expect;
+mod file;
+mod merge;
+mod pipeline;
+mod task;
+mod train;
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use toml::Table;
+
+pub use data::{Data, Files, Fitted};
+pub use embedded::{EMBEDDED, EmbeddedExperiment};
+pub use expect::{Expect, Metric};
+pub use file::ExperimentFile;
+pub use pipeline::{Augment, Normalize, Pipeline};
+pub use task::Task;
+pub use train::{DeviceKind, EvalEvery, Precision, Train, TrainLength};
+
+/// Configuration of the model.
+pub type ModelConfig = Table;
+
+/// One complete, checked experiment: the run is a function of this value and of the data files it names.
+///
+/// Made by [`ExperimentFile::resolve`] only, and never changed afterwards.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Experiment {
+    name: String,
+    data: Data,
+    pipeline: Pipeline,
+    model: ModelConfig,
+    task: Task,
+    train: Train,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expect: Option<Expect>,
+}
+
+impl Experiment {
+    /// Name under which the run is reported.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Which nets are read, and what is asked about them.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// What happens to a net between its file and the model.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// The model that reads the nets.
+    pub fn model(&self) -> &ModelConfig {
+        &self.model
+    }
+
+    /// The question.
+    pub fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// How the model is trained.
+    pub fn train(&self) -> &Train {
+        &self.train
+    }
+
+    /// What the paper reports for this experiment, where it does.
+    pub fn expect(&self) -> Option<&Expect> {
+        self.expect.as_ref()
+    }
+
+    /// The experiment as a TOML file that resolves to an equal experiment.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("every part came from TOML, so every part fits into TOML")
+    }
+
+    /// SHA-256 of [`Experiment::to_toml`] as 64 lower-case hexadecimal digits: equal exactly for equal experiments.
+    pub fn hash(&self) -> String {
+        Sha256::digest(self.to_toml()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The parts of an experiment file, in the order in which they are written.
+const PARTS: [&str; 7] = ["name", "data", "pipeline", "model", "task", "train", "expect"];
+
+/// Types and checks a merged file.
+fn resolve(mut table: Table) -> Result<Experiment> {
+    if let Some(unknown) = table.keys().find(|key| !PARTS.contains(&key.as_str())) {
+        bail!("unknown key `{unknown}`, expected one of inherits, {}", PARTS.join(", "));
+    }
+    let experiment = Experiment {
+        name: part(&mut table, "name")?,
+        data: part(&mut table, "data")?,
+        pipeline: part(&mut table, "pipeline")?,
+        model: part(&mut table, "model")?,
+        task: part(&mut table, "task")?,
+        train: part(&mut table, "train")?,
+        expect: if table.contains_key("expect") { Some(part(&mut table, "expect")?) } else { None },
+    };
+    check::name("name", &experiment.name)?;
+    experiment.data.validate()?;
+    experiment.pipeline.validate()?;
+    experiment.task.validate()?;
+    experiment.train.validate()?;
+    if let Some(expect) = &experiment.expect {
+        expect.validate()?;
+    }
+    Ok(experiment)
+}
+
+fn part<T: DeserializeOwned>(table: &mut Table, key: &str) -> Result<T> {
+    blame::typed(key, table.remove(key).with_context(|| format!("expected a part [{key}], found none"))?)
+}

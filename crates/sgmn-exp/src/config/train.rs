@@ -1,0 +1,154 @@
+//! `[train]`: how the model is trained.
+
+use std::fmt;
+
+use anyhow::{Result, bail};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::check;
+
+/// The training run: AdamW, linear warm-up, gradients clipped by their global norm, best epoch by validation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Train {
+    /// Root of all randomness of the run: start of the model, order of the nets, dropout, augmentation.
+    pub seed: u64,
+    /// Nets per step.
+    pub batch_size: usize,
+    // Exactly one of the two is present; read through `length`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epochs: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<u64>,
+    /// Learning rate after the warm-up.
+    pub learning_rate: f64,
+    /// Decoupled weight decay, per step and unit of learning rate.
+    pub weight_decay: f64,
+    /// Steps over which the learning rate rises linearly; 0 for none.
+    pub warmup_steps: u64,
+    /// Gradients with a larger global norm are scaled down to it; absent: they are not clipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// How often the model is evaluated on the validation nets.
+    pub eval_every: EvalEvery,
+    /// A checkpoint is written after every so many epochs.
+    pub checkpoint_every_epochs: u64,
+    /// Number format of the model.
+    pub dtype: Precision,
+    /// Where the model runs.
+    pub device: DeviceKind,
+    /// The run ends after this many evaluations without a better one; absent: it runs to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u64>,
+}
+
+/// When a training run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrainLength {
+    /// After so many passes over the training nets.
+    Epochs(u64),
+    /// After so many optimizer steps.
+    Steps(u64),
+}
+
+/// How often the model is evaluated: `"epoch"`, or a number of steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EvalEvery {
+    /// After each pass over the training nets.
+    Epoch,
+    /// After every so many optimizer steps.
+    Steps(u64),
+}
+
+/// Number format of the model's variables and arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32-bit floating point, for training.
+    F32,
+    /// 64-bit floating point, for checks.
+    F64,
+}
+
+/// Where the model runs; `cuda` and `metal` need a build with the feature of that name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    /// The processor, all cores.
+    Cpu,
+    /// The first NVIDIA GPU.
+    Cuda,
+    /// The GPU of an Apple machine.
+    Metal,
+}
+
+impl Train {
+    /// When the run ends.
+    pub fn length(&self) -> TrainLength {
+        match (self.epochs, self.steps) {
+            (Some(epochs), _) => TrainLength::Epochs(epochs),
+            (None, steps) => TrainLength::Steps(steps.expect("validate found one of the two")),
+        }
+    }
+
+    pub(super) fn validate(&self) -> Result<()> {
+        check::at_least("train.batch_size", 1, self.batch_size)?;
+        match (self.epochs, self.steps) {
+            (Some(epochs), None) => check::at_least("train.epochs", 1, epochs)?,
+            (None, Some(steps)) => check::at_least("train.steps", 1, steps)?,
+            (Some(_), Some(_)) => bail!("train: expected one of `epochs` and `steps`, found both"),
+            (None, None) => bail!("train: expected one of `epochs` and `steps`, found neither"),
+        }
+        check::positive("train.learning_rate", self.learning_rate)?;
+        check::not_negative("train.weight_decay", self.weight_decay)?;
+        self.clip_norm.map_or(Ok(()), |norm| check::positive("train.clip_norm", norm))?;
+        if let EvalEvery::Steps(n) = self.eval_every {
+            check::at_least("train.eval_every", 1, n)?;
+        }
+        check::at_least("train.checkpoint_every_epochs", 1, self.checkpoint_every_epochs)?;
+        self.patience.map_or(Ok(()), |n| check::at_least("train.patience", 1, n))
+    }
+}
+
+impl Serialize for EvalEvery {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Epoch => serializer.serialize_str("epoch"),
+            Self::Steps(n) => serializer.serialize_u64(*n),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for EvalEvery {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WordOrNumber;
+
+        impl Visitor<'_> for WordOrNumber {
+            type Value = EvalEvery;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"epoch\" or a number of steps for eval_every")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<EvalEvery, E> {
+                match word {
+                    "epoch" => Ok(EvalEvery::Epoch),
+                    other => Err(E::invalid_value(de::Unexpected::Str(other), &self)),
+                }
+            }
+
+            fn visit_i64<E: de::Error>(self, n: i64) -> Result<EvalEvery, E> {
+                u64::try_from(n)
+                    .map(EvalEvery::Steps)
+                    .map_err(|_| E::invalid_value(de::Unexpected::Signed(n), &self))
+            }
+
+            fn visit_u64<E: de::Error>(self, n: u64) -> Result<EvalEvery, E> {
+                Ok(EvalEvery::Steps(n))
+            }
+        }
+
+        deserializer.deserialize_any(WordOrNumber)
+    }
+}

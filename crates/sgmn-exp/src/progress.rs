@@ -1,0 +1,180 @@
+//! Progress on the screen: a bar where a person looks at a terminal, one line an epoch where nobody does.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+/// Shows how a training run goes.
+///
+/// The bar counts nets, so that its rate is nets per second.
+#[derive(Debug)]
+pub struct TrainProgress {
+    bar: ProgressBar,
+    terminal: bool,
+}
+
+/// What is said at the end of an epoch.
+#[derive(Debug, Clone, Copy)]
+pub struct EpochSummary {
+    /// Finished passes over the training nets.
+    pub epoch: u64,
+    /// Mean loss over the training nets of this epoch.
+    pub train_loss: f64,
+    /// Mean loss over the validation nets.
+    pub val_loss: f64,
+    /// Accuracy on the validation nets, in [0, 1].
+    pub val_accuracy: f64,
+    /// Whether this is the best epoch so far.
+    pub best: bool,
+    /// Nets per second in training.
+    pub nets_per_second: f64,
+}
+
+impl TrainProgress {
+    /// Starts to show a run over `n_nets` nets in all, `n_done` of which were done before it was resumed.
+    pub fn new(name: &str, n_nets: u64, n_done: u64) -> Self {
+        let template = "{prefix} {bar:28} {percent:>3}%  {msg}  {rate}  {left}";
+        let (bar, terminal) = bar(name, n_nets, template, "nets/s");
+        bar.set_position(n_done);
+        bar.reset_eta();
+        Self { bar, terminal }
+    }
+
+    /// Counts the nets of one step and shows the running loss and accuracy.
+    pub fn step(&self, n_nets: u64, loss: f64, accuracy: f64) {
+        self.bar.set_message(format!("loss {loss:.4}  accuracy {:5.1} %", 100.0 * accuracy));
+        self.bar.inc(n_nets);
+    }
+
+    /// Prints one line about an epoch, above the bar where there is one.
+    pub fn epoch(&self, summary: &EpochSummary) {
+        self.line(&summary.line());
+    }
+
+    /// Prints one line, above the bar where there is one.
+    pub fn line(&self, text: &str) {
+        print_line(&self.bar, self.terminal, text);
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl EpochSummary {
+    fn line(&self) -> String {
+        format!(
+            "epoch {:>3}  train loss {:.4}  val loss {:.4}  val accuracy {:5.2} %{}  {:.0} nets/s",
+            self.epoch,
+            self.train_loss,
+            self.val_loss,
+            100.0 * self.val_accuracy,
+            if self.best { " *" } else { "  " },
+            self.nets_per_second,
+        )
+    }
+}
+
+/// Shows how the fitting of INRs goes.
+#[derive(Debug)]
+pub struct FitProgress {
+    bar: ProgressBar,
+    terminal: bool,
+}
+
+impl FitProgress {
+    /// Starts to show the fitting of `n_nets` nets, `n_done` of which were fitted by an earlier call.
+    pub fn new(name: &str, n_nets: u64, n_done: u64) -> Self {
+        let template = "{prefix} {bar:28} {pos}/{len}  {msg}  {rate}  {left}";
+        let (bar, terminal) = bar(name, n_nets, template, "fits/s");
+        bar.set_position(n_done);
+        bar.reset_eta();
+        Self { bar, terminal }
+    }
+
+    /// Shows that `n_done` nets are fitted, with this mean PSNR in dB.
+    ///
+    /// Where nobody looks at a terminal, a line is printed at every tenth of the way.
+    pub fn update(&self, n_done: u64, mean_psnr: f64) {
+        let n_nets = self.bar.length().unwrap_or(0).max(1);
+        let tenth = |n: u64| n.saturating_mul(10) / n_nets;
+        let passed = tenth(n_done) > tenth(self.bar.position());
+        self.bar.set_message(format!("PSNR {mean_psnr:.1} dB"));
+        self.bar.set_position(n_done);
+        if passed && !self.terminal {
+            let name = self.bar.prefix();
+            print_line(
+                &self.bar,
+                false,
+                &format!("{name}: {n_done}/{n_nets} fitted, PSNR {mean_psnr:.1} dB"),
+            );
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A bar on the error stream, hidden if that is no terminal; `unit` names its rate.
+fn bar(name: &str, length: u64, template: &str, unit: &'static str) -> (ProgressBar, bool) {
+    let terminal = std::io::stderr().is_terminal();
+    let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template(template)
+        .expect("the templates of this file are valid")
+        .progress_chars("━╸─")
+        .with_key("rate", move |state: &ProgressState, out: &mut dyn Write| {
+            // A line on a screen that cannot be written is nothing to stop a run for.
+            let _ = write!(out, "{:.0} {unit}", state.per_sec());
+        })
+        .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
+            let _ = write!(out, "{} left", HumanDuration(state.eta()));
+        });
+    let bar = ProgressBar::with_draw_target(Some(length), target)
+        .with_style(style)
+        .with_prefix(Cow::Owned(name.to_owned()));
+    if terminal {
+        bar.enable_steady_tick(Duration::from_millis(250));
+    }
+    (bar, terminal)
+}
+
+fn print_line(bar: &ProgressBar, terminal: bool, text: &str) {
+    if terminal {
+        bar.println(text);
+    } else {
+        eprintln!("{text}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_is_one_line() {
+        let summary = EpochSummary {
+            epoch: 7,
+            train_loss: 0.51234,
+            val_loss: 0.6,
+            val_accuracy: 0.8125,
+            best: true,
+            nets_per_second: 412.4,
+        };
+        let line = "epoch   7  train loss 0.5123  val loss 0.6000  val accuracy 81.25 % *  412 nets/s";
+        assert_eq!(summary.line(), line);
+    }
+
+    #[test]
+    fn a_hidden_bar_still_counts() {
+        let progress = TrainProgress::new("quick", 100, 40);
+        progress.step(8, 1.0, 0.5);
+        assert_eq!(progress.bar.position(), 48);
+        progress.finish();
+    }
+}

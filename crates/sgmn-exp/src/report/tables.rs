@@ -1,0 +1,147 @@
+//! Tables of results, as Markdown for documents and as HTML for the page.
+
+use crate::metrics::Spread;
+
+use super::html::escape;
+
+/// A table of text; the first column is aligned left, all others right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Headings.
+    pub header: Vec<String>,
+    /// Cells, each row as long as the header.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// One method in a table of results.
+#[derive(Debug, Clone)]
+pub struct ResultRow {
+    /// Name of the method.
+    pub method: String,
+    /// Number of learned numbers, if the method has any.
+    pub n_params: Option<usize>,
+    /// The metric, one value a seed, in [0, 1].
+    pub values: Vec<f64>,
+    /// Mean and standard deviation of the paper, in [0, 1], where it has them.
+    pub paper: Option<(f64, f64)>,
+    /// Training time of each seed, in seconds.
+    pub seconds: Vec<f64>,
+}
+
+/// Table of methods: metric in percent as mean ± sample standard deviation over seeds, the paper's value beside it.
+///
+/// The paper's columns are left out if no row has a paper value.
+pub fn result_table(metric: &str, rows: &[ResultRow]) -> Table {
+    let with_paper = rows.iter().any(|row| row.paper.is_some());
+    let mut header = vec!["method".to_owned(), format!("{metric} %")];
+    if with_paper {
+        header.extend(["paper %".to_owned(), "difference".to_owned()]);
+    }
+    header.extend(["seeds", "parameters", "time a seed"].map(str::to_owned));
+    let rows = rows.iter().map(|row| {
+        let spread = Spread::of(&row.values);
+        let mut cells = vec![row.method.clone(), spread.map_or_else(dash, |s| percent(s.mean, s.std))];
+        if with_paper {
+            let difference = spread.zip(row.paper).map(|(ours, (paper, _))| 100.0 * (ours.mean - paper));
+            cells.push(row.paper.map_or_else(dash, |(mean, std)| percent(mean, Some(std))));
+            cells.push(difference.map_or_else(dash, |points| format!("{points:+.2}")));
+        }
+        cells.push(row.values.len().to_string());
+        cells.push(row.n_params.map_or_else(dash, thousands));
+        cells.push(Spread::of(&row.seconds).map_or_else(dash, |s| duration(s.mean)));
+        cells
+    });
+    Table { header, rows: rows.collect() }
+}
+
+impl Table {
+    /// The table as Markdown, columns padded so that the source reads well too.
+    pub fn to_markdown(&self) -> String {
+        let lines = || std::iter::once(&self.header).chain(&self.rows);
+        let width = |column: usize| {
+            lines().filter_map(|line| line.get(column)).map(|cell| markdown(cell).chars().count()).max()
+        };
+        let widths: Vec<usize> =
+            (0..self.header.len()).map(|column| width(column).unwrap_or(0).max(3)).collect();
+        let mut text = String::new();
+        for (number, line) in lines().enumerate() {
+            for (column, (cell, &width)) in line.iter().zip(&widths).enumerate() {
+                let cell = markdown(cell);
+                text +=
+                    &if column == 0 { format!("| {cell:<width$} ") } else { format!("| {cell:>width$} ") };
+            }
+            text += "|\n";
+            if number == 0 {
+                for (column, &width) in widths.iter().enumerate() {
+                    let rule = "-".repeat(width - usize::from(column > 0));
+                    text += &if column == 0 { format!("| {rule} ") } else { format!("| {rule}: ") };
+                }
+                text += "|\n";
+            }
+        }
+        text
+    }
+
+    /// The table as HTML.
+    pub(super) fn to_html(&self) -> String {
+        let row = |cells: &[String], tag: &str| {
+            let cells: String = cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect();
+            format!("<tr>{cells}</tr>\n")
+        };
+        let body: String = self.rows.iter().map(|cells| row(cells, "td")).collect();
+        format!(
+            "<div class=\"wide\"><table>\n<thead>{}</thead>\n<tbody>\n{body}</tbody>\n</table></div>\n",
+            row(&self.header, "th").trim_end()
+        )
+    }
+}
+
+/// A share as percent with its deviation, such as `96.57 ± 0.10`.
+pub fn percent(mean: f64, std: Option<f64>) -> String {
+    match std {
+        Some(std) => format!("{:.2} ± {:.2}", 100.0 * mean, 100.0 * std),
+        None => format!("{:.2}", 100.0 * mean),
+    }
+}
+
+fn dash() -> String {
+    "–".to_owned()
+}
+
+/// A count with commas, such as `1,772,042`.
+fn thousands(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A duration in the unit in which a person would say it.
+pub(super) fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 100.0 => format!("{s:.1} s"),
+        s if s < 6000.0 => format!("{:.1} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+/// A bar would end the cell.
+fn markdown(cell: &str) -> String {
+    cell.replace('|', "\\|").replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_durations_read_like_prose() {
+        assert_eq!([0, 999, 1000, 1_772_042].map(thousands), ["0", "999", "1,000", "1,772,042"]);
+        assert_eq!([9.94, 600.0, 7200.0].map(duration), ["9.9 s", "10.0 min", "2.0 h"]);
+    }
+}

@@ -1,0 +1,163 @@
+//! The folder of one run: everything it was made from, and everything it made.
+//!
+//! ```text
+//! resolved.toml              the experiment as it was run; written first, never changed
+//! facts.json                 machine, commit, command line, hash of the experiment
+//! records.jsonl              one line per evaluation
+//! events.out.tfevents.sgmn   the same for TensorBoard
+//! checkpoints/last.safetensors, best.safetensors
+//! plots/*.svg
+//! summary.json               final numbers; its presence says that the run is finished
+//! ```
+//!
+//! Files appear whole or not at all; only the two logs grow.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::config::{Experiment, ExperimentFile};
+use crate::report::MachineFacts;
+
+/// What a run was made from, beside its experiment.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct RunFacts {
+    /// Hash of the experiment, see [`Experiment::hash`].
+    pub experiment: String,
+    /// Commit of the program, if it is known.
+    pub commit: Option<String>,
+    /// The command that started the run, word by word.
+    pub command: Vec<String>,
+    /// Where it ran.
+    pub machine: MachineFacts,
+}
+
+/// The folder of one run.
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes the folder of a new run and writes its experiment and its facts.
+    ///
+    /// # Errors
+    /// If the folder holds something already, or cannot be written.
+    pub fn create(path: &Path, experiment: &Experiment, facts: &RunFacts) -> Result<Self> {
+        let folder = Self { path: path.to_owned() };
+        for part in [path, &path.join("checkpoints"), &path.join("plots")] {
+            std::fs::create_dir_all(part).with_context(|| part.display().to_string())?;
+        }
+        if folder.resolved().exists() {
+            bail!("{}: expected a new folder, found a run; --resume continues it", path.display());
+        }
+        write_atomic(&folder.resolved(), experiment.to_toml().as_bytes())?;
+        write_json(&folder.facts(), facts)?;
+        Ok(folder)
+    }
+
+    /// Opens the folder of an earlier run.
+    ///
+    /// # Errors
+    /// If there is no run in it.
+    pub fn open(path: &Path) -> Result<Self> {
+        let folder = Self { path: path.to_owned() };
+        if !folder.resolved().is_file() {
+            bail!("{}: expected the folder of a run, found no resolved.toml in it", path.display());
+        }
+        Ok(folder)
+    }
+
+    /// The experiment as it was run.
+    ///
+    /// # Errors
+    /// If `resolved.toml` cannot be read or is no experiment.
+    pub fn experiment(&self) -> Result<Experiment> {
+        ExperimentFile::open(&self.resolved().to_string_lossy())?.resolve()
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `resolved.toml`
+    pub fn resolved(&self) -> PathBuf {
+        self.path.join("resolved.toml")
+    }
+
+    /// `facts.json`, a [`RunFacts`]
+    pub fn facts(&self) -> PathBuf {
+        self.path.join("facts.json")
+    }
+
+    /// `records.jsonl`, see [`RecordLog`](crate::report::RecordLog)
+    pub fn records(&self) -> PathBuf {
+        self.path.join("records.jsonl")
+    }
+
+    /// `events.out.tfevents.sgmn`, see [`EventLog`](crate::report::EventLog)
+    pub fn events(&self) -> PathBuf {
+        // TensorBoard takes any file whose name contains "tfevents".
+        self.path.join("events.out.tfevents.sgmn")
+    }
+
+    /// `checkpoints/last.safetensors`, from which a run is resumed
+    pub fn last_checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoints").join("last.safetensors")
+    }
+
+    /// `checkpoints/best.safetensors`, the best model by validation
+    pub fn best_checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoints").join("best.safetensors")
+    }
+
+    /// `plots/NAME.svg`
+    pub fn plot(&self, name: &str) -> PathBuf {
+        self.path.join("plots").join(format!("{name}.svg"))
+    }
+
+    /// `summary.json`
+    pub fn summary(&self) -> PathBuf {
+        self.path.join("summary.json")
+    }
+}
+
+/// Writes a file so that a reader finds the old content or the new one, but never a part: to a temporary sibling,
+/// through to the disk, then renamed.
+///
+/// # Errors
+/// If the file cannot be written; the old content then stays.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::Builder::new().suffix(".tmp").tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| path.display().to_string())
+}
+
+/// Writes a value as indented JSON, atomically.
+///
+/// # Errors
+/// As [`write_atomic`].
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value).with_context(|| path.display().to_string())?;
+    text.push('\n');
+    write_atomic(path, text.as_bytes())
+}
+
+/// Reads a JSON file.
+///
+/// # Errors
+/// If the file cannot be read or holds something else.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
+}

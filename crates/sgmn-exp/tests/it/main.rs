@@ -1,0 +1,6 @@
+//! Tests of the crate from outside, one module per part.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod config;
+mod report;
+mod run_folder;

@@ -1,0 +1,164 @@
+//! Checkpoints: variables, optimizer and configuration in one safetensors file, written whole or not at all.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+};
+
+use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use sgmn_graph::NetSpec;
+
+use crate::{Error, Normalization, Result, models::ModelConfig};
+
+/// What a checkpoint says about itself besides its tensors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// The model's configuration.
+    pub model: ModelConfig,
+    /// The architectures of the nets it was built for; they decide shapes of variables.
+    pub specs: Vec<NetSpec>,
+    /// The constants by which parameters are divided.
+    pub normalization: Normalization,
+    /// Training steps behind the variables.
+    pub n_steps: u64,
+    /// Whatever the training loop needs to go on, as it wrote it.
+    pub progress: serde_json::Value,
+}
+
+/// A checkpoint in memory.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// What it says about itself.
+    pub header: Header,
+    /// Variables by name.
+    pub vars: BTreeMap<String, Tensor>,
+    /// The optimizer's state by name; empty in a checkpoint for prediction only.
+    pub optimizer: BTreeMap<String, Tensor>,
+}
+
+/// Metadata key of the header.
+const HEADER: &str = "sgmn.checkpoint";
+/// Prefix of the optimizer's tensors; variables have no prefix, so other programs find them under their published names.
+const OPTIMIZER: &str = "optimizer.";
+
+impl Checkpoint {
+    /// Writes the checkpoint beside its place and renames it: the file is old or new, never half.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] with what the system said.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let fault = |why: String| Error::Checkpoint { path: path.to_path_buf(), why };
+        let optimizer = self.optimizer.iter().map(|(name, tensor)| (format!("{OPTIMIZER}{name}"), tensor));
+        let tensors: Vec<_> = self.vars.iter().map(|(name, tensor)| (name.clone(), tensor)).chain(optimizer).collect();
+        let header = serde_json::to_string(&self.header).map_err(|error| fault(error.to_string()))?;
+        #[allow(clippy::disallowed_types, reason = "the safetensors crate asks for this map; it holds one entry")]
+        let metadata = HashMap::from([(HEADER.to_owned(), header)]);
+        let temporary = sibling(path);
+        safetensors::serialize_to_file(tensors, Some(metadata), &temporary)
+            .map_err(|error| fault(error.to_string()))
+            .and_then(|()| std::fs::rename(&temporary, path).map_err(|error| fault(error.to_string())))
+            .inspect_err(|_| {
+                // The first error is the one to report; a leftover is only untidy.
+                let _ = std::fs::remove_file(&temporary);
+            })
+    }
+
+    /// Reads a checkpoint onto a device.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] if the file is no checkpoint or damaged.
+    pub fn read(path: &Path, device: &Device) -> Result<Self> {
+        let fault = |why: String| Error::Checkpoint { path: path.to_path_buf(), why };
+        let bytes = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
+        let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes)
+            .map_err(|error| fault(format!("expected a safetensors file, found {error}")))?;
+        let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get(HEADER));
+        let header = header.ok_or_else(|| fault(format!("expected metadata `{HEADER}`, found none")))?;
+        let header = serde_json::from_str(header).map_err(|error| fault(format!("metadata `{HEADER}`: {error}")))?;
+        let tensors = candle_core::safetensors::load_buffer(&bytes, device).map_err(|error| fault(error.to_string()))?;
+        let mut vars = BTreeMap::new();
+        let mut optimizer = BTreeMap::new();
+        for (name, tensor) in tensors {
+            match name.strip_prefix(OPTIMIZER) {
+                Some(name) => optimizer.insert(name.to_owned(), tensor),
+                None => vars.insert(name, tensor),
+            };
+        }
+        Ok(Self { header, vars, optimizer })
+    }
+}
+
+/// The temporary file beside a path.
+fn sibling(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".tmp");
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use candle_core::DType;
+    use sgmn_graph::{Activation, Lowering, Seed};
+
+    use super::*;
+    use crate::models::FlatMlpConfig;
+
+    fn small() -> (Checkpoint, ModelConfig, Lowering) {
+        let config =
+            ModelConfig::FlatMlp(FlatMlpConfig { d_hidden: vec![3], d_out: 2, layer_norm: true, dropout: 0.0 });
+        let spec = NetSpec::mlp(&[2, 3, 1], Activation::Tanh, 0.0).unwrap();
+        let lowering = Lowering::new([&Arc::new(spec.clone())]).unwrap();
+        let built = config.build(&lowering, Normalization::none(), Seed::new(1), DType::F32, &Device::Cpu);
+        let (_, vars) = built.unwrap();
+        let header = Header {
+            model: config.clone(),
+            specs: vec![spec],
+            normalization: Normalization::none(),
+            n_steps: 7,
+            progress: serde_json::json!({"epoch": 3}),
+        };
+        let vars = vars.snapshot().unwrap();
+        (Checkpoint { header, optimizer: BTreeMap::from([("mean.x".to_owned(), vars["mlp.fc.0.bias"].clone())]), vars }, config, lowering)
+    }
+
+    #[test]
+    fn a_checkpoint_is_read_as_it_was_written() {
+        let (checkpoint, ..) = small();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        checkpoint.write(&path).unwrap();
+        let read = Checkpoint::read(&path, &Device::Cpu).unwrap();
+        assert_eq!(read.header, checkpoint.header);
+        assert_eq!(read.vars.keys().collect::<Vec<_>>(), checkpoint.vars.keys().collect::<Vec<_>>());
+        assert_eq!(read.optimizer.len(), 1);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn damaged_checkpoints_are_refused_and_change_nothing() {
+        let (checkpoint, config, lowering) = small();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        checkpoint.write(&path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for end in [0, 4, 20, bytes.len() / 2, bytes.len() - 1] {
+            std::fs::write(&path, &bytes[..end]).unwrap();
+            let message = Checkpoint::read(&path, &Device::Cpu).unwrap_err().to_string();
+            assert!(message.contains("model.safetensors"), "{message}");
+        }
+        let (_, vars) =
+            config.build(&lowering, Normalization::none(), Seed::new(2), DType::F32, &Device::Cpu).unwrap();
+        let mut tensors = checkpoint.vars.clone();
+        let removed = tensors.remove("mlp.fc.1.bias").unwrap();
+        assert!(vars.load(&tensors).unwrap_err().to_string().contains("mlp.fc.1.bias: expected shape [2], found nothing"));
+        tensors.insert("mlp.fc.1.bias".to_owned(), removed.reshape((1, 2)).unwrap());
+        assert!(vars.load(&tensors).unwrap_err().to_string().contains("found shape [1, 2]"));
+        tensors.insert("other".to_owned(), removed);
+        assert!(vars.load(&tensors).is_err());
+        checkpoint.write(&folder.path().join("nowhere/model.safetensors")).unwrap_err();
+    }
+}

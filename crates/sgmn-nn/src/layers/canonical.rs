@@ -1,0 +1,75 @@
+//! The representation of a vector that one common scale cannot change.
+
+use candle_core::Tensor;
+use sgmn_symmetry::ScaleGroup;
+
+use super::Mlp;
+use crate::{
+    Field, Pass, Result, VarBuilder,
+    models::{ScaleGmnConfig, SignInvariant},
+    ops,
+};
+
+/// `canon(x)`: of all multiples of a vector that its unit's group allows, one representative.
+///
+/// | group | canon(x) |
+/// | --- | --- |
+/// | trivial | `x` |
+/// | positive | `x / ‖x‖`, zero for zero |
+/// | sign | `ρ(x) + ρ(−x)` or `\|x\|` |
+/// | non-zero | the sign's form of `x / ‖x‖` |
+///
+/// # Source
+/// ScaleGMN, equations 7 and 8.
+/// **Departs:** the published code adds 1e-10 to the norm, so its output moves when scales are small; here only a zero
+/// vector is special, unless the model is built for published checkpoints.
+#[derive(Debug, Clone)]
+pub struct Canonical {
+    rho: Option<Mlp>,
+    guard: Option<f64>,
+}
+
+/// What the published code adds to a norm before it divides.
+const PUBLISHED_GUARD: f64 = 1e-10;
+
+impl Canonical {
+    /// The canonical form of vectors of width `d`; ρ, if there is one, has its variables in `rho` below the path.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn new(config: &ScaleGmnConfig, d: usize, vars: &VarBuilder) -> Result<Self> {
+        let symmetrized = config.symmetry.has_signs() && config.sign_invariant == SignInvariant::Symmetrize;
+        let rho = symmetrized.then(|| Mlp::new(&config.mlp(), d, d, &vars.at("rho"))).transpose()?;
+        Ok(Self { rho, guard: config.is_published().then_some(PUBLISHED_GUARD) })
+    }
+
+    /// The invariant representation of each row.
+    ///
+    /// # Shapes
+    /// `[…, d]` to `[…, d]`.
+    ///
+    /// # Law
+    /// One exponent of the group at most, at one end; the result is invariant.
+    ///
+    /// # Errors
+    /// If the width differs.
+    pub fn forward(&self, x: &Field, group: ScaleGroup, pass: &Pass) -> Result<Field> {
+        Ok(x.map_invariant(self.apply(x.values(), group, pass)?))
+    }
+
+    fn apply(&self, x: &Tensor, group: ScaleGroup, pass: &Pass) -> Result<Tensor> {
+        match group {
+            ScaleGroup::Trivial => Ok(x.clone()),
+            ScaleGroup::Positive => Ok(ops::unit_norm(x, self.guard)?),
+            ScaleGroup::Sign => self.even(x, pass),
+            ScaleGroup::NonZero => self.even(&ops::unit_norm(x, self.guard)?, pass),
+        }
+    }
+
+    fn even(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
+        match &self.rho {
+            Some(rho) => rho.forward_even(x, pass),
+            None => Ok(ops::abs(x)?),
+        }
+    }
+}

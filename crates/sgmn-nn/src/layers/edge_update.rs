@@ -1,0 +1,88 @@
+//! Edge updates: what an edge learns from its ends.
+
+use candle_core::Tensor;
+use sgmn_symmetry::ScaleGroup;
+
+use super::{Canonical, LinearMap, Mlp};
+use crate::{
+    Field, Pass, Result, VarBuilder,
+    models::{ScaleGmnConfig, Symmetry},
+    ops::{self, EdgeAxis},
+};
+
+/// `e'_ij = (W e_ij) ⊙ φ([canon(x_j), canon(x_i)])`, sender first.
+///
+/// For permutations only, `φ([e_ij, x_j, x_i])`.
+/// The first layer of φ is split by columns, so everything but two products is done on nodes.
+///
+/// Variables: `W`, `g1.rho` (`g_sign.rho` where both groups may occur), `phi`.
+///
+/// # Source
+/// ScaleGMN, equation 12.
+#[derive(Debug, Clone)]
+pub struct EdgeUpdate {
+    scaled: Option<(LinearMap, Canonical)>,
+    phi: Mlp,
+    d: usize,
+}
+
+impl EdgeUpdate {
+    /// The update of one layer, to edges of width `d_out`.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn new(config: &ScaleGmnConfig, d_out: usize, vars: &VarBuilder) -> Result<Self> {
+        let d = config.d_hidden;
+        let n_parts = if config.symmetry == Symmetry::Permutation { 3 } else { 2 };
+        let scaled = match config.symmetry {
+            Symmetry::Permutation => None,
+            symmetry => {
+                let branch = if symmetry == Symmetry::Hetero { "g_sign" } else { "g1" };
+                Some((LinearMap::new(d, d_out, &vars.at("W"))?, Canonical::new(config, d, &vars.at(branch))?))
+            }
+        };
+        Ok(Self { scaled, phi: Mlp::new(&config.mlp(), n_parts * d, d_out, &vars.at("phi"))?, d })
+    }
+
+    /// The invariants of a layer of nodes, computed once for the edges on both sides of it.
+    ///
+    /// # Shapes
+    /// `[B, n, d]` to `[B, n, d]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Law`] if a node scales although only permutations are expected.
+    pub fn node_invariants(&self, nodes: &Field, group: ScaleGroup, pass: &Pass) -> Result<Tensor> {
+        match &self.scaled {
+            Some((_, canonical)) => Ok(canonical.forward(nodes, group, pass)?.values().clone()),
+            None => Ok(nodes.invariant("edge update")?.clone()),
+        }
+    }
+
+    /// The new features of one block of edges, from the invariants of the nodes at their ends.
+    ///
+    /// # Shapes
+    /// edges `[B, R, S, d]`, senders and receivers `[B, ·, d]`, result `[B, R, S, d_out]`.
+    ///
+    /// # Law
+    /// Kept.
+    ///
+    /// # Errors
+    /// If shapes differ.
+    pub fn forward(&self, edges: &Field, senders: &Tensor, receivers: &Tensor, pass: &Pass) -> Result<Field> {
+        let d = self.d;
+        let columns = self.phi.first_columns(&vec![d; if self.scaled.is_some() { 2 } else { 3 }])?;
+        let [of_sender, of_receiver] = columns.last_chunk().expect("φ reads at least the two ends");
+        let (senders, receivers) = (ops::linear(senders, of_sender)?, ops::linear(receivers, of_receiver)?);
+        let first = match edges.receiver_axis() {
+            EdgeAxis::Receivers => ops::outer_add(&receivers, &senders)?,
+            EdgeAxis::Senders => ops::outer_add(&senders, &receivers)?,
+        };
+        match &self.scaled {
+            Some((w, _)) => w.forward(edges)?.mul(&edges.map_invariant(self.phi.finish(first, pass)?)),
+            None => {
+                let of_edges = ops::linear(edges.invariant("edge update")?, &columns[0])?;
+                Ok(edges.map_invariant(self.phi.finish((first + of_edges)?, pass)?))
+            }
+        }
+    }
+}

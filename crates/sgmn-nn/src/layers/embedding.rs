@@ -1,0 +1,146 @@
+//! Learned codes of where a node or an edge stands.
+
+use candle_core::Tensor;
+
+use crate::{
+    Field, Init, Result, VarBuilder,
+    models::{IoEmbedding, Layout, ScaleGmnConfig, Symmetry},
+    ops::{self, EdgeAxis},
+};
+
+/// One learned row for each input, each hidden layer, each output.
+///
+/// Hidden nodes are multiplied by their row, which keeps their law; inputs and outputs, which do not scale, are
+/// multiplied or added to. For permutations only, rows are added everywhere.
+///
+/// Variables: `pos_embed` `[n_in + hidden layers + n_out, d]`.
+///
+/// # Source
+/// ScaleGMN, appendix on positional encodings.
+#[derive(Debug, Clone)]
+pub struct NodeEmbedding {
+    rows: Tensor,
+    layout: Layout,
+    add_hidden: bool,
+    add_io: bool,
+}
+
+impl NodeEmbedding {
+    /// Rows for nets of a layout.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn new(config: &ScaleGmnConfig, layout: &Layout, vars: &VarBuilder) -> Result<Self> {
+        let n_types = layout.n_in + layout.n_layers - 1 + layout.n_out;
+        let rows = vars.var("pos_embed", &[n_types, config.d_hidden], Init::Normal)?;
+        let plain = config.symmetry == Symmetry::Permutation;
+        let add_io = plain || config.io_embedding == IoEmbedding::Sum;
+        Ok(Self { rows, layout: *layout, add_hidden: plain, add_io })
+    }
+
+    /// The rows of node layer `l` of a net with `n_layers` edge layers, for every net of a batch.
+    ///
+    /// # Shapes
+    /// Result `[B, n, d]` for a layer of n nodes.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn of_layer(&self, l: usize, n_layers: usize, n_graphs: usize, n_nodes: usize) -> Result<Tensor> {
+        let Layout { n_in, n_out, n_layers: most_layers, .. } = self.layout;
+        let rows = match l {
+            0 => self.rows.narrow(0, 0, n_in)?,
+            l if l == n_layers => self.rows.narrow(0, n_in + most_layers - 1, n_out)?,
+            l => self.rows.narrow(0, n_in + l - 1, 1)?,
+        };
+        spread_rows(&rows, n_graphs, n_nodes)
+    }
+
+    /// The features of node layer `l` with their codes.
+    ///
+    /// # Law
+    /// Kept.
+    ///
+    /// # Errors
+    /// [`crate::Error::Law`] if a code would be added to a feature that scales.
+    pub fn apply(&self, nodes: &Field, l: usize, n_layers: usize) -> Result<Field> {
+        let (n_graphs, n_nodes, _) = nodes.values().dims3()?;
+        let code = nodes.map_invariant(self.of_layer(l, n_layers, n_graphs, n_nodes)?);
+        let add = if l == 0 || l == n_layers { self.add_io } else { self.add_hidden };
+        if add { nodes.add(&code) } else { nodes.mul(&code) }
+    }
+}
+
+/// One learned row for each input (edges of the first layer), each middle layer, each output (edges of the last).
+///
+/// Edges are multiplied by their row; for permutations only, it is added.
+///
+/// Variables: `pos_embed` `[n_in + middle layers + n_out, d]`.
+#[derive(Debug, Clone)]
+pub struct EdgeEmbedding {
+    rows: Tensor,
+    layout: Layout,
+    add: bool,
+    published: bool,
+}
+
+impl EdgeEmbedding {
+    /// Rows for nets of a layout.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn new(config: &ScaleGmnConfig, layout: &Layout, vars: &VarBuilder) -> Result<Self> {
+        let n_types = layout.n_in + layout.n_layers.saturating_sub(2) + layout.n_out;
+        Ok(Self {
+            rows: vars.var("pos_embed", &[n_types, config.d_hidden], Init::Normal)?,
+            layout: *layout,
+            add: config.symmetry == Symmetry::Permutation,
+            published: config.is_published(),
+        })
+    }
+
+    /// The features of edge layer `l` of a net with `n_layers` of them, with their codes.
+    ///
+    /// # Law
+    /// Kept.
+    ///
+    /// # Errors
+    /// [`crate::Error::Law`] if a code would be added to a feature that scales.
+    pub fn apply(&self, edges: &Field, l: usize, n_layers: usize) -> Result<Field> {
+        let (n_graphs, n_receivers, n_senders, _) = edges.values().dims4()?;
+        let Layout { n_in, n_out, n_layers: most_layers, .. } = self.layout;
+        let last = n_in + most_layers.saturating_sub(2);
+        let codes = match l {
+            0 => self.of_nodes(edges, 0, n_in, EdgeAxis::Senders)?,
+            l if l + 1 == n_layers && self.published => {
+                // The published code hands out types in blocks along sender-major order.
+                let types: Vec<u32> = (0..n_receivers * n_senders)
+                    .map(|edge| (last + (edge % n_senders * n_out + edge / n_senders) / n_senders) as u32)
+                    .collect();
+                let types = Tensor::new(types, self.rows.device())?;
+                let rows = self.rows.index_select(&types, 0)?.reshape((1, n_receivers, n_senders, ()))?;
+                rows.broadcast_as((n_graphs, n_receivers, n_senders, edges.width()))?.contiguous()?
+            }
+            l if l + 1 == n_layers => self.of_nodes(edges, last, n_out, EdgeAxis::Receivers)?,
+            l => self.of_nodes(edges, n_in + l - 1, 1, EdgeAxis::Senders)?,
+        };
+        let codes = edges.map_invariant(codes);
+        if self.add { edges.add(&codes) } else { edges.mul(&codes) }
+    }
+
+    /// `n_types` rows from `start` on, one a node at one end of the block or one for all, along the edges.
+    fn of_nodes(&self, edges: &Field, start: usize, n_types: usize, axis: EdgeAxis) -> Result<Tensor> {
+        let (n_graphs, n_receivers, n_senders, _) = edges.values().dims4()?;
+        let (n_nodes, n_others) = match axis {
+            EdgeAxis::Receivers => (n_receivers, n_senders),
+            EdgeAxis::Senders => (n_senders, n_receivers),
+        };
+        let rows = spread_rows(&self.rows.narrow(0, start, n_types)?, n_graphs, n_nodes)?;
+        Ok(ops::spread(&rows, n_others, axis)?)
+    }
+}
+
+/// Rows `[n, d]` or one row `[1, d]` for every node of every net: `[B, n, d]`.
+fn spread_rows(rows: &Tensor, n_graphs: usize, n_nodes: usize) -> Result<Tensor> {
+    let d = rows.dim(1)?;
+    Ok(rows.unsqueeze(0)?.broadcast_as((n_graphs, n_nodes, d))?.contiguous()?)
+}

@@ -1,0 +1,123 @@
+//! Learned maps that scales cannot change.
+
+use candle_core::{D, Tensor};
+use sgmn_symmetry::ScaleGroup;
+
+use super::{Canonical, Mlp, Role};
+use crate::{
+    Field, Pass, Result, VarBuilder,
+    models::{IoPath, ScaleGmnConfig, Symmetry},
+};
+
+/// `ScaleInv(x; extra) = φ([canon(x), extra])` on hidden nodes; at inputs and outputs, if they are gated, a perceptron of
+/// `[x, extra]` of their own.
+///
+/// Variables: `g1.{rho, phi}`, or `g_sign.{rho, phi}` and `g_scale.phi` where both groups may occur; `phi_in`,
+/// `phi_last` for inputs and outputs.
+///
+/// # Source
+/// ScaleGMN, equation 8.
+#[derive(Debug, Clone)]
+pub struct InvariantNet {
+    branches: Branches,
+    io: Option<IoMlps>,
+}
+
+/// One learned map for all units, or one for each kind of group.
+#[derive(Debug, Clone)]
+enum Branches {
+    One(Branch),
+    Two { sign: Branch, scale: Branch },
+}
+
+#[derive(Debug, Clone)]
+struct Branch {
+    canonical: Canonical,
+    phi: Mlp,
+}
+
+/// The maps of inputs and outputs; `last` is absent if they share one.
+#[derive(Debug, Clone)]
+pub(super) struct IoMlps {
+    pub(super) first: Mlp,
+    pub(super) last: Option<Mlp>,
+}
+
+impl IoMlps {
+    pub(super) fn for_role(&self, role: Role) -> &Mlp {
+        self.last.as_ref().filter(|_| role == Role::Output).unwrap_or(&self.first)
+    }
+}
+
+/// Widths of a map: of the feature, of what stands beside it, of the result.
+#[derive(Debug, Clone, Copy)]
+pub struct Widths {
+    /// Width of the feature that scales.
+    pub d_in: usize,
+    /// Width of the invariant extra feature, 0 without one.
+    pub d_extra: usize,
+    /// Width of the result.
+    pub d_out: usize,
+}
+
+impl InvariantNet {
+    /// The map below a path; `io` says whether inputs and outputs have maps of their own.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn new(config: &ScaleGmnConfig, widths: Widths, io: Option<IoPath>, n_mlps: usize, vars: &VarBuilder) -> Result<Self> {
+        let Widths { d_in, d_extra, d_out } = widths;
+        let mlp = |vars: VarBuilder| Mlp::new(&config.mlp(), d_in + d_extra, d_out, &vars);
+        let branch = |symmetry: Symmetry, vars: VarBuilder| -> Result<Branch> {
+            let config = ScaleGmnConfig { symmetry, ..config.clone() };
+            Ok(Branch { canonical: Canonical::new(&config, d_in, &vars)?, phi: mlp(vars.at("phi"))? })
+        };
+        let branches = match config.symmetry {
+            Symmetry::Hetero => Branches::Two {
+                sign: branch(Symmetry::Sign, vars.at("g_sign"))?,
+                scale: branch(Symmetry::Scale, vars.at("g_scale"))?,
+            },
+            symmetry => Branches::One(branch(symmetry, vars.at("g1"))?),
+        };
+        let io = match io {
+            Some(IoPath::Gated) => {
+                let last = (n_mlps == 3).then(|| mlp(vars.at("phi_last"))).transpose()?;
+                Some(IoMlps { first: mlp(vars.at("phi_in"))?, last })
+            }
+            _ => None,
+        };
+        Ok(Self { branches, io })
+    }
+
+    /// The invariant numbers of each row.
+    ///
+    /// # Shapes
+    /// x `[…, d_in]`, extra `[…, d_extra]`, result `[…, d_out]`.
+    ///
+    /// # Law
+    /// x may scale with its receiver's group; the result is invariant.
+    ///
+    /// # Errors
+    /// [`crate::Error::Law`] if an input or output feature scales.
+    pub fn forward(&self, x: &Field, extra: Option<&Tensor>, role: Role, group: ScaleGroup, pass: &Pass) -> Result<Field> {
+        if let (Some(io), Role::Input | Role::Output) = (&self.io, role) {
+            let values = beside(x.invariant("map of input and output nodes")?, extra)?;
+            return Ok(x.map_invariant(io.for_role(role).forward(&values, pass)?));
+        }
+        let branch = match (&self.branches, group) {
+            (Branches::One(branch), _) | (Branches::Two { scale: branch, .. }, ScaleGroup::Positive) => branch,
+            (Branches::Two { sign, .. }, _) => sign,
+        };
+        let canonical = branch.canonical.forward(x, group, pass)?;
+        let values = beside(canonical.invariant("phi")?, extra)?;
+        Ok(canonical.map_invariant(branch.phi.forward(&values, pass)?))
+    }
+}
+
+/// Channels of x and of the extra feature, side by side.
+pub(super) fn beside(x: &Tensor, extra: Option<&Tensor>) -> Result<Tensor> {
+    Ok(match extra {
+        Some(extra) => Tensor::cat(&[x, extra], D::Minus1)?,
+        None => x.clone(),
+    })
+}

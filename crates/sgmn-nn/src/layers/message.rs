@@ -1,0 +1,98 @@
+//! Messages: what each node hears from its senders.
+
+use candle_core::Tensor;
+use sgmn_symmetry::{Law, ScaleGroup};
+
+use super::{EquivariantNet, LinearMap, Mlp, Role, invariant::Widths};
+use crate::{
+    Field, Pass, Result, VarBuilder,
+    models::{ScaleGmnConfig, Symmetry},
+    ops,
+};
+
+/// `m_i = Σ_j EquivariantNet((W_e e_ij) ⊙ (W_v x_j); extra)`.
+///
+/// A weight times its sender's value scales with the receiver alone, so messages may be summed.
+/// For permutations only, `m_i = Σ_j MLP([e_ij, x_j])`.
+///
+/// Variables: `w_e`, `w_v`, `message_fn`.
+///
+/// # Source
+/// ScaleGMN, equation 11.
+#[derive(Debug, Clone)]
+pub struct Message(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Scaled { w_e: LinearMap, w_v: LinearMap, net: EquivariantNet },
+    Plain { mlp: Mlp, d: usize },
+}
+
+/// Whether a message must prove that it scales with its receiver alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// The laws are checked: the default.
+    Checked,
+    /// The published code's reversed messages for positive scales, which are not equivariant.
+    Published,
+}
+
+impl Message {
+    /// The message function of one layer and direction; `d_extra` is the width of the embedding it sees, or 0.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn new(config: &ScaleGmnConfig, d_extra: usize, vars: &VarBuilder) -> Result<Self> {
+        let d = config.d_hidden;
+        if config.symmetry == Symmetry::Permutation {
+            let mlp = Mlp::new(&config.mlp(), 2 * d, d, &vars.at("message_fn").at("rho"))?;
+            return Ok(Self(Kind::Plain { mlp, d }));
+        }
+        let widths = Widths { d_in: d, d_extra, d_out: d };
+        Ok(Self(Kind::Scaled {
+            w_e: LinearMap::new(d, d, &vars.at("w_e"))?,
+            w_v: LinearMap::new(d, d, &vars.at("w_v"))?,
+            net: EquivariantNet::new(config, &config.message, widths, &vars.at("message_fn"))?,
+        }))
+    }
+
+    /// The summed messages into every receiver of one block of edges.
+    ///
+    /// # Shapes
+    /// edges `[B, R, S, d]`, senders `[B, S, d]`, extra `[B, R, S, d_extra]`, result `[B, R, d]`; against the direction
+    /// of the edges R and S trade places in the block only.
+    ///
+    /// # Law
+    /// `(1, −1) + (0, 1) = (1, 0)`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Law`] if the message scales with its sender.
+    #[allow(clippy::too_many_arguments, reason = "the receiver's role and group travel beside the features")]
+    pub fn forward(
+        &self,
+        edges: &Field,
+        senders: &Field,
+        extra: Option<&Tensor>,
+        role: Role,
+        group: ScaleGroup,
+        trust: Trust,
+        pass: &Pass,
+    ) -> Result<Field> {
+        match &self.0 {
+            Kind::Scaled { w_e, w_v, net } => {
+                let mut message = w_e.forward(edges)?.mul_sender(&w_v.forward(senders)?)?;
+                if trust == Trust::Published {
+                    message = message.relabel(Law::node(message.place()));
+                }
+                net.forward(&message, extra, role, group, pass)?.sum_senders()
+            }
+            Kind::Plain { mlp, d } => {
+                let columns = mlp.first_columns(&[*d, *d])?;
+                let of_edges = ops::linear(edges.invariant("message")?, &columns[0])?;
+                let of_senders = ops::linear(senders.invariant("message")?, &columns[1])?;
+                let first = (of_edges + edges.spread(&of_senders, edges.sender_axis())?)?;
+                edges.map_invariant(mlp.finish(first, pass)?).sum_senders()
+            }
+        }
+    }
+}

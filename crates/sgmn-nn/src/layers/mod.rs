@@ -1,0 +1,47 @@
+//! The building blocks of the models, each the formula of its name.
+
+mod canonical;
+mod edge_update;
+mod embedding;
+mod equivariant;
+mod invariant;
+mod linear;
+mod message;
+mod mlp;
+mod node_update;
+mod readout;
+mod reversed;
+
+pub use canonical::Canonical;
+pub use edge_update::EdgeUpdate;
+pub use embedding::{EdgeEmbedding, NodeEmbedding};
+pub use equivariant::EquivariantNet;
+pub use invariant::{InvariantNet, Widths};
+pub use linear::{LinearBias, LinearMap};
+pub use message::{Message, Trust};
+pub use mlp::{Mlp, MlpConfig};
+pub use node_update::NodeUpdate;
+pub use readout::Readout;
+pub use reversed::RelativeMessage;
+
+/// What the node that is computed stands for: input and output nodes do not scale and may have maps of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// An input of the net.
+    Input,
+    /// A hidden unit.
+    Hidden,
+    /// An output of the net.
+    Output,
+}
+
+impl Role {
+    /// The role of node layer `layer` among `n_layers` of them.
+    pub fn of(layer: usize, n_layers: usize) -> Self {
+        match layer {
+            0 => Self::Input,
+            l if l + 1 == n_layers => Self::Output,
+            _ => Self::Hidden,
+        }
+    }
+}

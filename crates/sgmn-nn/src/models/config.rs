@@ -1,0 +1,253 @@
+//! What a ScaleGMN is made of: every option of the published configurations, each alternative an enum.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result, layers::MlpConfig};
+
+/// Which scalings of hidden units the model ignores, besides their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Symmetry {
+    /// ±1 everywhere: tanh and sine.
+    Sign,
+    /// Positive numbers everywhere: the ReLU family.
+    Scale,
+    /// What each unit's own activation allows.
+    Hetero,
+    /// No scaling.
+    Permutation,
+}
+
+impl Symmetry {
+    /// Whether signs may occur.
+    pub fn has_signs(self) -> bool {
+        matches!(self, Self::Sign | Self::Hetero)
+    }
+}
+
+/// Which way messages run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Along the edges: ScaleGMN.
+    Forward,
+    /// Along and against the edges: ScaleGMN-B.
+    Bidirectional,
+}
+
+/// How messages run against the edges between units of positive scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReversedScale {
+    /// The receiver supplies the scale, everything else enters through invariants: exact and bounded.
+    Relative,
+    /// The reversed edge carries `1/w` (0 for 0), as the paper defines it: exact, unbounded.
+    Reciprocal,
+    /// The reversed edge carries `w`, as the published code does: not equivariant.
+    Published,
+}
+
+/// The invariant of a sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignInvariant {
+    /// `ρ(x) + ρ(−x)` with a learned ρ.
+    Symmetrize,
+    /// `|x|`.
+    Absolute,
+}
+
+/// How features of input and output nodes, which do not scale, pass an equivariant net.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IoPath {
+    /// `(W x) ⊙ MLP(x)` with a perceptron of their own in place of ScaleInv.
+    Gated,
+    /// A perceptron instead of the whole net.
+    Mlp,
+    /// Equivariant layers of their own.
+    Equivariant,
+    /// The layers of hidden nodes.
+    Shared,
+}
+
+/// How the embedding joins the features of input and output nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IoEmbedding {
+    /// `x + p`.
+    Sum,
+    /// `x ⊙ p`.
+    Product,
+}
+
+/// Whether the model is the mathematics or the published program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compatibility {
+    /// Exactly equivariant; the default.
+    Exact,
+    /// Every quirk of the published code, so that its checkpoints give its outputs.
+    Published,
+}
+
+/// The form of the message or the update net.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EquivariantConfig {
+    /// Equivariant layers in turn.
+    pub n_layers: usize,
+    /// What input and output nodes pass.
+    pub io: IoPath,
+    /// 2: inputs and outputs share a perceptron; 3: each have their own.
+    pub n_mlps: usize,
+    /// Whether the net sees positional embeddings beside the features.
+    pub positional: bool,
+}
+
+/// Which nodes the read-out reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadoutRange {
+    /// Output nodes, and input nodes of a bidirectional model.
+    LastLayer,
+    /// All nodes.
+    FullGraph,
+}
+
+/// Numbers for each net.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PerGraph {
+    /// Which nodes are read.
+    pub readout: ReadoutRange,
+    /// Numbers for each net.
+    pub d_out: usize,
+    /// Hidden width of the read-out's perceptrons.
+    pub d_rho: usize,
+    /// Whether a bidirectional read-out projects with perceptrons instead of linear maps.
+    #[serde(default)]
+    pub mlp_directions: bool,
+}
+
+/// What the model returns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum OutputConfig {
+    /// Numbers for each net.
+    PerGraph(PerGraph),
+    /// A change of every parameter, times a learned scale a layer that starts at `initial_scale`.
+    PerParam {
+        /// Start of the learned scales.
+        initial_scale: f64,
+    },
+}
+
+/// The configuration of a ScaleGMN.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScaleGmnConfig {
+    /// The scalings that are ignored.
+    pub symmetry: Symmetry,
+    /// Which way messages run.
+    pub direction: Direction,
+    /// Form of reversed messages for positive scales; absent: `relative`, or `published` with published compatibility.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversed_scale: Option<ReversedScale>,
+    /// The invariant of signs.
+    pub sign_invariant: SignInvariant,
+    /// Width of node and edge features, H.
+    pub d_hidden: usize,
+    /// Message-passing layers.
+    pub n_layers: usize,
+    /// Hidden widths of every perceptron.
+    pub d_mlp: Vec<usize>,
+    /// Layer normalization in perceptrons.
+    pub layer_norm: bool,
+    /// Dropout of node features between layers.
+    pub dropout: f64,
+    /// Dropout inside perceptrons.
+    pub mlp_dropout: f64,
+    /// Whether each layer's input, linearly mapped, is added to its output.
+    pub node_skip: bool,
+    /// Whether nodes carry positional embeddings.
+    pub node_embedding: bool,
+    /// Whether edges carry positional embeddings.
+    pub edge_embedding: bool,
+    /// How embeddings join input and output nodes.
+    pub io_embedding: IoEmbedding,
+    /// The message net.
+    pub message: EquivariantConfig,
+    /// The update net.
+    pub update: EquivariantConfig,
+    /// Whether edge features are updated.
+    pub edge_update: bool,
+    /// What the model returns.
+    pub output: OutputConfig,
+    /// Mathematics or published program.
+    pub compatibility: Compatibility,
+}
+
+impl ScaleGmnConfig {
+    /// Checks everything that the types do not.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first field that cannot be used.
+    pub fn validate(&self) -> Result<()> {
+        let positive = [
+            ("model.d_hidden", self.d_hidden),
+            ("model.n_layers", self.n_layers),
+            ("model.message.n_layers", self.message.n_layers),
+            ("model.update.n_layers", self.update.n_layers),
+            ("model.d_mlp", self.d_mlp.iter().copied().min().unwrap_or(0)),
+        ];
+        if let Some((field, value)) = positive.iter().find(|(_, value)| *value == 0) {
+            return Err(Error::config(*field, "at least 1", value));
+        }
+        for (field, net) in [("model.message.n_mlps", &self.message), ("model.update.n_mlps", &self.update)] {
+            if !(2..=3).contains(&net.n_mlps) {
+                return Err(Error::config(field, "2 or 3", net.n_mlps));
+            }
+        }
+        for (field, p) in [("model.dropout", self.dropout), ("model.mlp_dropout", self.mlp_dropout)] {
+            if !(0.0..1.0).contains(&p) {
+                return Err(Error::config(field, "a probability below 1", p));
+            }
+        }
+        if (self.message.positional || self.update.positional) && !self.node_embedding {
+            return Err(Error::config("model.node_embedding", "true, since messages or updates see embeddings", false));
+        }
+        match &self.output {
+            OutputConfig::PerGraph(output) if output.d_out == 0 || output.d_rho == 0 => {
+                Err(Error::config("model.output", "widths of at least 1", "0"))
+            }
+            OutputConfig::PerParam { initial_scale } if !initial_scale.is_finite() => {
+                Err(Error::config("model.output.initial_scale", "a finite number", initial_scale))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the model follows the published program.
+    pub fn is_published(&self) -> bool {
+        self.compatibility == Compatibility::Published
+    }
+
+    /// The form of reversed messages for positive scales.
+    pub fn reversed_scale(&self) -> ReversedScale {
+        self.reversed_scale.unwrap_or(match self.compatibility {
+            Compatibility::Exact => ReversedScale::Relative,
+            Compatibility::Published => ReversedScale::Published,
+        })
+    }
+
+    /// The form of the perceptrons.
+    pub fn mlp(&self) -> MlpConfig {
+        MlpConfig { d_hidden: self.d_mlp.clone(), layer_norm: self.layer_norm, dropout: self.mlp_dropout }
+    }
+
+    /// The form of the read-out's perceptrons, whose hidden width may differ.
+    pub fn readout_mlp(&self, output: &PerGraph) -> MlpConfig {
+        MlpConfig { d_hidden: vec![output.d_rho; self.d_mlp.len()], ..self.mlp() }
+    }
+}

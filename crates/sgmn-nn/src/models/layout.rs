@@ -1,0 +1,41 @@
+//! What the nets of a dataset must share for one model to read them all.
+
+use sgmn_graph::Lowering;
+
+use crate::{Error, Result};
+
+/// Counts that variables depend on. Hidden widths do not matter, and nets may be shallower than the deepest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Inputs of every net.
+    pub n_in: usize,
+    /// Outputs of every net.
+    pub n_out: usize,
+    /// Edge layers of the deepest net.
+    pub n_layers: usize,
+    /// Numbers an edge holds, K.
+    pub n_edge_values: usize,
+}
+
+impl Layout {
+    /// The layout of a dataset.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if there is no net, or nets differ in their inputs or outputs.
+    pub fn of(lowering: &Lowering) -> Result<Self> {
+        let Some(first) = lowering.topologies().first() else {
+            return Err(Error::config("data", "at least one net", "none"));
+        };
+        let ends = |widths: &[usize]| (widths[0], widths[widths.len() - 1]);
+        let (n_in, n_out) = ends(first.widths());
+        let mut n_layers = 0;
+        for topology in lowering.topologies() {
+            if ends(topology.widths()) != (n_in, n_out) {
+                let expected = format!("nets of {n_in} inputs and {n_out} outputs like the first");
+                return Err(Error::config("data", expected, format!("widths {:?}", topology.widths())));
+            }
+            n_layers = n_layers.max(topology.n_layers());
+        }
+        Ok(Self { n_in, n_out, n_layers, n_edge_values: lowering.n_edge_values() })
+    }
+}

@@ -1,0 +1,99 @@
+//! The models, each from its configuration, all with one face.
+
+mod config;
+mod flat_mlp;
+mod layout;
+mod published;
+mod scalegmn;
+
+use candle_core::{DType, Device, Tensor};
+use serde::{Deserialize, Serialize};
+use sgmn_graph::{Batch, Lowering, Seed};
+
+pub use config::{
+    Compatibility, Direction, EquivariantConfig, IoEmbedding, IoPath, OutputConfig, PerGraph, ReadoutRange,
+    ReversedScale, ScaleGmnConfig, SignInvariant, Symmetry,
+};
+pub use flat_mlp::{FlatMlp, FlatMlpConfig};
+pub use layout::Layout;
+pub use published::from_published;
+pub use scalegmn::ScaleGmn;
+
+use crate::{Normalization, Pass, Result, VarBuilder, VarStore};
+
+/// What a model returns for a batch.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Numbers for each net, `[B, d_out]`, in the batch's order.
+    PerGraph(Tensor),
+    /// A change of every parameter, for each bucket of the batch.
+    PerParam(Vec<ParamDeltas>),
+}
+
+/// Changes of the parameters of the nets in one bucket.
+#[derive(Debug, Clone)]
+pub struct ParamDeltas {
+    /// Change of each layer's weight, `[B, n_out, n_in, K]` with K values an edge.
+    pub weights: Vec<Tensor>,
+    /// Change of each layer's bias, `[B, n_out]`.
+    pub biases: Vec<Tensor>,
+}
+
+/// A model that reads nets.
+pub trait Model {
+    /// The output for a batch of nets.
+    ///
+    /// # Errors
+    /// If the nets do not fit the model.
+    fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output>;
+
+    /// Whether a variable of this name may stay without gradient.
+    fn may_lack_gradient(&self, name: &str) -> bool;
+}
+
+/// The configuration of any model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ModelConfig {
+    /// A scale equivariant graph metanetwork.
+    #[serde(rename = "scalegmn")]
+    ScaleGmn(ScaleGmnConfig),
+    /// A perceptron of the parameters in a row: no symmetry.
+    FlatMlp(FlatMlpConfig),
+}
+
+impl ModelConfig {
+    /// Checks everything that the types do not.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] naming the first field that cannot be used.
+    pub fn validate(&self) -> Result<()> {
+        match self {
+            Self::ScaleGmn(config) => config.validate(),
+            Self::FlatMlp(config) => config.validate(),
+        }
+    }
+
+    /// The model for nets of the given architectures, and its variables.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] if the configuration or the architectures cannot be used.
+    pub fn build(
+        &self,
+        lowering: &Lowering,
+        normalization: Normalization,
+        seed: Seed,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<(Box<dyn Model>, VarStore)> {
+        self.validate()?;
+        let vars = VarBuilder::new(seed, dtype, device);
+        let model: Box<dyn Model> = match self {
+            Self::ScaleGmn(config) => {
+                Box::new(ScaleGmn::new(config, &Layout::of(lowering)?, normalization, &vars)?)
+            }
+            Self::FlatMlp(config) => Box::new(FlatMlp::new(config, lowering, normalization, &vars)?),
+        };
+        Ok((model, vars.finish()))
+    }
+}

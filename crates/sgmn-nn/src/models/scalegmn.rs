@@ -1,0 +1,449 @@
+//! ScaleGMN and ScaleGMN-B: message passing over a net's graph that keeps track of how every feature scales.
+
+use candle_core::Tensor;
+use sgmn_graph::{Batch, GraphBatch};
+use sgmn_symmetry::{Law, Place, ScaleGroup};
+
+use super::{
+    Direction, Layout, Model, Output, OutputConfig, ParamDeltas, ReversedScale, ScaleGmnConfig, Symmetry,
+};
+use crate::{
+    Error, Field, Init, Normalization, Pass, Result, VarBuilder,
+    layers::{
+        EdgeEmbedding, EdgeUpdate, LinearMap, Message, NodeEmbedding, NodeUpdate, Readout, RelativeMessage, Role, Trust,
+    },
+    normalization::LayerScale,
+};
+
+/// A scale equivariant graph metanetwork.
+///
+/// ```text
+/// x = P_v b, e = P_e w                  first projections of biases and weights
+/// x ⊙ p, e ⊙ p                          embeddings
+/// n_layers times:
+///   m_i  = Σ_j Message(e_ij, x_j)       and, if bidirectional, m'_j = Σ_i Message'(e_ij, x_i)
+///   x_i ← S x_i + Update(x_i, m_i, m'_i)
+///   e_ij ← EdgeUpdate(e_ij, x_j, x_i)   all three from the features at the start of the layer
+/// y = Readout(x)                        or Δb = s x, Δw = s e
+/// ```
+///
+/// # Source
+/// Kalogeropoulos, Bouritsas, Panagakis, "Scale Equivariant Graph Metanetworks", NeurIPS 2024.
+#[derive(Debug)]
+pub struct ScaleGmn {
+    config: ScaleGmnConfig,
+    layout: Layout,
+    normalization: Normalization,
+    project_node: LinearMap,
+    project_edge: LinearMap,
+    node_embedding: Option<NodeEmbedding>,
+    edge_embedding: Option<EdgeEmbedding>,
+    layers: Vec<Layer>,
+    head: Head,
+}
+
+/// One round of message passing.
+#[derive(Debug)]
+struct Layer {
+    message: Message,
+    reversed: Option<ReversedMessage>,
+    update: NodeUpdate,
+    edge_update: Option<EdgeUpdate>,
+    reversed_edge_update: Option<EdgeUpdate>,
+    skip: Option<LinearMap>,
+}
+
+/// Messages against the edges: the ordinary form where laws allow it, the relative form elsewhere.
+#[derive(Debug)]
+struct ReversedMessage {
+    plain: Option<Message>,
+    relative: Option<RelativeMessage>,
+}
+
+#[derive(Debug)]
+enum Head {
+    PerGraph(Readout),
+    PerParam { weight_scales: Vec<Tensor>, bias_scales: Vec<Tensor> },
+}
+
+/// The edge features that reversed messages read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ReversedEdges {
+    /// Those of the forward direction, as they are now.
+    Shared,
+    /// Those of the forward direction, as they were before the first layer.
+    Initial,
+    /// Their own, from the weights.
+    Own,
+    /// Their own, from the weights' reciprocals.
+    OwnReciprocal,
+}
+
+/// The features of one bucket on their way through the layers.
+struct State {
+    /// Scalings of each node layer.
+    groups: Vec<ScaleGroup>,
+    /// The group by which an edge update canonicalizes each node layer, inputs and outputs too.
+    canonical_groups: Vec<ScaleGroup>,
+    nodes: Vec<Field>,
+    edges: Vec<Field>,
+    /// Edge features of the reversed direction where they differ from `edges`.
+    reversed: Option<Vec<Field>>,
+}
+
+impl ScaleGmn {
+    /// The model for nets of a layout, its variables under the published names.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the configuration cannot be used.
+    pub fn new(config: &ScaleGmnConfig, layout: &Layout, normalization: Normalization, vars: &VarBuilder) -> Result<Self> {
+        config.validate()?;
+        let per_param = matches!(config.output, OutputConfig::PerParam { .. });
+        if per_param && !config.edge_update {
+            return Err(Error::config("model.edge_update", "true, since the output changes weights", false));
+        }
+        let d = config.d_hidden;
+        let projections = vars.at("construct_graph");
+        let gnn = vars.at("gnn");
+        let project_node = LinearMap::new(1, d, &projections.at("proj_bias"))?;
+        let project_edge = LinearMap::new(layout.n_edge_values, d, &projections.at("proj_weight"))?;
+        let node_embedding = config
+            .node_embedding
+            .then(|| NodeEmbedding::new(config, layout, &vars.at("positional_embeddings")))
+            .transpose()?;
+        let edge_embedding = config
+            .edge_embedding
+            .then(|| EdgeEmbedding::new(config, layout, &vars.at("positional_embeddings_edge")))
+            .transpose()?;
+        let layers = (0..config.n_layers).map(|k| Layer::new(config, layout, k, &gnn)).collect::<Result<Vec<_>>>()?;
+        let head = match &config.output {
+            OutputConfig::PerGraph(output) => Head::PerGraph(Readout::new(config, output, layout, &gnn)?),
+            OutputConfig::PerParam { initial_scale } => {
+                let scales = |name: &str| -> Result<Vec<Tensor>> {
+                    let scale = |l: usize| vars.at(name).var(&l.to_string(), &[], Init::Constant(*initial_scale));
+                    (0..layout.n_layers).map(scale).collect()
+                };
+                Head::PerParam { weight_scales: scales("weight_scale")?, bias_scales: scales("bias_scale")? }
+            }
+        };
+        Ok(Self {
+            config: config.clone(),
+            layout: *layout,
+            normalization,
+            project_node,
+            project_edge,
+            node_embedding,
+            edge_embedding,
+            layers,
+            head,
+        })
+    }
+
+    /// The final features of one bucket's nodes and edges.
+    fn pass_messages(&self, graphs: &GraphBatch, scales: &[LayerScale], pass: &Pass) -> Result<State> {
+        let mut state = self.start(graphs, scales)?;
+        for (k, layer) in self.layers.iter().enumerate() {
+            let is_last = k + 1 == self.layers.len();
+            // The published code drops even final bias changes.
+            let keeps_all = is_last && matches!(self.head, Head::PerParam { .. }) && !self.config.is_published();
+            let dropout = if keeps_all { 0.0 } else { self.config.dropout };
+            state = self.step(layer, &state, dropout, pass)?;
+        }
+        Ok(state)
+    }
+
+    /// First projections and embeddings.
+    fn start(&self, graphs: &GraphBatch, scales: &[LayerScale]) -> Result<State> {
+        let widths = graphs.topology.widths();
+        let n_layers = graphs.topology.n_layers();
+        if n_layers > self.layout.n_layers || widths[0] != self.layout.n_in || widths[n_layers] != self.layout.n_out {
+            return Err(Error::config("nets", format!("{:?}", self.layout), format!("widths {widths:?}")));
+        }
+        let groups: Vec<ScaleGroup> = (0..=n_layers).map(|l| self.group(graphs, l)).collect();
+        let canonical_groups = match self.config.symmetry {
+            // Inputs and outputs follow the hidden layer beside them.
+            Symmetry::Hetero if n_layers > 1 => (0..=n_layers).map(|l| groups[l.clamp(1, n_layers - 1)]).collect(),
+            symmetry => vec![uniform_group(symmetry); n_layers + 1],
+        };
+        let mut nodes = Vec::with_capacity(n_layers + 1);
+        for (l, group) in groups.iter().enumerate() {
+            let values = match l.checked_sub(1) {
+                Some(layer) => (&graphs.nodes[l] / scales[layer].bias)?,
+                // The published code gives the inputs of a CNN the value 0 and those of an MLP the value 1.
+                None if self.config.is_published() && graphs.topology.spec().is_convolutional() => {
+                    graphs.nodes[0].zeros_like()?
+                }
+                None => graphs.nodes[0].clone(),
+            };
+            let field = Field::nodes(self.project_node.apply(&values)?, *group);
+            nodes.push(match &self.node_embedding {
+                Some(embedding) => embedding.apply(&field, l, n_layers)?,
+                None => field,
+            });
+        }
+        let project = |l: usize, values: &Tensor, reciprocal: bool| -> Result<Field> {
+            let field = Field::edges(self.project_edge.apply(values)?, groups[l + 1], groups[l]);
+            let field = if reciprocal { field.relabel(field.law().inverse(field.place())) } else { field };
+            match &self.edge_embedding {
+                Some(embedding) => embedding.apply(&field, l, n_layers),
+                None => Ok(field),
+            }
+        };
+        let weights = (0..n_layers).map(|l| Ok((&graphs.edges[l] / scales[l].weight)?)).collect::<Result<Vec<_>>>()?;
+        let edges = (0..n_layers).map(|l| project(l, &weights[l], false)).collect::<Result<Vec<_>>>()?;
+        let reversed = match self.reversed_edges() {
+            None | Some(ReversedEdges::Shared) => None,
+            Some(ReversedEdges::Initial | ReversedEdges::Own) => Some(edges.clone()),
+            Some(ReversedEdges::OwnReciprocal) => {
+                let inverse = |l: usize| project(l, &reciprocal(&weights[l])?, true);
+                Some((0..n_layers).map(inverse).collect::<Result<Vec<_>>>()?)
+            }
+        };
+        Ok(State { groups, canonical_groups, nodes, edges, reversed })
+    }
+
+    /// One layer: messages, node update, edge updates, all from the features at its start.
+    fn step(&self, layer: &Layer, state: &State, dropout: f64, pass: &Pass) -> Result<State> {
+        let n_nodes = state.nodes.len();
+        let mut nodes = Vec::with_capacity(n_nodes);
+        for l in 0..n_nodes {
+            let own = &state.nodes[l];
+            let mut parts = vec![own.clone(), self.message_into(layer, state, l, pass)?];
+            if let Some(reversed) = &layer.reversed {
+                parts.push(self.reversed_message_into(reversed, state, l, pass)?);
+            }
+            let parts: Vec<&Field> = parts.iter().collect();
+            let extra = self.embedding_of(state, l, self.config.update.positional)?;
+            let mut new = layer.update.forward(&parts, extra.as_ref(), Role::of(l, n_nodes), state.groups[l], pass)?;
+            if let Some(skip) = &layer.skip {
+                new = skip.forward(own)?.add(&new)?;
+            }
+            nodes.push(new.map_equivariant(|values| pass.dropout(values, dropout))?);
+        }
+        let edges = match &layer.edge_update {
+            Some(update) => self.update_edges(update, state, &state.edges, false, pass)?,
+            None => state.edges.clone(),
+        };
+        let reversed = match (&layer.reversed_edge_update, &state.reversed) {
+            (Some(update), Some(reversed)) => Some(self.update_edges(update, state, reversed, true, pass)?),
+            (_, reversed) => reversed.clone(),
+        };
+        let (groups, canonical_groups) = (state.groups.clone(), state.canonical_groups.clone());
+        Ok(State { groups, canonical_groups, nodes, edges, reversed })
+    }
+
+    /// Messages along the edges into node layer `l`; inputs hear nothing.
+    fn message_into(&self, layer: &Layer, state: &State, l: usize, pass: &Pass) -> Result<Field> {
+        let Some(sender) = l.checked_sub(1) else { return state.nodes[l].zeros_like() };
+        let edges = &state.edges[sender];
+        // One-way models see the receiver's embedding, bidirectional ones the sender's.
+        let bidirectional = self.config.direction == Direction::Bidirectional;
+        let (seen, axis) = if bidirectional { (sender, edges.sender_axis()) } else { (l, edges.receiver_axis()) };
+        let extra = self.embedding_of(state, seen, self.config.message.positional)?;
+        let extra = extra.map(|rows| edges.spread(&rows, axis)).transpose()?;
+        let (role, group) = (Role::of(l, state.nodes.len()), state.groups[l]);
+        layer.message.forward(edges, &state.nodes[sender], extra.as_ref(), role, group, Trust::Checked, pass)
+    }
+
+    /// Messages against the edges into node layer `l`; outputs hear nothing.
+    fn reversed_message_into(&self, message: &ReversedMessage, state: &State, l: usize, pass: &Pass) -> Result<Field> {
+        let sender = l + 1;
+        let Some(senders) = state.nodes.get(sender) else { return state.nodes[l].zeros_like() };
+        let edges = state.reversed.as_ref().unwrap_or(&state.edges)[l].reversed();
+        let extra = self.embedding_of(state, sender, self.config.message.positional)?;
+        let extra = extra.map(|rows| edges.spread(&rows, edges.sender_axis())).transpose()?;
+        let (role, group) = (Role::of(l, state.nodes.len()), state.groups[l]);
+        let relative = message.relative.as_ref().filter(|_| message.plain.is_none() || !is_message(&edges, senders));
+        match (relative, &message.plain) {
+            (Some(relative), _) => relative.forward(&edges, senders, &state.nodes[l], extra.as_ref(), role, pass),
+            (None, Some(plain)) => {
+                let published = self.config.reversed_scale() == ReversedScale::Published;
+                let trust = if published { Trust::Published } else { Trust::Checked };
+                plain.forward(&edges, senders, extra.as_ref(), role, group, trust, pass)
+            }
+            (None, None) => unreachable!("a reversed message has one form at least"),
+        }
+    }
+
+    fn update_edges(&self, update: &EdgeUpdate, state: &State, edges: &[Field], reversed: bool, pass: &Pass) -> Result<Vec<Field>> {
+        let invariants = (state.nodes.iter().zip(&state.canonical_groups))
+            .map(|(nodes, group)| update.node_invariants(nodes, *group, pass))
+            .collect::<Result<Vec<_>>>()?;
+        let ends = invariants.iter().zip(&invariants[1..]);
+        edges
+            .iter()
+            .zip(ends)
+            .map(|(edges, (lower, upper))| {
+                if reversed {
+                    Ok(update.forward(&edges.reversed(), upper, lower, pass)?.reversed())
+                } else {
+                    update.forward(edges, lower, upper, pass)
+                }
+            })
+            .collect()
+    }
+
+    /// The embedding rows of node layer `l`, where a net sees them beside the features.
+    fn embedding_of(&self, state: &State, l: usize, wanted: bool) -> Result<Option<Tensor>> {
+        let Some(embedding) = self.node_embedding.as_ref().filter(|_| wanted) else { return Ok(None) };
+        // The permutation model's nets have no place for them.
+        if self.config.symmetry == Symmetry::Permutation {
+            return Ok(None);
+        }
+        let (n_graphs, n_nodes, _) = state.nodes[l].values().dims3()?;
+        embedding.of_layer(l, state.nodes.len() - 1, n_graphs, n_nodes).map(Some)
+    }
+
+    /// Scalings of node layer `l`, by the configuration: inputs and outputs never scale.
+    fn group(&self, graphs: &GraphBatch, l: usize) -> ScaleGroup {
+        if !graphs.topology.hidden_layers().contains(&l) {
+            return ScaleGroup::Trivial;
+        }
+        match (self.config.symmetry, graphs.topology.activation(l)) {
+            (Symmetry::Hetero, Some(activation)) => ScaleGroup::of(activation),
+            (symmetry, _) => uniform_group(symmetry),
+        }
+    }
+
+    fn reversed_edges(&self) -> Option<ReversedEdges> {
+        reversed_edges(&self.config)
+    }
+}
+
+impl Model for ScaleGmn {
+    fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
+        let mut rows = Vec::new();
+        let mut deltas = Vec::new();
+        for bucket in &batch.buckets {
+            let scales = self.normalization.scales(&bucket.graphs.topology)?;
+            let state = self.pass_messages(&bucket.graphs, &scales, pass)?;
+            match &self.head {
+                Head::PerGraph(readout) => rows.push(readout.forward(&state.nodes, &state.groups, pass)?),
+                Head::PerParam { weight_scales, bias_scales } => {
+                    let scaled = |values: &Tensor, scale: &Tensor, unit: f64| -> Result<Tensor> {
+                        Ok((values.broadcast_mul(scale)? * unit)?)
+                    };
+                    let mut delta = ParamDeltas { weights: Vec::new(), biases: Vec::new() };
+                    for (l, unit) in scales.iter().enumerate() {
+                        delta.weights.push(scaled(state.edges[l].values(), &weight_scales[l], unit.weight)?);
+                        let biases = scaled(state.nodes[l + 1].values(), &bias_scales[l], unit.bias)?;
+                        delta.biases.push(biases.squeeze(2)?);
+                    }
+                    deltas.push(delta);
+                }
+            }
+        }
+        match &self.head {
+            Head::PerParam { .. } => Ok(Output::PerParam(deltas)),
+            Head::PerGraph(_) => Ok(Output::PerGraph(in_batch_order(batch, rows)?)),
+        }
+    }
+
+    fn may_lack_gradient(&self, name: &str) -> bool {
+        // What nothing reads by design: the published read-out's spare perceptron, and parts that a batch without such
+        // units or a last layer does not reach.
+        name.starts_with("gnn.readout.phi.") || !matches!(self.config.symmetry, Symmetry::Sign | Symmetry::Scale) || {
+            let last = format!(".{}.", self.config.n_layers - 1);
+            name.contains(&last) || name.contains("phi_in") || name.contains("eq_layers_in")
+        }
+    }
+}
+
+impl Layer {
+    fn new(config: &ScaleGmnConfig, layout: &Layout, k: usize, gnn: &VarBuilder) -> Result<Self> {
+        let d = config.d_hidden;
+        let is_last = k + 1 == config.n_layers;
+        let per_param = matches!(config.output, OutputConfig::PerParam { .. });
+        let bidirectional = config.direction == Direction::Bidirectional;
+        let d_extra = |positional: bool| if positional { d } else { 0 };
+        let forward = gnn.at("fw_layers").at(k);
+        // Forward models keep a layer's parts together, bidirectional ones in lists beside the two directions.
+        let part = |name: &str| match (bidirectional, name) {
+            (false, name) => forward.at(name),
+            (true, "update_node_feats_fn") => gnn.at(name).at(k),
+            (true, name) => gnn.at(format!("fw_{name}")).at(k),
+        };
+        let message = Message::new(config, d_extra(config.message.positional), &forward)?;
+        let reversed = bidirectional.then(|| ReversedMessage::new(config, &gnn.at("bw_layers").at(k))).transpose()?;
+        let n_parts = if bidirectional { 3 } else { 2 };
+        let d_node = if is_last && per_param { 1 } else { d };
+        let extra = d_extra(config.update.positional);
+        let update = NodeUpdate::new(config, n_parts, extra, d_node, &part("update_node_feats_fn"))?;
+        // The edges of an invariant model's last layer are never read again.
+        let updates_edges = config.edge_update && (!is_last || per_param);
+        let d_edge = if is_last && per_param { layout.n_edge_values } else { d };
+        let edge_update = |vars: VarBuilder| updates_edges.then(|| EdgeUpdate::new(config, d_edge, &vars)).transpose();
+        let own = matches!(reversed_edges(config), Some(ReversedEdges::Own | ReversedEdges::OwnReciprocal));
+        let reversed_edge_update = if own && !(is_last && per_param) {
+            edge_update(gnn.at("bw_update_edge_attr_fn").at(k))?
+        } else {
+            None
+        };
+        let skips = config.node_skip && !(is_last && per_param);
+        let skip = skips.then(|| LinearMap::new(d, d, &gnn.at("skip_layers").at(k))).transpose()?;
+        let edge_update = edge_update(part("update_edge_attr_fn"))?;
+        Ok(Self { message, reversed, update, edge_update, reversed_edge_update, skip })
+    }
+}
+
+impl ReversedMessage {
+    fn new(config: &ScaleGmnConfig, vars: &VarBuilder) -> Result<Self> {
+        let d_extra = if config.message.positional { config.d_hidden } else { 0 };
+        let relative = config.reversed_scale() == ReversedScale::Relative;
+        let plain = |vars: &VarBuilder| Message::new(config, d_extra, vars).map(Some);
+        let beside = |vars: &VarBuilder| RelativeMessage::new(config, d_extra, vars).map(Some);
+        Ok(match config.symmetry {
+            Symmetry::Scale if relative => Self { plain: None, relative: beside(vars)? },
+            Symmetry::Hetero if relative => Self { plain: plain(vars)?, relative: beside(&vars.at("relative"))? },
+            _ => Self { plain: plain(vars)?, relative: None },
+        })
+    }
+}
+
+/// The edge features that reversed messages read, if there are such messages.
+fn reversed_edges(config: &ScaleGmnConfig) -> Option<ReversedEdges> {
+    if config.direction == Direction::Forward {
+        return None;
+    }
+    Some(match (config.symmetry, config.reversed_scale()) {
+        (Symmetry::Sign | Symmetry::Permutation, _) if config.is_published() => ReversedEdges::Initial,
+        (Symmetry::Sign | Symmetry::Permutation, _) | (_, ReversedScale::Relative) => ReversedEdges::Shared,
+        (_, ReversedScale::Reciprocal) => ReversedEdges::OwnReciprocal,
+        (Symmetry::Scale, ReversedScale::Published) => ReversedEdges::Own,
+        (Symmetry::Hetero, ReversedScale::Published) => ReversedEdges::Initial,
+    })
+}
+
+/// The group of every hidden unit under a symmetry that does not ask for the activation.
+fn uniform_group(symmetry: Symmetry) -> ScaleGroup {
+    match symmetry {
+        Symmetry::Sign => ScaleGroup::Sign,
+        Symmetry::Scale => ScaleGroup::Positive,
+        Symmetry::Hetero | Symmetry::Permutation => ScaleGroup::Trivial,
+    }
+}
+
+/// Whether an edge's feature times its sender's scales like the receiver, so that the ordinary message is exact.
+fn is_message(edges: &Field, senders: &Field) -> bool {
+    let place: Place = edges.place();
+    edges.law().times(Law::new(place, 0, senders.law().receiver()), place) == Law::node(place)
+}
+
+/// `1/w`, and 0 for 0: padded kernel slots stay empty.
+fn reciprocal(weights: &Tensor) -> Result<Tensor> {
+    let is_zero = weights.eq(0.0)?.to_dtype(weights.dtype())?;
+    Ok(((weights + &is_zero)?.recip()? - is_zero)?)
+}
+
+/// The rows of all buckets in the order of the batch's nets.
+fn in_batch_order(batch: &Batch, rows: Vec<Tensor>) -> Result<Tensor> {
+    if rows.len() == 1 {
+        return Ok(rows.into_iter().next().expect("there is one"));
+    }
+    let mut places = vec![0u32; batch.n_nets()];
+    for (row, position) in batch.buckets.iter().flat_map(|bucket| &bucket.positions).enumerate() {
+        places[*position] = row as u32;
+    }
+    let rows = Tensor::cat(&rows, 0)?;
+    Ok(rows.index_select(&Tensor::new(places, rows.device())?, 0)?)
+}

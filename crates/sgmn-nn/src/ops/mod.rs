@@ -1,0 +1,147 @@
+//! The only door to the arithmetic: one function an operation, with its formula, shapes and gradient.
+//!
+//! On the CPU each operation is one pass over memory, forward and backward, over blocks of rows in parallel
+//! (`ops/cpu`). Elsewhere, and as the judge of those passes, it is composed of candle's own operations
+//! (`ops/reference`). Nothing above this module knows which of the two runs.
+//!
+//! Letters: B nets in the batch, R receivers, S senders, H channels; `…` is any number of leading axes, seen as rows.
+//! Every operation has a gradient for every input, and zero rows are allowed everywhere.
+
+mod cpu;
+pub mod reference;
+
+use candle_core::{Device, Result, Tensor};
+
+/// Which of an edge block's two node axes `[B, R, S, H]` a node tensor belongs to or a sum runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EdgeAxis {
+    /// Axis 1: the nodes the edges enter.
+    Receivers,
+    /// Axis 2: the nodes the edges leave.
+    Senders,
+}
+
+/// Whether the activated row alone is wanted, or its sum with that of the negated input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Symmetrize {
+    /// `σ(x + b)`.
+    No,
+    /// `σ(x + b) + σ(−x + b)`: what is left of ρ(x) + ρ(−x) before ρ's last linear layer.
+    Signs,
+}
+
+/// `y = x Wᵀ`: a linear map of the last axis, without bias.
+///
+/// # Shapes
+/// x `[…, in]`, w `[out, in]`, result `[…, out]`.
+pub fn linear(x: &Tensor, w: &Tensor) -> Result<Tensor> {
+    let (n_out, n_in) = w.dims2()?;
+    let mut shape = x.dims().to_vec();
+    let rows: usize = shape[..shape.len() - 1].iter().product();
+    let y = x.reshape((rows, n_in))?.matmul(&w.t()?)?;
+    *shape.last_mut().expect("a tensor that a linear map reads has an axis") = n_out;
+    y.reshape(shape)
+}
+
+/// `y = x + b`, the same row added to every row.
+///
+/// # Shapes
+/// x `[…, H]`, b `[H]`, result `[…, H]`.
+pub fn add_bias(x: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if on_cpu(x) { cpu::apply2(cpu::AddBias, x, b) } else { reference::add_bias(x, b) }
+}
+
+/// `y = SiLU(γ ⊙ (h − mean) / √(var + ε) + β)` with `h = x + b`, over the last axis, ε = 1e-5: bias, layer
+/// normalization and activation in one pass; with [`Symmetrize::Signs`] summed over `±x`.
+///
+/// # Shapes
+/// x `[…, H]`, b, γ, β `[H]`, result `[…, H]`.
+pub fn norm_silu(x: &Tensor, b: &Tensor, gamma: &Tensor, beta: &Tensor, signs: Symmetrize) -> Result<Tensor> {
+    if on_cpu(x) {
+        let packed = Tensor::cat(&[b, gamma, beta], 0)?;
+        cpu::apply2(cpu::NormSilu { signs }, x, &packed)
+    } else {
+        reference::norm_silu(x, b, gamma, beta, signs)
+    }
+}
+
+/// `y = SiLU(x + b)`; with [`Symmetrize::Signs`] summed over `±x`.
+///
+/// # Shapes
+/// x `[…, H]`, b `[H]`, result `[…, H]`.
+pub fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
+    if on_cpu(x) { cpu::apply2(cpu::BiasSilu { signs }, x, b) } else { reference::bias_silu(x, b, signs) }
+}
+
+/// `y_ij = e_ij ⊙ v_i` or `e_ij ⊙ v_j`: edge rows times the rows of their nodes at one end.
+///
+/// # Shapes
+/// e `[B, R, S, H]`, v `[B, R, H]` or `[B, S, H]` by `axis`, result `[B, R, S, H]`.
+pub fn spread_mul(e: &Tensor, v: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
+    if on_cpu(e) { cpu::apply2(cpu::SpreadMul { axis }, e, v) } else { reference::spread_mul(e, v, axis) }
+}
+
+/// `y_ij = r_i + s_j`: a row for every pair of a receiver and a sender.
+///
+/// # Shapes
+/// r `[B, R, H]`, s `[B, S, H]`, result `[B, R, S, H]`.
+pub fn outer_add(r: &Tensor, s: &Tensor) -> Result<Tensor> {
+    if on_cpu(r) { cpu::apply2(cpu::OuterAdd, r, s) } else { reference::outer_add(r, s) }
+}
+
+/// `y_ij = v_i` or `v_j`: node rows repeated along the edges of a block.
+///
+/// # Shapes
+/// v `[B, n, H]` for the n nodes of `axis`, `n_others` nodes on the other axis, result `[B, R, S, H]`.
+pub fn spread(v: &Tensor, n_others: usize, axis: EdgeAxis) -> Result<Tensor> {
+    let (b, _, h) = v.dims3()?;
+    let zeros = Tensor::zeros((b, n_others, h), v.dtype(), v.device())?;
+    match axis {
+        EdgeAxis::Receivers => outer_add(v, &zeros),
+        EdgeAxis::Senders => outer_add(&zeros, v),
+    }
+}
+
+/// `m_i = Σ_j e_ij`, or `Σ_i` with the other axis: messages into their nodes. An empty axis sums to zero.
+///
+/// # Shapes
+/// e `[B, R, S, H]`; the axis named is summed away: `[B, R, H]` for [`EdgeAxis::Senders`].
+pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
+    if on_cpu(e) { cpu::apply1(cpu::SumEdges { axis }, e) } else { reference::sum_edges(e, axis) }
+}
+
+/// `y = x / (‖x‖ + guard)` over the last axis; with no guard `x / ‖x‖`, and a zero row stays zero with zero gradient.
+///
+/// Without a guard the row is first divided by its largest magnitude, so neither tiny nor huge rows leave the range
+/// of the number type and scaling a row by a power of two changes no bit.
+///
+/// # Shapes
+/// x `[…, H]`, result `[…, H]`.
+pub fn unit_norm(x: &Tensor, guard: Option<f64>) -> Result<Tensor> {
+    if on_cpu(x) { cpu::apply1(cpu::UnitNorm { guard }, x) } else { reference::unit_norm(x, guard) }
+}
+
+/// `y = |x|`, with gradient `sign(x)` and 0 at 0 as in PyTorch.
+pub fn abs(x: &Tensor) -> Result<Tensor> {
+    if on_cpu(x) { cpu::apply1(cpu::Abs, x) } else { reference::abs(x) }
+}
+
+/// `y = x ⊙ mask / (1 − p)`, each element kept with probability `1 − p`; the mask is drawn from the seed.
+///
+/// # Shapes
+/// Any; the same for the result.
+pub fn dropout(x: &Tensor, p: f64, seed: &sgmn_graph::Seed) -> Result<Tensor> {
+    if p == 0.0 {
+        return Ok(x.clone());
+    }
+    let mask = cpu::dropout_mask(x.elem_count(), p, seed);
+    let mask = Tensor::from_vec(mask, x.dims(), x.device())?.to_dtype(x.dtype())?;
+    x * mask
+}
+
+fn on_cpu(x: &Tensor) -> bool {
+    matches!(x.device(), Device::Cpu)
+}
+
+#[cfg(test)]
+mod suite;

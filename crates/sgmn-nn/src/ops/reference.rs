@@ -1,0 +1,95 @@
+//! Each operation composed of candle's own: the judge of the faster forms, and what runs on other devices.
+//!
+//! Formulas, shapes and gradients are documented at the functions of the same name in [`super`].
+
+use candle_core::{D, DType, Result, Tensor};
+
+use super::{EdgeAxis, Symmetrize};
+
+/// See [`super::add_bias`].
+pub fn add_bias(x: &Tensor, b: &Tensor) -> Result<Tensor> {
+    x.broadcast_add(b)
+}
+
+/// See [`super::norm_silu`].
+pub fn norm_silu(x: &Tensor, b: &Tensor, gamma: &Tensor, beta: &Tensor, signs: Symmetrize) -> Result<Tensor> {
+    let one = |x: &Tensor| {
+        let h = x.broadcast_add(b)?;
+        let centered = h.broadcast_sub(&h.mean_keepdim(D::Minus1)?)?;
+        let variance = centered.sqr()?.mean_keepdim(D::Minus1)?;
+        let normal = centered.broadcast_div(&(variance + super::cpu::NORM_EPS)?.sqrt()?)?;
+        silu(&normal.broadcast_mul(gamma)?.broadcast_add(beta)?)
+    };
+    symmetrize(x, signs, one)
+}
+
+/// See [`super::bias_silu`].
+pub fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
+    symmetrize(x, signs, |x| silu(&x.broadcast_add(b)?))
+}
+
+/// See [`super::spread_mul`].
+pub fn spread_mul(e: &Tensor, v: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
+    e.broadcast_mul(&spread(v, axis)?)
+}
+
+/// See [`super::outer_add`].
+pub fn outer_add(r: &Tensor, s: &Tensor) -> Result<Tensor> {
+    spread(r, EdgeAxis::Receivers)?.broadcast_add(&spread(s, EdgeAxis::Senders)?)
+}
+
+/// See [`super::sum_edges`].
+pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
+    match axis {
+        EdgeAxis::Receivers => e.sum(1),
+        EdgeAxis::Senders => e.sum(2),
+    }
+}
+
+/// See [`super::unit_norm`].
+pub fn unit_norm(x: &Tensor, guard: Option<f64>) -> Result<Tensor> {
+    let norm = |x: &Tensor| x.sqr()?.sum_keepdim(D::Minus1)?.sqrt();
+    match guard {
+        Some(guard) => x.broadcast_div(&(norm(x)? + guard)?),
+        // candle refuses to reduce an empty tensor.
+        None if x.elem_count() == 0 => Ok(x.clone()),
+        None => {
+            // The largest magnitude only rescales: it cancels in the quotient, so no gradient flows through it.
+            // Zero rows are divided by one; the added constant keeps their norm's gradient finite.
+            let largest = x.detach().abs()?.max_keepdim(D::Minus1)?;
+            let is_zero = largest.eq(0.0)?.to_dtype(x.dtype())?;
+            let scaled = x.broadcast_div(&(largest + &is_zero)?)?;
+            let norm = (scaled.sqr()?.sum_keepdim(D::Minus1)? + &is_zero)?.sqrt()?;
+            let live = (1.0 - is_zero)?;
+            scaled.broadcast_div(&norm)?.broadcast_mul(&live)
+        }
+    }
+}
+
+/// See [`super::abs`].
+pub fn abs(x: &Tensor) -> Result<Tensor> {
+    // candle's own gradient at 0 is 1.
+    let positive = x.gt(0.0)?.to_dtype(x.dtype())?;
+    let negative = x.lt(0.0)?.to_dtype(x.dtype())?;
+    x * (positive - negative)?
+}
+
+/// The node axis that `axis` does not name is inserted with length 1.
+fn spread(v: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
+    match axis {
+        EdgeAxis::Receivers => v.unsqueeze(2),
+        EdgeAxis::Senders => v.unsqueeze(1),
+    }
+}
+
+fn silu(x: &Tensor) -> Result<Tensor> {
+    debug_assert!(matches!(x.dtype(), DType::F32 | DType::F64 | DType::BF16 | DType::F16));
+    x.silu()
+}
+
+fn symmetrize(x: &Tensor, signs: Symmetrize, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    match signs {
+        Symmetrize::No => f(x),
+        Symmetrize::Signs => f(x)? + f(&x.neg()?)?,
+    }
+}

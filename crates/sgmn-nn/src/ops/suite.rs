@@ -1,0 +1,187 @@
+//! Every operation against its reference: values and gradients, both number types, empty and single axes.
+
+use candle_core::{DType, Device, Result, Tensor, Var};
+use sgmn_graph::{Seed, testing::normal};
+
+use super::{EdgeAxis, Symmetrize, reference};
+
+type Op = Box<dyn Fn(&[Tensor]) -> Result<Tensor>>;
+
+struct Case {
+    name: &'static str,
+    shapes: Vec<Vec<usize>>,
+    op: Op,
+    reference: Op,
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut case = |name, shapes: Vec<Vec<usize>>, op: Op, reference: Op| {
+        cases.push(Case { name, shapes, op, reference });
+    };
+    for rows in [0, 1, 300] {
+        for width in [1, 7, 32, 128] {
+            let shapes = vec![vec![rows, width], vec![width], vec![width], vec![width]];
+            for signs in [Symmetrize::No, Symmetrize::Signs] {
+                case(
+                    "norm_silu",
+                    shapes.clone(),
+                    Box::new(move |x| super::norm_silu(&x[0], &x[1], &x[2], &x[3], signs)),
+                    Box::new(move |x| reference::norm_silu(&x[0], &x[1], &x[2], &x[3], signs)),
+                );
+                case(
+                    "bias_silu",
+                    shapes[..2].to_vec(),
+                    Box::new(move |x| super::bias_silu(&x[0], &x[1], signs)),
+                    Box::new(move |x| reference::bias_silu(&x[0], &x[1], signs)),
+                );
+            }
+            case(
+                "add_bias",
+                shapes[..2].to_vec(),
+                Box::new(|x| super::add_bias(&x[0], &x[1])),
+                Box::new(|x| reference::add_bias(&x[0], &x[1])),
+            );
+            for guard in [None, Some(0.3)] {
+                case(
+                    "unit_norm",
+                    shapes[..1].to_vec(),
+                    Box::new(move |x| super::unit_norm(&x[0], guard)),
+                    Box::new(move |x| reference::unit_norm(&x[0], guard)),
+                );
+            }
+            case(
+                "abs",
+                shapes[..1].to_vec(),
+                Box::new(|x| super::abs(&x[0])),
+                Box::new(|x| reference::abs(&x[0])),
+            );
+        }
+    }
+    for [b, r, s, h] in [[1, 1, 1, 1], [3, 5, 4, 8], [2, 1, 6, 16], [4, 7, 1, 3], [2, 3, 4, 128], [0, 3, 2, 4]] {
+        for axis in [EdgeAxis::Receivers, EdgeAxis::Senders] {
+            let n_nodes = if axis == EdgeAxis::Receivers { r } else { s };
+            case(
+                "spread_mul",
+                vec![vec![b, r, s, h], vec![b, n_nodes, h]],
+                Box::new(move |x| super::spread_mul(&x[0], &x[1], axis)),
+                Box::new(move |x| reference::spread_mul(&x[0], &x[1], axis)),
+            );
+            case(
+                "sum_edges",
+                vec![vec![b, r, s, h]],
+                Box::new(move |x| super::sum_edges(&x[0], axis)),
+                Box::new(move |x| reference::sum_edges(&x[0], axis)),
+            );
+        }
+        case(
+            "outer_add",
+            vec![vec![b, r, h], vec![b, s, h]],
+            Box::new(|x| super::outer_add(&x[0], &x[1])),
+            Box::new(|x| reference::outer_add(&x[0], &x[1])),
+        );
+    }
+    cases
+}
+
+fn random(shape: &[usize], seed: Seed, dtype: DType) -> Tensor {
+    let mut rng = seed.rng();
+    let values: Vec<f64> = (0..shape.iter().product()).map(|_| normal(&mut rng)).collect();
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+}
+
+/// The result and the gradients of `Σ result ⊙ cotangent`.
+fn run(op: &Op, inputs: &[Var]) -> Vec<Tensor> {
+    let inputs_as_tensors: Vec<Tensor> = inputs.iter().map(|var| var.as_tensor().clone()).collect();
+    let result = op(&inputs_as_tensors).unwrap();
+    let cotangent = random(result.dims(), Seed::new(5), result.dtype());
+    let grads = (&result * cotangent).unwrap().sum_all().unwrap().backward().unwrap();
+    let grad = |var: &Var| grads.get(var).cloned().unwrap_or_else(|| var.zeros_like().unwrap());
+    std::iter::once(result).chain(inputs.iter().map(grad)).collect()
+}
+
+fn worst_difference(a: &Tensor, b: &Tensor) -> f64 {
+    assert_eq!(a.dims(), b.dims());
+    if a.elem_count() == 0 {
+        return 0.0;
+    }
+    let values = |t: &Tensor| t.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+    let (a, b) = (values(a), values(b));
+    let largest = b.iter().fold(1e-30, |m: f64, v| m.max(v.abs()));
+    // A width of one normalizes to zero exactly; there only rounding is left to compare.
+    a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) / largest.max(1e-3)
+}
+
+#[test]
+fn every_operation_equals_its_reference_in_values_and_gradients() {
+    for (dtype, tolerance) in [(DType::F64, 1e-12), (DType::F32, 2e-5)] {
+        for case in cases() {
+            let inputs: Vec<Var> = case
+                .shapes
+                .iter()
+                .enumerate()
+                .map(|(i, shape)| Var::from_tensor(&random(shape, Seed::new(7).index(i as u64), dtype)).unwrap())
+                .collect();
+            for (i, (ours, theirs)) in run(&case.op, &inputs).iter().zip(run(&case.reference, &inputs)).enumerate() {
+                let difference = worst_difference(ours, &theirs);
+                assert!(difference < tolerance, "{} {:?} {dtype:?} part {i}: {difference:e}", case.name, case.shapes);
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_equal_central_differences() {
+    const STEP: f64 = 1e-5;
+    for case in cases().iter().filter(|case| case.shapes[0].iter().product::<usize>() < 700) {
+        let tensors: Vec<Tensor> =
+            case.shapes.iter().enumerate().map(|(i, s)| random(s, Seed::new(9).index(i as u64), DType::F64)).collect();
+        let vars: Vec<Var> = tensors.iter().map(|t| Var::from_tensor(t).unwrap()).collect();
+        let grads = run(&case.op, &vars);
+        let loss = |inputs: &[Tensor]| {
+            let result = (case.op)(inputs).unwrap();
+            let cotangent = random(result.dims(), Seed::new(5), DType::F64);
+            (result * cotangent).unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap()
+        };
+        for (input, shape) in case.shapes.iter().enumerate() {
+            let n: usize = shape.iter().product();
+            // A few positions of each input suffice: rows are treated alike.
+            for position in (0..n).step_by((n / 5).max(1)) {
+                let moved = |step: f64| {
+                    let mut values = tensors[input].flatten_all().unwrap().to_vec1::<f64>().unwrap();
+                    values[position] += step;
+                    let mut inputs = tensors.clone();
+                    inputs[input] = Tensor::from_vec(values, shape.as_slice(), &Device::Cpu).unwrap();
+                    loss(&inputs)
+                };
+                let numeric = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
+                let exact = grads[input + 1].flatten_all().unwrap().to_vec1::<f64>().unwrap()[position];
+                let difference = (numeric - exact).abs();
+                assert!(difference < 1e-6 * (1.0 + exact.abs()), "{} {shape:?}: {numeric} {exact}", case.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_zero_row_has_a_zero_direction_and_no_gradient() {
+    let x = Var::new(&[[0.0f32, 0.0], [3.0, -4.0], [3e-30, 4e-30], [3e30, 4e30]], &Device::Cpu).unwrap();
+    let y = super::unit_norm(x.as_tensor(), None).unwrap();
+    let expected = [[0.0f32, 0.0], [0.6, -0.8], [0.6, 0.8], [0.6, 0.8]];
+    for (row, expected) in y.to_vec2::<f32>().unwrap().iter().zip(expected) {
+        assert!(row.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{row:?}");
+    }
+    let grads = y.sum_all().unwrap().backward().unwrap();
+    assert_eq!(grads.get(&x).unwrap().get(0).unwrap().to_vec1::<f32>().unwrap(), [0.0, 0.0]);
+}
+
+#[test]
+fn dropout_keeps_the_mean_and_repeats_from_its_seed() {
+    let x = Tensor::ones((100, 300), DType::F32, &Device::Cpu).unwrap();
+    let drop = |seed| super::dropout(&x, 0.2, &Seed::new(seed)).unwrap();
+    let mean = drop(1).mean_all().unwrap().to_scalar::<f32>().unwrap();
+    assert!((mean - 1.0).abs() < 0.02, "{mean}");
+    let values = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    assert_eq!(values(drop(1)), values(drop(1)));
+    assert_ne!(values(drop(1)), values(drop(2)));
+}

@@ -1,0 +1,121 @@
+//! AdamW with decoupled weight decay.
+
+use std::collections::BTreeMap;
+
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::Gradients;
+use crate::{Error, Result, VarStore};
+
+/// Constants of AdamW.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdamWConfig {
+    /// Decay of the gradient's running mean.
+    pub beta1: f64,
+    /// Decay of the squared gradient's running mean.
+    pub beta2: f64,
+    /// Added to the root of the latter.
+    pub eps: f64,
+    /// Share of a variable that a step of rate 1 would remove.
+    pub weight_decay: f64,
+}
+
+impl AdamWConfig {
+    /// PyTorch's constants with the given weight decay, as all published configurations have them.
+    pub fn new(weight_decay: f64) -> Self {
+        Self { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay }
+    }
+}
+
+/// The optimizer's state: running means for every variable, in the store's order.
+///
+/// `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`,
+/// `θ ← θ (1 − η λ) − η m̂ / (√v̂ + ε)` with `m̂ = m / (1 − β₁ᵗ)`, `v̂ = v / (1 − β₂ᵗ)`.
+///
+/// # Source
+/// Loshchilov and Hutter 2019, as in PyTorch's `AdamW`.
+#[derive(Debug, Clone)]
+pub struct AdamW {
+    config: AdamWConfig,
+    n_steps: u64,
+    means: Vec<Tensor>,
+    squares: Vec<Tensor>,
+}
+
+impl AdamW {
+    /// The state before the first step.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn new(config: AdamWConfig, vars: &VarStore) -> Result<Self> {
+        let zeros = || vars.iter().map(|(_, var)| Ok(var.as_detached_tensor().zeros_like()?)).collect::<Result<Vec<_>>>();
+        Ok(Self { config, n_steps: 0, means: zeros()?, squares: zeros()? })
+    }
+
+    /// Steps taken.
+    pub fn n_steps(&self) -> u64 {
+        self.n_steps
+    }
+
+    /// Moves every variable that has a gradient.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn step(&mut self, vars: &VarStore, gradients: &Gradients, learning_rate: f64) -> Result<()> {
+        self.n_steps += 1;
+        let AdamWConfig { beta1, beta2, eps, weight_decay } = self.config;
+        let n_steps = self.n_steps as i32;
+        let mean_bias = 1.0 - beta1.powi(n_steps);
+        let square_bias = 1.0 - beta2.powi(n_steps);
+        for (i, ((_, var), grad)) in vars.iter().zip(gradients.iter()).enumerate() {
+            let Some(grad) = grad else { continue };
+            // Detached: otherwise the graphs of all steps would hang together.
+            let grad = grad.detach();
+            self.means[i] = ((&self.means[i] * beta1)? + (&grad * (1.0 - beta1))?)?;
+            self.squares[i] = ((&self.squares[i] * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
+            let root = ((&self.squares[i] / square_bias)?.sqrt()? + eps)?;
+            let update = ((&self.means[i] / mean_bias)? / root)?;
+            let decayed = (var.as_detached_tensor() * (1.0 - learning_rate * weight_decay))?;
+            var.set(&(decayed - (update * learning_rate)?)?)?;
+        }
+        Ok(())
+    }
+
+    /// The running means by name (`mean.{variable}`, `square.{variable}`), for a checkpoint.
+    pub fn state(&self, vars: &VarStore) -> BTreeMap<String, Tensor> {
+        let named = |kind: &'static str, tensors: &'_ [Tensor]| {
+            let pairs = vars.iter().zip(tensors);
+            pairs.map(|((name, _), tensor)| (format!("{kind}.{name}"), tensor.clone())).collect::<Vec<_>>()
+        };
+        named("mean", &self.means).into_iter().chain(named("square", &self.squares)).collect()
+    }
+
+    /// Continues from a checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::Variable`] for the first running mean that is missing or of another shape; nothing is changed then.
+    pub fn restore(&mut self, vars: &VarStore, n_steps: u64, state: &BTreeMap<String, Tensor>) -> Result<()> {
+        let find = |kind: &str| -> Result<Vec<Tensor>> {
+            let find = |(name, var): (&str, &candle_core::Var)| {
+                let name = format!("{kind}.{name}");
+                let found = state.get(&name);
+                match found {
+                    Some(tensor) if tensor.dims() == var.dims() => {
+                        Ok(tensor.to_device(vars.device())?.to_dtype(vars.dtype())?)
+                    }
+                    other => Err(Error::Variable {
+                        name,
+                        expected: format!("shape {:?}", var.dims()),
+                        found: other.map_or("nothing".to_owned(), |tensor| format!("shape {:?}", tensor.dims())),
+                    }),
+                }
+            };
+            vars.iter().map(find).collect()
+        };
+        let (means, squares) = (find("mean")?, find("square")?);
+        *self = Self { config: self.config, n_steps, means, squares };
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! The published training step: AdamW on a warmed-up rate, gradients clipped by their global norm.
+
+mod adamw;
+mod clip;
+mod schedule;
+
+pub use adamw::{AdamW, AdamWConfig};
+pub use clip::{Gradients, clip_by_global_norm};
+pub use schedule::Warmup;

@@ -1,0 +1,57 @@
+//! A cursor that creates variables below a path.
+
+use std::{cell::RefCell, rc::Rc};
+
+use candle_core::{DType, Device, Tensor, Var};
+use sgmn_graph::Seed;
+
+use super::{Init, VarStore};
+use crate::Result;
+
+/// Creates the variables of a model, one after the other, below a path such as `gnn.fw_layers.0`.
+///
+/// A variable's starting values depend on the seed and its full path only: adding a layer changes no other layer's
+/// start.
+#[derive(Debug, Clone)]
+pub struct VarBuilder {
+    store: Rc<RefCell<VarStore>>,
+    path: String,
+    seed: Seed,
+}
+
+impl VarBuilder {
+    /// A cursor at the root of an empty store.
+    pub fn new(seed: Seed, dtype: DType, device: &Device) -> Self {
+        let store = Rc::new(RefCell::new(VarStore::new(dtype, device.clone())));
+        Self { store, path: String::new(), seed: seed.child("init") }
+    }
+
+    /// The cursor one step below, named or numbered.
+    #[must_use]
+    pub fn at(&self, name: impl std::fmt::Display) -> Self {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        Self { path: format!("{}{dot}{name}", self.path), ..self.clone() }
+    }
+
+    /// Creates the variable `name` below this path.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    ///
+    /// # Panics
+    /// If the variable exists already: two layers were given one path.
+    pub fn var(&self, name: &str, shape: &[usize], init: Init) -> Result<Tensor> {
+        let full = self.at(name).path;
+        let mut store = self.store.borrow_mut();
+        let start = init.draw(shape, store.dtype(), store.device(), self.seed.child(&full))?;
+        let var = Var::from_tensor(&start)?;
+        let tensor = var.as_tensor().clone();
+        store.insert(full, var);
+        Ok(tensor)
+    }
+
+    /// The variables created so far, by all cursors of this store.
+    pub fn finish(self) -> VarStore {
+        self.store.borrow().clone()
+    }
+}

@@ -1,0 +1,41 @@
+//! Outputs and gradients of the published implementation, at 24 configurations of width 8.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::DType;
+use sgmn_nn::golden::Golden;
+
+fn files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/golden");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files.len(), 24);
+    files
+}
+
+fn compare(dtype: DType, output_tolerance: f64, gradient_tolerance: f64) {
+    let mut faults = Vec::new();
+    for file in files() {
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        match Golden::read(&file).and_then(|golden| golden.compare(dtype)) {
+            Ok(parity) => {
+                println!("{name}: {:?} {:?}", parity.output, parity.gradient);
+                if !(parity.output.error < output_tolerance && parity.gradient.error < gradient_tolerance) {
+                    faults.push(format!("{name}: {parity:?}"));
+                }
+            }
+            Err(error) => faults.push(format!("{name}: {error}")),
+        }
+    }
+    assert!(faults.is_empty(), "{} of 24 fail:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn all_golden_files_agree_in_f64() {
+    compare(DType::F64, 1e-9, 1e-7);
+}
+
+#[test]
+fn all_golden_files_agree_in_f32() {
+    compare(DType::F32, 1e-5, 3e-4);
+}

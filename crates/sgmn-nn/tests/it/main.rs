@@ -1,0 +1,7 @@
+//! Models against other implementations, against their symmetries, and against themselves.
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its data has failed")]
+
+mod golden;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

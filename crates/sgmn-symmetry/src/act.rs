@@ -1,0 +1,193 @@
+//! What an element does to a net: the action on graphs, nets, and changes of nets.
+
+use std::{f64::consts::PI, sync::Arc};
+
+use sgmn_graph::{Activation, Graph, Net, Topology, lower};
+
+use crate::{
+    Element, Error, LayerElement, Result, ScaleGroup,
+    element::{Fault, fault},
+};
+
+impl Element {
+    /// The graph of the changed net; its function is that of `graph`.
+    ///
+    /// Whole edges move and scale, so kernels and flattened positions stay together and padding stays 0.
+    ///
+    /// # Errors
+    /// [`Error::Element`] if the element does not fit the net's widths and activations, [`Error::Shape`] if the graph
+    /// does not fit its own topology.
+    pub fn act(&self, graph: &Graph) -> Result<Graph> {
+        self.act_by(graph, Part::Affine)
+    }
+
+    /// As [`act`](Self::act), but without shifts of the bias: how a difference of two nets, a gradient's step or the
+    /// output of a weight-editing model changes when the net does. Input nodes are left alone.
+    ///
+    /// # Errors
+    /// As [`act`](Self::act).
+    pub fn act_on_delta(&self, delta: &Graph) -> Result<Graph> {
+        self.act_by(delta, Part::Linear)
+    }
+
+    /// The changed net: lower, [`act`](Self::act), raise.
+    ///
+    /// # Errors
+    /// As [`act`](Self::act), and if a parameter overflows.
+    pub fn act_on_net(&self, net: &Net) -> Result<Net> {
+        let topology = Arc::new(Topology::new(net.spec().clone())?);
+        Ok(self.act(&lower(net, &topology)?)?.raise()?)
+    }
+
+    /// Whether the element's parts fit the units of a net, in number and in kind.
+    ///
+    /// # Errors
+    /// [`Error::Element`] names the first layer at fault.
+    pub fn check_fits(&self, topology: &Topology) -> Result<()> {
+        let hidden = topology.hidden_layers();
+        if self.layers().len() != hidden.len() {
+            return Err(fault("hidden layers", hidden.len(), self.layers().len()).at(0));
+        }
+        for (l, part) in hidden.zip(self.layers()) {
+            check_part(topology, l, part).map_err(|fault| fault.at(l))?;
+        }
+        Ok(())
+    }
+
+    fn act_by(&self, graph: &Graph, what: Part) -> Result<Graph> {
+        self.check_fits(&graph.topology)?;
+        check_lengths(graph)?;
+        let mut moved = graph.clone();
+        for (l, part) in graph.topology.hidden_layers().zip(self.layers()) {
+            act_on_layer(&mut moved, l, part, what);
+        }
+        Ok(moved)
+    }
+}
+
+/// Which part of the action is meant.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Part {
+    /// All of it.
+    Affine,
+    /// Without the shifts of the bias.
+    Linear,
+}
+
+/// Changes the units of node layer `l` in place: the rows that enter them, their biases, the columns that leave them.
+pub(crate) fn act_on_layer(graph: &mut Graph, l: usize, part: &LayerElement, what: Part) {
+    let topology = graph.topology.clone();
+    let slots = topology.n_edge_values();
+    let [n_senders, n_units] = [topology.widths()[l - 1], topology.widths()[l]];
+
+    let incoming = topology.edge_range(l - 1);
+    let incoming = &mut graph.edges[incoming.start * slots..incoming.end * slots];
+    pick(incoming, n_senders * slots, part.order());
+    for (row, scale) in incoming.chunks_mut(n_senders * slots).zip(part.scales()) {
+        row.iter_mut().for_each(|value| *value *= scale);
+    }
+
+    let biases = &mut graph.nodes[topology.node_range(l)];
+    pick(biases, 1, part.order());
+    let half_period = topology.activation(l).and_then(half_period);
+    for ((bias, scale), shift) in biases.iter_mut().zip(part.scales()).zip(part.shifts()) {
+        *bias *= scale;
+        if let (Part::Affine, Some(half_period)) = (what, half_period) {
+            *bias += *shift as f64 * half_period;
+        }
+    }
+
+    let outgoing = topology.edge_range(l);
+    let outgoing = &mut graph.edges[outgoing.start * slots..outgoing.end * slots];
+    let divisors: Vec<f64> = (0..n_units).map(|i| part.outgoing_divisor(i)).collect();
+    for receiver in outgoing.chunks_mut(n_units * slots) {
+        pick(receiver, slots, part.order());
+        for (edge, divisor) in receiver.chunks_mut(slots).zip(&divisors) {
+            edge.iter_mut().for_each(|value| *value /= divisor);
+        }
+    }
+}
+
+/// The shift of a bias that turns a unit's value into its negative, π/ω: half the period of a sine; none for others.
+pub(crate) fn half_period(activation: Activation) -> Option<f64> {
+    match activation {
+        Activation::Sine { omega } => Some(PI / omega),
+        _ => None,
+    }
+}
+
+/// Whether a graph, whose fields are open, has as many numbers as its topology says.
+pub(crate) fn check_lengths(graph: &Graph) -> Result<()> {
+    let topology = &graph.topology;
+    let n_edge_numbers = topology.n_edges() * topology.n_edge_values();
+    for (what, expected, found) in [
+        ("node values of a graph", topology.n_nodes(), graph.nodes.len()),
+        ("edge values of a graph", n_edge_numbers, graph.edges.len()),
+    ] {
+        if expected != found {
+            return Err(Error::Shape { what: what.to_owned(), expected, found });
+        }
+    }
+    Ok(())
+}
+
+/// Reorders items of `size` numbers: item `i` becomes what item `order[i]` was.
+fn pick(items: &mut [f64], size: usize, order: &[usize]) {
+    if order.iter().enumerate().all(|(i, old)| i == *old) {
+        return;
+    }
+    let before = items.to_vec();
+    for (item, old) in items.chunks_mut(size).zip(order) {
+        item.copy_from_slice(&before[old * size..(old + 1) * size]);
+    }
+}
+
+fn check_part(topology: &Topology, l: usize, part: &LayerElement) -> Result<(), Fault> {
+    let activation = topology.activation(l).expect("hidden layers follow a map and its activation");
+    if part.n_units() != topology.widths()[l] {
+        return Err(fault("units", topology.widths()[l], part.n_units()));
+    }
+    let group = ScaleGroup::of(activation);
+    if let Some(scale) = part.scales().iter().find(|scale| !group.admits(**scale)) {
+        return Err(fault("scale of a unit", format!("an element of {group:?}"), scale));
+    }
+    let shifted = part.shifts().iter().find(|shift| **shift != 0);
+    if let (None, Some(shift)) = (half_period(activation), shifted) {
+        return Err(fault("shift of a unit that is no sine", 0, shift));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use sgmn_graph::NetSpec;
+
+    use super::*;
+
+    #[test]
+    fn an_element_must_fit_the_activations() {
+        let topology =
+            |activation| Topology::new(NetSpec::mlp(&[1, 1, 1], activation, 0.0).unwrap().into()).unwrap();
+        let scale = |q| Element::new(vec![LayerElement::scale(vec![q]).unwrap()]);
+        let shift = Element::new(vec![LayerElement::shift(vec![2]).unwrap()]);
+        let sine = Activation::Sine { omega: 30.0 };
+        for (element, activation, fits) in [
+            (scale(2.0), Activation::Relu, true),
+            (scale(-2.0), Activation::Relu, false),
+            (scale(-2.0), Activation::Identity, true),
+            (scale(-1.0), Activation::Tanh, true),
+            (scale(2.0), Activation::Tanh, false),
+            (scale(-1.0), Activation::Gelu, false),
+            (shift.clone(), sine, true),
+            (shift, Activation::Tanh, false),
+        ] {
+            assert_eq!(
+                element.check_fits(&topology(activation)).is_ok(),
+                fits,
+                "{element:?} at {activation:?}"
+            );
+        }
+        let message = scale(2.0).check_fits(&topology(sine)).unwrap_err().to_string();
+        assert_eq!(message, "element, node layer 1: scale of a unit: expected an element of Sign, found 2");
+    }
+}

@@ -1,0 +1,55 @@
+//! What can be wrong with an element, a list of symmetries or a checked closure.
+
+/// Errors of this crate; each carries the facts as fields.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An element that is none, or that belongs to another net.
+    #[error("element, node layer {layer}: {what}: expected {expected}, found {found}")]
+    Element {
+        /// Node layer, inputs counted as 0.
+        layer: usize,
+        /// The fact that does not hold.
+        what: &'static str,
+        /// What the net or the group demands.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// A number of values does not fit.
+    #[error("{what}: expected {expected}, found {found}")]
+    Shape {
+        /// The thing that was counted.
+        what: String,
+        /// What was demanded.
+        expected: usize,
+        /// What was given.
+        found: usize,
+    },
+    /// A range from which nothing sensible can be drawn.
+    #[error("{field} of the ranges: expected {expected}, found {found}")]
+    Ranges {
+        /// The field.
+        field: &'static str,
+        /// What it must be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// A word that names no symmetry.
+    #[error("symmetry: expected one of {known}, found {found:?}")]
+    Unknown {
+        /// The word.
+        found: String,
+        /// All words that would do.
+        known: String,
+    },
+    /// A net or graph is at fault.
+    #[error(transparent)]
+    Graph(#[from] sgmn_graph::Error),
+    /// The closure under examination failed by itself.
+    #[error("the closure under examination: {0}")]
+    Closure(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

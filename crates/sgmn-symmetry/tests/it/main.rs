@@ -1,0 +1,8 @@
+//! The proofs of this crate, on random nets from printed seeds.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod canonical;
+mod check;
+mod function;
+mod laws;
+mod nets;
