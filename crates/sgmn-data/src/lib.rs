@@ -1,4 +1,12 @@
 //! Files to nets: manifest → source → samples → split, and a fitter that makes populations of nets itself.
+//!
+//! ```text
+//! manifest   what is published where (sizes, checksums, licences)      fetch    brings it here
+//! formats    a folder or file → Dataset { source, splits }             fit      images → nets, packed
+//! source     item i → Sample { id, net, target }, read when asked for  split    positions for train, val, test
+//! ```
+//!
+//! Nothing that a file says is believed before it is checked, and no code in a file is ever run.
 
 pub mod error;
 pub mod fetch;
@@ -11,4 +19,5 @@ pub mod split;
 
 pub use error::{Error, Result};
 pub use sample::{Sample, Target};
-pub use source::Source;
+pub use source::{Dataset, Source};
+pub use split::{Split, Splits};

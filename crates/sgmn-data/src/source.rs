@@ -35,6 +35,13 @@ pub struct Dataset {
 impl std::fmt::Debug for Dataset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Splits { train, val, test } = &self.splits;
-        write!(f, "Dataset({} items; {} train, {} val, {} test)", self.source.len(), train.len(), val.len(), test.len())
+        write!(
+            f,
+            "Dataset({} items; {} train, {} val, {} test)",
+            self.source.len(),
+            train.len(),
+            val.len(),
+            test.len()
+        )
     }
 }

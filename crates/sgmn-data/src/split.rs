@@ -166,8 +166,9 @@ pub struct Entry {
 /// [`Error::Io`] if the file cannot be read, [`Error::Format`] if it has another form.
 pub fn read_json(path: &Path) -> Result<Vec<(Split, Entry)>> {
     let text = std::fs::read(path).map_err(Error::io(path))?;
-    let file: SplitFile = serde_json::from_slice(&text)
-        .map_err(|why| Error::format(path, "a JSON object with the lists train, val and test", why.to_string()))?;
+    let file: SplitFile = serde_json::from_slice(&text).map_err(|why| {
+        Error::format(path, "a JSON object with the lists train, val and test", why.to_string())
+    })?;
     let mut entries = Vec::new();
     for (split, list) in Split::ALL.into_iter().zip([file.train, file.val, file.test]) {
         match list {
@@ -176,12 +177,17 @@ pub fn read_json(path: &Path) -> Result<Vec<(Split, Entry)>> {
             }
             List::Labelled { path: names, label } => {
                 if names.len() != label.len() {
-                    let found = format!("{} paths and {} labels in {}", names.len(), label.len(), split.name());
+                    let found =
+                        format!("{} paths and {} labels in {}", names.len(), label.len(), split.name());
                     return Err(Error::format(path, "as many labels as paths", found));
                 }
                 for (name, label) in names.into_iter().zip(label) {
                     let class = label.class().ok_or_else(|| {
-                        Error::format(path, "labels that are whole numbers", format!("{label:?} for {name:?}"))
+                        Error::format(
+                            path,
+                            "labels that are whole numbers",
+                            format!("{label:?} for {name:?}"),
+                        )
                     })?;
                     entries.push((split, Entry { name, class: Some(class) }));
                 }
@@ -231,7 +237,8 @@ mod tests {
         let targets: Vec<Target> = (0..100).map(|i| Target::Class(i % 5)).collect();
         let splits = Splits::stratified(&Seed::new(7), &targets, [0.6, 0.2]).unwrap();
         for class in 0..5 {
-            let count = |split| splits.get(split).iter().filter(|&&i| targets[i] == Target::Class(class)).count();
+            let count =
+                |split| splits.get(split).iter().filter(|&&i| targets[i] == Target::Class(class)).count();
             assert_eq!(Split::ALL.map(count), [12, 4, 4]);
         }
         assert_eq!(splits.assignment(100).unwrap().iter().filter(|split| split.is_some()).count(), 100);
@@ -249,7 +256,8 @@ mod tests {
 
     #[test]
     fn assignment_is_the_inverse_of_from_assignment() {
-        let assignment = vec![Some(Split::Test), None, Some(Split::Train), Some(Split::Val), Some(Split::Train)];
+        let assignment =
+            vec![Some(Split::Test), None, Some(Split::Train), Some(Split::Val), Some(Split::Train)];
         let splits = Splits::from_assignment(assignment.clone());
         assert_eq!(splits, Splits { train: vec![2, 4], val: vec![3], test: vec![0] });
         assert_eq!(splits.assignment(5).unwrap(), assignment);

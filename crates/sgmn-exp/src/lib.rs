@@ -7,6 +7,10 @@
 //! ```
 //!
 //! - [`config`]: what a person writes, checked and completed into what is run;
+//! - [`datasets`]: the nets that an experiment names, fitted where they do not exist yet;
+//! - [`pipeline`]: from nets to batches on a device, ahead of training;
+//! - [`tasks`]: loss and metrics of a question;
+//! - [`train`]: the loop, interruptible and resumable;
 //! - [`metrics`]: numbers that say how good a model is;
 //! - [`run_folder`]: what stands where in the folder of a run;
 //! - [`report`]: records, TensorBoard events, figures, tables and the page made from them;
@@ -33,7 +37,11 @@
 )]
 
 pub mod config;
+pub mod datasets;
 pub mod metrics;
+pub mod pipeline;
 pub mod progress;
 pub mod report;
 pub mod run_folder;
+pub mod tasks;
+pub mod train;

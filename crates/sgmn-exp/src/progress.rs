@@ -96,21 +96,21 @@ impl FitProgress {
         Self { bar, terminal }
     }
 
-    /// Shows that `n_done` nets are fitted, with this mean PSNR in dB.
+    /// Shows that `n_done` nets are fitted, and which share of this call's nets reached the goal.
     ///
     /// Where nobody looks at a terminal, a line is printed at every tenth of the way.
-    pub fn update(&self, n_done: u64, mean_psnr: f64) {
+    pub fn update(&self, n_done: u64, share_reached: f64) {
         let n_nets = self.bar.length().unwrap_or(0).max(1);
         let tenth = |n: u64| n.saturating_mul(10) / n_nets;
         let passed = tenth(n_done) > tenth(self.bar.position());
-        self.bar.set_message(format!("PSNR {mean_psnr:.1} dB"));
+        self.bar.set_message(format!("{:.0} % at goal", 100.0 * share_reached));
         self.bar.set_position(n_done);
         if passed && !self.terminal {
             let name = self.bar.prefix();
             print_line(
                 &self.bar,
                 false,
-                &format!("{name}: {n_done}/{n_nets} fitted, PSNR {mean_psnr:.1} dB"),
+                &format!("{name}: {n_done}/{n_nets}, {:.0} % at goal", 100.0 * share_reached),
             );
         }
     }

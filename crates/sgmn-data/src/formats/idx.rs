@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 
 use super::atomic::AtomicFile;
 use crate::{Error, Result};
@@ -90,7 +90,15 @@ pub fn read(path: &Path) -> Result<Idx> {
     let mut start = [0; 2];
     let is_gzip = reader.read_exact(&mut start).is_ok() && start == [0x1f, 0x8b];
     let reopened = BufReader::new(File::open(path).map_err(Error::io(path))?);
-    if is_gzip { read_from(path, GzDecoder::new(reopened)) } else { read_from(path, reopened) }
+    if is_gzip { read_from(path, MultiGzDecoder::new(reopened)) } else { read_from(path, reopened) }
+}
+
+/// Reads an IDX file that is in memory already, plain or gzipped; `name` is what errors call it.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_bytes(name: &Path, bytes: &[u8]) -> Result<Idx> {
+    if bytes.starts_with(&[0x1f, 0x8b]) { read_from(name, MultiGzDecoder::new(bytes)) } else { read_from(name, bytes) }
 }
 
 /// Writes an IDX file, uncompressed; it appears complete or not at all.
@@ -123,7 +131,11 @@ fn read_from(path: &Path, mut reader: impl Read) -> Result<Idx> {
     let mut magic = [0; 4];
     reader.read_exact(&mut magic).map_err(Error::io(path))?;
     let [0, 0, kind, n_dims] = magic else {
-        return Err(Error::format(path, "an IDX file, which begins with two zero bytes", format!("{magic:?}")));
+        return Err(Error::format(
+            path,
+            "an IDX file, which begins with two zero bytes",
+            format!("{magic:?}"),
+        ));
     };
     if kind != UNSIGNED_BYTE || n_dims == 0 || usize::from(n_dims) > MAX_DIMS {
         let found = format!("type code {kind:#x} with {n_dims} dimensions");
@@ -137,7 +149,11 @@ fn read_from(path: &Path, mut reader: impl Read) -> Result<Idx> {
     }
     let len = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
     let Some(len) = len.filter(|&len| len <= MAX_BYTES) else {
-        return Err(Error::format(path, format!("a shape of at most {MAX_BYTES} bytes"), format!("{shape:?}")));
+        return Err(Error::format(
+            path,
+            format!("a shape of at most {MAX_BYTES} bytes"),
+            format!("{shape:?}"),
+        ));
     };
     // Memory grows with what is really there, not with what the header says; one byte more shows a longer file.
     let mut bytes = Vec::new();

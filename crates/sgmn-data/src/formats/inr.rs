@@ -64,7 +64,11 @@ impl Source for InrFiles {
         let inside = label(path, others.into_iter().chain(labels))?;
         let class = match (*class, inside) {
             (Some(named), Some(inside)) if named != inside => {
-                return Err(Error::format(path, format!("label {named}, as the name says"), inside.to_string()));
+                return Err(Error::format(
+                    path,
+                    format!("label {named}, as the name says"),
+                    inside.to_string(),
+                ));
             }
             (named, inside) => named.or(inside),
         };
@@ -75,8 +79,8 @@ impl Source for InrFiles {
         let layers = named_layers::from_tensors(tensors).map_err(fault)?;
         let widths = named_layers::widths(&layers).map_err(fault)?;
         let net_fault = |source| Error::Net { path: path.clone(), source };
-        let spec =
-            NetSpec::mlp(&widths, Activation::Sine { omega: OMEGA }, self.output_offset).map_err(net_fault)?;
+        let spec = NetSpec::mlp(&widths, Activation::Sine { omega: OMEGA }, self.output_offset)
+            .map_err(net_fault)?;
         let spec = self.architectures.share(spec);
         let net = Net::new(spec, named_layers::params(layers)).map_err(net_fault)?;
         Ok(Sample { id: id.clone(), net, target: Target::Class(class) })
@@ -96,17 +100,22 @@ fn label(path: &Path, others: impl Iterator<Item = (String, Value)>) -> Result<O
             _ => None,
         };
         let class = number.and_then(|number| u32::try_from(number).ok());
-        label = Some(class.ok_or_else(|| Error::format(path, "a label that counts from 0", format!("{value:?}")))?);
+        label = Some(
+            class.ok_or_else(|| Error::format(path, "a label that counts from 0", format!("{value:?}")))?,
+        );
     }
     Ok(label)
 }
+
+/// A line of a split file: the split, the trailing parts of the name, and the class where it is written.
+pub(super) type Resolved = (Split, Vec<String>, Option<u32>);
 
 /// Reads a split file whose names end in `n_parts` folders and a file that exist below the data set's root, whatever
 /// stands before them: published split files hold the paths of their authors' machines.
 ///
 /// # Errors
 /// As [`split::read_json`], and [`Error::Format`] for a name that leads elsewhere.
-pub(super) fn read_splits(path: &Path, n_parts: usize) -> Result<Vec<(Split, Vec<String>, Option<u32>)>> {
+pub(super) fn read_splits(path: &Path, n_parts: usize) -> Result<Vec<Resolved>> {
     let entries = split::read_json(path)?.into_iter();
     let resolve = |(split, Entry { name, class }): (Split, Entry)| {
         let parts: Vec<&str> = name.split('/').collect();
@@ -115,7 +124,11 @@ pub(super) fn read_splits(path: &Path, n_parts: usize) -> Result<Vec<(Split, Vec
             Some(parts) if parts.iter().all(plain) => {
                 Ok((split, parts.iter().map(|&part| part.to_owned()).collect(), class))
             }
-            _ => Err(Error::format(path, format!("names that end in {n_parts} plain parts"), format!("{name:?}"))),
+            _ => Err(Error::format(
+                path,
+                format!("names that end in {n_parts} plain parts"),
+                format!("{name:?}"),
+            )),
         }
     };
     entries.map(resolve).collect()

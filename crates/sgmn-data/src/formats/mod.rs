@@ -2,6 +2,20 @@
 //!
 //! A format is one file or folder here and one line in the list below: it has `Options` (what the user may choose),
 //! `open` (path and options to a [`Dataset`]) and `detect` (does this path look like it?).
+//!
+//! ```no_run
+//! use sgmn_data::formats::{self, Format};
+//! # fn main() -> sgmn_data::Result<()> {
+//! let path = std::path::Path::new("data/mnist-inrs");
+//! let dataset = formats::detect(path)?.published().open(path)?;
+//! for &i in &dataset.splits.train {
+//!     let sample = dataset.source.get(i)?; // a name, a net, a target
+//! }
+//! // In an experiment file the format and its options stand side by side.
+//! let format: Format = serde_json::from_str(r#"{"kind": "nfn_cifar", "augmentations": 20}"#).unwrap();
+//! # Ok(())
+//! # }
+//! ```
 
 pub(crate) mod atomic;
 pub mod idx;
@@ -110,7 +124,11 @@ pub fn detect(path: &Path) -> Result<FormatKind> {
     let names = |kinds: &[FormatKind]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
     match fitting[..] {
         [kind] => Ok(kind),
-        [] => Err(Error::format(path, format!("a dataset of one of the formats {}", names(ALL)), "none of them")),
+        [] => Err(Error::format(
+            path,
+            format!("a dataset of one of the formats {}", names(ALL)),
+            "none of them",
+        )),
         _ => Err(Error::format(path, "signs of one format only", names(&fitting))),
     }
 }

@@ -42,7 +42,10 @@ pub(super) fn from_tensors(tensors: Vec<(String, Tensor)>) -> Result<Vec<NamedLa
     while let Some((_, name, kind, weight)) = tensors.next() {
         let bias = tensors.next().filter(|(_, partner, kind, _)| *partner == name && *kind == "bias");
         let (true, Some((_, _, _, bias))) = (kind == "weight", bias) else {
-            return fault(format!("one {name}.weight and one {name}.bias"), format!("{name}.{kind} without its partner"));
+            return fault(
+                format!("one {name}.weight and one {name}.bias"),
+                format!("{name}.{kind} without its partner"),
+            );
         };
         layers.push(layer(name, weight, bias)?);
     }
@@ -107,14 +110,18 @@ fn split_kind(name: &str) -> Option<(&str, &'static str)> {
 
 fn layer(name: String, weight: Tensor, bias: Tensor) -> Result<NamedLayer, Fault> {
     if !matches!(weight.shape.len(), 2 | 4) || weight.shape.contains(&0) {
-        let expected = format!("{name}.weight of shape [out, in] or [out, in, height, width], none of them 0");
+        let expected =
+            format!("{name}.weight of shape [out, in] or [out, in, height, width], none of them 0");
         return fault(expected, format!("{:?}", weight.shape));
     }
     if bias.shape != weight.shape[..1] {
         return fault(format!("{name}.bias of shape [{}]", weight.shape[0]), format!("{:?}", bias.shape));
     }
     let (Some(weights), Some(biases)) = (weight.floats(), bias.floats()) else {
-        return fault(format!("{name} of floating-point numbers"), format!("{:?}, {:?}", weight.element, bias.element));
+        return fault(
+            format!("{name} of floating-point numbers"),
+            format!("{:?}, {:?}", weight.element, bias.element),
+        );
     };
     Ok(NamedLayer { name, params: [weights, biases].concat(), weight_shape: weight.shape })
 }

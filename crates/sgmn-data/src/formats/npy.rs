@@ -30,10 +30,12 @@ impl NpyTable {
         let bytes = map.bytes();
         let (text, data_start) =
             header(bytes).ok_or_else(|| fault("a .npy header", "no or a damaged one".to_owned()))?;
-        let unreadable = || fault("descr, fortran_order and shape in the .npy header", format!("{:?}", text.trim()));
+        let unreadable =
+            || fault("descr, fortran_order and shape in the .npy header", format!("{:?}", text.trim()));
         let descr = field(text, "descr").and_then(|rest| rest.strip_prefix('\'')?.split('\'').next());
         let fortran = field(text, "fortran_order").ok_or_else(unreadable)?;
-        let shape = field(text, "shape").and_then(|rest| tuple(&rest[..=rest.find(')')?])).ok_or_else(unreadable)?;
+        let shape =
+            field(text, "shape").and_then(|rest| tuple(&rest[..=rest.find(')')?])).ok_or_else(unreadable)?;
         if descr != Some("<f4") || !fortran.starts_with("False") {
             return Err(fault("dtype '<f4' in C order", format!("{:?}", text.trim())));
         }

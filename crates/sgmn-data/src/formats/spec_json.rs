@@ -32,9 +32,12 @@ impl UncheckedSpec {
                 }
             };
             let weights = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
-            let params = weights.and_then(|weights| weights.checked_add(layer.map.n_out())?.checked_add(total));
+            let params =
+                weights.and_then(|weights| weights.checked_add(layer.map.n_out())?.checked_add(total));
             total = match params {
-                Some(params) if params <= MAX_PARAMS && others.iter().all(|&size| size <= MAX_PARAMS) => params,
+                Some(params) if params <= MAX_PARAMS && others.iter().all(|&size| size <= MAX_PARAMS) => {
+                    params
+                }
                 _ => return Err(format!("layer {l} of more than {MAX_PARAMS} parameters or positions")),
             };
         }

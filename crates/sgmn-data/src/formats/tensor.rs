@@ -139,9 +139,10 @@ impl View {
             return Some(0);
         }
         let count = self.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
-        let last = self.shape.iter().zip(&self.strides).try_fold(self.offset, |at, (&size, &stride)| {
-            at.checked_add((size - 1).checked_mul(stride)?)
-        })?;
+        let last =
+            self.shape.iter().zip(&self.strides).try_fold(self.offset, |at, (&size, &stride)| {
+                at.checked_add((size - 1).checked_mul(stride)?)
+            })?;
         (count <= n && last < n).then_some(count)
     }
 
@@ -227,7 +228,11 @@ mod tests {
 
     #[test]
     fn views_beyond_their_storage_or_larger_than_it_are_refused() {
-        let view = |offset, shape: &[usize], strides: &[usize]| View { offset, shape: shape.into(), strides: strides.into() };
+        let view = |offset, shape: &[usize], strides: &[usize]| View {
+            offset,
+            shape: shape.into(),
+            strides: strides.into(),
+        };
         assert_eq!(view(0, &[2, 3], &[3, 1]).n_elements(6), Some(6));
         assert_eq!(view(1, &[2, 3], &[3, 1]).n_elements(6), None);
         assert_eq!(view(0, &[1 << 40], &[0]).n_elements(6), None, "a broadcast");

@@ -1,7 +1,7 @@
 //! Reads PyTorch's zip archives (`.pt`, `.pth`): tensors, numbers, texts, lists and dictionaries, and nothing else.
 //!
-//! No code in an archive is ever run: see [`super::pickle`]. Everything an archive claims (sizes, shapes, nesting) is
-//! checked against what is there before memory is taken for it.
+//! No code in an archive is ever run: the pickle in it is read by a machine that knows no function. Everything an
+//! archive claims (sizes, shapes, nesting) is checked against what is there before memory is taken for it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -72,7 +72,9 @@ impl Value {
     /// The entry of a dictionary under a name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         match self {
-            Self::Dict(entries) => entries.iter().find(|(key, _)| matches!(key, Key::Text(text) if text == name)),
+            Self::Dict(entries) => {
+                entries.iter().find(|(key, _)| matches!(key, Key::Text(text) if text == name))
+            }
             _ => None,
         }
         .map(|(_, value)| value)
@@ -90,8 +92,15 @@ pub fn read(path: &Path) -> Result<Value> {
     let pickle = pickle::parse(&bytes).map_err(|Fault { at, expected, found }| {
         Error::format(path, expected, format!("{found} at byte {at} of {}/data.pkl", archive.prefix))
     })?;
-    Builder { pickle: &pickle, archive: &mut archive, storages: BTreeMap::new(), n_values: 0, n_bytes: 0, n_unpacked: 0 }
-        .value(pickle.root, 0)
+    Builder {
+        pickle: &pickle,
+        archive: &mut archive,
+        storages: BTreeMap::new(),
+        n_values: 0,
+        n_bytes: 0,
+        n_unpacked: 0,
+    }
+    .value(pickle.root, 0)
 }
 
 /// Reads the state dict that stands in an archive under the given keys, outermost first; none if it is the archive.
@@ -111,7 +120,9 @@ pub fn state_dict(value: Value, under: &[&str], path: &Path) -> Result<StateDict
     for &name in under {
         let known = names(&value);
         let entry = match value {
-            Value::Dict(entries) => entries.into_iter().find(|(key, _)| matches!(key, Key::Text(text) if text == name)),
+            Value::Dict(entries) => {
+                entries.into_iter().find(|(key, _)| matches!(key, Key::Text(text) if text == name))
+            }
             _ => None,
         };
         (_, value) = entry.ok_or_else(|| Error::format(path, format!("an entry {name:?}"), known))?;
@@ -219,7 +230,9 @@ impl Archive {
         let mut bytes = Vec::new();
         match file.take(max + 1).read_to_end(&mut bytes) {
             Err(why) => return fault(format!("a readable entry {name}"), why.to_string()),
-            Ok(len) if len as u64 != size => return fault(format!("{size} bytes in {name}"), len.to_string()),
+            Ok(len) if len as u64 != size => {
+                return fault(format!("{size} bytes in {name}"), len.to_string());
+            }
             Ok(_) => {}
         }
         self.budget -= size;
@@ -228,7 +241,8 @@ impl Archive {
 }
 
 /// First bytes of files from before PyTorch 1.6: a pickled magic number.
-const LEGACY_START: [u8; 14] = [0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+const LEGACY_START: [u8; 14] =
+    [0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
 /// Turns a pickle's objects into values and counts what that costs.
 struct Builder<'a> {
@@ -286,7 +300,10 @@ impl Builder<'_> {
                 }
             }
             object @ (Object::Name(_) | Object::Storage(_)) => {
-                return self.fault("tensors, numbers, texts, lists and dictionaries", format!("a bare {}", object.kind()));
+                return self.fault(
+                    "tensors, numbers, texts, lists and dictionaries",
+                    format!("a bare {}", object.kind()),
+                );
             }
         })
     }

@@ -1,5 +1,4 @@
 //! Facts about fitting INRs to images.
-#![allow(clippy::unwrap_used)] // A test that cannot unwrap has failed.
 
 use std::{
     path::Path,

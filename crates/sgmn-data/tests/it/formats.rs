@@ -48,7 +48,10 @@ fn fit_error(net: &Net, image: &[u8], side: usize) -> f64 {
 #[test]
 fn mnist_nets_render_their_images_to_the_published_errors() {
     let dataset = open(FormatKind::DwsMnist, "mnist-inrs");
-    assert_eq!([Split::Train, Split::Val, Split::Test].map(|split| dataset.splits.get(split)), [&[0, 1][..], &[2], &[3]]);
+    assert_eq!(
+        [Split::Train, Split::Val, Split::Test].map(|split| dataset.splits.get(split)),
+        [&[0, 1][..], &[2], &[3]]
+    );
     let images = idx::read_images(&testdata("mnist_images.idx.gz")).unwrap();
     let labels = idx::read_labels(&testdata("mnist_labels.idx")).unwrap();
     assert_eq!((images.shape(), labels.shape()), (&[4, 28, 28][..], &[4][..]));
@@ -62,31 +65,46 @@ fn mnist_nets_render_their_images_to_the_published_errors() {
     let first = dataset.source.get(0).unwrap();
     assert_eq!(first.id, "mnist_png_training_5_0");
     assert_eq!(first.net.spec().widths(), [2, 32, 32, 1]);
-    assert!(Arc::ptr_eq(first.net.spec(), dataset.source.get(3).unwrap().net.spec()), "one architecture is shared");
+    assert!(
+        Arc::ptr_eq(first.net.spec(), dataset.source.get(3).unwrap().net.spec()),
+        "one architecture is shared"
+    );
 }
 
 #[test]
 fn fashion_labels_come_from_inside_the_files() {
     let dataset = open(FormatKind::DwsFmnist, "fmnist_inrs");
     let samples: Vec<_> = (0..3).map(|i| dataset.source.get(i).unwrap()).collect();
-    assert_eq!(samples.iter().map(|sample| sample.id.as_str()).collect::<Vec<_>>(), ["train/model_0", "train/model_8", "test/model_10"]);
+    assert_eq!(
+        samples.iter().map(|sample| sample.id.as_str()).collect::<Vec<_>>(),
+        ["train/model_0", "train/model_8", "test/model_10"]
+    );
     assert!(samples.iter().all(|sample| matches!(sample.target, Target::Class(0..10))));
     assert!(samples.iter().all(|sample| sample.net.spec().output_offset() == 0.5));
-    assert_eq!(dataset.splits.assignment(3).unwrap(), [Some(Split::Train), Some(Split::Val), Some(Split::Test)]);
+    assert_eq!(
+        dataset.splits.assignment(3).unwrap(),
+        [Some(Split::Train), Some(Split::Val), Some(Split::Test)]
+    );
 }
 
 #[test]
 fn cifar_copies_join_the_training_set_only() {
     let options = nfn_cifar::Options { val_from: 10, test_from: 20, ..Default::default() };
     let plain = Format::NfnCifar(options.clone()).open(&testdata("siren_cifar_wts")).unwrap();
-    assert_eq!([Split::Train, Split::Val, Split::Test].map(|split| ids(&plain, split)), [["net0"], ["net14"], ["net20"]]);
+    assert_eq!(
+        [Split::Train, Split::Val, Split::Test].map(|split| ids(&plain, split)),
+        [["net0"], ["net14"], ["net20"]]
+    );
     let options = nfn_cifar::Options { augmentations: 1, ..options };
     let augmented = Format::NfnCifar(options.clone()).open(&testdata("siren_cifar_wts")).unwrap();
     assert_eq!(ids(&augmented, Split::Train), ["net0", "aug0/net0"]);
     assert_eq!(augmented.source.len(), 4);
     for i in 0..4 {
         let sample = augmented.source.get(i).unwrap();
-        assert_eq!((sample.net.spec().widths(), sample.net.spec().output_offset()), (vec![2, 32, 32, 3], 0.0));
+        assert_eq!(
+            (sample.net.spec().widths(), sample.net.spec().output_offset()),
+            (vec![2, 32, 32, 3], 0.0)
+        );
     }
     assert_eq!(augmented.source.get(3).unwrap().target, Target::Class(4));
 
@@ -106,7 +124,8 @@ struct ZooExpected {
 fn the_zoo_is_split_as_the_published_code_does() {
     let expected: ZooExpected = json("smallcnnzoo_expected.json");
     for (header, expected) in [(Header::Published, &expected.published), (Header::Exact, &expected.exact)] {
-        let activations = [("none", None), ("relu", Some(ZooActivation::Relu)), ("tanh", Some(ZooActivation::Tanh))];
+        let activations =
+            [("none", None), ("relu", Some(ZooActivation::Relu)), ("tanh", Some(ZooActivation::Tanh))];
         for (word, activation) in activations {
             let options = cnn_zoo::Options { header, activation, ..Default::default() };
             let dataset = Format::CnnZoo(options).open(&testdata("smallcnnzoo")).unwrap();
@@ -148,7 +167,11 @@ fn zoo_nets_compute_what_tensorflow_order_computes() {
         let expected = &expected.logits[row(&sample.id)];
         let largest = expected.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
         for (found, expected) in logits.iter().zip(expected) {
-            assert!((found - expected).abs() <= 1e-12 * largest, "{}: {found} instead of {expected}", sample.id);
+            assert!(
+                (found - expected).abs() <= 1e-12 * largest,
+                "{}: {found} instead of {expected}",
+                sample.id
+            );
         }
     }
     assert!(kinds[0] > 0 && kinds[1] > 0, "both activations were tried");
@@ -167,7 +190,10 @@ fn every_folder_is_recognized_by_its_content() {
     }
     for name in ["", "mnist_labels.idx", "no such file"] {
         let message = formats::detect(&testdata(name)).unwrap_err().to_string();
-        assert!(message.contains("cnn_zoo, dws_fmnist, dws_mnist, nfn_cifar, packed, safetensors_dir"), "{message}");
+        assert!(
+            message.contains("cnn_zoo, dws_fmnist, dws_mnist, nfn_cifar, packed, safetensors_dir"),
+            "{message}"
+        );
     }
 }
 
@@ -175,7 +201,9 @@ fn every_folder_is_recognized_by_its_content() {
 fn formats_and_their_options_are_read_from_text_and_unknown_words_refused() {
     let read = |text: &str| serde_json::from_str::<Format>(text);
     assert_eq!(read(r#"{"kind": "dws_mnist"}"#).unwrap(), FormatKind::DwsMnist.published());
-    let Format::NfnCifar(options) = read(r#"{"kind": "nfn_cifar", "augmentations": 20}"#).unwrap() else { panic!() };
+    let Format::NfnCifar(options) = read(r#"{"kind": "nfn_cifar", "augmentations": 20}"#).unwrap() else {
+        panic!()
+    };
     assert_eq!((options.augmentations, options.val_from, options.test_from), (20, 45_000, 50_000));
     assert!(read(r#"{"kind": "nfn_cifar", "augmentation": 20}"#).is_err());
     assert!(read(r#"{"kind": "packed", "x": 1}"#).is_err());

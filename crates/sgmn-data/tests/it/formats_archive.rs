@@ -34,11 +34,17 @@ fn tensors_of_every_type_and_layout_are_read_exactly() {
             }
         }
         check("permuted", ElementType::F64, &[4, 2, 3], Values::Float(permuted));
-        let every_other = (0..3).flat_map(|row| (0..4).map(move |column| 1 + 8 * row + 2 * column - (1 << 40)));
+        let every_other =
+            (0..3).flat_map(|row| (0..4).map(move |column| 1 + 8 * row + 2 * column - (1 << 40)));
         check("every other", ElementType::I64, &[3, 4], Values::Int(every_other.collect()));
         check("scalar", ElementType::I32, &[], Values::Int(vec![-7]));
         check("empty", ElementType::I16, &[0, 5], Values::Int(vec![]));
-        check("half", ElementType::F16, &[3], Values::Float(vec![0.333_251_953_125, -65504.0, 2f64.powi(-24)]));
+        check(
+            "half",
+            ElementType::F16,
+            &[3],
+            Values::Float(vec![0.333_251_953_125, -65504.0, 2f64.powi(-24)]),
+        );
         check("bfloat", ElementType::Bf16, &[3], Values::Float(vec![1.0, -3.140_625, 2f64.powi(-133)]));
         check("char", ElementType::I8, &[2], Values::Int(vec![-128, 127]));
         check("byte", ElementType::U8, &[2], Values::Int(vec![0, 255]));
@@ -57,17 +63,26 @@ fn plain_values_keep_type_and_order() {
         let get = |name| value.get(name).unwrap().clone();
         assert_eq!(get("none"), Value::None);
         assert_eq!((get("yes"), get("no")), (Value::Bool(true), Value::Bool(false)));
-        assert_eq!((get("small"), get("large"), get("negative")), (Value::Int(5), Value::Int(1 << 62), Value::Int(-300)));
+        assert_eq!(
+            (get("small"), get("large"), get("negative")),
+            (Value::Int(5), Value::Int(1 << 62), Value::Int(-300))
+        );
         assert_eq!((get("real"), get("text")), (Value::Float(0.1), Value::Text("é".into())));
         let inner = Value::Dict(vec![(Key::Text("inner".into()), Value::Text("x".into()))]);
         let pair = Value::List(vec![Value::Float(2.5), Value::List(vec![])]);
         assert_eq!(get("list"), Value::List(vec![Value::Int(1), pair, inner]));
         assert_eq!(get("size"), Value::List(vec![Value::Int(3), Value::Int(4)]));
         let Value::Dict(optimizer) = get("optimizer") else { panic!() };
-        assert_eq!(optimizer.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(), [Key::Int(0), Key::Int(1)]);
+        assert_eq!(
+            optimizer.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(),
+            [Key::Int(0), Key::Int(1)]
+        );
         let Value::Dict(entries) = value else { panic!() };
         let first: Vec<&Key> = entries.iter().take(3).map(|(key, _)| key).collect();
-        assert_eq!(first, [&Key::Text("model".into()), &Key::Text("transposed".into()), &Key::Text("permuted".into())]);
+        assert_eq!(
+            first,
+            [&Key::Text("model".into()), &Key::Text("transposed".into()), &Key::Text("permuted".into())]
+        );
     }
 }
 
@@ -79,7 +94,10 @@ fn a_state_dict_is_found_under_its_key_and_missing_keys_list_the_known_ones() {
     assert_eq!(names, ["layer.weight", "layer.bias"]);
     assert!(model.others.is_empty());
     let message = torch_zip::read_state_dict(&path, &["state_dict"]).unwrap_err().to_string();
-    assert!(message.contains("expected an entry \"state_dict\", found the keys \"model\", \"transposed\""), "{message}");
+    assert!(
+        message.contains("expected an entry \"state_dict\", found the keys \"model\", \"transposed\""),
+        "{message}"
+    );
     let message = torch_zip::read_state_dict(&path, &["text"]).unwrap_err().to_string();
     assert!(message.contains("a dictionary of tensors, found a single value"), "{message}");
     let message = torch_zip::read_state_dict(&path, &["optimizer"]).unwrap_err().to_string();
@@ -92,7 +110,8 @@ fn a_label_may_be_a_tensor_of_one_number() {
     let place = |name: &str| folder.path().join(name);
     std::fs::create_dir(place("train")).unwrap();
     std::fs::copy(testdata("archive_label_tensor.pth"), place("train/model_0.pth")).unwrap();
-    std::fs::write(place("fmnist_splits.json"), r#"{"train": ["train/model_0.pth"], "val": [], "test": []}"#).unwrap();
+    std::fs::write(place("fmnist_splits.json"), r#"{"train": ["train/model_0.pth"], "val": [], "test": []}"#)
+        .unwrap();
     let dataset = sgmn_data::formats::detect(folder.path()).unwrap().published().open(folder.path()).unwrap();
     assert_eq!(dataset.source.get(0).unwrap().target, sgmn_data::Target::Class(3));
 }
@@ -105,5 +124,7 @@ fn files_from_before_pytorch_1_6_are_named_as_such() {
     std::fs::write(&path, [&magic[..], b".\x80\x02M\xe9\x03."].concat()).unwrap();
     let message = torch_zip::read(&path).unwrap_err().to_string();
     assert!(message.ends_with("found the older form; load it in PyTorch and save it again"), "{message}");
-    assert!(torch_zip::read(Path::new("no such file")).unwrap_err().to_string().starts_with("no such file: "));
+    assert!(
+        torch_zip::read(Path::new("no such file")).unwrap_err().to_string().starts_with("no such file: ")
+    );
 }

@@ -59,7 +59,10 @@ fn a_packed_file_gives_back_what_was_pushed() {
     for (i, item) in items().into_iter().enumerate() {
         assert_eq!(reader.row(i), item.params);
         assert_eq!(reader.row(i).as_ptr().addr() % 64, 0, "rows are aligned");
-        assert_eq!((reader.id(i), reader.spec(i), reader.target(i)), (item.id.as_str(), &item.spec, item.target));
+        assert_eq!(
+            (reader.id(i), reader.spec(i), reader.target(i)),
+            (item.id.as_str(), &item.spec, item.target)
+        );
         assert_eq!(reader.split(i), item.split);
         let sample = reader.get(i).unwrap();
         assert_eq!((sample.id.as_str(), sample.target), (item.id.as_str(), item.target));
@@ -71,7 +74,11 @@ fn a_packed_file_gives_back_what_was_pushed() {
 
     let again = folder.path().join("again.packed");
     write_items(&again);
-    assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&again).unwrap(), "the same nets give the same bytes");
+    assert_eq!(
+        std::fs::read(&path).unwrap(),
+        std::fs::read(&again).unwrap(),
+        "the same nets give the same bytes"
+    );
 }
 
 #[test]
@@ -111,7 +118,8 @@ fn packing_keeps_nets_targets_and_splits_of_every_published_format() {
     for (kind, name) in [(FormatKind::DwsMnist, "mnist-inrs"), (FormatKind::CnnZoo, "smallcnnzoo")] {
         let dataset = open(kind, name);
         let mut seen = Vec::new();
-        let packed = packed::pack(&dataset, &path, BTreeMap::new(), |done, all| seen.push((done, all))).unwrap();
+        let packed =
+            packed::pack(&dataset, &path, BTreeMap::new(), |done, all| seen.push((done, all))).unwrap();
         let n = dataset.source.len();
         assert_eq!((packed.n_items, packed.n_rounded), (n, 0));
         assert_eq!(seen, [(n, n)]);
@@ -174,12 +182,16 @@ fn plain_file(path: &Path, tensors: &[(&str, &[usize])], metadata: &[(&str, &str
 fn architectures_are_inferred_from_names_shapes_metadata_and_options() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.safetensors");
-    let mlp: &[(&str, &[usize])] = &[("1.weight", &[1, 3]), ("0.bias", &[3]), ("0.weight", &[3, 2]), ("1.bias", &[1])];
+    let mlp: &[(&str, &[usize])] =
+        &[("1.weight", &[1, 3]), ("0.bias", &[3]), ("0.weight", &[3, 2]), ("1.bias", &[1])];
     let read = |options: &Options| safetensors_dir::read_net(&path, options);
 
     plain_file(&path, mlp, &[]);
     let message = read(&Options::default()).unwrap_err().to_string();
-    assert!(message.contains("an activation in the file's metadata or in the options, found neither"), "{message}");
+    assert!(
+        message.contains("an activation in the file's metadata or in the options, found neither"),
+        "{message}"
+    );
     let options = Options { activation: Some(Activation::Tanh), ..Default::default() };
     let sample = read(&options).unwrap();
     assert_eq!((sample.id.as_str(), sample.target), ("mine", Target::None));
@@ -210,7 +222,8 @@ fn architectures_are_inferred_from_names_shapes_metadata_and_options() {
 
 #[test]
 fn options_of_a_folder_are_read_from_text() {
-    let text = r#"{"kind": "safetensors_dir", "activation": {"kind": "sine", "omega": 30.0}, "output_offset": 0.5}"#;
+    let text =
+        r#"{"kind": "safetensors_dir", "activation": {"kind": "sine", "omega": 30.0}, "output_offset": 0.5}"#;
     let Format::SafetensorsDir(options) = serde_json::from_str(text).unwrap() else { panic!() };
     assert_eq!(options.activation, Some(Activation::Sine { omega: 30.0 }));
 }

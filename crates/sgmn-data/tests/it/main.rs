@@ -1,7 +1,11 @@
 //! Integration tests of sgmn-data: one binary, one module a subject.
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its own data should stop")]
 
+mod fit;
 mod formats;
 mod formats_archive;
 mod formats_hostile;
+mod formats_hostile_archive;
+mod formats_hostile_own;
 mod formats_own;
+mod samples_tmp; mod fuzz_tmp;

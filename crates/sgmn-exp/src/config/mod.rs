@@ -20,6 +20,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use sgmn_nn::models::{ModelConfig, OutputConfig};
 use toml::Table;
 
 pub use data::{Data, Files, Fitted};
@@ -29,9 +30,6 @@ pub use file::ExperimentFile;
 pub use pipeline::{Augment, Normalize, Pipeline};
 pub use task::Task;
 pub use train::{DeviceKind, EvalEvery, Precision, Train, TrainLength};
-
-/// Configuration of the model.
-pub type ModelConfig = Table;
 
 /// One complete, checked experiment: the run is a function of this value and of the data files it names.
 ///
@@ -115,12 +113,32 @@ fn resolve(mut table: Table) -> Result<Experiment> {
     check::name("name", &experiment.name)?;
     experiment.data.validate()?;
     experiment.pipeline.validate()?;
+    experiment.model.validate()?;
     experiment.task.validate()?;
+    fits_task(&experiment.model, &experiment.task)?;
     experiment.train.validate()?;
     if let Some(expect) = &experiment.expect {
         expect.validate()?;
     }
     Ok(experiment)
+}
+
+/// A model for a classification returns one number a class.
+fn fits_task(model: &ModelConfig, task: &Task) -> Result<()> {
+    let Task::Classify { n_classes } = task;
+    let d_out = match model {
+        ModelConfig::ScaleGmn(config) => match &config.output {
+            OutputConfig::PerGraph(output) => output.d_out,
+            OutputConfig::PerParam { .. } => {
+                bail!("model.output.kind: expected `per_graph`, since the task asks about whole nets, found `per_param`")
+            }
+        },
+        ModelConfig::FlatMlp(config) => config.d_out,
+    };
+    if d_out != *n_classes {
+        bail!("model.output.d_out: expected {n_classes}, the number of classes of the task, found {d_out}");
+    }
+    Ok(())
 }
 
 fn part<T: DeserializeOwned>(table: &mut Table, key: &str) -> Result<T> {

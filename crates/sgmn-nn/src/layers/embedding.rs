@@ -35,7 +35,7 @@ impl NodeEmbedding {
         let rows = vars.var("pos_embed", &[n_types, config.d_hidden], Init::Normal)?;
         let plain = config.symmetry == Symmetry::Permutation;
         let add_io = plain || config.io_embedding == IoEmbedding::Sum;
-        Ok(Self { rows, layout: *layout, add_hidden: plain, add_io })
+        Ok(Self { rows, layout: layout.clone(), add_hidden: plain, add_io })
     }
 
     /// The rows of node layer `l` of a net with `n_layers` edge layers, for every net of a batch.
@@ -92,7 +92,7 @@ impl EdgeEmbedding {
         let n_types = layout.n_in + layout.n_layers.saturating_sub(2) + layout.n_out;
         Ok(Self {
             rows: vars.var("pos_embed", &[n_types, config.d_hidden], Init::Normal)?,
-            layout: *layout,
+            layout: layout.clone(),
             add: config.symmetry == Symmetry::Permutation,
             published: config.is_published(),
         })

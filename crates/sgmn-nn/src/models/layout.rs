@@ -1,11 +1,11 @@
 //! What the nets of a dataset must share for one model to read them all.
 
-use sgmn_graph::Lowering;
+use sgmn_graph::{Activation, Lowering};
 
 use crate::{Error, Result};
 
 /// Counts that variables depend on. Hidden widths do not matter, and nets may be shallower than the deepest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// Inputs of every net.
     pub n_in: usize,
@@ -15,6 +15,8 @@ pub struct Layout {
     pub n_layers: usize,
     /// Numbers an edge holds, K.
     pub n_edge_values: usize,
+    /// Activations of the hidden layers of each architecture, first to last.
+    pub hidden: Vec<Vec<Activation>>,
 }
 
 impl Layout {
@@ -29,13 +31,15 @@ impl Layout {
         let ends = |widths: &[usize]| (widths[0], widths[widths.len() - 1]);
         let (n_in, n_out) = ends(first.widths());
         let mut n_layers = 0;
+        let mut hidden = Vec::new();
         for topology in lowering.topologies() {
             if ends(topology.widths()) != (n_in, n_out) {
                 let expected = format!("nets of {n_in} inputs and {n_out} outputs like the first");
                 return Err(Error::config("data", expected, format!("widths {:?}", topology.widths())));
             }
             n_layers = n_layers.max(topology.n_layers());
+            hidden.push(topology.hidden_layers().filter_map(|l| topology.activation(l)).collect());
         }
-        Ok(Self { n_in, n_out, n_layers, n_edge_values: lowering.n_edge_values() })
+        Ok(Self { n_in, n_out, n_layers, n_edge_values: lowering.n_edge_values(), hidden })
     }
 }

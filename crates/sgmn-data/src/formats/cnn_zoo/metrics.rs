@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
 use super::{ZooActivation, order::Order};
@@ -46,7 +46,7 @@ impl Metrics {
     pub(super) fn read(path: &Path, n_rows: usize) -> Result<Self> {
         let file = File::open(path).map_err(Error::io(path))?;
         // The limit keeps a file that unpacks without end from doing so.
-        let text = GzDecoder::new(BufReader::new(file)).take((n_rows as u64 + 2).saturating_mul(MAX_LINE));
+        let text = MultiGzDecoder::new(BufReader::new(file)).take((n_rows as u64 + 2).saturating_mul(MAX_LINE));
         let mut lines = Vec::new();
         for line in csv::Reader::from_reader(text).into_deserialize() {
             let Written { step, activation, test_accuracy } = line.map_err(|why| {

@@ -9,6 +9,24 @@
 //! Several architectures may share a file. Everything is checked once, when a file is opened: checksums (CRC-32 of
 //! every row, of the index and of the header), sizes, finite numbers, unique names. After that a row is a slice of
 //! the map, without a copy and without further checks.
+//!
+//! ```
+//! use std::{collections::BTreeMap, sync::Arc};
+//! use sgmn_data::{Target, formats::packed::{Item, Reader, Writer}, split::Split};
+//! use sgmn_graph::{Activation, NetSpec};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("nets.packed");
+//! let spec = Arc::new(NetSpec::mlp(&[1, 1], Activation::Tanh, 0.0)?);
+//! let mut writer = Writer::create(&path, BTreeMap::from([("source".into(), "made by hand".into())]))?;
+//! let (target, split) = (Target::Class(7), Some(Split::Train));
+//! writer.push(Item { id: "first".into(), spec, params: vec![0.5, -1.0], target, split })?;
+//! writer.finish()?; // only now does the file appear
+//!
+//! let reader = Reader::open(&path)?;
+//! assert_eq!((reader.id(0), reader.row(0)), ("first", &[0.5, -1.0][..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod layout;
 mod pack;

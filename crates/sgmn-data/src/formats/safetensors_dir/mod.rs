@@ -5,9 +5,9 @@
 //! my-nets/splits.json          {"train": ["id", ...], "val": [...], "test": [...]}; optional
 //! ```
 //!
-//! The architecture is the metadata `spec` (JSON of a [`NetSpec`]) where it exists. Otherwise it is inferred: layers in
-//! the order of their names, sizes from the weights, and what sizes cannot tell (activation, output offset, stride and
-//! padding) from the file's metadata or, where that is silent, from the caller's [`Options`].
+//! The architecture is the metadata `spec` (JSON of a [`sgmn_graph::NetSpec`]) where it exists. Otherwise it is
+//! inferred: layers in the order of their names, sizes from the weights, and what sizes cannot tell (activation, output
+//! offset, stride and padding) from the file's metadata or, where that is silent, from the caller's [`Options`].
 
 mod infer;
 mod write;

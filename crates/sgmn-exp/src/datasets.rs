@@ -1,0 +1,174 @@
+//! From `[data]` of an experiment to nets that can be read: files are opened, INRs are fitted once and kept.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, atomic::AtomicBool},
+};
+
+use anyhow::{Context, Result, bail};
+use rand::seq::SliceRandom;
+use sgmn_data::{
+    fit::{self, Images, Request},
+    formats::{idx, packed},
+    source::Dataset,
+    split::Split,
+};
+use sgmn_graph::Seed;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    config::{Data, Fitted},
+    progress::FitProgress,
+};
+
+/// Images that come with the program, so that everything runs without a download.
+struct Embedded {
+    train_images: &'static [u8],
+    train_labels: &'static [u8],
+    test_images: &'static [u8],
+    test_labels: &'static [u8],
+}
+
+/// The name by which an experiment asks for [`MINI`].
+pub const MINI_NAME: &str = "mini";
+
+/// A balanced sample of MNIST; `datasets/mini/README.md` says how it was taken.
+const MINI: Embedded = Embedded {
+    train_images: include_bytes!("../../../datasets/mini/mini-images-idx3-ubyte.gz"),
+    train_labels: include_bytes!("../../../datasets/mini/mini-labels-idx1-ubyte.gz"),
+    test_images: include_bytes!("../../../datasets/mini/mini-test-images-idx3-ubyte.gz"),
+    test_labels: include_bytes!("../../../datasets/mini/mini-test-labels-idx1-ubyte.gz"),
+};
+
+/// Opens the nets of an experiment; INRs that do not exist yet are fitted, with progress, and kept below `data_dir`.
+///
+/// # Errors
+/// If files are missing or damaged, or the fitting was interrupted (what is done is kept).
+pub fn open(data: &Data, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> {
+    match data {
+        Data::Files(files) => {
+            let path = data_dir.join(&files.path);
+            if !path.exists() {
+                bail!(
+                    "{}: expected {} nets, found nothing; `cargo xtask datasets list` says where they come from, \
+                     --data-dir where they are looked for",
+                    path.display(),
+                    files.format.kind().name(),
+                );
+            }
+            Ok(files.format.open(&path)?)
+        }
+        Data::Fitted(fitted) => {
+            let path = fitted_path(fitted, data_dir);
+            if !path.exists() {
+                fit_images(fitted, data_dir, &path, stop)?;
+            }
+            Ok(packed::open(&path, &packed::Options::default())?)
+        }
+    }
+}
+
+/// Where the INRs of a request are kept: the name holds a digest of the request, so another one has another file.
+pub fn fitted_path(fitted: &Fitted, data_dir: &Path) -> PathBuf {
+    let request = serde_json::to_vec(fitted).expect("a request is plain numbers and names");
+    let digest: String = Sha256::digest(request).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let name = fitted.images.replace(['/', '\\'], "-");
+    data_dir.join("fitted").join(format!("{name}-{digest}.packed"))
+}
+
+/// The images of a request, those of the test set last, and the part of the dataset each belongs to.
+///
+/// # Errors
+/// If files are missing or damaged, or hold fewer images than asked for.
+pub fn images(fitted: &Fitted, data_dir: &Path) -> Result<(Images, Vec<String>, Vec<Option<Split>>)> {
+    let (train, test) = if fitted.images == MINI_NAME {
+        let read = |images, labels| -> Result<Images> {
+            let name = Path::new("embedded mini digits");
+            Ok(Images::from_idx(&idx::read_bytes(name, images)?, Some(&idx::read_bytes(name, labels)?))?)
+        };
+        (read(MINI.train_images, MINI.train_labels)?, read(MINI.test_images, MINI.test_labels)?)
+    } else {
+        let folder = data_dir.join(&fitted.images);
+        let read = |part: &str| -> Result<Images> {
+            let images = idx::read_images(&plain_or_gz(&folder, &format!("{part}-images-idx3-ubyte"))?)?;
+            let labels = idx::read_labels(&plain_or_gz(&folder, &format!("{part}-labels-idx1-ubyte"))?)?;
+            Ok(Images::from_idx(&images, Some(&labels))?)
+        };
+        (read("train")?, read("t10k")?)
+    };
+    let n_learn = fitted.n_train + fitted.n_val;
+    for (key, expected, images) in
+        [("data.n_train + data.n_val", n_learn, &train), ("data.n_test", fitted.n_test, &test)]
+    {
+        if expected > images.len() {
+            bail!("{key}: expected at most {}, the images there are, found {expected}", images.len());
+        }
+    }
+    // Drawn rather than taken in order, so that any number of images is a fair sample of the set.
+    let draw = |part: &str, n: usize, images: &Images| {
+        let mut order: Vec<usize> = (0..images.len()).collect();
+        order.shuffle(&mut Seed::new(fitted.fit_seed).child("choice").child(part).rng());
+        order.truncate(n);
+        order
+    };
+    let (learn, tested) = (draw("train", n_learn, &train), draw("test", fitted.n_test, &test));
+    let mut pixels = Vec::new();
+    let mut labels = Vec::new();
+    let mut ids = Vec::new();
+    let mut splits = Vec::new();
+    for (part, order, images) in [("train", &learn, &train), ("test", &tested, &test)] {
+        for (place, &i) in order.iter().enumerate() {
+            pixels.extend_from_slice(images.image(i));
+            labels.push(images.label(i).context("labels were read beside the images")?);
+            ids.push(format!("{part}-{i}"));
+            splits.push(Some(match part {
+                "test" => Split::Test,
+                _ if place < fitted.n_train => Split::Train,
+                _ => Split::Val,
+            }));
+        }
+    }
+    Ok((Images::new(train.size(), pixels, Some(labels))?, ids, splits))
+}
+
+fn fit_images(fitted: &Fitted, data_dir: &Path, path: &Path, stop: &AtomicBool) -> Result<()> {
+    let (images, ids, splits) = images(fitted, data_dir)?;
+    let folder = path.parent().expect("the path was joined to a folder");
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let seed = Seed::new(fitted.fit_seed).child("fit");
+    let request =
+        Request { images: &images, ids: &ids, splits: &splits, recipe: &fitted.recipe, seed: &seed };
+    // The bar begins at what an earlier call has done, which the first report tells.
+    let bar: Mutex<Option<FitProgress>> = Mutex::new(None);
+    let report = |progress: fit::Progress| {
+        let mut bar = bar.lock().expect("reporting does not panic");
+        let n_before = progress.n_done - progress.n_done_now;
+        let bar = bar.get_or_insert_with(|| FitProgress::new("fitting INRs", progress.n_total as u64, n_before as u64));
+        let share = progress.n_reached_now as f64 / progress.n_done_now.max(1) as f64;
+        bar.update(progress.n_done as u64, share);
+    };
+    let summary = fit::fit_to_packed(&request, path, &report, stop);
+    if let Some(bar) = bar.lock().expect("reporting does not panic").as_ref() {
+        bar.finish();
+    }
+    let summary = summary?;
+    eprintln!(
+        "fitted {} INRs in {:.0} s ({:.1} nets/s): median PSNR {:.2} dB, {:.1} % reached {} dB -> {}",
+        summary.n_nets,
+        summary.seconds,
+        summary.nets_per_second().unwrap_or(0.0),
+        summary.psnr_db_median,
+        100.0 * summary.share_reached,
+        fitted.recipe.goal_psnr_db,
+        path.display(),
+    );
+    Ok(())
+}
+
+fn plain_or_gz(folder: &Path, name: &str) -> Result<PathBuf> {
+    let candidates = [folder.join(name), folder.join(format!("{name}.gz"))];
+    match candidates.iter().find(|path| path.is_file()) {
+        Some(path) => Ok(path.clone()),
+        None => bail!("{}: expected this file, plain or as .gz, found neither", candidates[0].display()),
+    }
+}

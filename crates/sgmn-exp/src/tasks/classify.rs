@@ -1,0 +1,60 @@
+//! Which of several classes does a net belong to?
+
+use anyhow::{Context, Result, bail};
+use candle_core::{DType, Tensor};
+use sgmn_data::Target;
+use sgmn_nn::{loss, models::Output};
+
+use super::{Scores, Task};
+use crate::metrics::{Confusion, argmax};
+
+/// Cross-entropy to learn by, accuracy to judge by.
+#[derive(Debug, Clone, Copy)]
+pub struct Classify {
+    /// Number of classes.
+    pub n_classes: usize,
+}
+
+impl Task for Classify {
+    fn loss(&self, output: &Output, targets: &[Target]) -> Result<Tensor> {
+        let logits = logits(output)?;
+        let classes = self.classes(targets)?;
+        Ok(loss::cross_entropy(logits, &Tensor::new(classes, logits.device())?)?)
+    }
+
+    fn judge(&self, output: &Output, targets: &[Target], scores: &mut Scores) -> Result<()> {
+        let loss = self.loss(output, targets)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        scores.add("loss", loss, targets.len());
+        let rows = logits(output)?.to_dtype(DType::F32)?.to_vec2::<f32>()?;
+        let confusion = scores.confusion.get_or_insert_with(|| Confusion::numbered(self.n_classes));
+        let mut n_right = 0;
+        for (class, logits) in self.classes(targets)?.into_iter().zip(&rows) {
+            let predicted = argmax(logits).context("all logits of a net are NaN")?;
+            confusion.add(class as usize, predicted);
+            n_right += usize::from(class as usize == predicted);
+        }
+        scores.add("accuracy", n_right as f64 / targets.len().max(1) as f64, targets.len());
+        Ok(())
+    }
+
+    fn criterion(&self) -> &'static str {
+        "accuracy"
+    }
+}
+
+impl Classify {
+    fn classes(&self, targets: &[Target]) -> Result<Vec<u32>> {
+        let class = |target: &Target| match target {
+            Target::Class(class) if (*class as usize) < self.n_classes => Ok(*class),
+            other => bail!("target of a net: expected a class below {}, found {other:?}", self.n_classes),
+        };
+        targets.iter().map(class).collect()
+    }
+}
+
+fn logits(output: &Output) -> Result<&Tensor> {
+    match output {
+        Output::PerGraph(logits) => Ok(logits),
+        Output::PerParam(_) => bail!("model.output.kind: expected `per_graph` for a classification, found `per_param`"),
+    }
+}

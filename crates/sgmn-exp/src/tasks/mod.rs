@@ -1,0 +1,60 @@
+//! Questions about nets: the loss to learn by and the metrics to judge by.
+
+mod classify;
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use candle_core::Tensor;
+use sgmn_data::Target;
+use sgmn_nn::models::Output;
+
+pub use classify::Classify;
+
+use crate::{config::Task as TaskConfig, metrics::Confusion};
+
+/// A question about nets.
+pub trait Task {
+    /// The loss of a batch, a scalar with gradient.
+    ///
+    /// # Errors
+    /// If the output or a target does not fit the question.
+    fn loss(&self, output: &Output, targets: &[Target]) -> Result<Tensor>;
+
+    /// Collects the answers of a batch.
+    ///
+    /// # Errors
+    /// As [`Task::loss`].
+    fn judge(&self, output: &Output, targets: &[Target], scores: &mut Scores) -> Result<()>;
+
+    /// The metric by which the best epoch is chosen: larger is better.
+    fn criterion(&self) -> &'static str;
+}
+
+/// Answers collected over batches.
+#[derive(Debug, Clone, Default)]
+pub struct Scores {
+    /// Mean metrics by name with the number of nets behind them.
+    pub means: BTreeMap<&'static str, crate::metrics::Mean>,
+    /// What was taken for what, for classifications.
+    pub confusion: Option<Confusion>,
+}
+
+impl Scores {
+    /// Adds a mean over some nets to a metric.
+    pub fn add(&mut self, name: &'static str, value: f64, n_nets: usize) {
+        self.means.entry(name).or_default().add(value, n_nets as f64);
+    }
+
+    /// The metrics by name.
+    pub fn metrics(&self) -> BTreeMap<String, f64> {
+        self.means.iter().filter_map(|(name, mean)| Some(((*name).to_owned(), mean.value()?))).collect()
+    }
+}
+
+/// The task that an experiment names.
+pub fn of(config: &TaskConfig) -> Box<dyn Task> {
+    match config {
+        TaskConfig::Classify { n_classes } => Box::new(Classify { n_classes: *n_classes }),
+    }
+}

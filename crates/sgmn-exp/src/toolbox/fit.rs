@@ -1,0 +1,242 @@
+//! `sgmn fit`: images to sine networks, one each.
+
+use std::{
+    io::Write,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::{Context, Result, bail};
+use sgmn_data::{
+    Target,
+    fit::{Images, Progress, Recipe, Request, Summary, fit_to_packed, fit_to_safetensors},
+    formats::idx::{self, Idx},
+    split::{Split, Splits},
+};
+use sgmn_graph::Seed;
+
+use super::{INTERRUPTED, Verdict, files::refuse_existing};
+use crate::{config::Fitted, datasets, progress::FitProgress};
+
+/// What can be chosen; the recipe's defaults are those of the published MNIST INRs.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Images are IDX files (MNIST's format), plain or gzipped, [n, rows, columns] or [n, rows, columns, channels].
+Finished nets wait in OUT.partial: after Ctrl-C the same command continues, and the result is the same to the bit.
+
+Examples:
+  sgmn fit --images mini --n 300 --out digits.packed
+  sgmn fit --images train-images-idx3-ubyte.gz --labels train-labels-idx1-ubyte.gz --shares 0.8,0.1 --out mnist.packed
+  sgmn fit --images images.idx --steps 500 --hidden 64,64 --format safetensors --out nets/")]
+pub(super) struct Args {
+    /// IDX file of images, or `mini` for the digits that come with this program
+    #[arg(long, value_name = "FILE")]
+    images: PathBuf,
+    /// IDX file of their classes
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// File or, for safetensors, new folder to write
+    #[arg(long, value_name = "PATH")]
+    out: PathBuf,
+    /// Fit the first N images only (of `mini`, a sample of N)
+    #[arg(long, value_name = "N")]
+    n: Option<usize>,
+    /// Where chance begins: every net starts from a random point of its own
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t = OutFormat::Packed)]
+    format: OutFormat,
+    /// Shares of every class for training and validation, the rest for testing; left out, no item is in a split
+    #[arg(long, value_name = "TRAIN,VAL", value_delimiter = ',', num_args = 2)]
+    shares: Option<Vec<f64>>,
+    /// Replace OUT if it exists
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    recipe: RecipeArgs,
+}
+
+/// Overrides of the recipe.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Recipe")]
+struct RecipeArgs {
+    /// Most updates of a net [default: 1000]
+    #[arg(long, value_name = "N")]
+    steps: Option<u32>,
+    /// Peak signal-to-noise ratio, in dB, at which a net is finished [default: 40]
+    #[arg(long, value_name = "DB")]
+    goal_db: Option<f64>,
+    /// Adam's learning rate [default: 0.0005]
+    #[arg(long, value_name = "RATE")]
+    learning_rate: Option<f64>,
+    /// Widths of the hidden layers [default: 32,32]
+    #[arg(long, value_name = "WIDTHS", value_delimiter = ',')]
+    hidden: Option<Vec<usize>>,
+    /// Frequency of the sines, radians per unit [default: 30]
+    #[arg(long)]
+    omega: Option<f64>,
+    /// Constant added to the output [default: 0.5]
+    #[arg(long, value_name = "OFFSET", allow_negative_numbers = true)]
+    output_offset: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum OutFormat {
+    /// One memory-mapped file
+    Packed,
+    /// A folder of files that PyTorch reads as DWS's state dicts
+    Safetensors,
+}
+
+/// Fits and says how well and how fast.
+pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
+    let recipe = args.recipe.recipe();
+    recipe.validate()?;
+    refuse_existing(&args.out, args.force)?;
+    let (images, ids, splits) = args.read(&recipe)?;
+    if let Some(parent) = args.out.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+    }
+    let seed = Seed::new(args.seed);
+    let request = Request { images: &images, ids: &ids, splits: &splits, recipe: &recipe, seed: &seed };
+    let stop = stop_on_interrupt()?;
+
+    // The bar begins at what an earlier call has done, which the first report tells.
+    let bar: Mutex<Option<FitProgress>> = Mutex::new(None);
+    let report = |progress: Progress| {
+        let mut bar = bar.lock().expect("reporting does not panic");
+        let n_before = progress.n_done - progress.n_done_now;
+        let bar = bar.get_or_insert_with(|| FitProgress::new("fitting", progress.n_total as u64, n_before as u64));
+        bar.update(progress.n_done as u64, progress.n_reached_now as f64 / progress.n_done_now.max(1) as f64);
+    };
+    let fitted = match args.format {
+        OutFormat::Packed => fit_to_packed(&request, &args.out, &report, &stop),
+        OutFormat::Safetensors => fit_to_safetensors(&request, &args.out, &report, &stop),
+    };
+    if let Some(bar) = bar.lock().expect("reporting does not panic").as_ref() {
+        bar.finish();
+    }
+    describe(&fitted?, &recipe, out)?;
+    writeln!(out, "wrote {}", args.out.display())?;
+    Ok(Verdict::Pass)
+}
+
+impl Args {
+    /// The images, a name for each, and its split.
+    fn read(&self, recipe: &Recipe) -> Result<(Images, Vec<String>, Vec<Option<Split>>)> {
+        if self.n == Some(0) {
+            bail!("--n: expected at least 1, found 0");
+        }
+        if self.images.as_os_str() == datasets::MINI_NAME {
+            return self.read_mini(recipe);
+        }
+        let images = first(idx::read(&self.images)?, self.n)?;
+        let labels = match &self.labels {
+            Some(path) => Some(first(idx::read_labels(path)?, self.n)?),
+            None => None,
+        };
+        let images = Images::from_idx(&images, labels.as_ref())
+            .with_context(|| self.images.display().to_string())?;
+        let ids = (0..images.len()).map(|i| format!("image-{i}")).collect();
+        let splits = match self.shares.as_deref() {
+            None => vec![None; images.len()],
+            Some(shares) => {
+                let target = |i| images.label(i).map_or(Target::None, Target::Class);
+                let targets: Vec<Target> = (0..images.len()).map(target).collect();
+                let [train, val] = shares else { bail!("--shares: expected two numbers, found {}", shares.len()) };
+                Splits::stratified(&Seed::new(self.seed), &targets, [*train, *val])
+                    .context("--shares")?
+                    .assignment(images.len())?
+            }
+        };
+        Ok((images, ids, splits))
+    }
+
+    /// A sample of the embedded digits; a twelfth for validation and, from MNIST's test set, a sixth for testing.
+    fn read_mini(&self, recipe: &Recipe) -> Result<(Images, Vec<String>, Vec<Option<Split>>)> {
+        const N_MINI: usize = 3000;
+        if self.labels.is_some() || self.shares.is_some() {
+            bail!("--images mini: expected neither --labels nor --shares, since the digits bring theirs, found one of them");
+        }
+        let n = self.n.unwrap_or(N_MINI);
+        if n > N_MINI {
+            bail!("--n: expected at most {N_MINI}, the digits there are, found {n}");
+        }
+        let (n_val, n_test) = (n / 12, n / 6);
+        let request = Fitted {
+            images: datasets::MINI_NAME.to_owned(),
+            n_train: n - n_val - n_test,
+            n_val,
+            n_test,
+            fit_seed: self.seed,
+            recipe: recipe.clone(),
+        };
+        datasets::images(&request, std::path::Path::new("."))
+    }
+}
+
+impl RecipeArgs {
+    fn recipe(&self) -> Recipe {
+        let published = Recipe::default();
+        Recipe {
+            hidden: self.hidden.clone().unwrap_or(published.hidden),
+            omega: self.omega.unwrap_or(published.omega),
+            output_offset: self.output_offset.unwrap_or(published.output_offset),
+            learning_rate: self.learning_rate.unwrap_or(published.learning_rate),
+            max_steps: self.steps.unwrap_or(published.max_steps),
+            goal_psnr_db: self.goal_db.unwrap_or(published.goal_psnr_db),
+            ..published
+        }
+    }
+}
+
+/// The first `n` items of an array.
+fn first(all: Idx, n: Option<usize>) -> Result<Idx> {
+    let Some(n) = n else { return Ok(all) };
+    if n > all.len() {
+        bail!("--n: expected at most {}, the items there are, found {n}", all.len());
+    }
+    let mut shape = all.shape().to_vec();
+    shape[0] = n;
+    let n_bytes = shape.iter().product();
+    Idx::new(shape, all.bytes()[..n_bytes].to_vec()).context("a part of an array has fewer bytes than the whole")
+}
+
+/// A flag that Ctrl-C raises; a second Ctrl-C ends the process at once.
+fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if raised.swap(true, Ordering::SeqCst) {
+            std::process::exit(INTERRUPTED.into());
+        }
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}
+
+fn describe(summary: &Summary, recipe: &Recipe, out: &mut impl Write) -> std::io::Result<()> {
+    let Summary { n_nets, n_fitted_now, seconds, .. } = *summary;
+    let rate = summary.nets_per_second().unwrap_or(0.0);
+    write!(out, "fitted {n_fitted_now} nets in {seconds:.1} s: {rate:.1} nets/s")?;
+    writeln!(out, "; {} more were there already", n_nets - n_fitted_now)?;
+    writeln!(
+        out,
+        "PSNR: median {:.2} dB, mean {:.2}, from {:.2} to {:.2}; {:.1} % reached {} dB",
+        summary.psnr_db_median,
+        summary.psnr_db_mean,
+        summary.psnr_db_min,
+        summary.psnr_db_max,
+        100.0 * summary.share_reached,
+        recipe.goal_psnr_db,
+    )?;
+    writeln!(
+        out,
+        "updates a net: median {}, mean {:.0}, from {} to {}",
+        summary.n_steps_median, summary.n_steps_mean, summary.n_steps_min, summary.n_steps_max,
+    )
+}

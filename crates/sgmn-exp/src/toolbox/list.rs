@@ -1,0 +1,87 @@
+//! `sgmn list`: every name that a person may write.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Result, bail};
+use sgmn_data::{formats, manifest::Manifest};
+use sgmn_graph::Activation;
+use sgmn_symmetry::Symmetry;
+
+use super::Verdict;
+use crate::config::EMBEDDED;
+
+/// What can be chosen.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Folder of dataset manifests; left out, `datasets` here or in a folder above
+    #[arg(long, value_name = "FOLDER")]
+    datasets: Option<PathBuf>,
+}
+
+/// The kinds of model, each with a sentence; the words are those of `[model] kind`.
+const MODELS: [(&str, &str); 2] = [
+    ("scalegmn", "scale equivariant graph metanetwork, forward or bidirectional"),
+    ("flat_mlp", "a perceptron of all parameters in a row: no symmetry"),
+];
+
+/// One activation of each family, as the table of symmetries needs them.
+const FAMILIES: [(&str, Activation); 5] = [
+    ("sine", Activation::Sine { omega: 30.0 }),
+    ("tanh", Activation::Tanh),
+    ("ReLU, leaky ReLU", Activation::Relu),
+    ("identity", Activation::Identity),
+    ("SiLU, GELU", Activation::Gelu),
+];
+
+/// Prints the lists.
+pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
+    writeln!(out, "experiments (inr-classification --experiment NAME, sgmn check NAME)")?;
+    for experiment in EMBEDDED {
+        let first = experiment.text.lines().next().unwrap_or_default().trim_start_matches(['#', ' ']);
+        row(out, experiment.name, first)?;
+    }
+    writeln!(out, "\nmodels")?;
+    for (name, sentence) in MODELS {
+        row(out, name, sentence)?;
+    }
+    writeln!(out, "\nsymmetries of hidden units")?;
+    for symmetry in Symmetry::ALL {
+        let admitting = FAMILIES.iter().filter(|(_, activation)| symmetry.applies(*activation));
+        row(out, symmetry.name(), &admitting.map(|(name, _)| *name).collect::<Vec<_>>().join(", "))?;
+    }
+    writeln!(out, "\nformats of nets")?;
+    for format in formats::ALL {
+        row(out, format.name(), "")?;
+    }
+    writeln!(out, "\ndatasets")?;
+    match find_datasets(args.datasets.as_deref())? {
+        Some(folder) => {
+            for manifest in Manifest::all(&folder)? {
+                row(out, &manifest.name, &manifest.title)?;
+            }
+        }
+        None => writeln!(out, "  no folder `datasets` with manifests here or above; --datasets FOLDER names one")?,
+    }
+    Ok(Verdict::Pass)
+}
+
+fn row(out: &mut impl Write, name: &str, sentence: &str) -> std::io::Result<()> {
+    writeln!(out, "{}", format!("  {name:<24} {sentence}").trim_end())
+}
+
+/// The folder of manifests, known by the manifest of the digits that come with the project.
+fn find_datasets(given: Option<&Path>) -> Result<Option<PathBuf>> {
+    const KNOWN: &str = "mini.toml";
+    if let Some(folder) = given {
+        if folder.is_dir() {
+            return Ok(Some(folder.to_owned()));
+        }
+        bail!("--datasets: expected a folder, found {}", folder.display());
+    }
+    let here = std::env::current_dir()?;
+    let candidates = here.ancestors().map(|folder| folder.join("datasets"));
+    Ok(candidates.into_iter().find(|folder| folder.join(KNOWN).is_file()))
+}

@@ -1,0 +1,159 @@
+//! The toolbox `sgmn` for a person's own nets, images and checkpoints: one file a subcommand.
+
+mod architectures;
+mod canonicalize;
+mod check;
+mod convert;
+mod files;
+mod fit;
+mod import_checkpoint;
+mod inspect;
+mod list;
+mod parity;
+mod precision;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand, error::ErrorKind};
+
+/// Looks at nets, fits them, checks models by the symmetries of the nets they read.
+#[derive(Debug, Parser)]
+#[command(name = "sgmn", version, after_help = EXAMPLES)]
+struct Cli {
+    /// Threads to compute with; all cores if left out
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MOST_THREADS))]
+    threads: Option<u16>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compares models with the outputs and gradients of another implementation
+    Parity(parity::Args),
+    /// Fits one sine network to every image; stopped, a second call continues
+    Fit(fit::Args),
+    /// Shows what is in a net, a dataset or a checkpoint
+    Inspect(inspect::Args),
+    /// Measures how far a model is from respecting the symmetries of the nets it reads
+    Check(check::Args),
+    /// Brings nets to the canonical form of their symmetries
+    Canonicalize(canonicalize::Args),
+    /// Writes nets of any known format as a packed file or as safetensors
+    Convert(convert::Args),
+    /// Turns a published PyTorch checkpoint of ScaleGMN into one of ours
+    ImportCheckpoint(import_checkpoint::Args),
+    /// Lists the known experiments, models, symmetries, formats and datasets
+    List(list::Args),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sgmn fit --images mini --n 300 --out digits.packed
+  sgmn inspect digits.packed --item 2
+  sgmn canonicalize digits.packed canonical.packed
+  sgmn check quick-bidirectional
+  sgmn parity golden/*.safetensors --dtype f32
+
+Exit status: 0 if all is well, 1 for an error or a failed check, 130 if interrupted.";
+
+/// More threads than this are taken for a mistake.
+const MOST_THREADS: i64 = 1024;
+/// Exit status of a program that was asked to stop; the shell's custom.
+const INTERRUPTED: u8 = 130;
+
+/// How a subcommand ended that did its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// All is well.
+    Pass,
+    /// Something was measured and found wanting; it has been said.
+    Fail,
+}
+
+/// Runs the toolbox on the arguments of the process.
+///
+/// Results go to the standard output; progress, notes and errors, one line `error: ...`, to the standard error.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help that cannot be printed, because nobody listens any more, is no fault.
+            let _ = error.print();
+            let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked_for { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
+    };
+    match run(&cli, &mut io::stdout().lock()) {
+        Ok(Verdict::Pass) => ExitCode::SUCCESS,
+        Ok(Verdict::Fail) => ExitCode::FAILURE,
+        // The reader of a pipe, such as `head`, has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", one_line(&error));
+            let interrupted = error.downcast_ref().is_some_and(|e| matches!(e, sgmn_data::Error::Interrupted));
+            if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn run(cli: &Cli, out: &mut impl Write) -> Result<Verdict> {
+    if let Some(threads) = cli.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into());
+        pool.build_global().context("--threads")?;
+    }
+    match &cli.command {
+        Command::Parity(args) => parity::run(args, out),
+        Command::Fit(args) => fit::run(args, out),
+        Command::Inspect(args) => inspect::run(args, out),
+        Command::Check(args) => check::run(args, out),
+        Command::Canonicalize(args) => canonicalize::run(args, out),
+        Command::Convert(args) => convert::run(args, out),
+        Command::ImportCheckpoint(args) => import_checkpoint::run(args, out),
+        Command::List(args) => list::run(args, out),
+    }
+}
+
+/// The error and its causes in one line; a cause that its consequence already quotes is not said twice.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        if line.ends_with(&cause) {
+            continue;
+        }
+        if !line.is_empty() {
+            line += ": ";
+        }
+        line += &cause;
+    }
+    line
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_chain_of_causes_is_one_line_that_repeats_nothing() {
+        let source = io::Error::other("disk is\n full");
+        let path = "a.packed".into();
+        let error = anyhow::Error::new(sgmn_data::Error::Io { path, source }).context("item 3");
+        assert_eq!(one_line(&error), "item 3: a.packed: disk is full");
+    }
+}

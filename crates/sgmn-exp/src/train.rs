@@ -1,0 +1,401 @@
+//! The training loop: steps, evaluations, checkpoints. A run that was stopped goes on as if it had not been.
+
+use std::{
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, Result, bail};
+use candle_core::{DType, Device};
+use serde::{Deserialize, Serialize};
+use sgmn_data::{source::Dataset, split::Split as Part};
+use sgmn_graph::{NetSpec, Seed};
+use sgmn_nn::{
+    Checkpoint, Normalization, Pass, VarStore,
+    checkpoint::Header,
+    models::Model,
+    optim::{AdamW, AdamWConfig, Gradients, Warmup, clip_by_global_norm},
+};
+use sgmn_symmetry::Repairs;
+
+use crate::{
+    config::{DeviceKind, EvalEvery, Experiment, Precision, TrainLength},
+    metrics::{Confusion, Mean},
+    pipeline::{Pipeline, PreparedBatch},
+    progress::{EpochSummary, TrainProgress},
+    report::{CurvePlot, Curve, EventLog, RecordLog, RunRecord, Split, confusion_svg, read_records},
+    run_folder::{RunFolder, write_atomic, write_json},
+    tasks::{self, Scores, Task},
+};
+
+/// How a call ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The run is finished.
+    Finished(Summary),
+    /// The caller asked to stop; everything is saved, `--resume` goes on.
+    Interrupted,
+}
+
+/// The final numbers of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// Name of the experiment.
+    pub name: String,
+    /// Its hash.
+    pub experiment: String,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Learned numbers of the model.
+    pub n_params: usize,
+    /// Nets trained, validated and tested on.
+    pub n_nets: [usize; 3],
+    /// Epoch of the best validation, counted from 1.
+    pub best_epoch: u64,
+    /// The criterion there.
+    pub best_val: f64,
+    /// Metrics on the test nets of the best model.
+    pub test: std::collections::BTreeMap<String, f64>,
+    /// What was taken for what on the test nets.
+    pub confusion: Option<Confusion>,
+    /// Steps taken.
+    pub n_steps: u64,
+    /// Working time of all calls together, in seconds.
+    pub seconds: f64,
+    /// Nets per second in training steps.
+    pub nets_per_second: f64,
+}
+
+/// Where a run stands, beside variables and optimizer; kept in its checkpoint.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Standing {
+    /// Hash of the experiment.
+    experiment: String,
+    /// Finished epochs.
+    epoch: u64,
+    /// Finished batches of the epoch that runs.
+    batch: usize,
+    n_steps: u64,
+    /// Loss and criterion over the training nets since the last evaluation.
+    train_loss: Mean,
+    train_score: Mean,
+    best_val: Option<f64>,
+    best_epoch: u64,
+    /// Evaluations since the best one.
+    n_worse: u64,
+    repairs: Repairs,
+    seconds: f64,
+    /// Of which in training steps, and the nets trained on meanwhile.
+    step_seconds: f64,
+    n_trained: u64,
+}
+
+/// Runs an experiment in a folder, from its beginning or from where an earlier call stopped.
+///
+/// # Errors
+/// If data do not fit the model, a number is not finite, or a file cannot be written.
+pub fn run(experiment: &Experiment, dataset: Dataset, folder: &RunFolder, stop: &AtomicBool) -> Result<Outcome> {
+    let mut run = Run::new(experiment, dataset, folder)?;
+    if run.train(stop)? { Ok(Outcome::Finished(run.finish()?)) } else { Ok(Outcome::Interrupted) }
+}
+
+struct Run<'a> {
+    experiment: &'a Experiment,
+    folder: &'a RunFolder,
+    pipeline: Pipeline,
+    normalization: Normalization,
+    model: Box<dyn Model>,
+    vars: VarStore,
+    optimizer: AdamW,
+    task: Box<dyn Task>,
+    seed: Seed,
+    standing: Standing,
+    records: RecordLog,
+    events: EventLog,
+    began: Instant,
+}
+
+impl<'a> Run<'a> {
+    fn new(experiment: &'a Experiment, dataset: Dataset, folder: &'a RunFolder) -> Result<Self> {
+        let began = Instant::now();
+        let train = experiment.train();
+        let device = device(train.device)?;
+        let dtype = match train.dtype {
+            Precision::F32 => DType::F32,
+            Precision::F64 => DType::F64,
+        };
+        let seed = Seed::new(train.seed);
+        let (pipeline, normalization) = Pipeline::new(dataset, experiment.pipeline(), seed, dtype, &device)?;
+        let (model, vars) =
+            experiment.model().build(pipeline.lowering(), normalization.clone(), seed, dtype, &device)?;
+        let mut optimizer = AdamW::new(AdamWConfig::new(train.weight_decay), &vars)?;
+        let mut standing = Standing { experiment: experiment.hash(), ..Standing::default() };
+        let last = folder.last_checkpoint();
+        if last.exists() {
+            let checkpoint = Checkpoint::read(&last, &device)?;
+            let earlier: Standing = serde_json::from_value(checkpoint.header.progress)
+                .with_context(|| format!("{}: expected the standing of a training run", last.display()))?;
+            if earlier.experiment != standing.experiment {
+                bail!("{}: expected a checkpoint of experiment {}, found one of {}", last.display(), standing.experiment, earlier.experiment);
+            }
+            vars.load(&checkpoint.vars).with_context(|| last.display().to_string())?;
+            optimizer
+                .restore(&vars, checkpoint.header.n_steps, &checkpoint.optimizer)
+                .with_context(|| last.display().to_string())?;
+            standing = earlier;
+        }
+        let (records, kept) = if folder.records().exists() {
+            RecordLog::resume(&folder.records(), standing.n_steps)?
+        } else {
+            (RecordLog::create(&folder.records())?, Vec::new())
+        };
+        let events = EventLog::create(&folder.events(), &kept)?;
+        let task = tasks::of(experiment.task());
+        Ok(Self { experiment, folder, pipeline, normalization, model, vars, optimizer, task, seed, standing, records, events, began })
+    }
+
+    /// Trains to the end; false if it was stopped before.
+    fn train(&mut self, stop: &AtomicBool) -> Result<bool> {
+        let train = self.experiment.train();
+        let n_train = self.pipeline.n_nets(Part::Train);
+        let batches_per_epoch = n_train.div_ceil(train.batch_size);
+        let n_steps = match train.length() {
+            TrainLength::Epochs(epochs) => epochs * batches_per_epoch as u64,
+            TrainLength::Steps(steps) => steps,
+        };
+        // The last batch of an epoch may be short, so a run counts epochs in nets, not steps.
+        let n_nets = n_steps / batches_per_epoch as u64 * n_train as u64
+            + (n_steps % batches_per_epoch as u64 * train.batch_size as u64).min(n_train as u64);
+        let progress = TrainProgress::new(self.experiment.name(), n_nets, self.standing.n_trained);
+        while self.standing.n_steps < n_steps && !self.is_exhausted() {
+            let batches = self.pipeline.training_batches(self.standing.epoch, train.batch_size, self.standing.batch);
+            let mut stopped = false;
+            for prepared in batches {
+                self.step(&prepared?, &progress)?;
+                self.standing.batch += 1;
+                let epoch_ends = self.standing.batch == batches_per_epoch;
+                if epoch_ends {
+                    self.standing.epoch += 1;
+                    self.standing.batch = 0;
+                }
+                let evaluates = match train.eval_every {
+                    EvalEvery::Epoch => epoch_ends || self.standing.n_steps == n_steps,
+                    EvalEvery::Steps(every) => self.standing.n_steps.is_multiple_of(every) || self.standing.n_steps == n_steps,
+                };
+                if evaluates {
+                    self.evaluate(&progress)?;
+                }
+                stopped = stop.load(Ordering::Relaxed);
+                let saves = epoch_ends && self.standing.epoch.is_multiple_of(train.checkpoint_every_epochs);
+                if saves || stopped || self.standing.n_steps == n_steps {
+                    self.save(&self.folder.last_checkpoint(), true)?;
+                }
+                if stopped || self.standing.n_steps == n_steps || self.is_exhausted() {
+                    break;
+                }
+            }
+            if stopped && self.standing.n_steps < n_steps {
+                progress.finish();
+                return Ok(false);
+            }
+        }
+        progress.finish();
+        Ok(true)
+    }
+
+    fn step(&mut self, prepared: &PreparedBatch, progress: &TrainProgress) -> Result<()> {
+        let began = Instant::now();
+        let train = self.experiment.train();
+        let n_nets = prepared.targets.len();
+        let pass = Pass::train(self.seed.child("dropout").index(self.standing.n_steps));
+        let output = self.model.forward(&prepared.batch, &pass)?;
+        let loss = self.task.loss(&output, &prepared.targets)?;
+        let mut gradients = Gradients::of(&self.vars, self.model.as_ref(), &loss.backward()?)?;
+        let at_step = || format!("step {}", self.standing.n_steps + 1);
+        match train.clip_norm {
+            Some(norm) => clip_by_global_norm(&mut gradients, norm),
+            None => clip_by_global_norm(&mut gradients, f64::INFINITY),
+        }
+        .with_context(at_step)?;
+        let warmup = Warmup { learning_rate: train.learning_rate, n_steps: train.warmup_steps };
+        self.optimizer.step(&self.vars, &gradients, warmup.rate(self.standing.n_steps))?;
+        let mut scores = Scores::default();
+        self.task.judge(&output, &prepared.targets, &mut scores)?;
+        let metrics = scores.metrics();
+        let standing = &mut self.standing;
+        standing.n_steps += 1;
+        standing.repairs += prepared.repairs;
+        standing.train_loss.add(metrics["loss"], n_nets as f64);
+        standing.train_score.add(metrics[self.task.criterion()], n_nets as f64);
+        standing.n_trained += n_nets as u64;
+        standing.step_seconds += began.elapsed().as_secs_f64();
+        let running = |mean: &Mean| mean.value().unwrap_or(f64::NAN);
+        progress.step(n_nets as u64, running(&standing.train_loss), running(&standing.train_score));
+        Ok(())
+    }
+
+    /// Records the training metrics, measures the validation set, keeps the best model.
+    fn evaluate(&mut self, progress: &TrainProgress) -> Result<()> {
+        let began = Instant::now();
+        let scores = self.measure(Part::Val)?;
+        let val_rate = self.pipeline.n_nets(Part::Val) as f64 / began.elapsed().as_secs_f64();
+        let metrics = scores.metrics();
+        let criterion = metrics[self.task.criterion()];
+        let train_rate = self.standing.n_trained as f64 / self.standing.step_seconds.max(1e-9);
+        let train_loss = std::mem::take(&mut self.standing.train_loss).value().unwrap_or(f64::NAN);
+        let train_score = std::mem::take(&mut self.standing.train_score).value().unwrap_or(f64::NAN);
+        let train_metrics = [("loss", train_loss), (self.task.criterion(), train_score)];
+        let repairs = std::mem::take(&mut self.standing.repairs);
+        self.record(Split::Train, train_metrics.map(|(name, value)| (name.to_owned(), value)).into(), train_rate, Some(repairs))?;
+        self.record(Split::Val, metrics.clone(), val_rate, None)?;
+        // Of equal epochs the first is kept; NaN is never better.
+        let best = self.standing.best_val.is_none_or(|best| criterion > best) && !criterion.is_nan();
+        if best {
+            self.standing.best_val = Some(criterion);
+            self.standing.best_epoch = self.standing.epoch.max(1);
+            self.standing.n_worse = 0;
+            self.save(&self.folder.best_checkpoint(), false)?;
+        } else {
+            self.standing.n_worse += 1;
+        }
+        progress.epoch(&EpochSummary {
+            epoch: self.standing.epoch,
+            train_loss,
+            val_loss: metrics["loss"],
+            val_accuracy: criterion,
+            best,
+            nets_per_second: train_rate,
+        });
+        Ok(())
+    }
+
+    /// Metrics of the model as it is on a part of the dataset.
+    fn measure(&self, part: Part) -> Result<Scores> {
+        let mut scores = Scores::default();
+        for prepared in self.pipeline.batches(part, self.experiment.train().batch_size) {
+            let prepared = prepared?;
+            let output = self.model.forward(&prepared.batch, &Pass::eval())?;
+            self.task.judge(&output, &prepared.targets, &mut scores)?;
+        }
+        Ok(scores)
+    }
+
+    /// Tests the best model and writes the report of the run.
+    fn finish(mut self) -> Result<Summary> {
+        let best = self.folder.best_checkpoint();
+        let checkpoint = Checkpoint::read(&best, self.vars.device())?;
+        self.vars.load(&checkpoint.vars).with_context(|| best.display().to_string())?;
+        let began = Instant::now();
+        let scores = self.measure(Part::Test)?;
+        let rate = self.pipeline.n_nets(Part::Test) as f64 / began.elapsed().as_secs_f64();
+        let already = read_records(&self.folder.records())?.iter().any(|record| record.split == Split::Test);
+        if !already {
+            self.record(Split::Test, scores.metrics(), rate, None)?;
+        }
+        let standing = &self.standing;
+        let summary = Summary {
+            name: self.experiment.name().to_owned(),
+            experiment: standing.experiment.clone(),
+            seed: self.experiment.train().seed,
+            n_params: self.vars.n_params(),
+            n_nets: [Part::Train, Part::Val, Part::Test].map(|part| self.pipeline.n_nets(part)),
+            best_epoch: standing.best_epoch,
+            best_val: standing.best_val.context("the run ended before any evaluation")?,
+            test: scores.metrics(),
+            confusion: scores.confusion.clone(),
+            n_steps: standing.n_steps,
+            seconds: self.seconds(),
+            nets_per_second: standing.n_trained as f64 / standing.step_seconds.max(1e-9),
+        };
+        self.plot(&summary)?;
+        // Last: its presence says that the run is finished.
+        write_json(&self.folder.summary(), &summary)?;
+        Ok(summary)
+    }
+
+    fn plot(&self, summary: &Summary) -> Result<()> {
+        let records = read_records(&self.folder.records())?;
+        for metric in ["loss", self.task.criterion()] {
+            let points = |split: Split| -> Vec<(f64, f64)> {
+                let of_split = records.iter().filter(|record| record.split == split);
+                of_split.filter_map(|record| Some((record.step as f64, *record.metrics.get(metric)?))).collect()
+            };
+            let plot = CurvePlot {
+                title: format!("{}: {metric}", summary.name),
+                x_label: "step".to_owned(),
+                y_label: metric.to_owned(),
+                y_range: (metric == "accuracy").then_some((0.0, 1.0)),
+                curves: vec![Curve::new("train", &points(Split::Train)), Curve::new("validation", &points(Split::Val))],
+                references: Vec::new(),
+            };
+            write_atomic(&self.folder.plot(metric), plot.to_svg()?.to_file().as_bytes())?;
+        }
+        if let Some(confusion) = &summary.confusion {
+            let title = format!("{}: test nets", summary.name);
+            write_atomic(&self.folder.plot("confusion"), confusion_svg(&title, confusion)?.to_file().as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, split: Split, metrics: std::collections::BTreeMap<String, f64>, nets_per_second: f64, repairs: Option<Repairs>) -> Result<()> {
+        let repairs = repairs.unwrap_or_default();
+        let counts = [
+            ("dead_units", repairs.dead_units),
+            ("lost_phases", repairs.lost_phases),
+            ("shifted_phases", repairs.shifted_phases),
+            ("tied_units", repairs.tied_units),
+        ];
+        let record = RunRecord {
+            split,
+            epoch: self.standing.epoch,
+            step: self.standing.n_steps,
+            metrics,
+            repairs: counts.iter().filter(|(_, n)| *n > 0).map(|(name, n)| ((*name).to_owned(), *n as u64)).collect(),
+            nets_per_second,
+            seconds: self.seconds(),
+            unix_time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64()),
+        };
+        self.records.append(&record)?;
+        self.events.append(&record)
+    }
+
+    /// Writes a checkpoint, with what a continuation needs or for prediction only.
+    fn save(&self, path: &Path, resumable: bool) -> Result<()> {
+        let standing = Standing { seconds: self.seconds(), ..self.standing.clone() };
+        let specs = self.pipeline.lowering().topologies().iter().map(|topology| NetSpec::clone(topology.spec()));
+        let header = Header {
+            model: self.experiment.model().clone(),
+            specs: specs.collect(),
+            normalization: self.normalization.clone(),
+            n_steps: self.optimizer.n_steps(),
+            progress: serde_json::to_value(standing)?,
+        };
+        let optimizer = if resumable { self.optimizer.state(&self.vars) } else { Default::default() };
+        Ok(Checkpoint { header, vars: self.vars.snapshot()?, optimizer }.write(path)?)
+    }
+
+    /// Working time of all calls together.
+    fn seconds(&self) -> f64 {
+        self.standing.seconds + self.began.elapsed().as_secs_f64()
+    }
+
+    /// Whether the patience with worse evaluations is at its end.
+    fn is_exhausted(&self) -> bool {
+        self.experiment.train().patience.is_some_and(|patience| self.standing.n_worse >= patience)
+    }
+}
+
+/// The device that an experiment names.
+///
+/// # Errors
+/// If the program was built without it, or there is none.
+pub fn device(kind: DeviceKind) -> Result<Device> {
+    match kind {
+        DeviceKind::Cpu => Ok(Device::Cpu),
+        DeviceKind::Cuda => Device::new_cuda(0).context("train.device: no CUDA device in this build or on this machine"),
+        DeviceKind::Metal => Device::new_metal(0).context("train.device: no Metal device in this build or on this machine"),
+    }
+}

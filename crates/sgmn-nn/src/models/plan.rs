@@ -1,0 +1,123 @@
+//! What follows from a configuration and an architecture before there are numbers: groups, paths, reversed edges.
+
+use sgmn_graph::Activation;
+use sgmn_symmetry::{Law, Place, ScaleGroup};
+
+use super::{Direction, ReversedScale, ScaleGmnConfig, Symmetry};
+
+/// The scalings of every node layer of an architecture, inputs first.
+#[derive(Debug, Clone)]
+pub(super) struct Groups {
+    /// By which its features scale: inputs and outputs never do.
+    pub(super) of_features: Vec<ScaleGroup>,
+    /// By which equivariant layers and edge updates canonicalize: inputs and outputs like hidden layers, so that one
+    /// learned map may serve both.
+    pub(super) canonical: Vec<ScaleGroup>,
+}
+
+impl Groups {
+    /// The groups of a net whose hidden layers have these activations.
+    pub(super) fn new(symmetry: Symmetry, hidden: &[Activation]) -> Self {
+        let groups: Vec<ScaleGroup> = hidden.iter().map(|activation| group_of(symmetry, *activation)).collect();
+        let outside = |beside: Option<&ScaleGroup>| match symmetry {
+            // Inputs and outputs follow the hidden layer beside them.
+            Symmetry::Hetero => beside.copied().unwrap_or(ScaleGroup::Trivial),
+            symmetry => group_of(symmetry, Activation::Identity),
+        };
+        let around = |first, last| [&[first], groups.as_slice(), &[last]].concat();
+        Self {
+            of_features: around(ScaleGroup::Trivial, ScaleGroup::Trivial),
+            canonical: around(outside(groups.first()), outside(groups.last())),
+        }
+    }
+}
+
+/// The group of a hidden unit; only `hetero` asks for its activation.
+fn group_of(symmetry: Symmetry, activation: Activation) -> ScaleGroup {
+    match symmetry {
+        Symmetry::Sign => ScaleGroup::Sign,
+        Symmetry::Scale => ScaleGroup::Positive,
+        Symmetry::Hetero => ScaleGroup::of(activation),
+        Symmetry::Permutation => ScaleGroup::Trivial,
+    }
+}
+
+/// Whether an edge's feature times its sender's scales like the receiver, so that the ordinary message is exact.
+pub(super) fn is_message(edges: Law, place: Place, senders: Law) -> bool {
+    edges.times(Law::new(place, 0, senders.receiver()), place) == Law::node(place)
+}
+
+/// Whether a weight read against its direction makes an exact message between units of these groups: it does for
+/// signs, where 1/q = q.
+pub(super) fn reversed_weight_fits(receiver: ScaleGroup, sender: ScaleGroup) -> bool {
+    let place = Place::edge(receiver, sender);
+    is_message(Law::weight(place.reversed()).reversed(), place, Law::node(Place::node(sender)))
+}
+
+/// The edge features that reversed messages read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReversedEdges {
+    /// Those of the forward direction, as they are now.
+    Shared,
+    /// Those of the forward direction, as they were before the first layer.
+    Initial,
+    /// Their own, from the weights.
+    Own,
+    /// Their own, from the weights' reciprocals.
+    OwnReciprocal,
+}
+
+impl ReversedEdges {
+    /// What a configuration's reversed messages read, if it has such messages.
+    pub(super) fn of(config: &ScaleGmnConfig) -> Option<Self> {
+        if config.direction == Direction::Forward {
+            return None;
+        }
+        Some(match (config.symmetry, config.reversed_scale()) {
+            (Symmetry::Sign | Symmetry::Permutation, _) if config.is_published() => Self::Initial,
+            (Symmetry::Sign | Symmetry::Permutation, _) | (_, ReversedScale::Relative) => Self::Shared,
+            (_, ReversedScale::Reciprocal) => Self::OwnReciprocal,
+            (Symmetry::Scale, ReversedScale::Published) => Self::Own,
+            (Symmetry::Hetero, ReversedScale::Published) => Self::Initial,
+        })
+    }
+
+    /// Whether they are updated by maps of their own.
+    pub(super) fn are_updated(self) -> bool {
+        matches!(self, Self::Own | Self::OwnReciprocal)
+    }
+}
+
+/// Where the variables of one layer lie, as in published checkpoints.
+///
+/// Forward models keep a layer's parts together, bidirectional ones in lists beside the two directions.
+#[derive(Debug, Clone)]
+pub(super) struct Paths {
+    pub(super) forward: String,
+    pub(super) backward: String,
+    pub(super) update: String,
+    pub(super) edge_update: String,
+    pub(super) reversed_edge_update: String,
+    pub(super) skip: String,
+}
+
+impl Paths {
+    /// The paths of layer `k`, counted from 0.
+    pub(super) fn new(direction: Direction, k: usize) -> Self {
+        let forward = format!("gnn.fw_layers.{k}");
+        let (update, edge_update) = match direction {
+            Direction::Forward => (format!("{forward}.update_node_feats_fn"), format!("{forward}.update_edge_attr_fn")),
+            Direction::Bidirectional => {
+                (format!("gnn.update_node_feats_fn.{k}"), format!("gnn.fw_update_edge_attr_fn.{k}"))
+            }
+        };
+        Self {
+            forward,
+            backward: format!("gnn.bw_layers.{k}"),
+            update,
+            edge_update,
+            reversed_edge_update: format!("gnn.bw_update_edge_attr_fn.{k}"),
+            skip: format!("gnn.skip_layers.{k}"),
+        }
+    }
+}

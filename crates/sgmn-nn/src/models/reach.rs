@@ -1,0 +1,250 @@
+//! Which variables a batch can reach: the forward pass followed backward from the output, without numbers.
+
+use std::collections::BTreeSet;
+
+use sgmn_graph::Activation;
+use sgmn_symmetry::ScaleGroup;
+
+use super::{
+    Direction, EquivariantConfig, IoPath, Layout, OutputConfig, ReadoutRange, ReversedScale, ScaleGmnConfig,
+    SignInvariant, Symmetry,
+    plan::{Groups, Paths, ReversedEdges, reversed_weight_fits},
+};
+use crate::layers::Role;
+
+/// The variables that nets of each architecture connect to the output.
+///
+/// Not every variable lies on a path for every net: forward messages never enter inputs and reversed ones never
+/// outputs, the last layer's maps of hidden nodes are idle where only the ends are read, a net of ReLU units does not
+/// pass the maps for signs, a shallow net has no weights in the deepest layer. All of this follows from the
+/// configuration and the architectures alone, so a variable without gradient can be told from one that was cut off by
+/// mistake. Tests compare this walk with what backpropagation finds, both ways.
+#[derive(Debug, Clone)]
+pub(super) struct Reach {
+    /// For each architecture the paths below which every variable is reached.
+    reached: Vec<BTreeSet<String>>,
+}
+
+impl Reach {
+    /// The walk through a model of this configuration, for every architecture of the layout.
+    pub(super) fn new(config: &ScaleGmnConfig, layout: &Layout) -> Self {
+        let walk = |hidden: &Vec<Activation>| Walk::new(config, layout, hidden).run();
+        Self { reached: layout.hidden.iter().map(walk).collect() }
+    }
+
+    /// Whether every batch reaches the variable, whatever architectures its nets have.
+    pub(super) fn always(&self, name: &str) -> bool {
+        self.reached.iter().all(|reached| {
+            let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);
+            ends.into_iter().any(|end| reached.contains(&name[..end]))
+        })
+    }
+}
+
+/// One walk: what is alive at the place where it stands, and what it has met.
+struct Walk<'a> {
+    config: &'a ScaleGmnConfig,
+    groups: Groups,
+    /// Whether the features of each node layer influence the output.
+    nodes: Vec<bool>,
+    /// The same for edge layers.
+    edges: Vec<bool>,
+    /// The same for the reversed direction's own edge features, if it has any.
+    reversed: Vec<bool>,
+    reached: BTreeSet<String>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(config: &'a ScaleGmnConfig, layout: &Layout, hidden: &[Activation]) -> Self {
+        let n_layers = hidden.len() + 1;
+        let mut walk = Self {
+            config,
+            groups: Groups::new(config.symmetry, hidden),
+            nodes: vec![false; n_layers + 1],
+            edges: vec![false; n_layers],
+            reversed: vec![false; n_layers],
+            reached: BTreeSet::new(),
+        };
+        debug_assert!(n_layers <= layout.n_layers);
+        walk.start_at_head();
+        walk
+    }
+
+    fn run(mut self) -> BTreeSet<String> {
+        for k in (0..self.config.n_layers).rev() {
+            self.step(k);
+        }
+        if self.nodes.contains(&true) {
+            self.meet("construct_graph.proj_bias");
+            self.meet("positional_embeddings");
+        }
+        if self.edges.contains(&true) || self.reversed.contains(&true) {
+            self.meet("construct_graph.proj_weight");
+            self.meet("positional_embeddings_edge");
+        }
+        self.reached
+    }
+
+    /// What the read-out or the changes of parameters depend on.
+    fn start_at_head(&mut self) {
+        let last = self.edges.len();
+        match &self.config.output {
+            OutputConfig::PerParam { .. } => {
+                self.nodes[1..].fill(true);
+                self.edges.fill(true);
+                for l in 0..last {
+                    self.meet(&format!("weight_scale.{l}"));
+                    self.meet(&format!("bias_scale.{l}"));
+                }
+            }
+            OutputConfig::PerGraph(output) if output.readout == ReadoutRange::LastLayer => {
+                self.meet("gnn.readout.rho");
+                self.nodes[last] = true;
+                if self.config.direction == Direction::Bidirectional {
+                    self.nodes[0] = true;
+                    self.meet("gnn.project_last");
+                    self.meet("gnn.project_first");
+                }
+            }
+            OutputConfig::PerGraph(_) => {
+                self.nodes.fill(true);
+                self.meet("gnn.readout.global_mlp");
+                self.meet("gnn.readout.local_mlp");
+                if self.config.symmetry != Symmetry::Permutation {
+                    for l in 1..last {
+                        self.meet_branch("gnn.readout", self.groups.of_features[l]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// From the features after layer `k` to those before it.
+    fn step(&mut self, k: usize) {
+        let (nodes, edges, reversed) = (self.nodes.clone(), self.edges.clone(), self.reversed.clone());
+        for features in [&mut self.nodes, &mut self.edges, &mut self.reversed] {
+            features.fill(false);
+        }
+        let reversed_edges = ReversedEdges::of(self.config);
+        let paths = Paths::new(self.config.direction, k);
+        for l in (0..nodes.len()).filter(|l| nodes[*l]) {
+            self.meet(&paths.skip);
+            self.meet_net(&paths.update, &self.config.update, l);
+            self.nodes[l] = true;
+            if l > 0 {
+                self.meet_message(&paths.forward, l);
+                self.nodes[l - 1] = true;
+                self.edges[l - 1] = true;
+            }
+            if l + 1 < nodes.len() && self.config.direction == Direction::Bidirectional {
+                self.meet_reversed_message(&paths.backward, l);
+                self.nodes[l + 1] = true;
+                let own = reversed_edges != Some(ReversedEdges::Shared);
+                if own { self.reversed[l] = true } else { self.edges[l] = true }
+            }
+        }
+        let is_last = k + 1 == self.config.n_layers;
+        let updates = self.config.edge_update && (!is_last || self.config.changes_params());
+        let own = reversed_edges.is_some_and(ReversedEdges::are_updated);
+        for l in 0..edges.len() {
+            if edges[l] {
+                self.edges[l] = true;
+                if updates {
+                    self.meet_edge_update(&paths.edge_update, l);
+                }
+            }
+            if reversed[l] {
+                self.reversed[l] = true;
+                if updates && own {
+                    self.meet_edge_update(&paths.reversed_edge_update, l);
+                }
+            }
+        }
+    }
+
+    fn meet_message(&mut self, path: &str, l: usize) {
+        for name in ["w_e", "w_v"] {
+            self.meet(&format!("{path}.{name}"));
+        }
+        self.meet_net(&format!("{path}.message_fn"), &self.config.message, l);
+    }
+
+    fn meet_reversed_message(&mut self, path: &str, l: usize) {
+        let [receiver, sender] = [l, l + 1].map(|l| self.groups.of_features[l]);
+        let relative = self.config.reversed_scale() == ReversedScale::Relative;
+        let path = match self.config.symmetry {
+            Symmetry::Scale if relative => path.to_owned(),
+            Symmetry::Hetero if relative && !reversed_weight_fits(receiver, sender) => format!("{path}.relative"),
+            _ => return self.meet_message(path, l),
+        };
+        let hidden = l > 0;
+        for name in ["w_e", "w_v", if hidden { "message_fn.W" } else { "message_fn.phi_in" }] {
+            self.meet(&format!("{path}.{name}"));
+        }
+        if hidden {
+            self.meet(&format!("{path}.message_fn.phi"));
+        }
+        self.meet_canonical(&format!("{path}.message_fn.sender"), sender);
+        self.meet_canonical(&format!("{path}.message_fn.receiver"), receiver);
+    }
+
+    fn meet_edge_update(&mut self, path: &str, l: usize) {
+        for name in ["W", "phi"] {
+            self.meet(&format!("{path}.{name}"));
+        }
+        let branch = if self.config.symmetry == Symmetry::Hetero { "g_sign" } else { "g1" };
+        for end in [l, l + 1] {
+            self.nodes[end] = true;
+            self.meet_canonical(&format!("{path}.{branch}"), self.groups.canonical[end]);
+        }
+    }
+
+    /// The equivariant net that nodes of layer `l`, or messages into them, pass.
+    fn meet_net(&mut self, path: &str, net: &EquivariantConfig, l: usize) {
+        if self.config.symmetry == Symmetry::Permutation {
+            return self.meet(&format!("{path}.rho"));
+        }
+        let (role, group) = (Role::of(l, self.nodes.len()), self.groups.canonical[l]);
+        let own_last = net.n_mlps == 3 && role == Role::Output;
+        for n in 0..net.n_layers {
+            let stack = match (net.io, role) {
+                (_, Role::Hidden) | (IoPath::Gated | IoPath::Shared, _) => "eq_layers",
+                _ if own_last => "eq_layers_last",
+                _ => "eq_layers_in",
+            };
+            let path = format!("{path}.{stack}.{n}");
+            if net.io == IoPath::Mlp && role != Role::Hidden {
+                self.meet(&path);
+                continue;
+            }
+            self.meet(&format!("{path}.W"));
+            if net.io == IoPath::Gated && role != Role::Hidden {
+                self.meet(&format!("{path}.g.{}", if own_last { "phi_last" } else { "phi_in" }));
+            } else {
+                self.meet_branch(&format!("{path}.g"), group);
+            }
+        }
+    }
+
+    /// The invariant map of units of one group.
+    fn meet_branch(&mut self, path: &str, group: ScaleGroup) {
+        let branch = match (self.config.symmetry, group) {
+            (Symmetry::Hetero, ScaleGroup::Positive) => "g_scale",
+            (Symmetry::Hetero, _) => "g_sign",
+            _ => "g1",
+        };
+        self.meet(&format!("{path}.{branch}.phi"));
+        self.meet_canonical(&format!("{path}.{branch}"), group);
+    }
+
+    fn meet_canonical(&mut self, path: &str, group: ScaleGroup) {
+        let signed = matches!(group, ScaleGroup::Sign | ScaleGroup::NonZero);
+        if signed && self.config.sign_invariant == SignInvariant::Symmetrize {
+            self.meet(&format!("{path}.rho"));
+        }
+    }
+
+    fn meet(&mut self, path: &str) {
+        self.reached.insert(path.to_owned());
+    }
+}
