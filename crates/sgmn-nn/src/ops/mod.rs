@@ -8,7 +8,10 @@
 //! Every operation has a gradient for every input, and zero rows are allowed everywhere.
 
 mod cpu;
+mod fused;
 pub mod reference;
+
+pub use fused::Rows;
 
 use candle_core::{Device, Result, Tensor};
 

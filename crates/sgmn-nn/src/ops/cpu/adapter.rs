@@ -3,7 +3,7 @@
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 use candle_core::{
-    backend::BackendStorage, CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Storage, Tensor, WithDType, bail,
+    backend::BackendStorage, CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, WithDType, bail,
 };
 
 /// A real number type that kernels run in.
@@ -70,7 +70,7 @@ impl<T> View<'_, T> {
     }
 }
 
-/// The arithmetic of an operation of one or two inputs.
+/// The arithmetic of an operation of one to three inputs.
 pub(in crate::ops) trait Kernel: Send + Sync + 'static {
     const NAME: &'static str;
     /// Shape of the result, after checking the inputs'.
@@ -88,6 +88,11 @@ pub(in crate::ops) fn apply1(kernel: impl Kernel, x: &Tensor) -> Result<Tensor> 
 /// Applies a kernel of two inputs.
 pub(in crate::ops) fn apply2(kernel: impl Kernel, x: &Tensor, y: &Tensor) -> Result<Tensor> {
     x.contiguous()?.apply_op2(&y.contiguous()?, Adapter(kernel))
+}
+
+/// Applies a kernel of three inputs.
+pub(in crate::ops) fn apply3(kernel: impl Kernel, x: &Tensor, y: &Tensor, z: &Tensor) -> Result<Tensor> {
+    x.contiguous()?.apply_op3(&y.contiguous()?, &z.contiguous()?, Adapter(kernel))
 }
 
 struct Adapter<K>(K);
@@ -158,5 +163,34 @@ impl<K: Kernel> CustomOp2 for Adapter<K> {
         let mut grads = self.backward(&[x, y], grad)?;
         let second = grads.pop();
         Ok((grads.pop(), second))
+    }
+}
+
+impl<K: Kernel> CustomOp3 for Adapter<K> {
+    fn name(&self) -> &'static str {
+        K::NAME
+    }
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+        s3: &CpuStorage,
+        l3: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        self.forward(&[(s1, l1), (s2, l2), (s3, l3)])
+    }
+    fn bwd(
+        &self,
+        x: &Tensor,
+        y: &Tensor,
+        z: &Tensor,
+        _result: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let mut grads = self.backward(&[x, y, z], grad)?;
+        let (third, second) = (grads.pop(), grads.pop());
+        Ok((grads.pop(), second, third))
     }
 }

@@ -5,12 +5,16 @@
 
 mod adapter;
 mod edges;
+pub(super) mod kernels;
+mod matrix;
 mod rows;
 mod simd;
 
-pub(super) use adapter::{apply1, apply2};
+pub(super) use adapter::{Element, Kernel, View, apply1, apply2, apply3};
 pub(super) use edges::{OuterAdd, SpreadMul, SumEdges};
-pub(super) use rows::{Abs, AddBias, BiasSilu, NORM_EPS, NormSilu, UnitNorm};
+pub(super) use kernels::NORM_EPS;
+pub(super) use matrix::{multiply_add, multiply_outer, multiply_transposed};
+pub(super) use rows::{Abs, AddBias, BiasSilu, NormSilu, UnitNorm};
 
 use rand::Rng;
 use rayon::prelude::*;
@@ -30,4 +34,12 @@ pub(super) fn dropout_mask(n: usize, p: f64, seed: &Seed) -> Vec<f32> {
         }
     });
     mask
+}
+
+/// The mask of one block of a fused pass, whose first row is `first_row`.
+pub(super) fn block_mask<T: Element>(n: usize, p: f64, seed: &Seed, first_row: usize) -> Vec<T> {
+    let scale = T::from_f64(1.0 / (1.0 - p));
+    let threshold = (p * f64::from(u32::MAX)) as u32;
+    let mut rng = seed.index(first_row as u64).rng();
+    (0..n).map(|_| if rng.next_u32() >= threshold { scale } else { T::zero() }).collect()
 }

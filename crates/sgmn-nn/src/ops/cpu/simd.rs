@@ -36,7 +36,7 @@ macro_rules! vectorized {
         $(#[$doc])*
         #[allow(clippy::too_many_arguments, reason = "slices of one row block travel side by side")]
         #[allow(unsafe_code, reason = "calls into code compiled for instruction sets that were found at run time")]
-        pub(super) fn $name<T: Element>($($arg: $ty),*) $(-> $out)? {
+        pub(in crate::ops) fn $name<T: Element>($($arg: $ty),*) $(-> $out)? {
             #[inline(always)]
             fn portable<T: Element>($($arg: $ty),*) $(-> $out)? $body
             #[cfg(target_arch = "x86_64")]

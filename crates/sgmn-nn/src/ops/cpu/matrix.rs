@@ -1,0 +1,94 @@
+//! Products with small matrices, on one thread: parallelism stands outside, over blocks of rows.
+
+use super::adapter::Element;
+
+/// `y = x Wᵀ`.
+///
+/// # Shapes
+/// x `[n, d_in]`, w `[d_out, d_in]`, y `[n, d_out]`.
+pub(in crate::ops) fn multiply_transposed<T: Element>(x: &[T], w: &[T], y: &mut [T], d_in: usize, d_out: usize) {
+    let n = y.len() / d_out;
+    product(y, [n, d_out, d_in], x, [d_in, 1], w, [1, d_in], Into::Replace);
+}
+
+/// `dx += dy W`.
+///
+/// # Shapes
+/// dy `[n, d_out]`, w `[d_out, d_in]`, dx `[n, d_in]`.
+pub(in crate::ops) fn multiply_add<T: Element>(dy: &[T], w: &[T], dx: &mut [T], d_out: usize, d_in: usize) {
+    let n = dx.len() / d_in;
+    product(dx, [n, d_in, d_out], dy, [d_out, 1], w, [d_in, 1], Into::Add);
+}
+
+/// `dw += dyᵀ x`.
+///
+/// # Shapes
+/// dy `[n, d_out]`, x `[n, d_in]`, dw `[d_out, d_in]`.
+pub(in crate::ops) fn multiply_outer<T: Element>(dy: &[T], x: &[T], dw: &mut [T], d_out: usize, d_in: usize) {
+    let n = x.len() / d_in;
+    product(dw, [d_out, d_in, n], dy, [1, d_out], x, [d_in, 1], Into::Add);
+}
+
+/// What happens to what stood in the result.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Into {
+    Replace,
+    Add,
+}
+
+/// `c = a b` or `c += a b` for a row-major c `[m, n]`; a `[m, k]` and b `[k, n]` have the given row and column strides.
+#[allow(unsafe_code, reason = "the gemm crate takes pointers")]
+fn product<T: Element>(c: &mut [T], [m, n, k]: [usize; 3], a: &[T], a_strides: [usize; 2], b: &[T], b_strides: [usize; 2], into: Into) {
+    assert!(c.len() >= m * n, "result of {} values for {m} × {n}", c.len());
+    for (values, rows, columns, strides) in [(a, m, k, a_strides), (b, k, n, b_strides)] {
+        let last = rows.saturating_sub(1) * strides[0] + columns.saturating_sub(1) * strides[1];
+        assert!(rows * columns == 0 || last < values.len(), "operand of {} values ends before {last}", values.len());
+    }
+    let adds = into == Into::Add;
+    let (one, zero) = (T::one(), T::zero());
+    // SAFETY: every position that the strides reach lies inside its slice, as asserted above, and c does not overlap
+    // a and b, for it is borrowed alone.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            c.as_mut_ptr(),
+            1,
+            n as isize,
+            adds,
+            a.as_ptr(),
+            a_strides[1] as isize,
+            a_strides[0] as isize,
+            b.as_ptr(),
+            b_strides[1] as isize,
+            b_strides[0] as isize,
+            if adds { one } else { zero },
+            one,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_equal_their_sums() {
+        let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0f64]; // 2 × 3
+        let w = [1.0, 0.0, -1.0, 2.0, 1.0, 0.5]; // 2 × 3
+        let mut y = [9.0; 4];
+        multiply_transposed(&x, &w, &mut y, 3, 2);
+        assert_eq!(y, [-2.0, 5.5, -2.0, 16.0]);
+        let mut dx = [1.0; 6];
+        multiply_add(&y, &w, &mut dx, 2, 3);
+        assert_eq!(dx, [10.0, 6.5, 5.75, 31.0, 17.0, 11.0]);
+        let mut dw = [0.0; 6];
+        multiply_outer(&y, &x, &mut dw, 2, 3);
+        assert_eq!(dw, [-10.0, -14.0, -18.0, 69.5, 91.0, 112.5]);
+    }
+}

@@ -1,0 +1,415 @@
+//! Programs run on blocks of rows, forward and backward.
+
+use std::ops::Range;
+
+use candle_core::Result;
+use rayon::prelude::*;
+
+use super::program::{Instruction, Program};
+use crate::ops::{
+    EdgeAxis, Symmetrize,
+    cpu::{self, Element, Kernel, View, kernels},
+};
+
+/// Values that the registers of one block should hold at most, all together: they are to stay in the second cache.
+const CACHED_VALUES: usize = 1 << 17;
+/// Parts into which the nets of a batch are cut; fixed, so that sums over all rows have a fixed order.
+const PARTS: usize = 16;
+
+impl Kernel for Program {
+    const NAME: &'static str = "fused edge operations";
+
+    fn shape(&self, _inputs: &[&[usize]]) -> Result<Vec<usize>> {
+        let [b, r, s] = self.block;
+        let width = self.out_width();
+        Ok(match self.sum {
+            None => vec![b, r, s, width],
+            Some(EdgeAxis::Senders) => vec![b, r, width],
+            Some(EdgeAxis::Receivers) => vec![b, s, width],
+        })
+    }
+
+    fn forward<T: Element>(&self, inputs: &[View<'_, T>]) -> Vec<T> {
+        let operands = Operands::of(inputs);
+        let per_net = self.out_values_per_net();
+        let mut out = vec![T::zero(); self.block[0] * per_net];
+        if out.is_empty() {
+            return out;
+        }
+        let part = self.nets_per_part();
+        out.par_chunks_mut(part * per_net).enumerate().for_each(|(i, out)| {
+            let nets = i * part..i * part + out.len() / per_net;
+            let mut registers = self.registers::<T>();
+            for rows in self.blocks(&nets) {
+                self.run(&operands, rows.clone(), &mut registers);
+                let last = registers.last().expect("a program has instructions");
+                self.emit(last, rows, &nets, out);
+            }
+        });
+        out
+    }
+
+    fn backward<T: Element>(&self, inputs: &[View<'_, T>], grad: &[T]) -> Vec<Vec<T>> {
+        let operands = Operands::of(inputs);
+        let zeros = |values: &[T]| vec![T::zero(); values.len()];
+        let (mut d_edges, mut d_nodes) = (zeros(operands.edges), zeros(operands.nodes));
+        let mut d_params = zeros(operands.params);
+        let out_per_net = self.out_values_per_net();
+        if self.block.contains(&0) || out_per_net == 0 {
+            return vec![d_edges, d_nodes, d_params];
+        }
+        let part = self.nets_per_part();
+        let edges_per_net = self.block[1] * self.block[2] * self.edge_width;
+        let n_parts = self.block[0].div_ceil(part);
+        // Edge gradients are cut by nets; a program without edges has one number there that nobody writes.
+        let mut edge_parts: Vec<&mut [T]> = if edges_per_net == 0 {
+            (0..n_parts).map(|_| Default::default()).collect()
+        } else {
+            d_edges.chunks_mut(part * edges_per_net).collect()
+        };
+        let results: Vec<(Vec<T>, Vec<T>)> = edge_parts
+            .par_iter_mut()
+            .enumerate()
+            .map(|(i, d_edges)| {
+                let nets = i * part..((i + 1) * part).min(self.block[0]);
+                let grad = &grad[nets.start * out_per_net..nets.end * out_per_net];
+                let mut gradient = Gradient {
+                    registers: self.registers(),
+                    edges: d_edges,
+                    nodes: vec![T::zero(); self.node_values(&nets)],
+                    params: zeros(operands.params),
+                };
+                let mut registers = self.registers::<T>();
+                for rows in self.blocks(&nets) {
+                    self.run(&operands, rows.clone(), &mut registers);
+                    self.run_back(&operands, rows, &nets, &registers, grad, &mut gradient);
+                }
+                (gradient.nodes, gradient.params)
+            })
+            .collect();
+        for (i, (nodes, params)) in results.iter().enumerate() {
+            let nets = i * part..((i + 1) * part).min(self.block[0]);
+            self.put_nodes(&nets, nodes, &mut d_nodes);
+            d_params.iter_mut().zip(params).for_each(|(total, value)| *total += *value);
+        }
+        vec![d_edges, d_nodes, d_params]
+    }
+}
+
+/// The packed operands.
+#[derive(Clone, Copy)]
+struct Operands<'a, T> {
+    edges: &'a [T],
+    nodes: &'a [T],
+    params: &'a [T],
+}
+
+impl<'a, T> Operands<'a, T> {
+    fn of(inputs: &[View<'a, T>]) -> Self {
+        let [edges, nodes, params] = inputs else { unreachable!("programs have three operands") };
+        Self { edges: edges.values, nodes: nodes.values, params: params.values }
+    }
+}
+
+/// What a part of the backward pass adds to.
+struct Gradient<'a, T> {
+    registers: Vec<Vec<T>>,
+    edges: &'a mut [T],
+    /// The nodes of this part's nets, operand after operand.
+    nodes: Vec<T>,
+    params: Vec<T>,
+}
+
+impl Program {
+    fn out_width(&self) -> usize {
+        *self.widths.last().expect("a program has instructions")
+    }
+
+    fn out_values_per_net(&self) -> usize {
+        let [_, r, s] = self.block;
+        self.out_width()
+            * match self.sum {
+                None => r * s,
+                Some(EdgeAxis::Senders) => r,
+                Some(EdgeAxis::Receivers) => s,
+            }
+    }
+
+    fn nets_per_part(&self) -> usize {
+        self.block[0].div_ceil(PARTS).max(1)
+    }
+
+    /// Rows of a block: as many as keep all registers in cache.
+    fn rows_per_block(&self) -> usize {
+        let width: usize = self.widths.iter().sum();
+        (CACHED_VALUES / width.max(1)).clamp(32, 512) / 8 * 8
+    }
+
+    fn registers<T: Element>(&self) -> Vec<Vec<T>> {
+        let rows = self.rows_per_block();
+        self.widths.iter().map(|width| vec![T::zero(); rows * width]).collect()
+    }
+
+    /// The rows of some nets, counted over all nets, block by block.
+    fn blocks(&self, nets: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
+        let per_net = self.block[1] * self.block[2];
+        let (end, step) = (nets.end * per_net, self.rows_per_block());
+        (nets.start * per_net..end).step_by(step).map(move |start| start..(start + step).min(end))
+    }
+
+    /// The row of the node at one end of edge row `row`, counted over all nets.
+    #[inline(always)]
+    fn node_row(&self, row: usize, n_nodes: usize, axis: EdgeAxis) -> usize {
+        let [_, r, s] = self.block;
+        let (net, edge) = (row / (r * s), row % (r * s));
+        net * n_nodes + if axis == EdgeAxis::Receivers { edge / s } else { edge % s }
+    }
+
+    /// Computes all registers of a block.
+    fn run<T: Element>(&self, operands: &Operands<'_, T>, rows: Range<usize>, registers: &mut [Vec<T>]) {
+        let n_rows = rows.len();
+        for (i, instruction) in self.instructions.iter().enumerate() {
+            let width = self.widths[i];
+            let (before, after) = registers.split_at_mut(i);
+            let y = &mut after[0][..n_rows * width];
+            let x = |register: usize| &before[register][..n_rows * self.widths[register]];
+            match instruction {
+                Instruction::Edges { columns } => {
+                    let all = operands.edges[rows.start * self.edge_width..].chunks_exact(self.edge_width);
+                    for (y, edge) in y.chunks_exact_mut(width).zip(all) {
+                        y.copy_from_slice(&edge[columns.clone()]);
+                    }
+                }
+                Instruction::Nodes { start, n_nodes, axis } => {
+                    let nodes = &operands.nodes[*start..];
+                    for (y, row) in y.chunks_exact_mut(width).zip(rows.clone()) {
+                        y.copy_from_slice(&nodes[self.node_row(row, *n_nodes, *axis) * width..][..width]);
+                    }
+                }
+                Instruction::Linear { x: from, weight } => {
+                    let w = &operands.params[weight.clone()];
+                    cpu::multiply_transposed(x(*from), w, y, self.widths[*from], width);
+                }
+                Instruction::AddBias { x: from, bias } => kernels::add_bias(x(*from), &operands.params[bias.clone()], y),
+                Instruction::NormSilu { x: from, packed, signs } => {
+                    y.fill(T::zero());
+                    let packed = &operands.params[packed.clone()];
+                    kernels::norm_silu(x(*from), packed, T::one(), y);
+                    if *signs == Symmetrize::Signs {
+                        kernels::norm_silu(x(*from), packed, -T::one(), y);
+                    }
+                }
+                Instruction::BiasSilu { x: from, bias, signs } => {
+                    y.fill(T::zero());
+                    let bias = &operands.params[bias.clone()];
+                    kernels::bias_silu(x(*from), bias, T::one(), y);
+                    if *signs == Symmetrize::Signs {
+                        kernels::bias_silu(x(*from), bias, -T::one(), y);
+                    }
+                }
+                Instruction::Mul { a, b } => kernels::mul(x(*a), x(*b), y),
+                Instruction::Add { a, b } => kernels::add(x(*a), x(*b), y),
+                Instruction::Scale { x: from, factor } => {
+                    y.fill(T::zero());
+                    kernels::add_scaled(x(*from), T::from_f64(*factor), y);
+                }
+                Instruction::Abs { x: from } => {
+                    y.iter_mut().zip(x(*from)).for_each(|(y, x)| *y = Element::abs(*x));
+                }
+                Instruction::UnitNorm { x: from, guard } => {
+                    y.fill(T::zero());
+                    kernels::unit_norm(x(*from), width, guard.map(T::from_f64), y);
+                }
+                Instruction::Concat { parts } => {
+                    let mut start = 0;
+                    for part in parts {
+                        let part_width = self.widths[*part];
+                        for (y, x) in y.chunks_exact_mut(width).zip(x(*part).chunks_exact(part_width)) {
+                            y[start..start + part_width].copy_from_slice(x);
+                        }
+                        start += part_width;
+                    }
+                }
+                Instruction::Dropout { x: from, p, seed } => {
+                    let mask = cpu::block_mask::<T>(y.len(), *p, seed, rows.start);
+                    kernels::mul(x(*from), &mask, y);
+                }
+            }
+        }
+    }
+
+    /// Stores the last register, or adds it to its nodes.
+    fn emit<T: Element>(&self, last: &[T], rows: Range<usize>, nets: &Range<usize>, out: &mut [T]) {
+        let width = self.out_width();
+        let per_net = self.block[1] * self.block[2];
+        match self.sum {
+            None => {
+                let start = (rows.start - nets.start * per_net) * width;
+                out[start..start + rows.len() * width].copy_from_slice(&last[..rows.len() * width]);
+            }
+            Some(axis) => {
+                let (n_nodes, kept) = self.kept(axis);
+                for (row, last) in rows.zip(last.chunks_exact(width)) {
+                    let node = self.node_row(row, n_nodes, kept) - nets.start * n_nodes;
+                    kernels::add_assign(last, &mut out[node * width..][..width]);
+                }
+            }
+        }
+    }
+
+    /// The axis that remains when `axis` is summed away, and its length.
+    fn kept(&self, axis: EdgeAxis) -> (usize, EdgeAxis) {
+        match axis {
+            EdgeAxis::Senders => (self.block[1], EdgeAxis::Receivers),
+            EdgeAxis::Receivers => (self.block[2], EdgeAxis::Senders),
+        }
+    }
+
+    /// Values of all node operands that belong to some nets.
+    fn node_values(&self, nets: &Range<usize>) -> usize {
+        self.node_operands().map(|(_, per_net)| nets.len() * per_net).sum()
+    }
+
+    /// Start and values a net of each distinct node operand, in packed order.
+    fn node_operands(&self) -> impl Iterator<Item = (usize, usize)> {
+        let mut operands: Vec<(usize, usize)> = Vec::new();
+        for (instruction, width) in self.instructions.iter().zip(&self.widths) {
+            if let Instruction::Nodes { start, n_nodes, .. } = instruction
+                && operands.iter().all(|(known, _)| known != start)
+            {
+                operands.push((*start, n_nodes * width));
+            }
+        }
+        operands.sort_unstable();
+        operands.into_iter()
+    }
+
+    /// Where the gradient of the node operand at `start` begins in a part's own buffer.
+    fn own_start(&self, nets: &Range<usize>, start: usize) -> usize {
+        let before = self.node_operands().take_while(|(other, _)| *other < start);
+        before.map(|(_, per_net)| nets.len() * per_net).sum()
+    }
+
+    /// Copies the node gradients of some nets to their places.
+    fn put_nodes<T: Element>(&self, nets: &Range<usize>, own: &[T], all: &mut [T]) {
+        let mut from = 0;
+        for (start, per_net) in self.node_operands() {
+            let n_values = nets.len() * per_net;
+            all[start + nets.start * per_net..][..n_values].copy_from_slice(&own[from..from + n_values]);
+            from += n_values;
+        }
+    }
+
+    /// Adds the gradients of a block, whose registers have been computed, to those of the operands.
+    fn run_back<T: Element>(
+        &self,
+        operands: &Operands<'_, T>,
+        rows: Range<usize>,
+        nets: &Range<usize>,
+        registers: &[Vec<T>],
+        grad: &[T],
+        gradient: &mut Gradient<'_, T>,
+    ) {
+        let n_rows = rows.len();
+        let per_net = self.block[1] * self.block[2];
+        for (register, width) in gradient.registers.iter_mut().zip(&self.widths) {
+            register[..n_rows * width].fill(T::zero());
+        }
+        self.seed_gradient(&rows, nets, grad, gradient);
+        for (i, instruction) in self.instructions.iter().enumerate().rev() {
+            let width = self.widths[i];
+            let (before, after) = gradient.registers.split_at_mut(i);
+            let dy = &after[0][..n_rows * width];
+            let x = |register: usize| &registers[register][..n_rows * self.widths[register]];
+            let widths = &self.widths;
+            let len = |register: usize| n_rows * widths[register];
+            match instruction {
+                Instruction::Edges { columns } => {
+                    let start = (rows.start - nets.start * per_net) * self.edge_width;
+                    let edges = gradient.edges[start..].chunks_exact_mut(self.edge_width);
+                    for (edge, dy) in edges.zip(dy.chunks_exact(width)) {
+                        kernels::add_assign(dy, &mut edge[columns.clone()]);
+                    }
+                }
+                Instruction::Nodes { start, n_nodes, axis } => {
+                    let own = self.own_start(nets, *start);
+                    for (row, dy) in rows.clone().zip(dy.chunks_exact(width)) {
+                        let node = self.node_row(row, *n_nodes, *axis) - nets.start * n_nodes;
+                        kernels::add_assign(dy, &mut gradient.nodes[own + node * width..][..width]);
+                    }
+                }
+                Instruction::Linear { x: from, weight } => {
+                    let n_in = widths[*from];
+                    let w = &operands.params[weight.clone()];
+                    cpu::multiply_add(dy, w, &mut before[*from][..len(*from)], width, n_in);
+                    cpu::multiply_outer(dy, x(*from), &mut gradient.params[weight.clone()], width, n_in);
+                }
+                Instruction::AddBias { x: from, bias } => {
+                    kernels::add_assign(dy, &mut before[*from][..len(*from)]);
+                    kernels::sum_rows(dy, &mut gradient.params[bias.clone()]);
+                }
+                Instruction::NormSilu { x: from, packed, signs } => {
+                    let (params, sums) = (&operands.params[packed.clone()], &mut gradient.params[packed.clone()]);
+                    kernels::norm_silu_grad(x(*from), params, T::one(), dy, &mut before[*from][..len(*from)], sums);
+                    if *signs == Symmetrize::Signs {
+                        kernels::norm_silu_grad(x(*from), params, -T::one(), dy, &mut before[*from][..len(*from)], sums);
+                    }
+                }
+                Instruction::BiasSilu { x: from, bias, signs } => {
+                    let (params, sums) = (&operands.params[bias.clone()], &mut gradient.params[bias.clone()]);
+                    kernels::bias_silu_grad(x(*from), params, T::one(), dy, &mut before[*from][..len(*from)], sums);
+                    if *signs == Symmetrize::Signs {
+                        kernels::bias_silu_grad(x(*from), params, -T::one(), dy, &mut before[*from][..len(*from)], sums);
+                    }
+                }
+                Instruction::Mul { a, b } => {
+                    kernels::add_product(dy, x(*b), &mut before[*a][..len(*a)]);
+                    kernels::add_product(dy, x(*a), &mut before[*b][..len(*b)]);
+                }
+                Instruction::Add { a, b } => {
+                    kernels::add_assign(dy, &mut before[*a][..len(*a)]);
+                    kernels::add_assign(dy, &mut before[*b][..len(*b)]);
+                }
+                Instruction::Scale { x: from, factor } => kernels::add_scaled(dy, T::from_f64(*factor), &mut before[*from][..len(*from)]),
+                Instruction::Abs { x: from } => kernels::add_signed(dy, x(*from), &mut before[*from][..len(*from)]),
+                Instruction::UnitNorm { x: from, guard } => {
+                    kernels::unit_norm_grad(x(*from), width, guard.map(T::from_f64), dy, &mut before[*from][..len(*from)]);
+                }
+                Instruction::Concat { parts } => {
+                    let mut start = 0;
+                    for part in parts {
+                        let part_width = widths[*part];
+                        for (dx, dy) in before[*part][..len(*part)].chunks_exact_mut(part_width).zip(dy.chunks_exact(width)) {
+                            kernels::add_assign(&dy[start..start + part_width], dx);
+                        }
+                        start += part_width;
+                    }
+                }
+                Instruction::Dropout { x: from, p, seed } => {
+                    let mask = cpu::block_mask::<T>(dy.len(), *p, seed, rows.start);
+                    kernels::add_product(dy, &mask, &mut before[*from][..len(*from)]);
+                }
+            }
+        }
+    }
+
+    /// The gradient of the last register from that of the result.
+    fn seed_gradient<T: Element>(&self, rows: &Range<usize>, nets: &Range<usize>, grad: &[T], gradient: &mut Gradient<'_, T>) {
+        let width = self.out_width();
+        let per_net = self.block[1] * self.block[2];
+        let last = gradient.registers.last_mut().expect("a program has instructions");
+        match self.sum {
+            None => {
+                let start = (rows.start - nets.start * per_net) * width;
+                last[..rows.len() * width].copy_from_slice(&grad[start..start + rows.len() * width]);
+            }
+            Some(axis) => {
+                let (n_nodes, kept) = self.kept(axis);
+                for (row, last) in rows.clone().zip(last.chunks_exact_mut(width)) {
+                    let node = self.node_row(row, n_nodes, kept) - nets.start * n_nodes;
+                    last.copy_from_slice(&grad[node * width..][..width]);
+                }
+            }
+        }
+    }
+}
