@@ -9,6 +9,7 @@ mod check_metal;
 mod ci;
 mod datasets;
 mod repository;
+mod reproduce;
 mod tidy;
 
 use std::process::ExitCode;
@@ -27,6 +28,8 @@ struct Arguments {
 enum Command {
     /// List, fetch and verify the published datasets.
     Datasets(datasets::Arguments),
+    /// Fit nets, train the models on them, write the report: the main job from end to end.
+    Reproduce(reproduce::Arguments),
     /// Check the rules of the house: module docs, file lengths, crate arrows, unsafe code, lists, manifests.
     Tidy,
     /// Everything that has to pass: format, tidy, lints, documentation, examples, tests.
@@ -40,6 +43,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Datasets(arguments) => datasets::run(&arguments),
+        Command::Reproduce(arguments) => reproduce::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Ci(arguments) => ci::run(&arguments),
         Command::CheckCuda => check_cuda::run(),

@@ -14,6 +14,7 @@
 //! - [`metrics`]: numbers that say how good a model is;
 //! - [`run_folder`]: what stands where in the folder of a run;
 //! - [`report`]: records, TensorBoard events, figures, tables and the page made from them;
+//! - [`reproduction`]: the main job from end to end, for `cargo xtask reproduce`;
 //! - [`progress`]: what a person sees meanwhile.
 //!
 //! ```
@@ -42,6 +43,8 @@ pub mod metrics;
 pub mod pipeline;
 pub mod progress;
 pub mod report;
+pub mod reproduction;
 pub mod run_folder;
 pub mod tasks;
 pub mod train;
+pub mod toolbox;

@@ -57,6 +57,9 @@ pub enum Error {
     /// The nets do not fit the model.
     #[error(transparent)]
     Graph(#[from] sgmn_graph::Error),
+    /// A symmetry cannot act on the nets, or an examination of a model failed.
+    #[error(transparent)]
+    Symmetry(#[from] sgmn_symmetry::Error),
     /// A tensor operation failed.
     #[error("tensor operation: {0}")]
     Tensor(#[from] candle_core::Error),

@@ -1,11 +1,11 @@
 //! Features that know how they scale. A sum of unlike laws, or a nonlinear map of a feature that scales, is an error.
 
-use candle_core::{D, Tensor};
+use candle_core::Tensor;
 use sgmn_symmetry::{Law, Place, ScaleGroup};
 
 use crate::{
     Error, Result,
-    ops::{self, EdgeAxis},
+    ops::{EdgeAxis, Rows},
 };
 
 /// Features of the nodes of one layer, or of the edges between two, with the law by which they scale.
@@ -15,7 +15,7 @@ use crate::{
 /// receivers then lie on the axis of senders.
 #[derive(Debug, Clone)]
 pub struct Field {
-    values: Tensor,
+    values: Rows,
     place: Place,
     law: Law,
     receivers: EdgeAxis,
@@ -25,18 +25,29 @@ impl Field {
     /// Features of nodes whose units have this scaling group; they scale like the nodes' values.
     pub fn nodes(values: Tensor, group: ScaleGroup) -> Self {
         let place = Place::node(group);
-        Self { values, place, law: Law::node(place), receivers: EdgeAxis::Receivers }
+        Self { values: values.into(), place, law: Law::node(place), receivers: EdgeAxis::Receivers }
     }
 
     /// Features of edges into units of one group from units of another; they scale like weights.
-    pub fn edges(values: Tensor, receiver: ScaleGroup, sender: ScaleGroup) -> Self {
+    ///
+    /// # Errors
+    /// If the tensor has not four axes.
+    pub fn edges(values: Tensor, receiver: ScaleGroup, sender: ScaleGroup) -> Result<Self> {
         let place = Place::edge(receiver, sender);
-        Self { values, place, law: Law::weight(place), receivers: EdgeAxis::Receivers }
+        Ok(Self { values: Rows::edges(values)?, place, law: Law::weight(place), receivers: EdgeAxis::Receivers })
     }
 
     /// The numbers, whatever their law.
-    pub fn values(&self) -> &Tensor {
+    pub fn values(&self) -> &Rows {
         &self.values
+    }
+
+    /// The same feature, computed now, so that all that follows reads it from memory.
+    ///
+    /// # Errors
+    /// If shapes of the operations that led here do not fit.
+    pub fn computed(&self) -> Result<Self> {
+        Ok(Self { values: self.values.computed()?, ..self.clone() })
     }
 
     /// The law by which the feature scales.
@@ -51,14 +62,14 @@ impl Field {
 
     /// Number of channels, H.
     pub fn width(&self) -> usize {
-        self.values.dims().last().copied().unwrap_or(0)
+        self.values.width()
     }
 
     /// The numbers of a feature that no scaling touches: the entrance to every nonlinear map.
     ///
     /// # Errors
     /// [`Error::Law`] if the feature scales.
-    pub fn invariant(&self, operation: &'static str) -> Result<&Tensor> {
+    pub fn invariant(&self, operation: &'static str) -> Result<&Rows> {
         if !self.law.is_invariant() {
             return Err(Error::Law { operation, expected: "invariant".to_owned(), found: self.law });
         }
@@ -69,13 +80,13 @@ impl Field {
     ///
     /// # Errors
     /// Those of `f`.
-    pub fn map_equivariant(&self, f: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Self> {
+    pub fn map_equivariant(&self, f: impl FnOnce(&Rows) -> Result<Rows>) -> Result<Self> {
         Ok(Self { values: f(&self.values)?, ..self.clone() })
     }
 
     /// The feature with values that no scaling touches, computed from it by a canonical form or an invariant map.
-    pub fn map_invariant(&self, values: Tensor) -> Self {
-        Self { values, law: Law::INVARIANT, ..self.clone() }
+    pub fn map_invariant(&self, values: impl Into<Rows>) -> Self {
+        Self { values: values.into(), law: Law::INVARIANT, ..self.clone() }
     }
 
     /// The same numbers under another law. Only the published model's defect needs this; the result is not equivariant
@@ -98,7 +109,7 @@ impl Field {
     /// # Errors
     /// If shapes differ.
     pub fn mul(&self, other: &Self) -> Result<Self> {
-        let values = (&self.values * &other.values)?;
+        let values = self.values.mul(&other.values)?;
         Ok(Self { values, law: self.law.times(other.law, self.place), ..self.clone() })
     }
 
@@ -108,7 +119,7 @@ impl Field {
     /// [`Error::Law`] if the laws differ; if shapes differ.
     pub fn add(&self, other: &Self) -> Result<Self> {
         self.same_law("sum", other)?;
-        Ok(Self { values: (&self.values + &other.values)?, ..self.clone() })
+        Ok(Self { values: self.values.add(&other.values)?, ..self.clone() })
     }
 
     /// Channels of several features of one law, side by side.
@@ -120,8 +131,8 @@ impl Field {
         for field in fields {
             first.same_law("concatenation", field)?;
         }
-        let values: Vec<&Tensor> = fields.iter().map(|field| &field.values).collect();
-        Ok(Self { values: Tensor::cat(&values, D::Minus1)?, ..first.clone() })
+        let values: Vec<&Rows> = fields.iter().map(|field| &field.values).collect();
+        Ok(Self { values: Rows::concat(&values)?, ..first.clone() })
     }
 
     /// An edge feature times the feature of the node that each edge leaves.
@@ -129,7 +140,7 @@ impl Field {
     /// # Errors
     /// If shapes differ.
     pub fn mul_sender(&self, nodes: &Self) -> Result<Self> {
-        let values = ops::spread_mul(&self.values, &nodes.values, self.sender_axis())?;
+        let values = self.values.mul(&self.spread(&nodes.values, self.sender_axis())?)?;
         let law = self.law.times(Law::new(self.place, 0, nodes.law.receiver()), self.place);
         Ok(Self { values, law, ..self.clone() })
     }
@@ -139,7 +150,7 @@ impl Field {
     /// # Errors
     /// If shapes differ.
     pub fn mul_receiver(&self, nodes: &Self) -> Result<Self> {
-        let values = ops::spread_mul(&self.values, &nodes.values, self.receivers)?;
+        let values = self.values.mul(&self.spread(&nodes.values, self.receivers)?)?;
         let law = self.law.times(Law::new(self.place, nodes.law.receiver(), 0), self.place);
         Ok(Self { values, law, ..self.clone() })
     }
@@ -160,9 +171,9 @@ impl Field {
     ///
     /// # Errors
     /// If shapes differ.
-    pub fn spread(&self, nodes: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
-        let (_, r, s, _) = self.values.dims4()?;
-        Ok(ops::spread(nodes, if axis == EdgeAxis::Receivers { s } else { r }, axis)?)
+    pub fn spread(&self, nodes: &Rows, axis: EdgeAxis) -> Result<Rows> {
+        let n_others = self.values.dims()[if axis == EdgeAxis::Receivers { 2 } else { 1 }];
+        Ok(Rows::spread(&nodes.tensor()?, n_others, axis)?)
     }
 
     /// The sum over senders into each receiver: a node feature.
@@ -176,7 +187,7 @@ impl Field {
         }
         let place = Place::node(self.place.receiver);
         let law = Law::new(place, self.law.receiver(), 0);
-        let values = ops::sum_edges(&self.values, self.sender_axis())?;
+        let values = self.values.sum_edges(self.sender_axis())?.into();
         Ok(Self { values, place, law, receivers: EdgeAxis::Receivers })
     }
 
@@ -185,7 +196,7 @@ impl Field {
     /// # Errors
     /// If the device refuses.
     pub fn zeros_like(&self) -> Result<Self> {
-        Ok(Self { values: self.values.zeros_like()?, ..self.clone() })
+        Ok(Self { values: self.values.tensor()?.zeros_like()?.into(), ..self.clone() })
     }
 
     /// The axis of the edges' receivers in the block.
@@ -219,7 +230,7 @@ mod tests {
     fn edge_and_nodes(group: ScaleGroup) -> (Field, Field) {
         let edges = Tensor::ones((1, 2, 3, 4), DType::F64, &Device::Cpu).unwrap();
         let nodes = |n| Tensor::ones((1, n, 4), DType::F64, &Device::Cpu).unwrap();
-        (Field::edges(edges, group, group), Field::nodes(nodes(3), group))
+        (Field::edges(edges, group, group).unwrap(), Field::nodes(nodes(3), group))
     }
 
     #[test]

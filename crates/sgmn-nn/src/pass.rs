@@ -2,10 +2,9 @@
 
 use std::cell::Cell;
 
-use candle_core::Tensor;
 use sgmn_graph::Seed;
 
-use crate::{Result, ops};
+use crate::{Result, ops::Rows};
 
 /// One forward pass.
 ///
@@ -32,10 +31,10 @@ impl Pass {
     ///
     /// # Errors
     /// If the device refuses.
-    pub fn dropout(&self, x: &Tensor, p: f64) -> Result<Tensor> {
+    pub fn dropout(&self, x: &Rows, p: f64) -> Result<Rows> {
         let Some(seed) = self.seed.filter(|_| p > 0.0) else { return Ok(x.clone()) };
         let mask = self.n_masks.replace(self.n_masks.get() + 1);
-        Ok(ops::dropout(x, p, &seed.index(mask))?)
+        Ok(x.dropout(p, &seed.index(mask))?)
     }
 }
 

@@ -98,7 +98,11 @@ pub fn read(path: &Path) -> Result<Idx> {
 /// # Errors
 /// As [`read`].
 pub fn read_bytes(name: &Path, bytes: &[u8]) -> Result<Idx> {
-    if bytes.starts_with(&[0x1f, 0x8b]) { read_from(name, MultiGzDecoder::new(bytes)) } else { read_from(name, bytes) }
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        read_from(name, MultiGzDecoder::new(bytes))
+    } else {
+        read_from(name, bytes)
+    }
 }
 
 /// Writes an IDX file, uncompressed; it appears complete or not at all.

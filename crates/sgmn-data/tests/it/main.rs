@@ -8,4 +8,3 @@ mod formats_hostile;
 mod formats_hostile_archive;
 mod formats_hostile_own;
 mod formats_own;
-mod samples_tmp; mod fuzz_tmp;

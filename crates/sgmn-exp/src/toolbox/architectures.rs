@@ -46,7 +46,9 @@ pub(super) fn of_format(format: &Format) -> Result<Vec<Arc<NetSpec>>> {
         }
         Format::Packed(_) | Format::SafetensorsDir(_) => {
             let name = format.kind().name();
-            bail!("expected nets that show their architecture (--nets PATH), since the format {name} may hold any, found none")
+            bail!(
+                "expected nets that show their architecture (--nets PATH), since the format {name} may hold any, found none"
+            )
         }
     }
 }

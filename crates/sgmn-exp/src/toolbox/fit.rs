@@ -51,7 +51,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = OutFormat::Packed)]
     format: OutFormat,
     /// Shares of every class for training and validation, the rest for testing; left out, no item is in a split
-    #[arg(long, value_name = "TRAIN,VAL", value_delimiter = ',', num_args = 2)]
+    #[arg(long, value_name = "TRAIN,VAL", value_delimiter = ',')]
     shares: Option<Vec<f64>>,
     /// Replace OUT if it exists
     #[arg(long)]
@@ -110,7 +110,8 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     let report = |progress: Progress| {
         let mut bar = bar.lock().expect("reporting does not panic");
         let n_before = progress.n_done - progress.n_done_now;
-        let bar = bar.get_or_insert_with(|| FitProgress::new("fitting", progress.n_total as u64, n_before as u64));
+        let bar =
+            bar.get_or_insert_with(|| FitProgress::new("fitting", progress.n_total as u64, n_before as u64));
         bar.update(progress.n_done as u64, progress.n_reached_now as f64 / progress.n_done_now.max(1) as f64);
     };
     let fitted = match args.format {
@@ -139,15 +140,17 @@ impl Args {
             Some(path) => Some(first(idx::read_labels(path)?, self.n)?),
             None => None,
         };
-        let images = Images::from_idx(&images, labels.as_ref())
-            .with_context(|| self.images.display().to_string())?;
+        let images =
+            Images::from_idx(&images, labels.as_ref()).with_context(|| self.images.display().to_string())?;
         let ids = (0..images.len()).map(|i| format!("image-{i}")).collect();
         let splits = match self.shares.as_deref() {
             None => vec![None; images.len()],
             Some(shares) => {
                 let target = |i| images.label(i).map_or(Target::None, Target::Class);
                 let targets: Vec<Target> = (0..images.len()).map(target).collect();
-                let [train, val] = shares else { bail!("--shares: expected two numbers, found {}", shares.len()) };
+                let [train, val] = shares else {
+                    bail!("--shares: expected two numbers, found {}", shares.len())
+                };
                 Splits::stratified(&Seed::new(self.seed), &targets, [*train, *val])
                     .context("--shares")?
                     .assignment(images.len())?
@@ -160,7 +163,9 @@ impl Args {
     fn read_mini(&self, recipe: &Recipe) -> Result<(Images, Vec<String>, Vec<Option<Split>>)> {
         const N_MINI: usize = 3000;
         if self.labels.is_some() || self.shares.is_some() {
-            bail!("--images mini: expected neither --labels nor --shares, since the digits bring theirs, found one of them");
+            bail!(
+                "--images mini: expected neither --labels nor --shares, since the digits bring theirs, found one of them"
+            );
         }
         let n = self.n.unwrap_or(N_MINI);
         if n > N_MINI {
@@ -203,7 +208,8 @@ fn first(all: Idx, n: Option<usize>) -> Result<Idx> {
     let mut shape = all.shape().to_vec();
     shape[0] = n;
     let n_bytes = shape.iter().product();
-    Idx::new(shape, all.bytes()[..n_bytes].to_vec()).context("a part of an array has fewer bytes than the whole")
+    Idx::new(shape, all.bytes()[..n_bytes].to_vec())
+        .context("a part of an array has fewer bytes than the whole")
 }
 
 /// A flag that Ctrl-C raises; a second Ctrl-C ends the process at once.

@@ -6,7 +6,10 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use sgmn_data::{formats, manifest::Manifest};
+use sgmn_data::{
+    formats::{self, FormatKind},
+    manifest::Manifest,
+};
 use sgmn_graph::Activation;
 use sgmn_symmetry::Symmetry;
 
@@ -40,8 +43,7 @@ const FAMILIES: [(&str, Activation); 5] = [
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     writeln!(out, "experiments (inr-classification --experiment NAME, sgmn check NAME)")?;
     for experiment in EMBEDDED {
-        let first = experiment.text.lines().next().unwrap_or_default().trim_start_matches(['#', ' ']);
-        row(out, experiment.name, first)?;
+        row(out, experiment.name, &first_sentence(experiment.text))?;
     }
     writeln!(out, "\nmodels")?;
     for (name, sentence) in MODELS {
@@ -54,7 +56,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     }
     writeln!(out, "\nformats of nets")?;
     for format in formats::ALL {
-        row(out, format.name(), "")?;
+        row(out, format.name(), about(*format))?;
     }
     writeln!(out, "\ndatasets")?;
     match find_datasets(args.datasets.as_deref())? {
@@ -63,9 +65,29 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
                 row(out, &manifest.name, &manifest.title)?;
             }
         }
-        None => writeln!(out, "  no folder `datasets` with manifests here or above; --datasets FOLDER names one")?,
+        None => {
+            writeln!(out, "  no folder `datasets` with manifests here or above; --datasets FOLDER names one")?
+        }
     }
     Ok(Verdict::Pass)
+}
+
+fn about(format: FormatKind) -> &'static str {
+    match format {
+        FormatKind::CnnZoo => "Small CNN Zoo: weights.npy, layout.csv, metrics.csv.gz",
+        FormatKind::DwsFmnist => "DWSNets' Fashion-MNIST INRs: {train,test}/model_ID.pth",
+        FormatKind::DwsMnist => "DWSNets' MNIST INRs: a folder a net, split file in JSON",
+        FormatKind::NfnCifar => "NFN's CIFAR-10 INRs: class and number in the path",
+        FormatKind::Packed => "our own: all nets in one memory-mapped file",
+        FormatKind::SafetensorsDir => "a folder of safetensors files, one net each: for your own nets",
+    }
+}
+
+/// The first sentence of the comment at the top of an experiment file.
+fn first_sentence(text: &str) -> String {
+    let lines = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+    let comment = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    comment.split(". ").next().unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
 fn row(out: &mut impl Write, name: &str, sentence: &str) -> std::io::Result<()> {
@@ -84,4 +106,17 @@ fn find_datasets(given: Option<&Path>) -> Result<Option<PathBuf>> {
     let here = std::env::current_dir()?;
     let candidates = here.ancestors().map(|folder| folder.join("datasets"));
     Ok(candidates.into_iter().find(|folder| folder.join(KNOWN).is_file()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_experiment_begins_with_a_sentence() {
+        assert_eq!(first_sentence("# One thing,\n# said. More.\nkey = 1\n"), "One thing, said");
+        for experiment in EMBEDDED {
+            assert!(first_sentence(experiment.text).len() > 20, "{}", experiment.name);
+        }
+    }
 }

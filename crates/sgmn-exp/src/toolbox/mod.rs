@@ -95,7 +95,8 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", one_line(&error));
-            let interrupted = error.downcast_ref().is_some_and(|e| matches!(e, sgmn_data::Error::Interrupted));
+            let interrupted =
+                error.downcast_ref().is_some_and(|e| matches!(e, sgmn_data::Error::Interrupted));
             if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE }
         }
     }

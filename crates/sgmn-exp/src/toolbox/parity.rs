@@ -52,8 +52,11 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
             Ok(parity) => {
                 let result = if tolerance.admits(&parity) { "pass" } else { "FAIL" };
                 let Parity { output, gradient } = &parity;
-                let row = format!("{name:<width$}  {result:<6} {:>8.1e}  {:>8.1e}", output.error, gradient.error);
-                let said = |worst: &Worst| if worst.tensor.is_empty() { "none in the file".to_owned() } else { worst.tensor.clone() };
+                let row =
+                    format!("{name:<width$}  {result:<6} {:>8.1e}  {:>8.1e}", output.error, gradient.error);
+                let said = |worst: &Worst| {
+                    if worst.tensor.is_empty() { "none in the file".to_owned() } else { worst.tensor.clone() }
+                };
                 writeln!(out, "{row}  {}, {}", said(gradient), said(output))?;
                 all.add(&parity, tolerance);
             }

@@ -4,3 +4,4 @@
 mod config;
 mod report;
 mod run_folder;
+mod toolbox;

@@ -1,13 +1,12 @@
 //! The representation of a vector that one common scale cannot change.
 
-use candle_core::Tensor;
 use sgmn_symmetry::ScaleGroup;
 
 use super::Mlp;
 use crate::{
     Field, Pass, Result, VarBuilder,
     models::{ScaleGmnConfig, SignInvariant},
-    ops,
+    ops::Rows,
 };
 
 /// `canon(x)`: of all multiples of a vector that its unit's group allows, one representative.
@@ -57,19 +56,19 @@ impl Canonical {
         Ok(x.map_invariant(self.apply(x.values(), group, pass)?))
     }
 
-    fn apply(&self, x: &Tensor, group: ScaleGroup, pass: &Pass) -> Result<Tensor> {
+    fn apply(&self, x: &Rows, group: ScaleGroup, pass: &Pass) -> Result<Rows> {
         match group {
             ScaleGroup::Trivial => Ok(x.clone()),
-            ScaleGroup::Positive => Ok(ops::unit_norm(x, self.guard)?),
+            ScaleGroup::Positive => Ok(x.unit_norm(self.guard)?),
             ScaleGroup::Sign => self.even(x, pass),
-            ScaleGroup::NonZero => self.even(&ops::unit_norm(x, self.guard)?, pass),
+            ScaleGroup::NonZero => self.even(&x.unit_norm(self.guard)?, pass),
         }
     }
 
-    fn even(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
+    fn even(&self, x: &Rows, pass: &Pass) -> Result<Rows> {
         match &self.rho {
             Some(rho) => rho.forward_even(x, pass),
-            None => Ok(ops::abs(x)?),
+            None => Ok(x.abs()?),
         }
     }
 }

@@ -1,13 +1,12 @@
 //! Edge updates: what an edge learns from its ends.
 
-use candle_core::Tensor;
 use sgmn_symmetry::ScaleGroup;
 
 use super::{Canonical, LinearMap, Mlp};
 use crate::{
     Field, Pass, Result, VarBuilder,
     models::{ScaleGmnConfig, Symmetry},
-    ops::{self, EdgeAxis},
+    ops::Rows,
 };
 
 /// `e'_ij = (W e_ij) ⊙ φ([canon(x_j), canon(x_i)])`, sender first.
@@ -51,7 +50,7 @@ impl EdgeUpdate {
     ///
     /// # Errors
     /// [`crate::Error::Law`] if a node scales although only permutations are expected.
-    pub fn node_invariants(&self, nodes: &Field, group: ScaleGroup, pass: &Pass) -> Result<Tensor> {
+    pub fn node_invariants(&self, nodes: &Field, group: ScaleGroup, pass: &Pass) -> Result<Rows> {
         match &self.scaled {
             Some((_, canonical)) => Ok(canonical.forward(nodes, group, pass)?.values().clone()),
             None => Ok(nodes.invariant("edge update")?.clone()),
@@ -68,20 +67,17 @@ impl EdgeUpdate {
     ///
     /// # Errors
     /// If shapes differ.
-    pub fn forward(&self, edges: &Field, senders: &Tensor, receivers: &Tensor, pass: &Pass) -> Result<Field> {
+    pub fn forward(&self, edges: &Field, senders: &Rows, receivers: &Rows, pass: &Pass) -> Result<Field> {
         let d = self.d;
         let columns = self.phi.first_columns(&vec![d; if self.scaled.is_some() { 2 } else { 3 }])?;
         let [of_sender, of_receiver] = columns.last_chunk().expect("φ reads at least the two ends");
-        let (senders, receivers) = (ops::linear(senders, of_sender)?, ops::linear(receivers, of_receiver)?);
-        let first = match edges.receiver_axis() {
-            EdgeAxis::Receivers => ops::outer_add(&receivers, &senders)?,
-            EdgeAxis::Senders => ops::outer_add(&senders, &receivers)?,
-        };
+        let senders = edges.spread(&senders.linear(of_sender)?, edges.sender_axis())?;
+        let first = edges.spread(&receivers.linear(of_receiver)?, edges.receiver_axis())?.add(&senders)?;
         match &self.scaled {
             Some((w, _)) => w.forward(edges)?.mul(&edges.map_invariant(self.phi.finish(first, pass)?)),
             None => {
-                let of_edges = ops::linear(edges.invariant("edge update")?, &columns[0])?;
-                Ok(edges.map_invariant(self.phi.finish((first + of_edges)?, pass)?))
+                let of_edges = edges.invariant("edge update")?.linear(&columns[0])?;
+                Ok(edges.map_invariant(self.phi.finish(first.add(&of_edges)?, pass)?))
             }
         }
     }

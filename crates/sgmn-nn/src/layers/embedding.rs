@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use crate::{
     Field, Init, Result, VarBuilder,
     models::{IoEmbedding, Layout, ScaleGmnConfig, Symmetry},
-    ops::{self, EdgeAxis},
+    ops::{EdgeAxis, Rows},
 };
 
 /// One learned row for each input, each hidden layer, each output.
@@ -63,7 +63,7 @@ impl NodeEmbedding {
     /// # Errors
     /// [`crate::Error::Law`] if a code would be added to a feature that scales.
     pub fn apply(&self, nodes: &Field, l: usize, n_layers: usize) -> Result<Field> {
-        let (n_graphs, n_nodes, _) = nodes.values().dims3()?;
+        let [n_graphs, n_nodes, _] = *nodes.values().dims() else { unreachable!("nodes have three axes") };
         let code = nodes.map_invariant(self.of_layer(l, n_layers, n_graphs, n_nodes)?);
         let add = if l == 0 || l == n_layers { self.add_io } else { self.add_hidden };
         if add { nodes.add(&code) } else { nodes.mul(&code) }
@@ -106,7 +106,7 @@ impl EdgeEmbedding {
     /// # Errors
     /// [`crate::Error::Law`] if a code would be added to a feature that scales.
     pub fn apply(&self, edges: &Field, l: usize, n_layers: usize) -> Result<Field> {
-        let (n_graphs, n_receivers, n_senders, _) = edges.values().dims4()?;
+        let [n_graphs, n_receivers, n_senders, _] = block_dims(edges);
         let Layout { n_in, n_out, n_layers: most_layers, .. } = self.layout;
         let last = n_in + most_layers.saturating_sub(2);
         let codes = match l {
@@ -118,7 +118,7 @@ impl EdgeEmbedding {
                     .collect();
                 let types = Tensor::new(types, self.rows.device())?;
                 let rows = self.rows.index_select(&types, 0)?.reshape((1, n_receivers, n_senders, ()))?;
-                rows.broadcast_as((n_graphs, n_receivers, n_senders, edges.width()))?.contiguous()?
+                rows.broadcast_as((n_graphs, n_receivers, n_senders, edges.width()))?.contiguous()?.into()
             }
             l if l + 1 == n_layers => self.of_nodes(edges, last, n_out, EdgeAxis::Receivers)?,
             l => self.of_nodes(edges, n_in + l - 1, 1, EdgeAxis::Senders)?,
@@ -128,15 +128,20 @@ impl EdgeEmbedding {
     }
 
     /// `n_types` rows from `start` on, one a node at one end of the block or one for all, along the edges.
-    fn of_nodes(&self, edges: &Field, start: usize, n_types: usize, axis: EdgeAxis) -> Result<Tensor> {
-        let (n_graphs, n_receivers, n_senders, _) = edges.values().dims4()?;
+    fn of_nodes(&self, edges: &Field, start: usize, n_types: usize, axis: EdgeAxis) -> Result<Rows> {
+        let [n_graphs, n_receivers, n_senders, _] = block_dims(edges);
         let (n_nodes, n_others) = match axis {
             EdgeAxis::Receivers => (n_receivers, n_senders),
             EdgeAxis::Senders => (n_senders, n_receivers),
         };
         let rows = spread_rows(&self.rows.narrow(0, start, n_types)?, n_graphs, n_nodes)?;
-        Ok(ops::spread(&rows, n_others, axis)?)
+        Ok(Rows::spread(&rows, n_others, axis)?)
     }
+}
+
+/// B, R, S, H of a block of edges.
+fn block_dims(edges: &Field) -> [usize; 4] {
+    edges.values().dims().try_into().expect("edges have four axes")
 }
 
 /// Rows `[n, d]` or one row `[1, d]` for every node of every net: `[B, n, d]`.

@@ -1,6 +1,5 @@
 //! The paper's idea: a linear map times an invariant one scales as its input does.
 
-use candle_core::Tensor;
 use sgmn_symmetry::ScaleGroup;
 
 use super::{
@@ -10,6 +9,7 @@ use super::{
 use crate::{
     Field, Pass, Result, VarBuilder,
     models::{EquivariantConfig, IoPath, ScaleGmnConfig},
+    ops::Rows,
 };
 
 /// A stack of `x ↦ (W x) ⊙ ScaleInv(x; extra)`.
@@ -102,7 +102,7 @@ impl EquivariantNet {
     ///
     /// # Errors
     /// [`crate::Error::Law`] if a feature of input or output nodes scales.
-    pub fn forward(&self, x: &Field, extra: Option<&Tensor>, role: Role, group: ScaleGroup, pass: &Pass) -> Result<Field> {
+    pub fn forward(&self, x: &Field, extra: Option<&Rows>, role: Role, group: ScaleGroup, pass: &Pass) -> Result<Field> {
         let layers = match (&self.io, role) {
             (_, Role::Hidden) | (Io::Through, _) => &self.hidden,
             (Io::Layers(_, last), Role::Output) if !last.is_empty() => last,

@@ -1,12 +1,12 @@
 //! Learned maps that scales cannot change.
 
-use candle_core::{D, Tensor};
 use sgmn_symmetry::ScaleGroup;
 
 use super::{Canonical, Mlp, Role};
 use crate::{
     Field, Pass, Result, VarBuilder,
     models::{IoPath, ScaleGmnConfig, Symmetry},
+    ops::Rows,
 };
 
 /// `ScaleInv(x; extra) = φ([canon(x), extra])` on hidden nodes; at inputs and outputs, if they are gated, a perceptron of
@@ -99,7 +99,7 @@ impl InvariantNet {
     ///
     /// # Errors
     /// [`crate::Error::Law`] if an input or output feature scales.
-    pub fn forward(&self, x: &Field, extra: Option<&Tensor>, role: Role, group: ScaleGroup, pass: &Pass) -> Result<Field> {
+    pub fn forward(&self, x: &Field, extra: Option<&Rows>, role: Role, group: ScaleGroup, pass: &Pass) -> Result<Field> {
         if let (Some(io), Role::Input | Role::Output) = (&self.io, role) {
             let values = beside(x.invariant("map of input and output nodes")?, extra)?;
             return Ok(x.map_invariant(io.for_role(role).forward(&values, pass)?));
@@ -115,9 +115,9 @@ impl InvariantNet {
 }
 
 /// Channels of x and of the extra feature, side by side.
-pub(super) fn beside(x: &Tensor, extra: Option<&Tensor>) -> Result<Tensor> {
+pub(super) fn beside(x: &Rows, extra: Option<&Rows>) -> Result<Rows> {
     Ok(match extra {
-        Some(extra) => Tensor::cat(&[x, extra], D::Minus1)?,
+        Some(extra) => Rows::concat(&[x, extra])?,
         None => x.clone(),
     })
 }

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use crate::{Field, Init, Result, VarBuilder, ops};
+use crate::{Field, Init, Result, VarBuilder, ops::Rows};
 
 /// `x ↦ W x`: mixes channels, commutes with every scaling, keeps the law.
 #[derive(Debug, Clone)]
@@ -31,15 +31,7 @@ impl LinearMap {
     /// # Errors
     /// If the width differs.
     pub fn forward(&self, x: &Field) -> Result<Field> {
-        x.map_equivariant(|values| self.apply(values))
-    }
-
-    /// Applies the map to plain numbers.
-    ///
-    /// # Errors
-    /// If the width differs.
-    pub fn apply(&self, values: &Tensor) -> Result<Tensor> {
-        Ok(ops::linear(values, &self.weight)?)
+        x.map_equivariant(|values| Ok(values.linear(&self.weight)?))
     }
 }
 
@@ -69,7 +61,7 @@ impl LinearBias {
     ///
     /// # Errors
     /// If the width differs.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(ops::add_bias(&ops::linear(x, &self.weight)?, &self.bias)?)
+    pub fn forward(&self, x: &Rows) -> Result<Rows> {
+        Ok(x.linear(&self.weight)?.add_bias(&self.bias)?)
     }
 }

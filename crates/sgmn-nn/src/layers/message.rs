@@ -1,13 +1,12 @@
 //! Messages: what each node hears from its senders.
 
-use candle_core::Tensor;
 use sgmn_symmetry::{Law, ScaleGroup};
 
 use super::{EquivariantNet, LinearMap, Mlp, Role, invariant::Widths};
 use crate::{
     Field, Pass, Result, VarBuilder,
     models::{ScaleGmnConfig, Symmetry},
-    ops,
+    ops::Rows,
 };
 
 /// `m_i = Σ_j EquivariantNet((W_e e_ij) ⊙ (W_v x_j); extra)`.
@@ -72,7 +71,7 @@ impl Message {
         &self,
         edges: &Field,
         senders: &Field,
-        extra: Option<&Tensor>,
+        extra: Option<&Rows>,
         role: Role,
         group: ScaleGroup,
         trust: Trust,
@@ -88,9 +87,9 @@ impl Message {
             }
             Kind::Plain { mlp, d } => {
                 let columns = mlp.first_columns(&[*d, *d])?;
-                let of_edges = ops::linear(edges.invariant("message")?, &columns[0])?;
-                let of_senders = ops::linear(senders.invariant("message")?, &columns[1])?;
-                let first = (of_edges + edges.spread(&of_senders, edges.sender_axis())?)?;
+                let of_edges = edges.invariant("message")?.linear(&columns[0])?;
+                let of_senders = senders.invariant("message")?.linear(&columns[1])?;
+                let first = of_edges.add(&edges.spread(&of_senders, edges.sender_axis())?)?;
                 edges.map_invariant(mlp.finish(first, pass)?).sum_senders()
             }
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::LinearBias;
 use crate::{
     Init, Pass, Result, VarBuilder,
-    ops::{self, Symmetrize},
+    ops::{Rows, Symmetrize},
 };
 
 /// The form that all perceptrons of a model share.
@@ -67,8 +67,8 @@ impl Mlp {
     ///
     /// # Errors
     /// If the width differs.
-    pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
-        self.finish(ops::linear(x, &self.layers[0].weight)?, pass)
+    pub fn forward(&self, x: &Rows, pass: &Pass) -> Result<Rows> {
+        self.finish(x.linear(&self.layers[0].weight)?, pass)
     }
 
     /// `ρ(x) + ρ(−x)`: even in x, so x may be a feature that signs flip.
@@ -80,15 +80,16 @@ impl Mlp {
     ///
     /// # Errors
     /// If the width differs.
-    pub fn forward_even(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
-        let first = ops::linear(x, &self.layers[0].weight)?;
+    pub fn forward_even(&self, x: &Rows, pass: &Pass) -> Result<Rows> {
+        let first = x.linear(&self.layers[0].weight)?;
         if self.layers.len() != 2 || pass.drops(self.dropout) {
             // The two signs have masks of their own, and only a last linear layer commutes with the sum.
-            return Ok((self.finish(first.clone(), pass)? + self.finish(first.neg()?, pass)?)?);
+            let negated = first.scale(-1.0)?;
+            return Ok(self.finish(first, pass)?.add(&self.finish(negated, pass)?)?);
         }
         let hidden = self.activate(0, &first, Symmetrize::Signs)?;
         let last = &self.layers[1];
-        Ok(ops::add_bias(&ops::linear(&hidden, &last.weight)?, &(&last.bias * 2.0)?)?)
+        Ok(hidden.linear(&last.weight)?.add_bias(&(&last.bias * 2.0)?)?)
     }
 
     /// The columns of the first weight that belong to the given widths of a concatenated input.
@@ -115,25 +116,25 @@ impl Mlp {
     ///
     /// # Errors
     /// If the width differs.
-    pub fn finish(&self, first: Tensor, pass: &Pass) -> Result<Tensor> {
+    pub fn finish(&self, first: Rows, pass: &Pass) -> Result<Rows> {
         if self.layers.len() == 1 {
-            return Ok(ops::add_bias(&first, &self.layers[0].bias)?);
+            return Ok(first.add_bias(&self.layers[0].bias)?);
         }
         let mut hidden = pass.dropout(&self.activate(0, &first, Symmetrize::No)?, self.dropout)?;
         let n_hidden = self.layers.len() - 1;
         for i in 1..n_hidden {
-            let product = ops::linear(&hidden, &self.layers[i].weight)?;
+            let product = hidden.linear(&self.layers[i].weight)?;
             hidden = pass.dropout(&self.activate(i, &product, Symmetrize::No)?, self.dropout)?;
         }
         self.layers[n_hidden].forward(&hidden)
     }
 
     /// Bias, normalization and activation of hidden layer `i`.
-    fn activate(&self, i: usize, product: &Tensor, signs: Symmetrize) -> Result<Tensor> {
+    fn activate(&self, i: usize, product: &Rows, signs: Symmetrize) -> Result<Rows> {
         let bias = &self.layers[i].bias;
         Ok(match &self.norms[i] {
-            Some(Norm { gamma, beta }) => ops::norm_silu(product, bias, gamma, beta, signs)?,
-            None => ops::bias_silu(product, bias, signs)?,
+            Some(Norm { gamma, beta }) => product.norm_silu(bias, gamma, beta, signs)?,
+            None => product.bias_silu(bias, signs)?,
         })
     }
 }

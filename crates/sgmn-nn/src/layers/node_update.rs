@@ -1,12 +1,12 @@
 //! Node updates: a node from itself and what it heard.
 
-use candle_core::Tensor;
 use sgmn_symmetry::ScaleGroup;
 
 use super::{EquivariantNet, Mlp, Role, invariant::Widths};
 use crate::{
     Field, Pass, Result, VarBuilder,
     models::{ScaleGmnConfig, Symmetry},
+    ops::Rows,
 };
 
 /// `x̃_i = EquivariantNet([x_i, m_i]; extra)`, or `[x_i, m_i, m'_i]` with messages of both directions.
@@ -47,7 +47,7 @@ impl NodeUpdate {
     ///
     /// # Errors
     /// [`crate::Error::Law`] if the parts scale differently.
-    pub fn forward(&self, parts: &[&Field], extra: Option<&Tensor>, role: Role, group: ScaleGroup, pass: &Pass) -> Result<Field> {
+    pub fn forward(&self, parts: &[&Field], extra: Option<&Rows>, role: Role, group: ScaleGroup, pass: &Pass) -> Result<Field> {
         let x = Field::concat(parts)?;
         match &self.0 {
             Kind::Scaled(net) => net.forward(&x, extra, role, group, pass),

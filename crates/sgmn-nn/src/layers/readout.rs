@@ -7,7 +7,7 @@ use super::{InvariantNet, LinearBias, Mlp, Role, invariant::Widths};
 use crate::{
     Field, Pass, Result, VarBuilder,
     models::{Direction, Layout, PerGraph, ReadoutRange, ScaleGmnConfig, Symmetry},
-    ops::{self, EdgeAxis},
+    ops::{self, EdgeAxis, Rows},
 };
 
 /// The numbers of a net from the final features of its nodes.
@@ -93,20 +93,20 @@ impl Readout {
     /// # Errors
     /// [`crate::Error::Law`] if input or output nodes scale.
     pub fn forward(&self, nodes: &[Field], groups: &[ScaleGroup], pass: &Pass) -> Result<Tensor> {
-        let flat = |field: &Field| -> Result<Tensor> { Ok(field.invariant("read-out")?.flatten_from(1)?) };
+        let flat = |field: &Field| -> Result<Tensor> { Ok(field.invariant("read-out")?.tensor()?.flatten_from(1)?) };
         let inputs = &nodes[0];
         let outputs = nodes.last().expect("a net has nodes");
         match &self.0 {
-            Kind::Outputs(mlp) => mlp.forward(&flat(outputs)?, pass),
+            Kind::Outputs(mlp) => apply(mlp, flat(outputs)?, pass),
             Kind::Ends { last, first, mlp } => {
                 let ends = [last.forward(&flat(outputs)?, pass)?, first.forward(&flat(inputs)?, pass)?];
-                mlp.forward(&Tensor::cat(&ends, D::Minus1)?, pass)
+                apply(mlp, Tensor::cat(&ends, D::Minus1)?, pass)
             }
             Kind::Full { invariant, mlp } => {
                 let mut hidden: Option<Tensor> = None;
                 for l in 1..nodes.len() - 1 {
                     let rows = invariant.forward(&nodes[l], None, Role::Hidden, groups[l], pass)?;
-                    let sum = sum_nodes(rows.values())?;
+                    let sum = sum_nodes(&rows.values().tensor()?)?;
                     hidden = Some(match hidden {
                         Some(total) => (total + sum)?,
                         None => sum,
@@ -116,20 +116,20 @@ impl Readout {
                 // A net without hidden layers has an empty sum.
                 let hidden = match hidden {
                     Some(hidden) => hidden,
-                    None => sum_nodes(&nodes[0].values().zeros_like()?)?,
+                    None => sum_nodes(&nodes[0].values().tensor()?.zeros_like()?)?,
                 };
-                mlp.forward(&Tensor::cat(&[hidden, inputs, outputs], D::Minus1)?, pass)
+                apply(mlp, Tensor::cat(&[hidden, inputs, outputs], D::Minus1)?, pass)
             }
             Kind::DeepSets { local, global } => {
                 let mut total: Option<Tensor> = None;
                 for field in nodes {
-                    let sum = sum_nodes(&local.forward(field.invariant("read-out")?, pass)?)?;
+                    let sum = sum_nodes(&local.forward(field.invariant("read-out")?, pass)?.tensor()?)?;
                     total = Some(match total {
                         Some(total) => (total + sum)?,
                         None => sum,
                     });
                 }
-                global.forward(&total.expect("a net has nodes"), pass)
+                apply(global, total.expect("a net has nodes"), pass)
             }
         }
     }
@@ -138,10 +138,15 @@ impl Readout {
 impl Projection {
     fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
         match self {
-            Self::Linear(linear) => linear.forward(x),
-            Self::Mlp(mlp) => mlp.forward(x, pass),
+            Self::Linear(linear) => Ok(linear.forward(&Rows::from(x.clone()))?.tensor()?),
+            Self::Mlp(mlp) => apply(mlp, x.clone(), pass),
         }
     }
+}
+
+/// A perceptron of the nets' rows.
+fn apply(mlp: &Mlp, x: Tensor, pass: &Pass) -> Result<Tensor> {
+    Ok(mlp.forward(&x.into(), pass)?.tensor()?)
 }
 
 /// `Σ_i x_i` over the nodes of each net: `[B, n, d]` to `[B, d]`.

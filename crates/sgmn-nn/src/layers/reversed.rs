@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use super::{Canonical, LinearMap, Mlp, Role, invariant::beside};
-use crate::{Field, Pass, Result, VarBuilder, models::ScaleGmnConfig, ops};
+use crate::{Field, Pass, Result, VarBuilder, models::ScaleGmnConfig, ops::Rows};
 
 /// `m_j = (W x_j) ⊙ Σ_i φ([canon([x_i, u_ij]), canon(x_j)])` with `u_ij = (W_e e_ij) ⊙ (W_v x_j)`, for the receiver j of
 /// a reversed edge, the original sender.
@@ -64,7 +64,7 @@ impl RelativeMessage {
         edges: &Field,
         senders: &Field,
         receivers: &Field,
-        extra: Option<&Tensor>,
+        extra: Option<&Rows>,
         role: Role,
         pass: &Pass,
     ) -> Result<Field> {
@@ -78,15 +78,15 @@ impl RelativeMessage {
         let d = edges.width();
         let columns = match extra {
             None => phi.first_columns(&[2 * d, d])?,
-            Some(extra) => phi.first_columns(&[2 * d, d, extra.dim(3)?])?,
+            Some(extra) => phi.first_columns(&[2 * d, d, extra.width()])?,
         };
         let of_pair = match columns.get(2) {
             None => columns[0].clone(),
             Some(of_extra) => Tensor::cat(&[&columns[0], of_extra], 1)?,
         };
-        let of_pair = ops::linear(&beside(pair.invariant("reversed message")?, extra)?, &of_pair)?;
-        let of_own = ops::linear(own.invariant("reversed message")?, &columns[1])?;
-        let first = (of_pair + edges.spread(&of_own, edges.receiver_axis())?)?;
+        let of_pair = beside(pair.invariant("reversed message")?, extra)?.linear(&of_pair)?;
+        let of_own = own.invariant("reversed message")?.linear(&columns[1])?;
+        let first = of_pair.add(&edges.spread(&of_own, edges.receiver_axis())?)?;
         let sum = pair.map_invariant(phi.finish(first, pass)?).sum_senders()?;
         match role {
             Role::Hidden => self.w.forward(receivers)?.mul(&sum),

@@ -19,6 +19,19 @@ pub enum Symmetry {
 }
 
 impl Symmetry {
+    /// The symmetries of nets that a model with this setting respects exactly.
+    ///
+    /// Phase shifts of a sine are not among them: take the canonical form of the nets first.
+    pub fn respected(self) -> &'static [sgmn_symmetry::Symmetry] {
+        use sgmn_symmetry::Symmetry::{NonZero, Permutation, Positive, Sign};
+        match self {
+            Self::Sign => &[Permutation, Sign],
+            Self::Scale => &[Permutation, Positive],
+            Self::Hetero => &[Permutation, Sign, Positive, NonZero],
+            Self::Permutation => &[Permutation],
+        }
+    }
+
     /// Whether signs may occur.
     pub fn has_signs(self) -> bool {
         matches!(self, Self::Sign | Self::Hetero)
@@ -160,7 +173,7 @@ pub struct ScaleGmnConfig {
     pub d_hidden: usize,
     /// Message-passing layers.
     pub n_layers: usize,
-    /// Hidden widths of every perceptron.
+    /// Hidden widths of every perceptron; none for linear maps.
     pub d_mlp: Vec<usize>,
     /// Layer normalization in perceptrons.
     pub layer_norm: bool,
@@ -189,6 +202,34 @@ pub struct ScaleGmnConfig {
 }
 
 impl ScaleGmnConfig {
+    /// A small model of the given width that returns `d_out` numbers for each net: 3 layers, and elsewhere what most
+    /// published configurations have. Change fields from here.
+    pub fn new(symmetry: Symmetry, direction: Direction, d_hidden: usize, d_out: usize) -> Self {
+        let net = EquivariantConfig { n_layers: 1, io: IoPath::Mlp, n_mlps: 2, positional: false };
+        let readout = ReadoutRange::LastLayer;
+        Self {
+            symmetry,
+            direction,
+            reversed_scale: None,
+            sign_invariant: SignInvariant::Symmetrize,
+            d_hidden,
+            n_layers: 3,
+            d_mlp: vec![d_hidden],
+            layer_norm: true,
+            dropout: 0.0,
+            mlp_dropout: 0.0,
+            node_skip: true,
+            node_embedding: true,
+            edge_embedding: false,
+            io_embedding: IoEmbedding::Sum,
+            message: net,
+            update: net,
+            edge_update: true,
+            output: OutputConfig::PerGraph(PerGraph { readout, d_out, d_rho: d_hidden, mlp_directions: false }),
+            compatibility: Compatibility::Exact,
+        }
+    }
+
     /// Checks everything that the types do not.
     ///
     /// # Errors
@@ -199,7 +240,7 @@ impl ScaleGmnConfig {
             ("model.n_layers", self.n_layers),
             ("model.message.n_layers", self.message.n_layers),
             ("model.update.n_layers", self.update.n_layers),
-            ("model.d_mlp", self.d_mlp.iter().copied().min().unwrap_or(0)),
+            ("model.d_mlp", self.d_mlp.iter().copied().min().unwrap_or(1)),
         ];
         if let Some((field, value)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(Error::config(*field, "at least 1", value));
@@ -217,6 +258,9 @@ impl ScaleGmnConfig {
         if (self.message.positional || self.update.positional) && !self.node_embedding {
             return Err(Error::config("model.node_embedding", "true, since messages or updates see embeddings", false));
         }
+        if self.changes_params() && !self.edge_update {
+            return Err(Error::config("model.edge_update", "true, since the output changes weights", false));
+        }
         match &self.output {
             OutputConfig::PerGraph(output) if output.d_out == 0 || output.d_rho == 0 => {
                 Err(Error::config("model.output", "widths of at least 1", "0"))
@@ -231,6 +275,11 @@ impl ScaleGmnConfig {
     /// Whether the model follows the published program.
     pub fn is_published(&self) -> bool {
         self.compatibility == Compatibility::Published
+    }
+
+    /// Whether the output is a change of every parameter.
+    pub fn changes_params(&self) -> bool {
+        matches!(self.output, OutputConfig::PerParam { .. })
     }
 
     /// The form of reversed messages for positive scales.

@@ -85,7 +85,7 @@ impl Model for FlatMlp {
         let [bucket] = batch.buckets.as_slice() else {
             return Err(Error::config("batch", "nets of one architecture", format!("{} of them", batch.buckets.len())));
         };
-        Ok(Output::PerGraph(self.mlp.forward(&self.rows(&bucket.graphs)?, pass)?))
+        Ok(Output::PerGraph(self.mlp.forward(&self.rows(&bucket.graphs)?.into(), pass)?.tensor()?))
     }
 
     fn may_lack_gradient(&self, _name: &str) -> bool {

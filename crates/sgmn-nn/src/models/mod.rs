@@ -3,7 +3,9 @@
 mod config;
 mod flat_mlp;
 mod layout;
+mod plan;
 mod published;
+mod reach;
 mod scalegmn;
 
 use candle_core::{DType, Device, Tensor};
@@ -47,7 +49,7 @@ pub trait Model {
     /// If the nets do not fit the model.
     fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output>;
 
-    /// Whether a variable of this name may stay without gradient.
+    /// Whether a batch of nets of the model's architectures may leave the variable of this name without gradient.
     fn may_lack_gradient(&self, name: &str) -> bool;
 }
 
@@ -86,8 +88,20 @@ impl ModelConfig {
         dtype: DType,
         device: &Device,
     ) -> Result<(Box<dyn Model>, VarStore)> {
+        self.build_below(lowering, normalization, VarBuilder::new(seed, dtype, device))
+    }
+
+    /// The same, its variables created by a cursor at the root of an empty store.
+    ///
+    /// # Errors
+    /// As [`ModelConfig::build`]; [`crate::Error::Variable`] if the cursor's limit is passed.
+    pub fn build_below(
+        &self,
+        lowering: &Lowering,
+        normalization: Normalization,
+        vars: VarBuilder,
+    ) -> Result<(Box<dyn Model>, VarStore)> {
         self.validate()?;
-        let vars = VarBuilder::new(seed, dtype, device);
         let model: Box<dyn Model> = match self {
             Self::ScaleGmn(config) => {
                 Box::new(ScaleGmn::new(config, &Layout::of(lowering)?, normalization, &vars)?)

@@ -11,7 +11,7 @@ use crate::{Error, Result};
 /// The configuration that the published code's `scalegmn_args` describe, with published compatibility.
 ///
 /// Keys that the published code ignores are ignored; keys whose other values no configuration uses must have the value
-/// that all use.
+/// that all use, or be absent; options that are off where nothing is said may be absent too.
 ///
 /// # Errors
 /// [`Error::Config`] naming the first key that is missing, of another type, or has a value that is not supported.
@@ -40,9 +40,9 @@ pub fn from_published(args: &Value) -> Result<ScaleGmnConfig> {
     }
     let equivariant = |short: &str, long: &str| -> Result<EquivariantConfig> {
         let io = match (
-            gnn.bool("mlp_on_io")?,
-            gnn.bool(&format!("layer_{short}_equiv_on_hidden"))?,
-            gnn.bool(&format!("{short}_equiv_on_hidden"))?,
+            gnn.flag("mlp_on_io")?,
+            gnn.flag(&format!("layer_{short}_equiv_on_hidden"))?,
+            gnn.flag(&format!("{short}_equiv_on_hidden"))?,
         ) {
             (true, ..) => IoPath::Mlp,
             (false, true, _) => IoPath::Equivariant,
@@ -53,10 +53,10 @@ pub fn from_published(args: &Value) -> Result<ScaleGmnConfig> {
             n_layers: gnn.usize(&format!("{long}_layers"))?,
             io,
             n_mlps: gnn.usize(&format!("{short}_num_mlps"))?,
-            positional: gnn.bool(&format!("pos_embed_{short}"))?,
+            positional: gnn.flag(&format!("pos_embed_{short}"))?,
         })
     };
-    let output = if keys.bool("equivariant")? {
+    let output = if keys.flag("equivariant")? {
         OutputConfig::PerParam { initial_scale: keys.number("out_scale")? }
     } else {
         let readout = keys.below("readout_args")?;
@@ -67,9 +67,10 @@ pub fn from_published(args: &Value) -> Result<ScaleGmnConfig> {
             ])?,
             d_out: readout.usize("d_out")?,
             d_rho: readout.usize("d_rho")?,
-            mlp_directions: keys.bool("concat_mlp_directions")?,
+            mlp_directions: keys.flag("concat_mlp_directions")?,
         })
     };
+    let dropout = gnn.number_or_zero("dropout")?;
     let config = ScaleGmnConfig {
         symmetry: keys.choice("symmetry", &[
             ("sign", Symmetry::Sign),
@@ -87,11 +88,11 @@ pub fn from_published(args: &Value) -> Result<ScaleGmnConfig> {
         n_layers: keys.usize("num_layers")?,
         d_mlp: mlp.widths("d_k")?,
         layer_norm: mlp.bool("layer_norm")?,
-        dropout: gnn.number("dropout")?,
-        mlp_dropout: mlp.number("dropout")?,
-        node_skip: keys.bool("gnn_skip_connections")?,
-        node_embedding: keys.bool("node_pos_embed")?,
-        edge_embedding: keys.bool("edge_pos_embed")?,
+        dropout,
+        mlp_dropout: if gnn.flag("dropout_all")? { dropout } else { mlp.number_or_zero("dropout")? },
+        node_skip: keys.flag("gnn_skip_connections")?,
+        node_embedding: keys.flag("node_pos_embed")?,
+        edge_embedding: keys.flag("edge_pos_embed")?,
         io_embedding: if positions.bool("sum_on_io")? { IoEmbedding::Sum } else { IoEmbedding::Product },
         message: equivariant("msg", "message_fn")?,
         update: equivariant("upd", "update_node_feats_fn")?,
@@ -137,6 +138,20 @@ impl<'a> Keys<'a> {
         self.typed(key, "a number", Value::as_f64)
     }
 
+    /// A number that is 0 where nothing is said.
+    fn number_or_zero(&self, key: &str) -> Result<f64> {
+        if self.has(key) { self.number(key) } else { Ok(0.0) }
+    }
+
+    /// An option that is off where nothing is said.
+    fn flag(&self, key: &str) -> Result<bool> {
+        Ok(self.has(key) && self.bool(key)?)
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.value.get(key).is_some_and(|value| !value.is_null())
+    }
+
     fn widths(&self, key: &str) -> Result<Vec<usize>> {
         self.typed(key, "a list of widths", |value| {
             value.as_array()?.iter().map(|width| width.as_u64()?.try_into().ok()).collect()
@@ -151,6 +166,9 @@ impl<'a> Keys<'a> {
     }
 
     fn demand(&self, key: &str, expected: &Value) -> Result<()> {
+        if !self.has(key) {
+            return Ok(());
+        }
         self.typed(key, &expected.to_string(), |value| (value == expected).then_some(()))
     }
 }

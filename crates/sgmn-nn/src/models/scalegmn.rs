@@ -2,10 +2,11 @@
 
 use candle_core::Tensor;
 use sgmn_graph::{Batch, GraphBatch};
-use sgmn_symmetry::{Law, Place, ScaleGroup};
 
 use super::{
     Direction, Layout, Model, Output, OutputConfig, ParamDeltas, ReversedScale, ScaleGmnConfig, Symmetry,
+    plan::{Groups, Paths, ReversedEdges, is_message},
+    reach::Reach,
 };
 use crate::{
     Error, Field, Init, Normalization, Pass, Result, VarBuilder,
@@ -13,6 +14,7 @@ use crate::{
         EdgeEmbedding, EdgeUpdate, LinearMap, Message, NodeEmbedding, NodeUpdate, Readout, RelativeMessage, Role, Trust,
     },
     normalization::LayerScale,
+    ops::Rows,
 };
 
 /// A scale equivariant graph metanetwork.
@@ -40,6 +42,7 @@ pub struct ScaleGmn {
     edge_embedding: Option<EdgeEmbedding>,
     layers: Vec<Layer>,
     head: Head,
+    reach: Reach,
 }
 
 /// One round of message passing.
@@ -66,25 +69,9 @@ enum Head {
     PerParam { weight_scales: Vec<Tensor>, bias_scales: Vec<Tensor> },
 }
 
-/// The edge features that reversed messages read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ReversedEdges {
-    /// Those of the forward direction, as they are now.
-    Shared,
-    /// Those of the forward direction, as they were before the first layer.
-    Initial,
-    /// Their own, from the weights.
-    Own,
-    /// Their own, from the weights' reciprocals.
-    OwnReciprocal,
-}
-
 /// The features of one bucket on their way through the layers.
 struct State {
-    /// Scalings of each node layer.
-    groups: Vec<ScaleGroup>,
-    /// The group by which an edge update canonicalizes each node layer, inputs and outputs too.
-    canonical_groups: Vec<ScaleGroup>,
+    groups: Groups,
     nodes: Vec<Field>,
     edges: Vec<Field>,
     /// Edge features of the reversed direction where they differ from `edges`.
@@ -98,10 +85,6 @@ impl ScaleGmn {
     /// [`Error::Config`] if the configuration cannot be used.
     pub fn new(config: &ScaleGmnConfig, layout: &Layout, normalization: Normalization, vars: &VarBuilder) -> Result<Self> {
         config.validate()?;
-        let per_param = matches!(config.output, OutputConfig::PerParam { .. });
-        if per_param && !config.edge_update {
-            return Err(Error::config("model.edge_update", "true, since the output changes weights", false));
-        }
         let d = config.d_hidden;
         let projections = vars.at("construct_graph");
         let gnn = vars.at("gnn");
@@ -115,7 +98,7 @@ impl ScaleGmn {
             .edge_embedding
             .then(|| EdgeEmbedding::new(config, layout, &vars.at("positional_embeddings_edge")))
             .transpose()?;
-        let layers = (0..config.n_layers).map(|k| Layer::new(config, layout, k, &gnn)).collect::<Result<Vec<_>>>()?;
+        let layers = (0..config.n_layers).map(|k| Layer::new(config, layout, k, vars)).collect::<Result<Vec<_>>>()?;
         let head = match &config.output {
             OutputConfig::PerGraph(output) => Head::PerGraph(Readout::new(config, output, layout, &gnn)?),
             OutputConfig::PerParam { initial_scale } => {
@@ -128,7 +111,8 @@ impl ScaleGmn {
         };
         Ok(Self {
             config: config.clone(),
-            layout: *layout,
+            reach: Reach::new(config, layout),
+            layout: layout.clone(),
             normalization,
             project_node,
             project_edge,
@@ -145,7 +129,7 @@ impl ScaleGmn {
         for (k, layer) in self.layers.iter().enumerate() {
             let is_last = k + 1 == self.layers.len();
             // The published code drops even final bias changes.
-            let keeps_all = is_last && matches!(self.head, Head::PerParam { .. }) && !self.config.is_published();
+            let keeps_all = is_last && self.config.changes_params() && !self.config.is_published();
             let dropout = if keeps_all { 0.0 } else { self.config.dropout };
             state = self.step(layer, &state, dropout, pass)?;
         }
@@ -159,14 +143,10 @@ impl ScaleGmn {
         if n_layers > self.layout.n_layers || widths[0] != self.layout.n_in || widths[n_layers] != self.layout.n_out {
             return Err(Error::config("nets", format!("{:?}", self.layout), format!("widths {widths:?}")));
         }
-        let groups: Vec<ScaleGroup> = (0..=n_layers).map(|l| self.group(graphs, l)).collect();
-        let canonical_groups = match self.config.symmetry {
-            // Inputs and outputs follow the hidden layer beside them.
-            Symmetry::Hetero if n_layers > 1 => (0..=n_layers).map(|l| groups[l.clamp(1, n_layers - 1)]).collect(),
-            symmetry => vec![uniform_group(symmetry); n_layers + 1],
-        };
+        let hidden: Vec<_> = graphs.topology.hidden_layers().filter_map(|l| graphs.topology.activation(l)).collect();
+        let groups = Groups::new(self.config.symmetry, &hidden);
         let mut nodes = Vec::with_capacity(n_layers + 1);
-        for (l, group) in groups.iter().enumerate() {
+        for (l, group) in groups.of_features.iter().enumerate() {
             let values = match l.checked_sub(1) {
                 Some(layer) => (&graphs.nodes[l] / scales[layer].bias)?,
                 // The published code gives the inputs of a CNN the value 0 and those of an MLP the value 1.
@@ -175,23 +155,24 @@ impl ScaleGmn {
                 }
                 None => graphs.nodes[0].clone(),
             };
-            let field = Field::nodes(self.project_node.apply(&values)?, *group);
+            let field = self.project_node.forward(&Field::nodes(values, *group))?;
             nodes.push(match &self.node_embedding {
                 Some(embedding) => embedding.apply(&field, l, n_layers)?,
                 None => field,
             });
         }
         let project = |l: usize, values: &Tensor, reciprocal: bool| -> Result<Field> {
-            let field = Field::edges(self.project_edge.apply(values)?, groups[l + 1], groups[l]);
+            let field = Field::edges(values.clone(), groups.of_features[l + 1], groups.of_features[l])?;
+            let field = self.project_edge.forward(&field)?;
             let field = if reciprocal { field.relabel(field.law().inverse(field.place())) } else { field };
             match &self.edge_embedding {
-                Some(embedding) => embedding.apply(&field, l, n_layers),
-                None => Ok(field),
+                Some(embedding) => embedding.apply(&field, l, n_layers)?.computed(),
+                None => field.computed(),
             }
         };
         let weights = (0..n_layers).map(|l| Ok((&graphs.edges[l] / scales[l].weight)?)).collect::<Result<Vec<_>>>()?;
         let edges = (0..n_layers).map(|l| project(l, &weights[l], false)).collect::<Result<Vec<_>>>()?;
-        let reversed = match self.reversed_edges() {
+        let reversed = match ReversedEdges::of(&self.config) {
             None | Some(ReversedEdges::Shared) => None,
             Some(ReversedEdges::Initial | ReversedEdges::Own) => Some(edges.clone()),
             Some(ReversedEdges::OwnReciprocal) => {
@@ -199,7 +180,7 @@ impl ScaleGmn {
                 Some((0..n_layers).map(inverse).collect::<Result<Vec<_>>>()?)
             }
         };
-        Ok(State { groups, canonical_groups, nodes, edges, reversed })
+        Ok(State { groups, nodes, edges, reversed })
     }
 
     /// One layer: messages, node update, edge updates, all from the features at its start.
@@ -214,7 +195,7 @@ impl ScaleGmn {
             }
             let parts: Vec<&Field> = parts.iter().collect();
             let extra = self.embedding_of(state, l, self.config.update.positional)?;
-            let mut new = layer.update.forward(&parts, extra.as_ref(), Role::of(l, n_nodes), state.groups[l], pass)?;
+            let mut new = layer.update.forward(&parts, extra.as_ref(), Role::of(l, n_nodes), state.groups.canonical[l], pass)?;
             if let Some(skip) = &layer.skip {
                 new = skip.forward(own)?.add(&new)?;
             }
@@ -228,8 +209,7 @@ impl ScaleGmn {
             (Some(update), Some(reversed)) => Some(self.update_edges(update, state, reversed, true, pass)?),
             (_, reversed) => reversed.clone(),
         };
-        let (groups, canonical_groups) = (state.groups.clone(), state.canonical_groups.clone());
-        Ok(State { groups, canonical_groups, nodes, edges, reversed })
+        Ok(State { groups: state.groups.clone(), nodes, edges, reversed })
     }
 
     /// Messages along the edges into node layer `l`; inputs hear nothing.
@@ -241,7 +221,7 @@ impl ScaleGmn {
         let (seen, axis) = if bidirectional { (sender, edges.sender_axis()) } else { (l, edges.receiver_axis()) };
         let extra = self.embedding_of(state, seen, self.config.message.positional)?;
         let extra = extra.map(|rows| edges.spread(&rows, axis)).transpose()?;
-        let (role, group) = (Role::of(l, state.nodes.len()), state.groups[l]);
+        let (role, group) = (Role::of(l, state.nodes.len()), state.groups.canonical[l]);
         layer.message.forward(edges, &state.nodes[sender], extra.as_ref(), role, group, Trust::Checked, pass)
     }
 
@@ -252,8 +232,10 @@ impl ScaleGmn {
         let edges = state.reversed.as_ref().unwrap_or(&state.edges)[l].reversed();
         let extra = self.embedding_of(state, sender, self.config.message.positional)?;
         let extra = extra.map(|rows| edges.spread(&rows, edges.sender_axis())).transpose()?;
-        let (role, group) = (Role::of(l, state.nodes.len()), state.groups[l]);
-        let relative = message.relative.as_ref().filter(|_| message.plain.is_none() || !is_message(&edges, senders));
+        let (role, group) = (Role::of(l, state.nodes.len()), state.groups.canonical[l]);
+        let relative = message.relative.as_ref().filter(|_| {
+            message.plain.is_none() || !is_message(edges.law(), edges.place(), senders.law())
+        });
         match (relative, &message.plain) {
             (Some(relative), _) => relative.forward(&edges, senders, &state.nodes[l], extra.as_ref(), role, pass),
             (None, Some(plain)) => {
@@ -266,7 +248,7 @@ impl ScaleGmn {
     }
 
     fn update_edges(&self, update: &EdgeUpdate, state: &State, edges: &[Field], reversed: bool, pass: &Pass) -> Result<Vec<Field>> {
-        let invariants = (state.nodes.iter().zip(&state.canonical_groups))
+        let invariants = (state.nodes.iter().zip(&state.groups.canonical))
             .map(|(nodes, group)| update.node_invariants(nodes, *group, pass))
             .collect::<Result<Vec<_>>>()?;
         let ends = invariants.iter().zip(&invariants[1..]);
@@ -274,39 +256,25 @@ impl ScaleGmn {
             .iter()
             .zip(ends)
             .map(|(edges, (lower, upper))| {
+                // Messages and the next update all read the result: it is computed here, once.
                 if reversed {
-                    Ok(update.forward(&edges.reversed(), upper, lower, pass)?.reversed())
+                    update.forward(&edges.reversed(), upper, lower, pass)?.reversed().computed()
                 } else {
-                    update.forward(edges, lower, upper, pass)
+                    update.forward(edges, lower, upper, pass)?.computed()
                 }
             })
             .collect()
     }
 
     /// The embedding rows of node layer `l`, where a net sees them beside the features.
-    fn embedding_of(&self, state: &State, l: usize, wanted: bool) -> Result<Option<Tensor>> {
+    fn embedding_of(&self, state: &State, l: usize, wanted: bool) -> Result<Option<Rows>> {
         let Some(embedding) = self.node_embedding.as_ref().filter(|_| wanted) else { return Ok(None) };
         // The permutation model's nets have no place for them.
         if self.config.symmetry == Symmetry::Permutation {
             return Ok(None);
         }
-        let (n_graphs, n_nodes, _) = state.nodes[l].values().dims3()?;
-        embedding.of_layer(l, state.nodes.len() - 1, n_graphs, n_nodes).map(Some)
-    }
-
-    /// Scalings of node layer `l`, by the configuration: inputs and outputs never scale.
-    fn group(&self, graphs: &GraphBatch, l: usize) -> ScaleGroup {
-        if !graphs.topology.hidden_layers().contains(&l) {
-            return ScaleGroup::Trivial;
-        }
-        match (self.config.symmetry, graphs.topology.activation(l)) {
-            (Symmetry::Hetero, Some(activation)) => ScaleGroup::of(activation),
-            (symmetry, _) => uniform_group(symmetry),
-        }
-    }
-
-    fn reversed_edges(&self) -> Option<ReversedEdges> {
-        reversed_edges(&self.config)
+        let [n_graphs, n_nodes, _] = *state.nodes[l].values().dims() else { unreachable!("nodes have three axes") };
+        Ok(Some(embedding.of_layer(l, state.nodes.len() - 1, n_graphs, n_nodes)?.into()))
     }
 }
 
@@ -318,15 +286,15 @@ impl Model for ScaleGmn {
             let scales = self.normalization.scales(&bucket.graphs.topology)?;
             let state = self.pass_messages(&bucket.graphs, &scales, pass)?;
             match &self.head {
-                Head::PerGraph(readout) => rows.push(readout.forward(&state.nodes, &state.groups, pass)?),
+                Head::PerGraph(readout) => rows.push(readout.forward(&state.nodes, &state.groups.of_features, pass)?),
                 Head::PerParam { weight_scales, bias_scales } => {
                     let scaled = |values: &Tensor, scale: &Tensor, unit: f64| -> Result<Tensor> {
                         Ok((values.broadcast_mul(scale)? * unit)?)
                     };
                     let mut delta = ParamDeltas { weights: Vec::new(), biases: Vec::new() };
                     for (l, unit) in scales.iter().enumerate() {
-                        delta.weights.push(scaled(state.edges[l].values(), &weight_scales[l], unit.weight)?);
-                        let biases = scaled(state.nodes[l + 1].values(), &bias_scales[l], unit.bias)?;
+                        delta.weights.push(scaled(&state.edges[l].values().tensor()?, &weight_scales[l], unit.weight)?);
+                        let biases = scaled(&state.nodes[l + 1].values().tensor()?, &bias_scales[l], unit.bias)?;
                         delta.biases.push(biases.squeeze(2)?);
                     }
                     deltas.push(delta);
@@ -340,48 +308,37 @@ impl Model for ScaleGmn {
     }
 
     fn may_lack_gradient(&self, name: &str) -> bool {
-        // What nothing reads by design: the published read-out's spare perceptron, and parts that a batch without such
-        // units or a last layer does not reach.
-        name.starts_with("gnn.readout.phi.") || !matches!(self.config.symmetry, Symmetry::Sign | Symmetry::Scale) || {
-            let last = format!(".{}.", self.config.n_layers - 1);
-            name.contains(&last) || name.contains("phi_in") || name.contains("eq_layers_in")
-        }
+        !self.reach.always(name)
     }
 }
 
 impl Layer {
-    fn new(config: &ScaleGmnConfig, layout: &Layout, k: usize, gnn: &VarBuilder) -> Result<Self> {
+    fn new(config: &ScaleGmnConfig, layout: &Layout, k: usize, vars: &VarBuilder) -> Result<Self> {
         let d = config.d_hidden;
         let is_last = k + 1 == config.n_layers;
-        let per_param = matches!(config.output, OutputConfig::PerParam { .. });
+        let per_param = config.changes_params();
         let bidirectional = config.direction == Direction::Bidirectional;
         let d_extra = |positional: bool| if positional { d } else { 0 };
-        let forward = gnn.at("fw_layers").at(k);
-        // Forward models keep a layer's parts together, bidirectional ones in lists beside the two directions.
-        let part = |name: &str| match (bidirectional, name) {
-            (false, name) => forward.at(name),
-            (true, "update_node_feats_fn") => gnn.at(name).at(k),
-            (true, name) => gnn.at(format!("fw_{name}")).at(k),
-        };
-        let message = Message::new(config, d_extra(config.message.positional), &forward)?;
-        let reversed = bidirectional.then(|| ReversedMessage::new(config, &gnn.at("bw_layers").at(k))).transpose()?;
+        let paths = Paths::new(config.direction, k);
+        let message = Message::new(config, d_extra(config.message.positional), &vars.at(&paths.forward))?;
+        let reversed = bidirectional.then(|| ReversedMessage::new(config, &vars.at(&paths.backward))).transpose()?;
         let n_parts = if bidirectional { 3 } else { 2 };
         let d_node = if is_last && per_param { 1 } else { d };
         let extra = d_extra(config.update.positional);
-        let update = NodeUpdate::new(config, n_parts, extra, d_node, &part("update_node_feats_fn"))?;
+        let update = NodeUpdate::new(config, n_parts, extra, d_node, &vars.at(&paths.update))?;
         // The edges of an invariant model's last layer are never read again.
         let updates_edges = config.edge_update && (!is_last || per_param);
         let d_edge = if is_last && per_param { layout.n_edge_values } else { d };
         let edge_update = |vars: VarBuilder| updates_edges.then(|| EdgeUpdate::new(config, d_edge, &vars)).transpose();
-        let own = matches!(reversed_edges(config), Some(ReversedEdges::Own | ReversedEdges::OwnReciprocal));
+        let own = ReversedEdges::of(config).is_some_and(ReversedEdges::are_updated);
         let reversed_edge_update = if own && !(is_last && per_param) {
-            edge_update(gnn.at("bw_update_edge_attr_fn").at(k))?
+            edge_update(vars.at(&paths.reversed_edge_update))?
         } else {
             None
         };
         let skips = config.node_skip && !(is_last && per_param);
-        let skip = skips.then(|| LinearMap::new(d, d, &gnn.at("skip_layers").at(k))).transpose()?;
-        let edge_update = edge_update(part("update_edge_attr_fn"))?;
+        let skip = skips.then(|| LinearMap::new(d, d, &vars.at(&paths.skip))).transpose()?;
+        let edge_update = edge_update(vars.at(&paths.edge_update))?;
         Ok(Self { message, reversed, update, edge_update, reversed_edge_update, skip })
     }
 }
@@ -398,35 +355,6 @@ impl ReversedMessage {
             _ => Self { plain: plain(vars)?, relative: None },
         })
     }
-}
-
-/// The edge features that reversed messages read, if there are such messages.
-fn reversed_edges(config: &ScaleGmnConfig) -> Option<ReversedEdges> {
-    if config.direction == Direction::Forward {
-        return None;
-    }
-    Some(match (config.symmetry, config.reversed_scale()) {
-        (Symmetry::Sign | Symmetry::Permutation, _) if config.is_published() => ReversedEdges::Initial,
-        (Symmetry::Sign | Symmetry::Permutation, _) | (_, ReversedScale::Relative) => ReversedEdges::Shared,
-        (_, ReversedScale::Reciprocal) => ReversedEdges::OwnReciprocal,
-        (Symmetry::Scale, ReversedScale::Published) => ReversedEdges::Own,
-        (Symmetry::Hetero, ReversedScale::Published) => ReversedEdges::Initial,
-    })
-}
-
-/// The group of every hidden unit under a symmetry that does not ask for the activation.
-fn uniform_group(symmetry: Symmetry) -> ScaleGroup {
-    match symmetry {
-        Symmetry::Sign => ScaleGroup::Sign,
-        Symmetry::Scale => ScaleGroup::Positive,
-        Symmetry::Hetero | Symmetry::Permutation => ScaleGroup::Trivial,
-    }
-}
-
-/// Whether an edge's feature times its sender's scales like the receiver, so that the ordinary message is exact.
-fn is_message(edges: &Field, senders: &Field) -> bool {
-    let place: Place = edges.place();
-    edges.law().times(Law::new(place, 0, senders.law().receiver()), place) == Law::node(place)
 }
 
 /// `1/w`, and 0 for 0: padded kernel slots stay empty.

@@ -23,7 +23,7 @@ impl Gradients {
         Ok(Self(taken))
     }
 
-    /// Gradients in the store's order.
+    /// Gradients in the store's order, absent ones too.
     pub fn iter(&self) -> impl Iterator<Item = Option<&Tensor>> {
         self.0.iter().map(Option::as_ref)
     }
@@ -39,14 +39,18 @@ impl Gradients {
 pub fn clip_by_global_norm(gradients: &mut Gradients, max_norm: f64) -> Result<f64> {
     let mut squares: Option<Tensor> = None;
     for grad in gradients.iter().flatten() {
-        let sum = grad.sqr()?.sum_all()?.to_dtype(DType::F32)?;
+        let sum = grad.sqr()?.sum_all()?;
         squares = Some(match squares {
             Some(total) => (total + sum)?,
             None => sum,
         });
     }
     let Some(squares) = squares else { return Ok(0.0) };
-    let norm = f64::from(squares.to_scalar::<f32>()?).sqrt();
+    let norm = match squares.dtype() {
+        DType::F64 => squares.to_scalar::<f64>()?,
+        _ => f64::from(squares.to_dtype(DType::F32)?.to_scalar::<f32>()?),
+    }
+    .sqrt();
     if !norm.is_finite() {
         return Err(Error::NotFinite { what: "the norm of the gradients".to_owned(), value: norm });
     }

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use sgmn_graph::Seed;
 
 use super::{Init, VarStore};
-use crate::Result;
+use crate::{Error, Result};
 
 /// Creates the variables of a model, one after the other, below a path such as `gnn.fw_layers.0`.
 ///
@@ -17,13 +17,24 @@ pub struct VarBuilder {
     store: Rc<RefCell<VarStore>>,
     path: String,
     seed: Seed,
+    most_params: usize,
 }
+
+/// Learned numbers that a model may have unless a limit is set: the largest published one has five million.
+const MOST_PARAMS: usize = 1 << 28;
 
 impl VarBuilder {
     /// A cursor at the root of an empty store.
     pub fn new(seed: Seed, dtype: DType, device: &Device) -> Self {
         let store = Rc::new(RefCell::new(VarStore::new(dtype, device.clone())));
-        Self { store, path: String::new(), seed: seed.child("init") }
+        Self { store, path: String::new(), seed: seed.child("init"), most_params: MOST_PARAMS }
+    }
+
+    /// The same cursor, refusing to create more learned numbers than this in its store: a configuration from a file may
+    /// ask for more memory than there is.
+    #[must_use]
+    pub fn with_limit(self, most_params: usize) -> Self {
+        Self { most_params, ..self }
     }
 
     /// The cursor one step below, named or numbered.
@@ -36,13 +47,18 @@ impl VarBuilder {
     /// Creates the variable `name` below this path.
     ///
     /// # Errors
-    /// If the device refuses.
+    /// [`Error::Variable`] if the limit would be passed; if the device refuses.
     ///
     /// # Panics
     /// If the variable exists already: two layers were given one path.
     pub fn var(&self, name: &str, shape: &[usize], init: Init) -> Result<Tensor> {
         let full = self.at(name).path;
         let mut store = self.store.borrow_mut();
+        let n_params = shape.iter().try_fold(1, |n: usize, length| n.checked_mul(*length)).unwrap_or(usize::MAX);
+        if n_params.saturating_add(store.n_params()) > self.most_params {
+            let expected = format!("a model of at most {} learned numbers", self.most_params);
+            return Err(Error::Variable { name: full, expected, found: format!("shape {shape:?}") });
+        }
         let start = init.draw(shape, store.dtype(), store.device(), self.seed.child(&full))?;
         let var = Var::from_tensor(&start)?;
         let tensor = var.as_tensor().clone();

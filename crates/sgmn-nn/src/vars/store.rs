@@ -13,12 +13,13 @@ pub struct VarStore {
     device: Device,
     vars: Vec<(String, Var)>,
     places: BTreeMap<String, usize>,
+    n_params: usize,
 }
 
 impl VarStore {
     /// An empty store whose variables will have this number type and live on this device.
     pub fn new(dtype: DType, device: Device) -> Self {
-        Self { dtype, device, vars: Vec::new(), places: BTreeMap::new() }
+        Self { dtype, device, vars: Vec::new(), places: BTreeMap::new(), n_params: 0 }
     }
 
     /// Number type of the variables.
@@ -48,7 +49,7 @@ impl VarStore {
 
     /// Number of learned numbers in all variables.
     pub fn n_params(&self) -> usize {
-        self.vars.iter().map(|(_, var)| var.elem_count()).sum()
+        self.n_params
     }
 
     /// The variable of a name.
@@ -58,10 +59,15 @@ impl VarStore {
 
     /// Sets every variable from tensors of the same names and shapes; other number types are converted.
     ///
+    /// Names are full paths without a prefix, such as `gnn.fw_layers.0.w_e.weight`: those of a published checkpoint's
+    /// state dictionary, and of this project's checkpoints and golden files (there after `param.`). Strip any prefix
+    /// that a wrapper has put before them, such as `module.`.
+    ///
     /// Nothing is changed if anything is wrong.
     ///
     /// # Errors
-    /// [`Error::Variable`] for the first variable that is missing, unknown or of another shape.
+    /// [`Error::Variable`] for the first variable that is missing, unknown, of another shape, or holds a number that is
+    /// not finite.
     pub fn load(&self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
         let fault = |name: &str, expected: String, found: String| {
             Err(Error::Variable { name: name.to_owned(), expected, found })
@@ -80,7 +86,13 @@ impl VarStore {
             let Some(tensor) = tensors.get(name) else {
                 return fault(name, format!("shape {:?}", var.dims()), "nothing".to_owned());
             };
-            converted.push(tensor.to_device(&self.device)?.to_dtype(self.dtype)?.contiguous()?);
+            let tensor = tensor.to_device(&self.device)?.to_dtype(self.dtype)?.contiguous()?;
+            // One number finds NaN and infinity anywhere: 0 times either is NaN, and so is any sum with it.
+            let probe = (&tensor * 0.0)?.sum_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?;
+            if probe != 0.0 {
+                return fault(name, "finite numbers".to_owned(), "NaN or infinity".to_owned());
+            }
+            converted.push(tensor);
         }
         for ((_, var), tensor) in self.vars.iter().zip(&converted) {
             var.set(tensor)?;
@@ -99,6 +111,7 @@ impl VarStore {
     pub(super) fn insert(&mut self, name: String, var: Var) {
         let previous = self.places.insert(name.clone(), self.vars.len());
         assert!(previous.is_none(), "two variables are named {name}");
+        self.n_params += var.elem_count();
         self.vars.push((name, var));
     }
 }

@@ -1,8 +1,14 @@
 //! Models against other implementations, against their symmetries, and against themselves.
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its data has failed")]
 
+mod broken;
 mod counts;
 mod golden;
+mod golden_forms;
+mod gradients;
+mod setup;
+mod symmetry;
+mod training;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -21,6 +21,7 @@ pub(in crate::ops) trait Element:
     fn sqrt(self) -> Self;
     fn abs(self) -> Self;
     /// The larger of two numbers; NaN if either is.
+    #[inline(always)]
     fn larger(self, other: Self) -> Self {
         if self >= other || self != self { self } else { other }
     }

@@ -1,0 +1,180 @@
+//! `sgmn check`: how far a model is from respecting the symmetries of the nets it reads.
+
+mod subject;
+
+use std::{io::Write, path::PathBuf};
+
+use anyhow::{Context, Result};
+use sgmn_graph::{Net, Seed, Topology};
+use sgmn_nn::models::{Compatibility, ModelConfig, OutputConfig, Symmetry as ModelSymmetry};
+use sgmn_symmetry::{ScaleGroup, Sites, Symmetry, check, tolerance};
+
+use self::subject::{Source, Subject};
+use super::{
+    Verdict,
+    files::{self, ReadArgs},
+    precision::Precision,
+};
+
+/// What can be chosen.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Nets are moved by random elements of the symmetries: other numbers, the same functions. A model's output must stay
+(or, if it edits nets, move along). A configuration is checked with random variables, a checkpoint with its own.
+Scalings are log-uniform in [1/30, 30]. The nets are random nets of the architectures that the model reads.
+
+Examples:
+  sgmn check quick-bidirectional --dtype f32
+  sgmn check runs/quick/checkpoints/best.safetensors --nets digits.packed
+  sgmn check my-experiment.toml --elements 20 --set model.compatibility=published")]
+pub(super) struct Args {
+    /// Checkpoint, golden file, experiment file (.toml), or name of an experiment
+    #[arg(value_name = "SUBJECT")]
+    subject: String,
+    /// Random elements a net
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    elements: u32,
+    /// Number format of the computation
+    #[arg(long, value_enum, default_value_t = Precision::F64)]
+    dtype: Precision,
+    /// Number of nets
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    n: u32,
+    /// Take the first nets of this file or folder instead of random ones
+    #[arg(long, value_name = "PATH")]
+    nets: Option<PathBuf>,
+    /// Symmetries to check, in place of those that the model claims
+    #[arg(long = "symmetry", value_name = "NAME", value_delimiter = ',')]
+    symmetries: Vec<Symmetry>,
+    /// Where chance begins
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Override a value of the experiment, such as model.d_hidden=8
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+/// A model whose outputs differ by less than so many tolerances is taken for blind to the nets.
+const MOST_BLIND: f64 = 100.0;
+
+/// Measures, and says what was measured.
+pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
+    let seed = Seed::new(args.seed).child("check");
+    let n_nets = args.n as usize;
+    let given = match &args.nets {
+        Some(path) => {
+            Some(files::first_nets(path, &args.read, n_nets)?.into_iter().map(|sample| sample.net).collect())
+        }
+        None => None,
+    };
+    let source = Source::find(&args.subject, &args.overrides, &args.read)?;
+    let subject = Subject::new(source, given, n_nets, args.dtype.dtype(), seed)?;
+    let claimed = claimed(subject.config());
+    let symmetries = match (args.symmetries.as_slice(), claimed.as_slice()) {
+        ([], []) => Symmetry::of_group(ScaleGroup::NonZero)
+            .into_iter()
+            .chain([Symmetry::Sign, Symmetry::Positive])
+            .collect(),
+        ([], claimed) => claimed.to_vec(),
+        (chosen, _) => chosen.to_vec(),
+    };
+
+    writeln!(out, "{}", subject.title())?;
+    if claimed.is_empty() {
+        writeln!(out, "this model claims no symmetry; it is measured nevertheless")?;
+    }
+    if is_published(subject.config()) {
+        writeln!(
+            out,
+            "published compatibility: the published program is not equivariant in all configurations; this is what it measures"
+        )?;
+    }
+    describe_sites(subject.nets(), &symmetries, out)?;
+
+    let trials = check::Trials::new(seed.child("trials"), &symmetries, args.elements as usize);
+    let nets = subject.nets();
+    let edits = matches!(subject.config(), ModelConfig::ScaleGmn(config) if matches!(config.output, OutputConfig::PerParam { .. }));
+    let report = if edits {
+        check::equivariance_error(&trials, nets, |nets| subject.outputs(nets))
+    } else {
+        check::invariance_error(&trials, nets, |nets| subject.outputs(nets))
+    }
+    .context(args.subject.clone())?;
+
+    let tolerance = match args.dtype {
+        Precision::F64 => tolerance::MODEL_F64,
+        Precision::F32 => tolerance::MODEL_F32,
+    };
+    let spread = subject.spread()?;
+    writeln!(out, "outputs of different nets differ by {spread:.1e}, relative to the largest")?;
+    if spread < MOST_BLIND * tolerance {
+        writeln!(
+            out,
+            "note: this model hardly tells these nets apart, so a small error says little; --dtype f64 says more"
+        )?;
+    }
+    writeln!(
+        out,
+        "{} error in {}: {report}",
+        if edits { "equivariance" } else { "invariance" },
+        args.dtype.name()
+    )?;
+    let passed = report.within(tolerance);
+    match (passed, report.n_moving) {
+        (true, _) => writeln!(out, "pass: within {tolerance:.0e}")?,
+        (false, 0) => writeln!(
+            out,
+            "FAIL: no element changed anything, so nothing was shown; do these nets have these symmetries?"
+        )?,
+        (false, _) => writeln!(out, "FAIL: above {tolerance:.0e}")?,
+    }
+    Ok(if passed { Verdict::Pass } else { Verdict::Fail })
+}
+
+/// The symmetries that a model claims to respect.
+fn claimed(config: &ModelConfig) -> Vec<Symmetry> {
+    match config {
+        ModelConfig::ScaleGmn(config) => match config.symmetry {
+            ModelSymmetry::Sign => Symmetry::of_group(ScaleGroup::Sign),
+            ModelSymmetry::Scale => Symmetry::of_group(ScaleGroup::Positive),
+            ModelSymmetry::Permutation => Symmetry::of_group(ScaleGroup::Trivial),
+            ModelSymmetry::Hetero => {
+                vec![Symmetry::Permutation, Symmetry::Sign, Symmetry::Positive, Symmetry::NonZero]
+            }
+        },
+        ModelConfig::FlatMlp(_) => Vec::new(),
+    }
+}
+
+fn is_published(config: &ModelConfig) -> bool {
+    matches!(config, ModelConfig::ScaleGmn(config) if config.compatibility == Compatibility::Published)
+}
+
+/// Says for each architecture which symmetries act at which hidden layer, and which the nets have besides.
+fn describe_sites(nets: &[Net], symmetries: &[Symmetry], out: &mut impl Write) -> Result<()> {
+    let mut seen: Vec<String> = Vec::new();
+    for net in nets {
+        let fingerprint = net.spec().fingerprint();
+        if seen.contains(&fingerprint) {
+            continue;
+        }
+        seen.push(fingerprint);
+        let topology = Topology::new(net.spec().clone())?;
+        writeln!(out, "nets of widths {:?}:", topology.widths())?;
+        let all = Sites::new(&topology, Symmetry::ALL);
+        for (site, all) in Sites::new(&topology, symmetries).layers().iter().zip(all.layers()) {
+            let names = |list: &[Symmetry]| {
+                list.iter().map(|symmetry| symmetry.name()).collect::<Vec<_>>().join(", ")
+            };
+            let used = if site.symmetries.is_empty() { "none".to_owned() } else { names(&site.symmetries) };
+            let left: Vec<Symmetry> =
+                all.symmetries.iter().filter(|one| !site.symmetries.contains(one)).copied().collect();
+            let left =
+                if left.is_empty() { String::new() } else { format!(" (not checked: {})", names(&left)) };
+            writeln!(out, "  hidden layer {}, {} units: {used}{left}", site.layer, site.n_units)?;
+        }
+    }
+    Ok(())
+}

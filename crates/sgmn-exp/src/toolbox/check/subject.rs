@@ -1,0 +1,210 @@
+//! What is checked: a model with its variables, and nets for it to read.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context, Result, bail};
+use candle_core::{DType, Device, Tensor};
+use sgmn_graph::{Batch, Lowering, Net, NetSpec, Seed, testing};
+use sgmn_nn::{
+    Checkpoint, Normalization, Pass,
+    golden::Golden,
+    models::{Model, ModelConfig, Output, ParamDeltas},
+};
+
+use super::super::{
+    architectures,
+    files::{self, Input, ReadArgs},
+};
+use crate::config::{Experiment, ExperimentFile, Normalize};
+
+/// Where a model comes from.
+pub(super) enum Source {
+    /// A trained model.
+    Checkpoint { path: String, checkpoint: Box<Checkpoint> },
+    /// A model of another implementation, with nets that it reads.
+    Golden { path: String, golden: Box<Golden> },
+    /// A configuration; its variables are drawn.
+    Experiment(Box<Experiment>),
+}
+
+/// A model that can be run on nets.
+pub(super) struct Subject {
+    title: String,
+    config: ModelConfig,
+    model: Box<dyn Model>,
+    lowering: Lowering,
+    dtype: DType,
+    nets: Vec<Net>,
+}
+
+impl Source {
+    /// Finds out what a word on the command line means.
+    pub(super) fn find(subject: &str, overrides: &[String], read: &ReadArgs) -> Result<Self> {
+        let path = Path::new(subject);
+        if !path.is_file() || path.extension().is_some_and(|ending| ending == "toml") {
+            let mut file = ExperimentFile::open(subject).context("subject")?;
+            for assignment in overrides {
+                file.set(assignment)?;
+            }
+            return Ok(Self::Experiment(Box::new(file.resolve()?)));
+        }
+        if let Some(given) = overrides.first() {
+            bail!("--set {given}: expected an experiment, found a file whose model cannot be changed");
+        }
+        let path_text = subject.to_owned();
+        match files::open(path, read)? {
+            Input::Checkpoint => {
+                let checkpoint = Box::new(Checkpoint::read(path, &Device::Cpu)?);
+                Ok(Self::Checkpoint { path: path_text, checkpoint })
+            }
+            Input::Golden => Ok(Self::Golden { path: path_text, golden: Box::new(Golden::read(path)?) }),
+            other => bail!(
+                "{subject}: expected a checkpoint, a golden file or an experiment, found {}",
+                other.name()
+            ),
+        }
+    }
+
+    fn config(&self) -> &ModelConfig {
+        match self {
+            Self::Checkpoint { checkpoint, .. } => &checkpoint.header.model,
+            Self::Golden { golden, .. } => golden.config(),
+            Self::Experiment(experiment) => experiment.model(),
+        }
+    }
+
+    /// The architectures that the model reads, as far as the source tells.
+    fn specs(&self) -> Result<Vec<Arc<NetSpec>>> {
+        match self {
+            Self::Checkpoint { checkpoint, .. } => {
+                Ok(checkpoint.header.specs.iter().cloned().map(Arc::new).collect())
+            }
+            Self::Golden { golden, .. } => Ok(golden.nets().iter().map(|net| net.spec().clone()).collect()),
+            Self::Experiment(experiment) => architectures::of_data(experiment.data()),
+        }
+    }
+
+    /// Nets that the source brings with it.
+    fn nets(&self) -> Option<Vec<Net>> {
+        match self {
+            Self::Golden { golden, .. } => Some(golden.nets().to_vec()),
+            Self::Checkpoint { .. } | Self::Experiment(_) => None,
+        }
+    }
+}
+
+impl Subject {
+    /// Builds the model for the given nets, or for `n_nets` random nets of the architectures it reads.
+    pub(super) fn new(
+        source: Source,
+        given: Option<Vec<Net>>,
+        n_nets: usize,
+        dtype: DType,
+        seed: Seed,
+    ) -> Result<Self> {
+        let nets = match given.or_else(|| source.nets()) {
+            Some(nets) => nets,
+            None => {
+                let specs = source.specs()?;
+                if specs.is_empty() {
+                    bail!("expected at least one architecture that the model reads, found none");
+                }
+                let random = |i: usize| {
+                    testing::random_net(seed.child("net").index(i as u64), &specs[i % specs.len()])
+                };
+                (0..n_nets).map(random).collect()
+            }
+        };
+        let lowering = match &source {
+            // A checkpoint's variables were made for these, in particular for this width of edges.
+            Source::Checkpoint { .. } | Source::Golden { .. } => Lowering::new(&source.specs()?)?,
+            Source::Experiment(_) => Lowering::new(nets.iter().map(Net::spec))?,
+        };
+        let config = source.config().clone();
+        let normalization = match &source {
+            Source::Checkpoint { checkpoint, .. } => checkpoint.header.normalization.clone(),
+            Source::Experiment(experiment) if experiment.pipeline().normalize == Normalize::LayerRms => {
+                Normalization::fit(&nets)
+            }
+            Source::Experiment(_) | Source::Golden { .. } => Normalization::none(),
+        };
+        let build = || config.build(&lowering, normalization, seed.child("model"), dtype, &Device::Cpu);
+        let (model, vars, title) = match &source {
+            Source::Checkpoint { path, checkpoint } => {
+                let (model, vars) = build()?;
+                vars.load(&checkpoint.vars).with_context(|| path.clone())?;
+                (model, vars, format!("checkpoint {path} after {} steps", checkpoint.header.n_steps))
+            }
+            Source::Golden { path, golden } => {
+                let (model, vars) = golden.build(dtype)?;
+                (model, vars, format!("golden file {path}"))
+            }
+            Source::Experiment(experiment) => {
+                let (model, vars) = build()?;
+                (model, vars, format!("experiment {}, random variables", experiment.name()))
+            }
+        };
+        let title = format!("{title}: {} numbers in {} variables", vars.n_params(), vars.len());
+        Ok(Self { title, config, model, lowering, dtype, nets })
+    }
+
+    /// What is checked, in one line.
+    pub(super) fn title(&self) -> &str {
+        &self.title
+    }
+
+    pub(super) fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    pub(super) fn nets(&self) -> &[Net] {
+        &self.nets
+    }
+
+    /// The model's output for each net; changes of parameters in the order of the net's parameters.
+    ///
+    /// # Errors
+    /// If a net does not fit the model.
+    pub(super) fn outputs(&self, nets: &[Net]) -> sgmn_nn::Result<Vec<Vec<f64>>> {
+        let graphs = nets.iter().map(|net| self.lowering.lower(net)).collect::<Result<Vec<_>, _>>()?;
+        let batch = Batch::collate(&graphs, self.dtype, &Device::Cpu)?;
+        match self.model.forward(&batch, &Pass::eval())? {
+            Output::PerGraph(rows) => Ok(rows.to_dtype(DType::F64)?.to_vec2()?),
+            Output::PerParam(deltas) => in_order_of_params(&batch, &deltas),
+        }
+    }
+
+    /// Largest difference between the outputs of the first net and any other with as many, relative to the largest
+    /// output: a model that says the same of all nets is invariant and useless.
+    ///
+    /// # Errors
+    /// As [`Subject::outputs`].
+    pub(super) fn spread(&self) -> Result<f64> {
+        let outputs = self.outputs(&self.nets)?;
+        let largest = outputs.iter().flatten().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+        let like_first = outputs.iter().filter(|output| output.len() == outputs[0].len());
+        let differences =
+            like_first.flat_map(|output| output.iter().zip(&outputs[0]).map(|(a, b)| (a - b).abs()));
+        let difference = differences.fold(0.0, f64::max);
+        Ok(if largest > 0.0 { difference / largest } else { 0.0 })
+    }
+}
+
+/// Changes of parameters, one vector a net, `W_0, b_0, W_1, …`; slots of an edge that a layer does not use are left out.
+fn in_order_of_params(batch: &Batch, deltas: &[ParamDeltas]) -> sgmn_nn::Result<Vec<Vec<f64>>> {
+    let mut vectors = vec![Vec::new(); batch.n_nets()];
+    for (bucket, ParamDeltas { weights, biases }) in batch.buckets.iter().zip(deltas) {
+        let topology = &bucket.graphs.topology;
+        let n_values = topology.n_edge_values();
+        for (l, (weight, bias)) in weights.iter().zip(biases).enumerate() {
+            let slots = topology.edge_slots(l);
+            let rows = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.flatten_from(1)?.to_vec2::<f64>();
+            for ((weight, bias), position) in rows(weight)?.iter().zip(rows(bias)?).zip(&bucket.positions) {
+                let edges = weight.chunks(n_values);
+                vectors[*position].extend(edges.flat_map(|edge| slots.iter().map(|slot| edge[*slot])));
+                vectors[*position].extend(bias);
+            }
+        }
+    }
+    Ok(vectors)
+}

@@ -1,0 +1,136 @@
+//! Where nets go: a packed file, one safetensors file, or a folder of them, as the ending of the path says.
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use indicatif::ProgressBar;
+use sgmn_data::{
+    Sample, Source,
+    formats::{packed, safetensors_dir},
+    source::Dataset,
+    split::Splits,
+};
+
+/// Where nets are written.
+#[derive(Debug, Clone, clap::Args)]
+pub(in crate::toolbox) struct Destination {
+    /// What to write: NAME.packed, NAME.safetensors for one net, or a new folder for a safetensors file a net
+    #[arg(value_name = "OUT")]
+    path: PathBuf,
+    /// Replace OUT if it exists
+    #[arg(long)]
+    force: bool,
+}
+
+/// Refuses a path where something stands already, unless it may be replaced.
+pub(in crate::toolbox) fn refuse_existing(path: &Path, force: bool) -> Result<()> {
+    if path.exists() && !force {
+        bail!("{}: expected nothing there yet, found something; --force replaces it", path.display());
+    }
+    Ok(())
+}
+
+impl Destination {
+    /// Checks what can be checked before the work.
+    pub(in crate::toolbox) fn validate(&self) -> Result<()> {
+        if self.path.is_dir() {
+            let mut entries =
+                std::fs::read_dir(&self.path).with_context(|| self.path.display().to_string())?;
+            // Not even by force: whatever a folder holds would be mixed with the nets, or lost.
+            if entries.next().is_some() {
+                bail!(
+                    "{}: expected a new or empty folder, found one that holds something",
+                    self.path.display()
+                );
+            }
+            return Ok(());
+        }
+        refuse_existing(&self.path, self.force)
+    }
+
+    /// Writes one net.
+    pub(in crate::toolbox) fn write_net(
+        &self,
+        sample: Sample,
+        origin: BTreeMap<String, String>,
+        out: &mut impl Write,
+    ) -> Result<()> {
+        if self.ending() == "safetensors" {
+            safetensors_dir::write_net(&self.path, &sample)?;
+            writeln!(out, "wrote {}", self.path.display())?;
+            return Ok(());
+        }
+        self.write_dataset(
+            &Dataset { source: Box::new(OneNet(sample)), splits: Splits::default() },
+            origin,
+            out,
+        )
+    }
+
+    /// Writes all nets of a dataset; `origin` is kept where the form has room for it.
+    pub(in crate::toolbox) fn write_dataset(
+        &self,
+        dataset: &Dataset,
+        origin: BTreeMap<String, String>,
+        out: &mut impl Write,
+    ) -> Result<()> {
+        let n_nets = dataset.source.len();
+        // The bar hides itself where nobody looks at a terminal.
+        let bar = ProgressBar::new(n_nets as u64);
+        let progress = |n_done: usize, _: usize| bar.set_position(n_done as u64);
+        let path = self.path.display();
+        match self.ending() {
+            "safetensors" => {
+                bail!("{path}: expected NAME.packed or a folder for a dataset, found the name of one net")
+            }
+            "packed" => {
+                let packed::Packed { n_items, n_rounded } =
+                    packed::pack(dataset, &self.path, origin, progress)?;
+                bar.finish_and_clear();
+                write!(out, "wrote {n_items} nets into {path}")?;
+                if n_rounded > 0 {
+                    write!(out, "; {n_rounded} parameters were rounded to f32")?;
+                }
+                writeln!(out)?;
+            }
+            _ => {
+                self.write_folder(dataset, progress)?;
+                bar.finish_and_clear();
+                writeln!(out, "wrote {n_nets} nets into the folder {path}")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The nets are written aside and moved as a whole: a folder with some of them would look like a smaller dataset.
+    fn write_folder(&self, dataset: &Dataset, progress: impl FnMut(usize, usize)) -> Result<()> {
+        let context = || self.path.display().to_string();
+        let parent =
+            self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let aside = tempfile::Builder::new().prefix(".writing-").tempdir_in(parent).with_context(context)?;
+        let nets = aside.path().join("nets");
+        safetensors_dir::write(dataset, &nets, progress)?;
+        std::fs::rename(&nets, &self.path).with_context(context)
+    }
+
+    fn ending(&self) -> &str {
+        self.path.extension().and_then(|ending| ending.to_str()).unwrap_or_default()
+    }
+}
+
+/// A dataset of one net.
+struct OneNet(Sample);
+
+impl Source for OneNet {
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn get(&self, _: usize) -> sgmn_data::Result<Sample> {
+        Ok(self.0.clone())
+    }
+}

@@ -1,0 +1,157 @@
+//! `sgmn import-checkpoint`: a published PyTorch checkpoint of ScaleGMN to one of ours, outputs unchanged.
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use candle_core::{DType, Device, Tensor};
+use sgmn_data::formats::{
+    FormatKind,
+    tensor::ElementType,
+    torch_zip::{self, StateDict, Value},
+};
+use sgmn_graph::{Lowering, Seed};
+use sgmn_nn::{
+    Checkpoint, Normalization,
+    checkpoint::Header,
+    models::{ModelConfig, from_published},
+};
+
+use super::{
+    Verdict, architectures,
+    files::{self, ReadArgs, refuse_existing},
+};
+
+/// What can be chosen.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The configuration is the published YAML file as JSON; its part `scalegmn_args` describes the model:
+  python3 -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)' < mnist_cls.yml > mnist_cls.json
+
+Examples:
+  sgmn import-checkpoint best.pt --config mnist_cls.json --data dws_mnist --out model.safetensors
+  sgmn import-checkpoint best.pt --config own.json --nets my-nets/ --out model.safetensors")]
+pub(super) struct Args {
+    /// PyTorch file with the model's state dict
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Published configuration, as JSON
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Checkpoint to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Published dataset whose nets the model reads: dws_mnist, dws_fmnist, nfn_cifar or cnn_zoo
+    #[arg(long, value_name = "FORMAT", conflicts_with = "nets", required_unless_present = "nets")]
+    data: Option<FormatKind>,
+    /// Nets that the model reads, in place of --data
+    #[arg(long, value_name = "PATH")]
+    nets: Option<PathBuf>,
+    /// Key below which the state dict stands in the file; repeated for deeper ones; found out if left out
+    #[arg(long, value_name = "KEY")]
+    under: Vec<String>,
+    /// Replace OUT if it exists
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+/// Keys below which programs commonly keep a state dict beside other things.
+const USUAL_KEYS: [&str; 4] = ["state_dict", "model_state_dict", "model", "net"];
+/// Part of a published configuration that describes the model.
+const MODEL_PART: &str = "scalegmn_args";
+/// Nets looked at for the architectures of `--nets`.
+const MOST_NETS: usize = 1000;
+
+/// Builds the configured model, loads the tensors into it, and writes it with its configuration.
+pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
+    refuse_existing(&args.out, args.force)?;
+    let config = ModelConfig::ScaleGmn(
+        from_published(&read_config(&args.config)?).with_context(|| args.config.display().to_string())?,
+    );
+    let specs = args.specs()?;
+    let dict = state_dict(&args.file, &args.under)?;
+    if let Some((name, _)) = dict.others.first() {
+        bail!("{}: expected tensors only in the state dict, found the entry {name:?}", args.file.display());
+    }
+    let (tensors, dtype) = tensors(&args.file, &dict)?;
+    let lowering = Lowering::new(&specs)?;
+    // The seed is of no account: every variable is replaced, or loading fails.
+    let (_, vars) = config.build(&lowering, Normalization::none(), Seed::new(0), dtype, &Device::Cpu)?;
+    vars.load(&tensors).with_context(|| args.file.display().to_string())?;
+    let origin = args.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let header = Header {
+        model: config,
+        specs: specs.iter().map(|spec| spec.as_ref().clone()).collect(),
+        normalization: Normalization::none(),
+        n_steps: 0,
+        progress: serde_json::json!({ "imported_from": origin }),
+    };
+    Checkpoint { header, vars: vars.snapshot()?, optimizer: BTreeMap::new() }.write(&args.out)?;
+    writeln!(out, "read {} variables with {} numbers, {}", vars.len(), vars.n_params(), dtype.as_str())?;
+    writeln!(
+        out,
+        "wrote {}, with published compatibility: its outputs are those of the published program",
+        args.out.display()
+    )?;
+    Ok(Verdict::Pass)
+}
+
+impl Args {
+    fn specs(&self) -> Result<Vec<std::sync::Arc<sgmn_graph::NetSpec>>> {
+        let Some(path) = &self.nets else {
+            let kind = self.data.context("the command line demands one of --data and --nets")?;
+            return architectures::of_format(&kind.published()).context("--data");
+        };
+        let mut specs: Vec<std::sync::Arc<sgmn_graph::NetSpec>> = Vec::new();
+        for sample in files::first_nets(path, &self.read, MOST_NETS)? {
+            if !specs.contains(sample.net.spec()) {
+                specs.push(sample.net.spec().clone());
+            }
+        }
+        Ok(specs)
+    }
+}
+
+/// The model's part of a published configuration.
+fn read_config(path: &Path) -> Result<serde_json::Value> {
+    let context = || path.display().to_string();
+    let text = std::fs::read(path).with_context(context)?;
+    let config: serde_json::Value = serde_json::from_slice(&text)
+        .with_context(|| format!("{}: expected the published configuration as JSON", path.display()))?;
+    Ok(config.get(MODEL_PART).unwrap_or(&config).clone())
+}
+
+/// The state dict of an archive: below the given keys, or the archive itself, or below the first usual key.
+fn state_dict(path: &Path, under: &[String]) -> Result<StateDict> {
+    let value = torch_zip::read(path)?;
+    let mut keys: Vec<&str> = under.iter().map(String::as_str).collect();
+    if keys.is_empty() {
+        let has_tensors = matches!(&value, Value::Dict(entries) if entries.iter().any(|(_, v)| matches!(v, Value::Tensor(_))));
+        let usual = || USUAL_KEYS.into_iter().find(|key| matches!(value.get(key), Some(Value::Dict(_))));
+        keys.extend(if has_tensors { None } else { usual() });
+    }
+    Ok(torch_zip::state_dict(value, &keys, path)?)
+}
+
+/// The tensors in candle's form, and the widest of their number types.
+fn tensors(path: &Path, dict: &StateDict) -> Result<(BTreeMap<String, Tensor>, DType)> {
+    let wide = dict.tensors.iter().any(|(_, tensor)| tensor.element == ElementType::F64);
+    let dtype = if wide { DType::F64 } else { DType::F32 };
+    let mut tensors = BTreeMap::new();
+    for (name, tensor) in &dict.tensors {
+        let Some(values) = tensor.floats() else {
+            bail!("{}: {name}: expected floating-point numbers, found {:?}", path.display(), tensor.element);
+        };
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            bail!("{}: {name}: expected finite numbers, found {value}", path.display());
+        }
+        let tensor = Tensor::from_slice(values, tensor.shape.as_slice(), &Device::Cpu)?.to_dtype(dtype)?;
+        tensors.insert(name.clone(), tensor);
+    }
+    Ok((tensors, dtype))
+}

@@ -1,0 +1,97 @@
+//! `sgmn inspect`: what is in a file or folder.
+
+mod checkpoint;
+mod dataset;
+mod net;
+
+use std::{io::Write, path::PathBuf};
+
+use anyhow::{Result, bail};
+use sgmn_data::formats::torch_zip::{Key, Value};
+use sgmn_nn::golden::Golden;
+
+use super::{
+    Verdict,
+    files::{self, Input, ReadArgs},
+};
+
+/// What can be chosen.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Known are packed files, datasets in folders, nets as .safetensors or .pth, our checkpoints, golden files, IDX images,
+and PyTorch archives in general.
+
+Examples:
+  sgmn inspect digits.packed --item 12
+  sgmn inspect net.safetensors --activation relu
+  sgmn inspect runs/quick/checkpoints/best.safetensors --variables")]
+pub(super) struct Args {
+    /// File or folder
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Which net of a dataset to show, counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    item: usize,
+    /// Show every variable of a checkpoint, not only sums
+    #[arg(long)]
+    variables: bool,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+/// Describes the file.
+pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
+    match files::open(&args.file, &args.read)? {
+        Input::Net(sample) => net::describe(&sample, out)?,
+        Input::Dataset(opened) => dataset::describe(&opened, args.item, out)?,
+        Input::Checkpoint => checkpoint::describe(&args.file, args.variables, out)?,
+        Input::Golden => {
+            let golden = Golden::read(&args.file)?;
+            writeln!(out, "golden file of another implementation; `sgmn parity` compares it with ours")?;
+            checkpoint::describe_config(golden.config(), out)?;
+            writeln!(out, "\n{} input nets, the first:", golden.nets().len())?;
+            if let Some(first) = golden.nets().first() {
+                net::describe_net(first, out)?;
+            }
+        }
+        Input::Archive(value) => {
+            writeln!(out, "PyTorch archive that holds no chain of dense layers")?;
+            describe_value(&value, 1, out)?;
+        }
+        Input::Idx(idx) => {
+            let kind = if idx.shape().len() == 1 { "labels" } else { "images" };
+            writeln!(out, "IDX file of {} {kind}, shape {:?}, one byte each", idx.len(), idx.shape())?;
+            if args.item > 0 {
+                bail!("--item: expected a dataset of nets, found {kind}");
+            }
+        }
+    }
+    Ok(Verdict::Pass)
+}
+
+/// Entries of an archive, two levels deep.
+fn describe_value(value: &Value, depth: usize, out: &mut impl Write) -> std::io::Result<()> {
+    const DEEPEST: usize = 2;
+    let Value::Dict(entries) = value else { return Ok(()) };
+    for (key, value) in entries {
+        let key = match key {
+            Key::Text(text) => text.clone(),
+            Key::Int(number) => number.to_string(),
+        };
+        let what = match value {
+            Value::Tensor(tensor) => format!("{:?} {:?}", tensor.element, tensor.shape),
+            Value::Dict(entries) => format!("{} entries", entries.len()),
+            Value::List(items) => format!("list of {}", items.len()),
+            Value::Text(text) => format!("{text:?}"),
+            Value::Int(number) => number.to_string(),
+            Value::Float(number) => number.to_string(),
+            Value::Bool(truth) => truth.to_string(),
+            Value::None => "none".to_owned(),
+        };
+        writeln!(out, "{}{key}: {what}", "  ".repeat(depth))?;
+        if depth < DEEPEST {
+            describe_value(value, depth + 1, out)?;
+        }
+    }
+    Ok(())
+}

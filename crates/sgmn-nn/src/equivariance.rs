@@ -1,0 +1,93 @@
+//! How far a model is from respecting the symmetries of nets, measured.
+
+use candle_core::{DType, Device};
+use sgmn_graph::{Batch, Lowering, Net};
+use sgmn_symmetry::check::{Report, Trials, equivariance_error, invariance_error};
+
+use crate::{
+    Pass, Result,
+    models::{Model, Output},
+};
+
+/// The largest error of a model under random elements of the given symmetries: of invariance, `f(g·x) = f(x)`, if it
+/// returns numbers for each net; of equivariance, `f(g·x) = g·f(x)`, if it returns changes of their parameters.
+///
+/// Elements act on the nets in f64; only then are they rounded to `dtype`, so in f32 the error is the model's.
+/// The model must have been built for nets of `lowering`, with variables of `dtype` on `device`.
+///
+/// # Errors
+/// If the nets do not fit the model, or the model fails.
+///
+/// ```
+/// use candle_core::{DType, Device};
+/// use sgmn_graph::{Activation, Lowering, NetSpec, Seed, testing};
+/// use sgmn_nn::{Normalization, equivariance::symmetry_error, models::*};
+/// use sgmn_symmetry::{check::Trials, tolerance};
+///
+/// let spec = NetSpec::mlp(&[2, 6, 1], Activation::Relu, 0.0)?.into();
+/// let nets: Vec<_> = (0..4).map(|i| testing::random_net(Seed::new(i), &spec)).collect();
+/// let config = ModelConfig::ScaleGmn(ScaleGmnConfig::new(Symmetry::Scale, Direction::Bidirectional, 8, 3));
+/// let lowering = Lowering::new([&spec])?;
+/// let (model, _) = config.build(&lowering, Normalization::none(), Seed::new(0), DType::F64, &Device::Cpu)?;
+///
+/// let trials = Trials::new(Seed::new(1), Symmetry::Scale.respected(), 3);
+/// let report = symmetry_error(&*model, &trials, &nets, &lowering, DType::F64, &Device::Cpu)?;
+/// assert!(report.within(tolerance::MODEL_F64), "{report}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn symmetry_error(
+    model: &dyn Model,
+    trials: &Trials,
+    nets: &[Net],
+    lowering: &Lowering,
+    dtype: DType,
+    device: &Device,
+) -> Result<Report> {
+    let run = |nets: &[Net]| -> Result<(Output, Batch)> {
+        let graphs = nets.iter().map(|net| lowering.lower(net)).collect::<Result<Vec<_>, _>>()?;
+        let batch = Batch::collate(&graphs, dtype, device)?;
+        Ok((model.forward(&batch, &Pass::eval())?, batch))
+    };
+    let vectors = |nets: &[Net]| run(nets).and_then(|(output, batch)| output.of_nets(&batch));
+    let report = match run(nets)?.0 {
+        Output::PerGraph(_) => invariance_error(trials, nets, vectors),
+        Output::PerParam(_) => equivariance_error(trials, nets, vectors),
+    };
+    Ok(report?)
+}
+
+impl Output {
+    /// One vector of numbers for each net, in the batch's order: its row, or the changes of its parameters in the order
+    /// of [`Net::params`].
+    ///
+    /// # Errors
+    /// If the device refuses, or the output does not belong to the batch.
+    pub fn of_nets(&self, batch: &Batch) -> Result<Vec<Vec<f64>>> {
+        let values = |tensor: &candle_core::Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
+        match self {
+            Self::PerGraph(rows) => {
+                let rows = rows.to_device(&Device::Cpu)?;
+                (0..batch.n_nets()).map(|net| Ok(values(&rows.get(net)?)?)).collect()
+            }
+            Self::PerParam(deltas) => {
+                let mut vectors = vec![Vec::new(); batch.n_nets()];
+                for (bucket, delta) in batch.buckets.iter().zip(deltas) {
+                    let topology = &bucket.graphs.topology;
+                    for l in 0..topology.n_layers() {
+                        let slots = topology.edge_slots(l);
+                        let weights = values(&delta.weights[l].to_device(&Device::Cpu)?)?;
+                        let biases = values(&delta.biases[l].to_device(&Device::Cpu)?)?;
+                        let (n_weights, n_biases) = (weights.len() / bucket.positions.len(), topology.widths()[l + 1]);
+                        for (i, position) in bucket.positions.iter().enumerate() {
+                            // Slots that only pad a kernel hold no parameter.
+                            let edges = weights[i * n_weights..][..n_weights].chunks_exact(topology.n_edge_values());
+                            vectors[*position].extend(edges.flat_map(|edge| slots.iter().map(|slot| edge[*slot])));
+                            vectors[*position].extend_from_slice(&biases[i * n_biases..][..n_biases]);
+                        }
+                    }
+                }
+                Ok(vectors)
+            }
+        }
+    }
+}

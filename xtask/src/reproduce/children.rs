@@ -1,0 +1,130 @@
+//! Building the experiment binaries, and running them so that Ctrl-C ends them first.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use cargo_metadata::Message;
+
+use crate::repository;
+
+/// Exit status of a program that was asked to stop; the shell's custom.
+pub(super) const INTERRUPTED: i32 = 130;
+/// A program that saves its state after Ctrl-C needs at most about this long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The programs of `sgmn-exp` that this command runs.
+pub(super) struct Programs {
+    inr_classification: PathBuf,
+    sgmn_report: PathBuf,
+}
+
+/// The children of this process, one after the other.
+pub(super) struct Children {
+    stop: Arc<AtomicBool>,
+}
+
+/// How a child ended that did not fail.
+pub(super) enum Ended {
+    /// Its work is done.
+    Well,
+    /// Ctrl-C was pressed; it has saved what it had.
+    Interrupted,
+}
+
+impl Programs {
+    /// Builds both, in the profile that tests and lints share.
+    pub(super) fn build() -> Result<Self> {
+        // Not --package, which would choose other features for the dependencies than tests and lints.
+        let mut build = repository::cargo(&[
+            "build",
+            "--bin",
+            "inr-classification",
+            "--bin",
+            "sgmn-report",
+            "--message-format=json-render-diagnostics",
+        ]);
+        println!("$ {}", repository::describe(&build));
+        let output = build.stderr(Stdio::inherit()).output().context("could not start cargo")?;
+        ensure!(output.status.success(), "the experiment binaries do not build");
+        let mut built = Vec::new();
+        for message in Message::parse_stream(output.stdout.as_slice()) {
+            if let Message::CompilerArtifact(artifact) = message.context("a message of cargo")?
+                && let Some(program) = artifact.executable
+            {
+                built.push((artifact.target.name, program.into_std_path_buf()));
+            }
+        }
+        let find = |name: &str| {
+            let found = built.iter().find(|(target, _)| target == name);
+            found.map(|(_, program)| program.clone()).with_context(|| format!("cargo built no {name}"))
+        };
+        Ok(Self { inr_classification: find("inr-classification")?, sgmn_report: find("sgmn-report")? })
+    }
+
+    pub(super) fn inr_classification(&self) -> Command {
+        in_root(&self.inr_classification)
+    }
+
+    pub(super) fn sgmn_report(&self) -> Command {
+        in_root(&self.sgmn_report)
+    }
+
+    /// The command as it would be typed in the root of the repository.
+    pub(super) fn describe(&self, command: &Command) -> String {
+        let root = format!("{}/", repository::root().display());
+        repository::describe(command).replacen(&root, "", 1)
+    }
+}
+
+fn in_root(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(repository::root());
+    command
+}
+
+impl Children {
+    /// From here on Ctrl-C ends the child that runs, and this process after it.
+    pub(super) fn listen() -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let raised = Arc::clone(&stop);
+        ctrlc::set_handler(move || raised.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
+        Ok(Self { stop })
+    }
+
+    /// Runs a command on this terminal to its end. Ctrl-C in a terminal reaches the child too, which then saves its
+    /// state; if the signal came to this process alone, the child goes on and is ended after a while.
+    pub(super) fn run(&self, command: &mut Command) -> Result<Ended> {
+        const GLANCE: Duration = Duration::from_millis(50);
+        let line = repository::describe(command);
+        let mut child = command.spawn().with_context(|| format!("could not start: {line}"))?;
+        let mut asked_at = None;
+        let status = loop {
+            if let Some(status) = child.try_wait().context("waiting for a child")? {
+                break status;
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                let asked_at = *asked_at.get_or_insert_with(Instant::now);
+                if asked_at.elapsed() > PATIENCE {
+                    // What it wrote is whole: it goes on from its last checkpoint.
+                    child.kill().context("ending a child")?;
+                }
+            }
+            sleep(GLANCE);
+        };
+        match status.code() {
+            _ if self.stop.load(Ordering::Relaxed) => Ok(Ended::Interrupted),
+            Some(0) => Ok(Ended::Well),
+            Some(INTERRUPTED) => Ok(Ended::Interrupted),
+            _ => bail!("failed with {status}: {line}"),
+        }
+    }
+}
