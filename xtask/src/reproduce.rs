@@ -18,7 +18,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use self::{
-    children::{Children, Ended, Programs},
+    children::{Children, Ended, Programs, describe},
     dataset::Dataset,
 };
 use crate::repository;
@@ -150,9 +150,9 @@ impl<'a> Job<'a> {
 impl RunningJob<'_> {
     /// Fits the nets that all models read, or finds that they are there.
     fn fit(&self) -> Result<()> {
-        println!("\n[nets] fit the networks that all models read, unless they are there");
+        println!("\n[nets] look for the networks that all models read; what is to be fitted is fitted once");
         let mut command = self.sgmn_report("fit");
-        println!("$ {}", self.programs.describe(&command));
+        println!("$ {}", describe(&command));
         match self.children.run(&mut command)? {
             Ended::Well => Ok(()),
             Ended::Interrupted => self.stop(),
@@ -186,7 +186,7 @@ impl RunningJob<'_> {
             }
             let mut command = self.programs.inr_classification();
             command.args(&run.arguments);
-            println!("$ {}", self.programs.describe(&command));
+            println!("$ {}", describe(&command));
             match self.children.run(&mut command)? {
                 Ended::Well => {}
                 Ended::Interrupted => self.stop(),
@@ -201,7 +201,8 @@ impl RunningJob<'_> {
             return None;
         }
         let rest = 60.0 * self.job.arguments.minutes - self.began.elapsed().as_secs_f64();
-        let mut earlier = plan.runs.iter().filter(|other| other.model == run.model && other.seed + 1 == run.seed);
+        let mut earlier =
+            plan.runs.iter().filter(|other| other.model == run.model && other.seed + 1 == run.seed);
         match earlier.next().and_then(|run| run.seconds) {
             Some(seconds) if seconds <= rest => None,
             Some(seconds) => Some(format!(
@@ -227,9 +228,10 @@ impl RunningJob<'_> {
 
     fn plan(&self) -> Result<Plan> {
         let mut command = self.sgmn_report("plan");
-        let output = command.stderr(std::process::Stdio::inherit()).output().context("could not start sgmn-report")?;
+        let output =
+            command.stderr(std::process::Stdio::inherit()).output().context("could not start sgmn-report")?;
         if !output.status.success() {
-            bail!("failed with {}: {}", output.status, self.programs.describe(&command));
+            bail!("failed with {}: {}", output.status, describe(&command));
         }
         serde_json::from_slice(&output.stdout).context("the plan of sgmn-report")
     }

@@ -143,7 +143,9 @@ fn fit_images(fitted: &Fitted, data_dir: &Path, path: &Path, stop: &AtomicBool) 
     let report = |progress: fit::Progress| {
         let mut bar = bar.lock().expect("reporting does not panic");
         let n_before = progress.n_done - progress.n_done_now;
-        let bar = bar.get_or_insert_with(|| FitProgress::new("fitting INRs", progress.n_total as u64, n_before as u64));
+        let bar = bar.get_or_insert_with(|| {
+            FitProgress::new("fitting INRs", progress.n_total as u64, n_before as u64)
+        });
         let share = progress.n_reached_now as f64 / progress.n_done_now.max(1) as f64;
         bar.update(progress.n_done as u64, share);
     };

@@ -1,15 +1,18 @@
 //! The way of a net to the model: read, canonicalize, augment, lower, collate; ahead of training, in a fixed order.
 
-use std::sync::{
-    Arc,
-    mpsc::{Receiver, sync_channel},
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        mpsc::{Receiver, sync_channel},
+    },
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use candle_core::{DType, Device};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
-use sgmn_data::{Target, source::Dataset, split::Split};
+use sgmn_data::{Sample, Target, source::Dataset, split::Split};
 use sgmn_graph::{Batch, Graph, Lowering, Net, Seed};
 use sgmn_nn::normalization::{Normalization, RmsAccumulator};
 use sgmn_symmetry::{Ranges, Repairs, augment, canonicalize};
@@ -25,6 +28,8 @@ pub struct Pipeline {
 
 struct Shared {
     dataset: Dataset,
+    /// What is asked about each item that is in a split, with its place in the source.
+    targets: Vec<(usize, Target)>,
     config: PipelineConfig,
     lowering: Lowering,
     pool: rayon::ThreadPool,
@@ -62,6 +67,7 @@ impl Pipeline {
             }
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(config.workers).build()?;
+        let mut targets = Vec::new();
         let mut specs = Vec::new();
         let mut rms = RmsAccumulator::default();
         let is_training: Vec<bool> = {
@@ -69,9 +75,11 @@ impl Pipeline {
             dataset.splits.train.iter().for_each(|&i| is_training[i] = true);
             is_training
         };
-        let used = [Split::Train, Split::Val, Split::Test].into_iter().flat_map(|split| dataset.splits.get(split));
+        let used =
+            [Split::Train, Split::Val, Split::Test].into_iter().flat_map(|split| dataset.splits.get(split));
         for &i in used {
-            let net = dataset.source.get(i)?.net;
+            let Sample { net, target, .. } = dataset.source.get(i)?;
+            targets.push((i, target));
             if !specs.iter().any(|spec| Arc::ptr_eq(spec, net.spec()) || spec == net.spec()) {
                 specs.push(net.spec().clone());
             }
@@ -81,7 +89,7 @@ impl Pipeline {
         }
         let lowering = Lowering::new(&specs)?;
         let (seed, device) = (seed.child("pipeline"), device.clone());
-        let shared = Shared { dataset, config: config.clone(), lowering, pool, seed, dtype, device };
+        let shared = Shared { dataset, targets, config: config.clone(), lowering, pool, seed, dtype, device };
         Ok((Self { shared: Arc::new(shared) }, rms.finish()))
     }
 
@@ -95,6 +103,19 @@ impl Pipeline {
         self.shared.dataset.splits.get(split).len()
     }
 
+    /// Whether all targets, of training, validation and test nets, pass a check.
+    ///
+    /// # Errors
+    /// The first one of the check, with the name of the net.
+    pub fn check_targets(&self, check: impl Fn(&Target) -> Result<()>) -> Result<()> {
+        for (item, target) in &self.shared.targets {
+            if let Err(error) = check(target) {
+                return Err(error.context(self.shared.dataset.source.get(*item)?.id));
+            }
+        }
+        Ok(())
+    }
+
     /// The items of the training set in the order of one epoch.
     pub fn epoch_order(&self, epoch: u64) -> Vec<usize> {
         let mut order = self.shared.dataset.splits.train.clone();
@@ -103,7 +124,12 @@ impl Pipeline {
     }
 
     /// Training batches of one epoch from batch `first` on, prepared ahead on other threads.
-    pub fn training_batches(&self, epoch: u64, batch_size: usize, first: usize) -> Receiver<Result<PreparedBatch>> {
+    pub fn training_batches(
+        &self,
+        epoch: u64,
+        batch_size: usize,
+        first: usize,
+    ) -> Receiver<Result<PreparedBatch>> {
         let batches = chunks(&self.epoch_order(epoch), batch_size);
         let seed = self.shared.seed.child("augment").index(epoch);
         self.prepare(batches.into_iter().skip(first).collect(), first, Some(seed))
@@ -114,7 +140,12 @@ impl Pipeline {
         self.prepare(chunks(self.shared.dataset.splits.get(split), batch_size), 0, None)
     }
 
-    fn prepare(&self, batches: Vec<Vec<usize>>, first: usize, augment: Option<Seed>) -> Receiver<Result<PreparedBatch>> {
+    fn prepare(
+        &self,
+        batches: Vec<Vec<usize>>,
+        first: usize,
+        augment: Option<Seed>,
+    ) -> Receiver<Result<PreparedBatch>> {
         // Two batches ahead hide the preparation; more would only hold memory.
         const AHEAD: usize = 2;
         let (sender, receiver) = sync_channel(AHEAD);
@@ -122,8 +153,11 @@ impl Pipeline {
         std::thread::spawn(move || {
             for (i, items) in batches.iter().enumerate() {
                 let seed = augment.map(|seed| seed.index((first + i) as u64));
+                // A panic here would otherwise look like the end of the batches.
+                let prepared = catch_unwind(AssertUnwindSafe(|| shared.prepare(items, seed)))
+                    .unwrap_or_else(|_| Err(anyhow!("preparing batch {} panicked", first + i)));
                 // A receiver that went away wants no more batches.
-                if sender.send(shared.prepare(items, seed)).is_err() {
+                if sender.send(prepared).is_err() {
                     break;
                 }
             }
@@ -148,12 +182,14 @@ impl Shared {
                 for (i, change) in self.config.augment.iter().enumerate() {
                     let Augment::RandomAction { symmetries } = change;
                     let seed = seed.index(place as u64).index(i as u64);
-                    graph = augment(seed, &graph, symmetries, &Ranges::default()).with_context(|| sample.id.clone())?;
+                    graph = augment(seed, &graph, symmetries, &Ranges::default())
+                        .with_context(|| sample.id.clone())?;
                 }
             }
             Ok((graph, sample.target, repairs))
         };
-        let prepared = self.pool.install(|| items.par_iter().enumerate().map(one).collect::<Result<Vec<_>>>())?;
+        let prepared =
+            self.pool.install(|| items.par_iter().enumerate().map(one).collect::<Result<Vec<_>>>())?;
         let mut graphs = Vec::with_capacity(prepared.len());
         let mut targets = Vec::with_capacity(prepared.len());
         let mut repairs = Repairs::default();

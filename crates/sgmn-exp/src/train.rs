@@ -24,7 +24,7 @@ use crate::{
     metrics::{Confusion, Mean},
     pipeline::{Pipeline, PreparedBatch},
     progress::{EpochSummary, TrainProgress},
-    report::{CurvePlot, Curve, EventLog, RecordLog, RunRecord, Split, confusion_svg, read_records},
+    report::{Curve, CurvePlot, EventLog, RecordLog, RunRecord, Split, confusion_svg, read_records},
     run_folder::{RunFolder, write_atomic, write_json},
     tasks::{self, Scores, Task},
 };
@@ -97,7 +97,12 @@ struct Standing {
 ///
 /// # Errors
 /// If data do not fit the model, a number is not finite, or a file cannot be written.
-pub fn run(experiment: &Experiment, dataset: Dataset, folder: &RunFolder, stop: &AtomicBool) -> Result<Outcome> {
+pub fn run(
+    experiment: &Experiment,
+    dataset: Dataset,
+    folder: &RunFolder,
+    stop: &AtomicBool,
+) -> Result<Outcome> {
     let mut run = Run::new(experiment, dataset, folder)?;
     if run.train(stop)? { Ok(Outcome::Finished(run.finish()?)) } else { Ok(Outcome::Interrupted) }
 }
@@ -129,6 +134,9 @@ impl<'a> Run<'a> {
         };
         let seed = Seed::new(train.seed);
         let (pipeline, normalization) = Pipeline::new(dataset, experiment.pipeline(), seed, dtype, &device)?;
+        let task = tasks::of(experiment.task());
+        // Now rather than after days of training, when the last test net is asked about.
+        pipeline.check_targets(|target| task.check(target))?;
         let (model, vars) =
             experiment.model().build(pipeline.lowering(), normalization.clone(), seed, dtype, &device)?;
         let mut optimizer = AdamW::new(AdamWConfig::new(train.weight_decay), &vars)?;
@@ -139,7 +147,19 @@ impl<'a> Run<'a> {
             let earlier: Standing = serde_json::from_value(checkpoint.header.progress)
                 .with_context(|| format!("{}: expected the standing of a training run", last.display()))?;
             if earlier.experiment != standing.experiment {
-                bail!("{}: expected a checkpoint of experiment {}, found one of {}", last.display(), standing.experiment, earlier.experiment);
+                bail!(
+                    "{}: expected a checkpoint of experiment {}, found one of {}",
+                    last.display(),
+                    standing.experiment,
+                    earlier.experiment
+                );
+            }
+            if checkpoint.header.specs != specs(&pipeline) || checkpoint.header.normalization != normalization
+            {
+                bail!(
+                    "{}: expected the nets that the run began with, found that they changed",
+                    last.display()
+                );
             }
             vars.load(&checkpoint.vars).with_context(|| last.display().to_string())?;
             optimizer
@@ -153,8 +173,21 @@ impl<'a> Run<'a> {
             (RecordLog::create(&folder.records())?, Vec::new())
         };
         let events = EventLog::create(&folder.events(), &kept)?;
-        let task = tasks::of(experiment.task());
-        Ok(Self { experiment, folder, pipeline, normalization, model, vars, optimizer, task, seed, standing, records, events, began })
+        Ok(Self {
+            experiment,
+            folder,
+            pipeline,
+            normalization,
+            model,
+            vars,
+            optimizer,
+            task,
+            seed,
+            standing,
+            records,
+            events,
+            began,
+        })
     }
 
     /// Trains to the end; false if it was stopped before.
@@ -171,10 +204,14 @@ impl<'a> Run<'a> {
             + (n_steps % batches_per_epoch as u64 * train.batch_size as u64).min(n_train as u64);
         let progress = TrainProgress::new(self.experiment.name(), n_nets, self.standing.n_trained);
         while self.standing.n_steps < n_steps && !self.is_exhausted() {
-            let batches = self.pipeline.training_batches(self.standing.epoch, train.batch_size, self.standing.batch);
+            let batches =
+                self.pipeline.training_batches(self.standing.epoch, train.batch_size, self.standing.batch);
             let mut stopped = false;
+            let mut is_over = false;
             for prepared in batches {
-                self.step(&prepared?, &progress)?;
+                let prepared = prepared?;
+                self.step(&prepared, &progress)
+                    .with_context(|| format!("step {}", self.standing.n_steps + 1))?;
                 self.standing.batch += 1;
                 let epoch_ends = self.standing.batch == batches_per_epoch;
                 if epoch_ends {
@@ -183,21 +220,25 @@ impl<'a> Run<'a> {
                 }
                 let evaluates = match train.eval_every {
                     EvalEvery::Epoch => epoch_ends || self.standing.n_steps == n_steps,
-                    EvalEvery::Steps(every) => self.standing.n_steps.is_multiple_of(every) || self.standing.n_steps == n_steps,
+                    EvalEvery::Steps(every) => {
+                        self.standing.n_steps.is_multiple_of(every) || self.standing.n_steps == n_steps
+                    }
                 };
                 if evaluates {
-                    self.evaluate(&progress)?;
+                    self.evaluate(&progress)
+                        .with_context(|| format!("validation after step {}", self.standing.n_steps))?;
                 }
                 stopped = stop.load(Ordering::Relaxed);
+                is_over = self.standing.n_steps == n_steps || self.is_exhausted();
                 let saves = epoch_ends && self.standing.epoch.is_multiple_of(train.checkpoint_every_epochs);
-                if saves || stopped || self.standing.n_steps == n_steps {
+                if saves || stopped || is_over {
                     self.save(&self.folder.last_checkpoint(), true)?;
                 }
-                if stopped || self.standing.n_steps == n_steps || self.is_exhausted() {
+                if stopped || is_over {
                     break;
                 }
             }
-            if stopped && self.standing.n_steps < n_steps {
+            if stopped && !is_over {
                 progress.finish();
                 return Ok(false);
             }
@@ -213,13 +254,12 @@ impl<'a> Run<'a> {
         let pass = Pass::train(self.seed.child("dropout").index(self.standing.n_steps));
         let output = self.model.forward(&prepared.batch, &pass)?;
         let loss = self.task.loss(&output, &prepared.targets)?;
-        let mut gradients = Gradients::of(&self.vars, self.model.as_ref(), &loss.backward()?)?;
-        let at_step = || format!("step {}", self.standing.n_steps + 1);
-        match train.clip_norm {
-            Some(norm) => clip_by_global_norm(&mut gradients, norm),
-            None => clip_by_global_norm(&mut gradients, f64::INFINITY),
+        let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        if !value.is_finite() {
+            bail!("the loss is {value}, expected a finite number; {DIVERGED}");
         }
-        .with_context(at_step)?;
+        let mut gradients = Gradients::of(&self.vars, self.model.as_ref(), &loss.backward()?)?;
+        clip_by_global_norm(&mut gradients, train.clip_norm.unwrap_or(f64::INFINITY)).context(DIVERGED)?;
         let warmup = Warmup { learning_rate: train.learning_rate, n_steps: train.warmup_steps };
         self.optimizer.step(&self.vars, &gradients, warmup.rate(self.standing.n_steps))?;
         let mut scores = Scores::default();
@@ -249,13 +289,19 @@ impl<'a> Run<'a> {
         let train_score = std::mem::take(&mut self.standing.train_score).value().unwrap_or(f64::NAN);
         let train_metrics = [("loss", train_loss), (self.task.criterion(), train_score)];
         let repairs = std::mem::take(&mut self.standing.repairs);
-        self.record(Split::Train, train_metrics.map(|(name, value)| (name.to_owned(), value)).into(), train_rate, Some(repairs))?;
+        self.record(
+            Split::Train,
+            train_metrics.map(|(name, value)| (name.to_owned(), value)).into(),
+            train_rate,
+            Some(repairs),
+        )?;
         self.record(Split::Val, metrics.clone(), val_rate, None)?;
         // Of equal epochs the first is kept; NaN is never better.
         let best = self.standing.best_val.is_none_or(|best| criterion > best) && !criterion.is_nan();
         if best {
             self.standing.best_val = Some(criterion);
-            self.standing.best_epoch = self.standing.epoch.max(1);
+            // An epoch that still runs counts from 1 too.
+            self.standing.best_epoch = self.standing.epoch + u64::from(self.standing.batch > 0);
             self.standing.n_worse = 0;
             self.save(&self.folder.best_checkpoint(), false)?;
         } else {
@@ -289,7 +335,7 @@ impl<'a> Run<'a> {
         let checkpoint = Checkpoint::read(&best, self.vars.device())?;
         self.vars.load(&checkpoint.vars).with_context(|| best.display().to_string())?;
         let began = Instant::now();
-        let scores = self.measure(Part::Test)?;
+        let scores = self.measure(Part::Test).context("test of the best model")?;
         let rate = self.pipeline.n_nets(Part::Test) as f64 / began.elapsed().as_secs_f64();
         let already = read_records(&self.folder.records())?.iter().any(|record| record.split == Split::Test);
         if !already {
@@ -321,26 +367,40 @@ impl<'a> Run<'a> {
         for metric in ["loss", self.task.criterion()] {
             let points = |split: Split| -> Vec<(f64, f64)> {
                 let of_split = records.iter().filter(|record| record.split == split);
-                of_split.filter_map(|record| Some((record.step as f64, *record.metrics.get(metric)?))).collect()
+                of_split
+                    .filter_map(|record| Some((record.step as f64, *record.metrics.get(metric)?)))
+                    .collect()
             };
             let plot = CurvePlot {
                 title: format!("{}: {metric}", summary.name),
                 x_label: "step".to_owned(),
                 y_label: metric.to_owned(),
                 y_range: (metric == "accuracy").then_some((0.0, 1.0)),
-                curves: vec![Curve::new("train", &points(Split::Train)), Curve::new("validation", &points(Split::Val))],
+                curves: vec![
+                    Curve::new("train", &points(Split::Train)),
+                    Curve::new("validation", &points(Split::Val)),
+                ],
                 references: Vec::new(),
             };
             write_atomic(&self.folder.plot(metric), plot.to_svg()?.to_file().as_bytes())?;
         }
         if let Some(confusion) = &summary.confusion {
             let title = format!("{}: test nets", summary.name);
-            write_atomic(&self.folder.plot("confusion"), confusion_svg(&title, confusion)?.to_file().as_bytes())?;
+            write_atomic(
+                &self.folder.plot("confusion"),
+                confusion_svg(&title, confusion)?.to_file().as_bytes(),
+            )?;
         }
         Ok(())
     }
 
-    fn record(&mut self, split: Split, metrics: std::collections::BTreeMap<String, f64>, nets_per_second: f64, repairs: Option<Repairs>) -> Result<()> {
+    fn record(
+        &mut self,
+        split: Split,
+        metrics: std::collections::BTreeMap<String, f64>,
+        nets_per_second: f64,
+        repairs: Option<Repairs>,
+    ) -> Result<()> {
         let repairs = repairs.unwrap_or_default();
         let counts = [
             ("dead_units", repairs.dead_units),
@@ -353,7 +413,11 @@ impl<'a> Run<'a> {
             epoch: self.standing.epoch,
             step: self.standing.n_steps,
             metrics,
-            repairs: counts.iter().filter(|(_, n)| *n > 0).map(|(name, n)| ((*name).to_owned(), *n as u64)).collect(),
+            repairs: counts
+                .iter()
+                .filter(|(_, n)| *n > 0)
+                .map(|(name, n)| ((*name).to_owned(), *n as u64))
+                .collect(),
             nets_per_second,
             seconds: self.seconds(),
             unix_time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64()),
@@ -364,17 +428,24 @@ impl<'a> Run<'a> {
 
     /// Writes a checkpoint, with what a continuation needs or for prediction only.
     fn save(&self, path: &Path, resumable: bool) -> Result<()> {
+        let vars = self.vars.snapshot()?;
+        for (name, var) in &vars {
+            // One number finds NaN and infinity anywhere: 0 times either is NaN, and so is any sum with it.
+            let probe = (var * 0.0)?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+            if probe != 0.0 {
+                bail!("{name} after step {} is not finite; {DIVERGED}", self.standing.n_steps);
+            }
+        }
         let standing = Standing { seconds: self.seconds(), ..self.standing.clone() };
-        let specs = self.pipeline.lowering().topologies().iter().map(|topology| NetSpec::clone(topology.spec()));
         let header = Header {
             model: self.experiment.model().clone(),
-            specs: specs.collect(),
+            specs: specs(&self.pipeline),
             normalization: self.normalization.clone(),
             n_steps: self.optimizer.n_steps(),
             progress: serde_json::to_value(standing)?,
         };
         let optimizer = if resumable { self.optimizer.state(&self.vars) } else { Default::default() };
-        Ok(Checkpoint { header, vars: self.vars.snapshot()?, optimizer }.write(path)?)
+        Ok(Checkpoint { header, vars, optimizer }.write(path)?)
     }
 
     /// Working time of all calls together.
@@ -388,6 +459,14 @@ impl<'a> Run<'a> {
     }
 }
 
+/// What to do about a run that left the range of numbers.
+const DIVERGED: &str = "a smaller train.learning_rate may help";
+
+/// The architectures of the nets.
+fn specs(pipeline: &Pipeline) -> Vec<NetSpec> {
+    pipeline.lowering().topologies().iter().map(|topology| NetSpec::clone(topology.spec())).collect()
+}
+
 /// The device that an experiment names.
 ///
 /// # Errors
@@ -395,7 +474,17 @@ impl<'a> Run<'a> {
 pub fn device(kind: DeviceKind) -> Result<Device> {
     match kind {
         DeviceKind::Cpu => Ok(Device::Cpu),
-        DeviceKind::Cuda => Device::new_cuda(0).context("train.device: no CUDA device in this build or on this machine"),
-        DeviceKind::Metal => Device::new_metal(0).context("train.device: no Metal device in this build or on this machine"),
+        DeviceKind::Cuda if !candle_core::utils::cuda_is_available() => {
+            bail!(
+                "train.device: expected a build with the feature `cuda` to run on cuda, found one without it"
+            )
+        }
+        DeviceKind::Metal if !candle_core::utils::metal_is_available() => {
+            bail!(
+                "train.device: expected a build with the feature `metal` to run on metal, found one without it"
+            )
+        }
+        DeviceKind::Cuda => Device::new_cuda(0).context("train.device: no CUDA device on this machine"),
+        DeviceKind::Metal => Device::new_metal(0).context("train.device: no Metal device on this machine"),
     }
 }

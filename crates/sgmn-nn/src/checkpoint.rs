@@ -1,7 +1,7 @@
 //! Checkpoints: variables, optimizer and configuration in one safetensors file, written whole or not at all.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
@@ -54,7 +54,7 @@ impl Checkpoint {
         let tensors: Vec<_> = self.vars.iter().map(|(name, tensor)| (name.clone(), tensor)).chain(optimizer).collect();
         let header = serde_json::to_string(&self.header).map_err(|error| fault(error.to_string()))?;
         #[allow(clippy::disallowed_types, reason = "the safetensors crate asks for this map; it holds one entry")]
-        let metadata = HashMap::from([(HEADER.to_owned(), header)]);
+        let metadata = std::collections::HashMap::from([(HEADER.to_owned(), header)]);
         let temporary = sibling(path);
         safetensors::serialize_to_file(tensors, Some(metadata), &temporary)
             .map_err(|error| fault(error.to_string()))
@@ -78,6 +78,7 @@ impl Checkpoint {
         let header = header.ok_or_else(|| fault(format!("expected metadata `{HEADER}`, found none")))?;
         let header = serde_json::from_str(header).map_err(|error| fault(format!("metadata `{HEADER}`: {error}")))?;
         let tensors = candle_core::safetensors::load_buffer(&bytes, device).map_err(|error| fault(error.to_string()))?;
+        let tensors: BTreeMap<String, Tensor> = tensors.into_iter().collect();
         let mut vars = BTreeMap::new();
         let mut optimizer = BTreeMap::new();
         for (name, tensor) in tensors {

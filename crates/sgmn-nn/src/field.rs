@@ -23,9 +23,12 @@ pub struct Field {
 
 impl Field {
     /// Features of nodes whose units have this scaling group; they scale like the nodes' values.
-    pub fn nodes(values: Tensor, group: ScaleGroup) -> Self {
+    ///
+    /// # Errors
+    /// If the tensor has not three axes.
+    pub fn nodes(values: Tensor, group: ScaleGroup) -> Result<Self> {
         let place = Place::node(group);
-        Self { values: values.into(), place, law: Law::node(place), receivers: EdgeAxis::Receivers }
+        Ok(Self { values: Rows::nodes(values)?, place, law: Law::node(place), receivers: EdgeAxis::Receivers })
     }
 
     /// Features of edges into units of one group from units of another; they scale like weights.
@@ -187,7 +190,7 @@ impl Field {
         }
         let place = Place::node(self.place.receiver);
         let law = Law::new(place, self.law.receiver(), 0);
-        let values = self.values.sum_edges(self.sender_axis())?.into();
+        let values = Rows::nodes(self.values.sum_edges(self.sender_axis())?)?;
         Ok(Self { values, place, law, receivers: EdgeAxis::Receivers })
     }
 
@@ -196,7 +199,7 @@ impl Field {
     /// # Errors
     /// If the device refuses.
     pub fn zeros_like(&self) -> Result<Self> {
-        Ok(Self { values: self.values.tensor()?.zeros_like()?.into(), ..self.clone() })
+        Ok(Self { values: Rows::nodes(self.values.tensor()?.zeros_like()?)?, ..self.clone() })
     }
 
     /// The axis of the edges' receivers in the block.
@@ -230,7 +233,7 @@ mod tests {
     fn edge_and_nodes(group: ScaleGroup) -> (Field, Field) {
         let edges = Tensor::ones((1, 2, 3, 4), DType::F64, &Device::Cpu).unwrap();
         let nodes = |n| Tensor::ones((1, n, 4), DType::F64, &Device::Cpu).unwrap();
-        (Field::edges(edges, group, group).unwrap(), Field::nodes(nodes(3), group))
+        (Field::edges(edges, group, group).unwrap(), Field::nodes(nodes(3), group).unwrap())
     }
 
     #[test]
@@ -248,7 +251,7 @@ mod tests {
         for (group, allowed) in [(Positive, false), (Sign, true), (Trivial, true)] {
             let (edges, _) = edge_and_nodes(group);
             let original_receivers =
-                Field::nodes(Tensor::ones((1, 2, 4), DType::F64, &Device::Cpu).unwrap(), group);
+                Field::nodes(Tensor::ones((1, 2, 4), DType::F64, &Device::Cpu).unwrap(), group).unwrap();
             let message = edges.reversed().mul_sender(&original_receivers).unwrap();
             assert_eq!(message.sum_senders().is_ok(), allowed, "{group:?}");
             if allowed {

@@ -23,7 +23,7 @@
 //! assert_eq!(graphs.edges[0].dims(), [3, 8, 2, 1]); // [B, receivers, senders, K]
 //!
 //! // Field: the biases of the 8 hidden units, which flip their sign with their unit.
-//! let biases = Field::nodes(graphs.nodes[1].clone(), ScaleGroup::Sign);
+//! let biases = Field::nodes(graphs.nodes[1].clone(), ScaleGroup::Sign)?;
 //! assert!(!biases.law().is_invariant());
 //!
 //! // Layers: a linear map without bias keeps the law, a canonical form makes it invariant.

@@ -77,12 +77,12 @@ impl Programs {
     pub(super) fn sgmn_report(&self) -> Command {
         in_root(&self.sgmn_report)
     }
+}
 
-    /// The command as it would be typed in the root of the repository.
-    pub(super) fn describe(&self, command: &Command) -> String {
-        let root = format!("{}/", repository::root().display());
-        repository::describe(command).replacen(&root, "", 1)
-    }
+/// The command as it would be typed in the root of the repository.
+pub(super) fn describe(command: &Command) -> String {
+    let root = format!("{}/", repository::root().display());
+    repository::describe(command).replacen(&root, "", 1)
 }
 
 fn in_root(program: &Path) -> Command {
@@ -96,7 +96,8 @@ impl Children {
     pub(super) fn listen() -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let raised = Arc::clone(&stop);
-        ctrlc::set_handler(move || raised.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
+        ctrlc::set_handler(move || raised.store(true, Ordering::Relaxed))
+            .context("cannot listen for Ctrl-C")?;
         Ok(Self { stop })
     }
 
@@ -104,7 +105,7 @@ impl Children {
     /// state; if the signal came to this process alone, the child goes on and is ended after a while.
     pub(super) fn run(&self, command: &mut Command) -> Result<Ended> {
         const GLANCE: Duration = Duration::from_millis(50);
-        let line = repository::describe(command);
+        let line = describe(command);
         let mut child = command.spawn().with_context(|| format!("could not start: {line}"))?;
         let mut asked_at = None;
         let status = loop {

@@ -81,7 +81,10 @@ impl Dataset {
                 (published, format!("; `--fit` makes such nets from the images of `{images}` instead"))
             }
             (true, Some(images)) => (images, String::new()),
-            (true, None) => bail!("--fit: expected mnist or fmnist, found {}, for whose nets no recipe is known", self.name()),
+            (true, None) => bail!(
+                "--fit: expected mnist or fmnist, found {}, for whose nets no recipe is known",
+                self.name()
+            ),
         };
         let manifest = Manifest::named(&manifests, manifest)?;
         let in_root = Places { data_dir: repository::root().join(data_dir), ..places.clone() };

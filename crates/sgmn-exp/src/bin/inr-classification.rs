@@ -1,9 +1,14 @@
 //! Which class does an INR draw? A ScaleGMN reads it from the weights.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to the person who called it")]
+
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Arc, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::{Context, Result, bail};
@@ -23,12 +28,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 ///
 /// Ctrl-C saves and exits; `--resume` goes on, on the CPU to the same bits as without the stop.
 #[derive(Parser)]
-#[command(version, after_help = "Examples:\n  \
+#[command(
+    version,
+    after_help = "Examples:\n  \
     inr-classification --experiment quick\n  \
     inr-classification --experiment mnist --data-dir data --set train.seed=1\n  \
     inr-classification --experiment my.toml --run runs/mine\n  \
     inr-classification --resume --run runs/mine\n\n\
-    The run folder holds resolved.toml, facts.json, records.jsonl, TensorBoard events, checkpoints/, plots/ and summary.json.")]
+    The run folder holds resolved.toml, facts.json, records.jsonl, TensorBoard events, checkpoints/, plots/ and summary.json."
+)]
 struct Args {
     /// Name of an experiment that comes with the program (see --list), or path of a TOML file.
     #[arg(long, value_name = "NAME|FILE", required_unless_present_any = ["list", "resume"])]
@@ -55,7 +63,9 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            let interrupted =
+                error.downcast_ref().is_some_and(|e| matches!(e, sgmn_data::Error::Interrupted));
+            if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -78,8 +88,15 @@ fn run(args: &Args) -> Result<ExitCode> {
     })
     .context("the handler of Ctrl-C")?;
 
-    let (experiment, folder) = open(args)?;
+    let (experiment, place) = open(args)?;
+    // Before INRs are fitted for hours; training opens the device again.
+    train::device(experiment.train().device)?;
     let dataset = datasets::open(experiment.data(), &args.data_dir, &stop)?;
+    // Only now: what failed so far left no folder behind, so the same command can be given again.
+    let folder = match place {
+        Place::New(path) => create(&path, &experiment)?,
+        Place::Earlier(folder) => folder,
+    };
     eprintln!("{}: {dataset:?} -> {}", experiment.name(), folder.path().display());
     match train::run(&experiment, dataset, &folder, &stop)? {
         Outcome::Finished(summary) => {
@@ -96,8 +113,16 @@ fn run(args: &Args) -> Result<ExitCode> {
 /// Exit status of a run that was stopped, as shells report it for Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
-/// The experiment and its folder, new or opened again.
-fn open(args: &Args) -> Result<(Experiment, RunFolder)> {
+/// Where a run is kept.
+enum Place {
+    /// In a folder that is still to be made.
+    New(PathBuf),
+    /// In the folder of an earlier call.
+    Earlier(RunFolder),
+}
+
+/// The experiment and the place of its run.
+fn open(args: &Args) -> Result<(Experiment, Place)> {
     let asked = match &args.experiment {
         Some(name) => {
             let mut file = ExperimentFile::open(name)?;
@@ -106,28 +131,44 @@ fn open(args: &Args) -> Result<(Experiment, RunFolder)> {
             }
             Some(file.resolve()?)
         }
-        None if !args.overrides.is_empty() => bail!("--set: expected --experiment beside it; a resumed run is never changed"),
+        None if !args.overrides.is_empty() => {
+            bail!("--set: expected --experiment beside it; a resumed run is never changed")
+        }
         None => None,
     };
-    let default = asked.as_ref().map(|asked| PathBuf::from("runs").join(format!("{}-seed{}", asked.name(), asked.train().seed)));
-    let path = args.run.clone().or(default).context("--run: expected the folder of the run to resume")?;
+    let default = |asked: &Experiment| {
+        PathBuf::from("runs").join(format!("{}-seed{}", asked.name(), asked.train().seed))
+    };
+    let path = args.run.clone().or_else(|| asked.as_ref().map(default));
+    let path = path.context("--run: expected the folder of the run to resume")?;
     if args.resume && path.exists() {
         let folder = RunFolder::open(&path)?;
         let experiment = folder.experiment()?;
         if asked.is_some_and(|asked| asked != experiment) {
-            bail!("{}: expected the experiment that was asked for, found another one; leave --experiment out to resume it", path.display());
+            bail!(
+                "{}: expected the experiment that was asked for, found another one; \
+                 leave --experiment out to resume it",
+                path.display()
+            );
         }
-        return Ok((experiment, folder));
+        return Ok((experiment, Place::Earlier(folder)));
     }
-    let experiment = asked.with_context(|| format!("{}: expected the folder of a run, found nothing", path.display()))?;
+    let experiment =
+        asked.with_context(|| format!("{}: expected the folder of a run, found nothing", path.display()))?;
+    if RunFolder::open(&path).is_ok() {
+        bail!("{}: expected a new folder, found a run; --resume continues it", path.display());
+    }
+    Ok((experiment, Place::New(path)))
+}
+
+fn create(path: &Path, experiment: &Experiment) -> Result<RunFolder> {
     let facts = RunFacts {
         experiment: experiment.hash(),
         commit: commit(&std::env::current_dir()?),
         command: std::env::args().collect(),
         machine: MachineFacts::read(),
     };
-    let folder = RunFolder::create(&path, &experiment, &facts)?;
-    Ok((experiment, folder))
+    RunFolder::create(path, experiment, &facts)
 }
 
 fn print_summary(summary: &Summary, folder: &RunFolder) {

@@ -1,5 +1,7 @@
 //! What `cargo xtask reproduce` needs to know of experiments: the plan, the fitted nets, the report.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to the person who called it")]
+
 use std::{
     path::PathBuf,
     process::ExitCode,

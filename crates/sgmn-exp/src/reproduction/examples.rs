@@ -127,7 +127,8 @@ impl Pictures {
 
     fn example(&mut self, item: usize, class: u32, predicted: usize, belief: &[f32]) -> Result<Example> {
         let id = self.reader.id(item);
-        let position = self.position.get(id).with_context(|| format!("net {id}: expected an image of this name"))?;
+        let position =
+            self.position.get(id).with_context(|| format!("net {id}: expected an image of this name"))?;
         let image = self.images.image(*position);
         let params: Vec<f64> = self.reader.row(item).iter().map(|&value| f64::from(value)).collect();
         let drawing = self.renderer.render(&params)?;
@@ -162,7 +163,8 @@ fn beliefs(run: &RunResult, experiment: &Experiment, nets: &[Net]) -> Result<Vec
     // The seed draws variables that the checkpoint replaces.
     let (model, vars) =
         checkpoint.header.model.build(&lowering, normalization, Seed::new(0), DType::F32, &Device::Cpu)?;
-    let in_f32 = |(name, tensor): (&String, &candle_core::Tensor)| Ok((name.clone(), tensor.to_dtype(DType::F32)?));
+    let in_f32 =
+        |(name, tensor): (&String, &candle_core::Tensor)| Ok((name.clone(), tensor.to_dtype(DType::F32)?));
     let loaded = checkpoint.vars.iter().map(in_f32).collect::<Result<_>>()?;
     vars.load(&loaded).with_context(|| path.display().to_string())?;
     let symmetries = &experiment.pipeline().canonicalize;

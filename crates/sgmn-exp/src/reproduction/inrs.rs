@@ -1,6 +1,10 @@
 //! The fitted nets that all models of a study read: made once, with a note of the time it took.
 
-use std::{path::{Path, PathBuf}, sync::atomic::AtomicBool, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+    time::Instant,
+};
 
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
@@ -67,7 +71,10 @@ fn shared_data(request: &Request) -> Result<Data> {
     let runs = Plan::new(&Request { n_seeds: 1, ..request.clone() })?.runs;
     let data = runs[0].experiment.data();
     if let Some(other) = runs.iter().find(|run| run.experiment.data() != data) {
-        bail!("[data]: expected all models of a study to read the same nets, found others for {}", other.model);
+        bail!(
+            "[data]: expected all models of a study to read the same nets, found others for {}",
+            other.model
+        );
     }
     Ok(data.clone())
 }
@@ -112,7 +119,10 @@ impl Inrs {
             );
         }
         if let Some(seconds) = self.seconds {
-            text += &format!(" Fitting took {seconds:.0} s, {:.0} nets/s.", self.n_nets as f64 / seconds.max(1e-9));
+            text += &format!(
+                " Fitting took {seconds:.0} s, {:.0} nets/s.",
+                self.n_nets as f64 / seconds.max(1e-9)
+            );
         }
         text
     }

@@ -21,4 +21,4 @@ pub use inrs::{Inrs, fit};
 pub use plan::{Plan, PlannedRun, Request, RunState};
 pub use report::{Report, write};
 pub use results::{ModelResults, Results, RunResult};
-pub use study::{STUDIES, Study, StudyModel};
+pub use study::{Published, STUDIES, Study, StudyModel};

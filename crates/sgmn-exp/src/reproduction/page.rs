@@ -77,9 +77,10 @@ impl Composer<'_> {
             blocks.push(Block::Text(sentence));
         }
         blocks.push(Block::Table(results.table()));
-        let mut note = "Accuracy is measured on nets that neither training nor the choice of the best epoch has seen; \
+        let mut note =
+            "Accuracy is measured on nets that neither training nor the choice of the best epoch has seen; \
                         ± is the sample standard deviation over seeds."
-            .to_owned();
+                .to_owned();
         if let Some(data) = results.study.paper_data {
             note += &format!(
                 " The paper's values are for {data}, other and more data: they say what the method can do, not what \
@@ -87,7 +88,8 @@ impl Composer<'_> {
             );
         }
         blocks.push(Block::Text(note));
-        let knows = results.models.iter().map(|model| (model.model.title.to_owned(), model.model.knows.to_owned()));
+        let knows =
+            results.models.iter().map(|model| (model.model.title.to_owned(), model.model.knows.to_owned()));
         blocks.push(Block::Text("What each model knows of the nets:".to_owned()));
         blocks.push(Block::Facts(knows.collect()));
         Ok(())
@@ -97,7 +99,12 @@ impl Composer<'_> {
         let results = self.results;
         let range = Some((0.0, 1.0));
         if let Some(svg) = results.curves("accuracy on the validation nets", Split::Val, "accuracy", range)? {
-            self.figure(blocks, "accuracy", svg, "Mean over seeds; the band runs from the worst to the best seed.");
+            self.figure(
+                blocks,
+                "accuracy",
+                svg,
+                "Mean over seeds; the band runs from the worst to the best seed.",
+            );
         }
         if let Some(svg) = results.curves("loss on the training nets", Split::Train, "loss", None)? {
             self.figure(blocks, "loss", svg, "Cross-entropy in nats per net, averaged while training.");
@@ -118,17 +125,18 @@ impl Composer<'_> {
         let Some(inrs) = inrs else { return Ok(()) };
         blocks.push(Block::Text(inrs.describe()));
         let Some((model, run)) = self.results.best() else { return Ok(()) };
-        let Some(examples) = Examples::new(self.request, run)? else { return Ok(()) };
-        let Examples { of_each_class, mistakes } = examples;
-        let title = model.model.title;
+        let Some(Examples { of_each_class, mistakes }) = Examples::new(self.request, run)? else {
+            return Ok(());
+        };
+        let reader = format!("{}, seed {}", model.model.title, run.summary.seed);
         let caption = format!(
-            "Above the image, below what the net fitted to it draws. Under each: true class → what {title} says, how \
-             sure it is, and how well the net draws the image."
+            "Above the image, below what the net fitted to it draws. Under each: its class → what the model ({reader}) \
+             says, how sure it is of that, and how well the net draws the image."
         );
         blocks.push(Block::Images(Example::grid(&of_each_class, &caption)));
         if !mistakes.is_empty() {
-            let caption = format!("The first test nets that {title} reads wrongly.");
-            blocks.push(Block::Images(Example::grid(&mistakes, &caption)));
+            let caption = "The first test nets that the same model reads wrongly.";
+            blocks.push(Block::Images(Example::grid(&mistakes, caption)));
         }
         Ok(())
     }
@@ -137,13 +145,19 @@ impl Composer<'_> {
         let study = self.results.study;
         for model in &self.results.models {
             let Some(published) = model.model.published else { continue };
-            let mut rows = differing_settings(&model.experiment, published)?;
-            let n_train = model.runs.first().map(|run| run.summary.n_nets[0]);
-            if let (Some(here), Some(paper)) = (n_train, study.paper_n_train)
-                && here != paper
-            {
-                rows.insert(0, vec!["nets to train on".to_owned(), thousands(here), thousands(paper)]);
+            let mut rows = Vec::new();
+            if let Some(RunResult { summary, .. }) = model.runs.first() {
+                let counts = [
+                    ("nets to train on", summary.n_nets[0], study.paper_n_train),
+                    ("parameters of the model", summary.n_params, Some(published.n_params)),
+                ];
+                for (name, here, paper) in counts {
+                    if let Some(paper) = paper.filter(|paper| *paper != here) {
+                        rows.push(vec![name.to_owned(), thousands(here), thousands(paper)]);
+                    }
+                }
             }
+            rows.extend(differing_settings(&model.experiment, published.experiment)?);
             if !rows.is_empty() {
                 let header = [model.model.title, "here", "paper"].map(str::to_owned).to_vec();
                 blocks.push(Block::Table(Table { header, rows }));
@@ -160,19 +174,21 @@ impl Composer<'_> {
         let results = self.results;
         blocks.push(Block::Table(results.table_of_runs()));
         if results.models.iter().any(|model| !model.missing.is_empty()) {
-            let text = "Runs that are missing did not fit into the time of the call; a further call makes them.";
+            let text = "Not all runs were made: seeds after the first are run while time allows, and a further call goes on \
+                        from here.";
             blocks.push(Block::Text(text.to_owned()));
         }
         let mut machines = Vec::new();
         let mut commits = Vec::new();
         for run in results.runs() {
             push_new(&mut machines, run.facts.machine.rows());
-            push_new(&mut commits, run.facts.commit.clone().unwrap_or_else(|| "unknown".to_owned()));
+            push_new(&mut commits, run.facts.commit.as_deref().map_or_else(|| "unknown".to_owned(), short));
         }
         for mut facts in machines {
             if !commits.is_empty() {
                 let text = commits.join(", ");
-                let changed = if text.contains('+') { " (+: with changes that were not committed)" } else { "" };
+                let changed =
+                    if text.contains('+') { " (+: with changes that were not committed)" } else { "" };
                 facts.push(("commit".to_owned(), text + changed));
             }
             blocks.push(Block::Facts(facts));
@@ -187,15 +203,11 @@ impl Composer<'_> {
 
 /// The result in one sentence.
 fn headline(results: &Results) -> Option<String> {
-    let says = |model: &ModelResults| {
-        let spread = model.accuracy()?;
-        Some(format!("{} reads {} % of the test nets rightly", model.model.title, percent(spread.mean, spread.std)))
-    };
+    let share = |model: &ModelResults| model.accuracy().map(|spread| percent(spread.mean, spread.std));
     let (first, others) = results.models.split_first()?;
-    let first_says = says(first)?;
-    let mut sentence = first_says;
-    if let Some(last) = others.last().and_then(says) {
-        sentence += &format!("; {last}");
+    let mut sentence = format!("{} reads {} % of the test nets rightly", first.model.title, share(first)?);
+    if let Some((last, share)) = others.last().and_then(|last| Some((last, share(last)?))) {
+        sentence += &format!(", {} {share} %", last.model.title);
     }
     let n_classes = first.runs.first()?.summary.confusion.as_ref()?.labels().len();
     Some(format!("{sentence}; guessing would be right on {} %.", percent(1.0 / n_classes as f64, None)))
@@ -204,14 +216,21 @@ fn headline(results: &Results) -> Option<String> {
 /// Settings in which an experiment differs from the published one, as rows of name, value here and value there.
 fn differing_settings(experiment: &Experiment, published: &str) -> Result<Vec<Vec<String>>> {
     /// What decides neither the model nor what it learns.
-    const NOT_COMPARED: [&str; 5] =
-        ["pipeline.workers", "train.seed", "train.device", "train.eval_every", "train.checkpoint_every_epochs"];
+    const NOT_COMPARED: [&str; 5] = [
+        "pipeline.workers",
+        "train.seed",
+        "train.device",
+        "train.eval_every",
+        "train.checkpoint_every_epochs",
+    ];
     let mut paper = ExperimentFile::open(published)?;
     // The one setting in which the files of the published configurations depart from the paper.
     paper.set("pipeline.normalize=none")?;
     let [here, there] = [settings(experiment)?, settings(&paper.resolve()?)?];
     let names: BTreeSet<&String> = here.keys().chain(there.keys()).collect();
-    let value = |settings: &BTreeMap<String, String>, name: &String| settings.get(name).cloned().unwrap_or_else(|| "–".to_owned());
+    let value = |settings: &BTreeMap<String, String>, name: &String| {
+        settings.get(name).cloned().unwrap_or_else(|| "–".to_owned())
+    };
     let rows = names.into_iter().filter(|name| !NOT_COMPARED.contains(&name.as_str())).filter_map(|name| {
         let (here, there) = (value(&here, name), value(&there, name));
         (here != there).then(|| vec![name.clone(), here, there])
@@ -248,6 +267,14 @@ fn command_of(run: &RunResult) -> String {
         .join(" ")
 }
 
+/// The first digits of a commit; a `+` behind it, for changes since, stays.
+fn short(commit: &str) -> String {
+    const N_DIGITS: usize = 12;
+    let digits = commit.trim_end_matches('+');
+    let changed = &commit[digits.len()..];
+    format!("{}{changed}", digits.get(..N_DIGITS).unwrap_or(digits))
+}
+
 fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
     if !list.contains(&item) {
         list.push(item);
@@ -257,13 +284,20 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
 /// A count with commas, such as `55,000`.
 fn thousands(count: usize) -> String {
     let digits = count.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|g| std::str::from_utf8(g).expect("digits")).collect();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|g| std::str::from_utf8(g).expect("digits")).collect();
     groups.join(",")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_commit_is_shortened_and_keeps_its_mark() {
+        assert_eq!(short("075c5bd20005a5e037e2da72569ca8b777fb4614+"), "075c5bd20005+");
+        assert_eq!(short("abc"), "abc");
+    }
 
     #[test]
     fn counts_have_commas() {

@@ -114,7 +114,10 @@ impl PlannedRun {
         // A run of other settings stays where it is; this one goes beside it.
         let (folder, avoided) = match holds_other(&plain, &experiment) {
             false => (plain, None),
-            true => (runs.join(format!("{}-seed{seed}-{}", model.experiment, &experiment.hash()[..8])), Some(plain)),
+            true => (
+                runs.join(format!("{}-seed{seed}-{}", model.experiment, &experiment.hash()[..8])),
+                Some(plain),
+            ),
         };
         let state = state_of(&folder, &experiment)?;
         let mut arguments = Vec::new();

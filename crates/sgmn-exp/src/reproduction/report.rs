@@ -35,7 +35,10 @@ pub struct Report {
 pub fn write(request: &Request, command: &str) -> Result<Report> {
     let results = Results::read(request)?;
     if results.runs().next().is_none() {
-        anyhow::bail!("{}: expected at least one finished run, found none", request.out.join("runs").display());
+        anyhow::bail!(
+            "{}: expected at least one finished run, found none",
+            request.out.join("runs").display()
+        );
     }
     let composed = page::compose(request, &results, command)?;
     let report = Report {

@@ -9,7 +9,9 @@ use super::{
 use crate::{
     config::{EvalEvery, Experiment},
     metrics::Spread,
-    report::{Curve, CurvePlot, ResultRow, RunRecord, Split, Svg, Table, percent, read_records, result_table},
+    report::{
+        Curve, CurvePlot, ResultRow, RunRecord, Split, Svg, Table, percent, read_records, result_table,
+    },
     run_folder::{RunFacts, RunFolder, read_json},
     train::Summary,
 };
@@ -80,7 +82,8 @@ impl Results {
     ///
     /// Test nets choose nothing.
     pub fn best(&self) -> Option<(&ModelResults, &RunResult)> {
-        let mean = |model: &ModelResults| Spread::of(&model.values(|run| run.summary.best_val)).map(|s| s.mean);
+        let mean =
+            |model: &ModelResults| Spread::of(&model.values(|run| run.summary.best_val)).map(|s| s.mean);
         let finished = self.models.iter().filter_map(|model| Some((model, mean(model)?)));
         let (model, _) = finished.max_by(|(_, a), (_, b)| a.total_cmp(b))?;
         let run = model.runs.iter().max_by(|a, b| a.summary.best_val.total_cmp(&b.summary.best_val))?;
@@ -121,7 +124,7 @@ impl Results {
                     percent(summary.best_val, None),
                     summary.best_epoch.to_string(),
                     summary.n_steps.to_string(),
-                    format!("{:.0} s", summary.seconds),
+                    format!("{:.1} s", summary.seconds),
                 ]);
             }
             for run in &model.missing {
@@ -138,8 +141,15 @@ impl Results {
     ///
     /// # Errors
     /// If the drawing fails.
-    pub fn curves(&self, title: &str, split: Split, metric: &str, y_range: Option<(f64, f64)>) -> Result<Option<Svg>> {
-        let by_step = self.models.iter().any(|m| matches!(m.experiment.train().eval_every, EvalEvery::Steps(_)));
+    pub fn curves(
+        &self,
+        title: &str,
+        split: Split,
+        metric: &str,
+        y_range: Option<(f64, f64)>,
+    ) -> Result<Option<Svg>> {
+        let by_step =
+            self.models.iter().any(|m| matches!(m.experiment.train().eval_every, EvalEvery::Steps(_)));
         let points = |run: &RunResult| -> Vec<(f64, f64)> {
             let of_split = run.records.iter().filter(|record| record.split == split);
             of_split

@@ -30,8 +30,17 @@ pub struct StudyModel {
     pub knows: &'static str,
     /// Accuracy in the paper, mean and standard deviation over three seeds, in [0, 1].
     pub paper: Option<(f64, f64)>,
-    /// The published configuration that the experiment is a version of.
-    pub published: Option<&'static str>,
+    /// The published configuration that the experiment is, or is a small version of.
+    pub published: Option<Published>,
+}
+
+/// A configuration of the paper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// Its experiment.
+    pub experiment: &'static str,
+    /// Learned numbers of its model.
+    pub n_params: usize,
 }
 
 const FORWARD: &str = "hidden units may be reordered and may change their sign";
@@ -55,14 +64,14 @@ pub const STUDIES: &[Study] = &[
                 experiment: "quick",
                 knows: FORWARD,
                 paper: Some((0.9657, 0.0010)),
-                published: Some("mnist"),
+                published: Some(Published { experiment: "mnist", n_params: 1_772_042 }),
             },
             StudyModel {
                 title: "ScaleGMN-B",
                 experiment: "quick-bidirectional",
                 knows: BIDIRECTIONAL,
                 paper: Some((0.9659, 0.0024)),
-                published: Some("mnist-bidirectional"),
+                published: Some(Published { experiment: "mnist-bidirectional", n_params: 3_089_162 }),
             },
             StudyModel {
                 title: "permutation only",
@@ -86,8 +95,8 @@ pub const STUDIES: &[Study] = &[
         "Each model reads from the weights of a sine network which digit of MNIST it was fitted to.",
         Some(55_000),
         &[
-            published_model("ScaleGMN", "mnist", FORWARD, (0.9657, 0.0010)),
-            published_model("ScaleGMN-B", "mnist-bidirectional", BIDIRECTIONAL, (0.9659, 0.0024)),
+            published_model("ScaleGMN", "mnist", 1_772_042, FORWARD, (0.9657, 0.0010)),
+            published_model("ScaleGMN-B", "mnist-bidirectional", 3_089_162, BIDIRECTIONAL, (0.9659, 0.0024)),
         ],
     ),
     published_study(
@@ -96,8 +105,8 @@ pub const STUDIES: &[Study] = &[
         "Each model reads from the weights of a sine network which garment of Fashion-MNIST it was fitted to.",
         Some(55_000),
         &[
-            published_model("ScaleGMN", "fmnist", FORWARD, (0.8046, 0.0032)),
-            published_model("ScaleGMN-B", "fmnist-bidirectional", BIDIRECTIONAL, (0.8078, 0.0016)),
+            published_model("ScaleGMN", "fmnist", 1_160_970, FORWARD, (0.8046, 0.0032)),
+            published_model("ScaleGMN-B", "fmnist-bidirectional", 1_722_378, BIDIRECTIONAL, (0.8078, 0.0016)),
         ],
     ),
     published_study(
@@ -106,8 +115,8 @@ pub const STUDIES: &[Study] = &[
         "Each model reads from the weights of a sine network what the image of CIFAR-10 shows that it was fitted to.",
         Some(45_000),
         &[
-            published_model("ScaleGMN", "cifar", FORWARD, (0.3643, 0.0041)),
-            published_model("ScaleGMN-B", "cifar-bidirectional", BIDIRECTIONAL, (0.3882, 0.0010)),
+            published_model("ScaleGMN", "cifar", 397_450, FORWARD, (0.3643, 0.0041)),
+            published_model("ScaleGMN-B", "cifar-bidirectional", 492_298, BIDIRECTIONAL, (0.3882, 0.0010)),
         ],
     ),
     published_study(
@@ -117,8 +126,14 @@ pub const STUDIES: &[Study] = &[
          every image of the training set has further nets, fitted from other random starts.",
         None,
         &[
-            published_model("ScaleGMN", "cifar-aug", FORWARD, (0.5662, 0.0024)),
-            published_model("ScaleGMN-B", "cifar-aug-bidirectional", BIDIRECTIONAL, (0.5695, 0.0057)),
+            published_model("ScaleGMN", "cifar-aug", 2_285_322, FORWARD, (0.5662, 0.0024)),
+            published_model(
+                "ScaleGMN-B",
+                "cifar-aug-bidirectional",
+                3_324_938,
+                BIDIRECTIONAL,
+                (0.5695, 0.0057),
+            ),
         ],
     ),
 ];
@@ -149,10 +164,12 @@ const fn published_study(
 const fn published_model(
     title: &'static str,
     experiment: &'static str,
+    n_params: usize,
     knows: &'static str,
     paper: (f64, f64),
 ) -> StudyModel {
-    StudyModel { title, experiment, knows, paper: Some(paper), published: Some(experiment) }
+    let published = Some(Published { experiment, n_params });
+    StudyModel { title, experiment, knows, paper: Some(paper), published }
 }
 
 #[cfg(test)]
@@ -174,9 +191,9 @@ mod tests {
     fn paper_values_are_those_of_the_experiment_files() {
         for model in STUDIES.iter().flat_map(|study| study.models) {
             let Some(published) = model.published else { continue };
-            let experiment = ExperimentFile::open(published).unwrap().resolve().unwrap();
+            let experiment = ExperimentFile::open(published.experiment).unwrap().resolve().unwrap();
             let expect = experiment.expect().unwrap();
-            assert_eq!(Some((expect.paper_mean, expect.paper_std)), model.paper, "{published}");
+            assert_eq!(Some((expect.paper_mean, expect.paper_std)), model.paper, "{published:?}");
         }
     }
 

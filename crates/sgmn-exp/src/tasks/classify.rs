@@ -16,6 +16,10 @@ pub struct Classify {
 }
 
 impl Task for Classify {
+    fn check(&self, target: &Target) -> Result<()> {
+        self.class(target).map(drop)
+    }
+
     fn loss(&self, output: &Output, targets: &[Target]) -> Result<Tensor> {
         let logits = logits(output)?;
         let classes = self.classes(targets)?;
@@ -44,17 +48,25 @@ impl Task for Classify {
 
 impl Classify {
     fn classes(&self, targets: &[Target]) -> Result<Vec<u32>> {
-        let class = |target: &Target| match target {
-            Target::Class(class) if (*class as usize) < self.n_classes => Ok(*class),
-            other => bail!("target of a net: expected a class below {}, found {other:?}", self.n_classes),
+        targets.iter().map(|target| self.class(target)).collect()
+    }
+
+    fn class(&self, target: &Target) -> Result<u32> {
+        let found = match target {
+            Target::Class(class) if (*class as usize) < self.n_classes => return Ok(*class),
+            Target::Class(class) => class.to_string(),
+            Target::Score(score) => format!("the score {score}"),
+            Target::None => "none".to_owned(),
         };
-        targets.iter().map(class).collect()
+        bail!("expected a class below {}, as task.n_classes says, found {found}", self.n_classes)
     }
 }
 
 fn logits(output: &Output) -> Result<&Tensor> {
     match output {
         Output::PerGraph(logits) => Ok(logits),
-        Output::PerParam(_) => bail!("model.output.kind: expected `per_graph` for a classification, found `per_param`"),
+        Output::PerParam(_) => {
+            bail!("model.output.kind: expected `per_graph` for a classification, found `per_param`")
+        }
     }
 }

@@ -15,6 +15,12 @@ use crate::{config::Task as TaskConfig, metrics::Confusion};
 
 /// A question about nets.
 pub trait Task {
+    /// Whether something can be asked about a net with this target.
+    ///
+    /// # Errors
+    /// What was expected and what was found.
+    fn check(&self, target: &Target) -> Result<()>;
+
     /// The loss of a batch, a scalar with gradient.
     ///
     /// # Errors

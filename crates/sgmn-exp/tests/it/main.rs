@@ -3,5 +3,6 @@
 
 mod config;
 mod report;
+mod reproduction;
 mod run_folder;
 mod toolbox;

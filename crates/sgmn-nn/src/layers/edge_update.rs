@@ -52,7 +52,7 @@ impl EdgeUpdate {
     /// [`crate::Error::Law`] if a node scales although only permutations are expected.
     pub fn node_invariants(&self, nodes: &Field, group: ScaleGroup, pass: &Pass) -> Result<Rows> {
         match &self.scaled {
-            Some((_, canonical)) => Ok(canonical.forward(nodes, group, pass)?.values().clone()),
+            Some((_, canonical)) => Ok(canonical.forward(nodes, group, pass)?.values().computed()?),
             None => Ok(nodes.invariant("edge update")?.clone()),
         }
     }

@@ -28,6 +28,7 @@ use crate::{
 pub struct Readout(Kind);
 
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "a model has one")]
 enum Kind {
     Outputs(Mlp),
     Ends { last: Projection, first: Projection, mlp: Mlp },

@@ -64,6 +64,7 @@ struct ReversedMessage {
 }
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a model has one")]
 enum Head {
     PerGraph(Readout),
     PerParam { weight_scales: Vec<Tensor>, bias_scales: Vec<Tensor> },
@@ -155,10 +156,10 @@ impl ScaleGmn {
                 }
                 None => graphs.nodes[0].clone(),
             };
-            let field = self.project_node.forward(&Field::nodes(values, *group))?;
+            let field = self.project_node.forward(&Field::nodes(values, *group)?)?;
             nodes.push(match &self.node_embedding {
-                Some(embedding) => embedding.apply(&field, l, n_layers)?,
-                None => field,
+                Some(embedding) => embedding.apply(&field, l, n_layers)?.computed()?,
+                None => field.computed()?,
             });
         }
         let project = |l: usize, values: &Tensor, reciprocal: bool| -> Result<Field> {
@@ -199,7 +200,7 @@ impl ScaleGmn {
             if let Some(skip) = &layer.skip {
                 new = skip.forward(own)?.add(&new)?;
             }
-            nodes.push(new.map_equivariant(|values| pass.dropout(values, dropout))?);
+            nodes.push(new.map_equivariant(|values| pass.dropout(values, dropout))?.computed()?);
         }
         let edges = match &layer.edge_update {
             Some(update) => self.update_edges(update, state, &state.edges, false, pass)?,

@@ -56,7 +56,7 @@ impl Tiny {
 impl Model for Tiny {
     fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
         let graphs = &batch.buckets[0].graphs;
-        let mut x = self.project.forward(&Field::nodes(graphs.nodes[1].clone(), self.group))?;
+        let mut x = self.project.forward(&Field::nodes(graphs.nodes[1].clone(), self.group)?)?;
         match self.fault {
             Fault::None => {}
             Fault::Bias => x = x.map_equivariant(|values| Ok(values.add_bias(&self.bias)?))?,
@@ -106,7 +106,7 @@ fn the_laws_refuse_what_the_check_would_find() {
     let group = ScaleGroup::Positive;
     let ones = |shape: &[usize]| Tensor::ones(shape, DType::F64, &Device::Cpu).unwrap();
     let edges = Field::edges(ones(&[1, 2, 3, D]), group, group).unwrap();
-    let receivers = Field::nodes(ones(&[1, 2, D]), group);
+    let receivers = Field::nodes(ones(&[1, 2, D]), group).unwrap();
     // The published reversed message; a sum of unlike features; a perceptron of a feature that scales.
     let message = edges.reversed().mul_sender(&receivers).unwrap();
     assert!(message.sum_senders().unwrap_err().to_string().contains("free of its sender's scale"));

@@ -160,13 +160,16 @@ fn completed(mut form: Form) -> Form {
     panic!("the file asks for ever more tensors");
 }
 
+/// A file to start from, changes of its configuration, widths, kernels.
+type Row<'a> = (&'a str, Vec<(&'a str, Value)>, &'a [usize], &'a [Option<[usize; 2]>]);
+
 #[test]
 fn other_widths_depths_and_options_are_read_built_and_run() {
     let inr = "mnist_cls.forward.sign";
     let inr_b = "mnist_cls.bidirectional.sign";
     let cnn = "cifar10_gs.forward.relu";
     let k3 = Some([3, 3]);
-    let rows: [(&str, Vec<(&str, Value)>, &[usize], &[Option<[usize; 2]>]); 12] = [
+    let rows: [Row<'_>; 12] = [
         (inr, vec![], &[3, 7, 1], &[]),
         (inr, vec![], &[2, 3, 4, 5, 6, 3], &[]),
         (inr_b, vec![("edge_pos_embed", json!(true))], &[2, 5, 3], &[]),

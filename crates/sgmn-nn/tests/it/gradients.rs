@@ -135,9 +135,10 @@ fn check_coverage(config: &ScaleGmnConfig, specs: &[Arc<NetSpec>]) {
 fn exactly_the_variables_that_the_model_excuses_get_no_gradient() {
     for symmetry in SYMMETRIES {
         for direction in DIRECTIONS {
-            for (_, config) in variants(symmetry, direction) {
-                check_coverage(&config, &mixed_mlps(symmetry, 1));
-                check_coverage(&config, &mixed_cnns(symmetry));
+            for (i, (_, config)) in variants(symmetry, direction).into_iter().enumerate() {
+                // Kernels change nothing about what is reached.
+                let specs = if i % 2 == 0 { mixed_mlps(symmetry, 1) } else { mixed_cnns(symmetry) };
+                check_coverage(&config, &specs);
                 let published = ScaleGmnConfig { compatibility: Compatibility::Published, ..config };
                 check_coverage(&published, &plain_mlps(Activation::Sine { omega: 30.0 }));
                 check_coverage(&published, &plain_mlps(Activation::Relu));

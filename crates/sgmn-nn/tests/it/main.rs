@@ -1,5 +1,6 @@
 //! Models against other implementations, against their symmetries, and against themselves.
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its data has failed")]
+#![allow(clippy::print_stdout, reason = "what was measured is shown with --nocapture")]
 
 mod broken;
 mod counts;

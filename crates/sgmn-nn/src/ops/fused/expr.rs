@@ -10,9 +10,9 @@ use crate::ops::{self, EdgeAxis, Symmetrize, cpu};
 
 /// Rows `[…, H]` of nodes or edges, and the operations on them.
 ///
-/// Rows of nodes are tensors. Rows of edges `[B, R, S, H]` on the CPU are expressions: an operation only notes itself,
-/// and a whole chain runs as one pass when it is summed into nodes ([`Rows::sum_edges`]) or asked for
-/// ([`Rows::tensor`]). Elsewhere every operation runs at once, composed of candle's own.
+/// On the CPU rows of nodes `[B, n, H]` and of edges `[B, R, S, H]` are expressions: an operation only notes itself, and
+/// a whole chain runs as one pass when it is summed into nodes ([`Rows::sum_edges`]) or asked for ([`Rows::tensor`]).
+/// Elsewhere, and for rows of other shapes, every operation runs at once, composed of candle's own.
 #[derive(Debug, Clone)]
 pub struct Rows(Repr);
 
@@ -26,8 +26,18 @@ enum Repr {
 #[derive(Debug)]
 pub(super) struct Expr {
     pub(super) op: Op,
+    /// B, R, S, H; rows of nodes have S = 1.
     pub(super) dims: [usize; 4],
+    /// The axes as the caller sees them, which for nodes lack S.
+    seen: Vec<usize>,
     value: OnceCell<Tensor>,
+}
+
+/// What rows belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Nodes,
+    Edges,
 }
 
 /// What an expression computes. Parameters are tensors, operands are other expressions.
@@ -67,7 +77,19 @@ impl Rows {
         if !ops::on_cpu(&tensor) {
             return Ok(tensor.into());
         }
-        Ok(Self::lazy(Op::Edges(tensor), [b, r, s, h]))
+        Ok(Self::lazy(Op::Edges(tensor), [b, r, s, h], Of::Edges))
+    }
+
+    /// Rows of nodes `[B, n, H]`, whose operations are to run as one pass where the device has that.
+    ///
+    /// # Errors
+    /// If the tensor has not three axes.
+    pub fn nodes(tensor: Tensor) -> Result<Self> {
+        let (b, n, h) = tensor.dims3()?;
+        if !ops::on_cpu(&tensor) {
+            return Ok(tensor.into());
+        }
+        Ok(Self::lazy(Op::Edges(tensor.reshape((b, n, 1, h))?), [b, n, 1, h], Of::Nodes))
     }
 
     /// The rows of nodes, repeated along the edges of a block.
@@ -80,14 +102,14 @@ impl Rows {
         }
         let (b, n, h) = v.dims3()?;
         let (r, s) = if axis == EdgeAxis::Receivers { (n, n_others) } else { (n_others, n) };
-        Ok(Self::lazy(Op::Spread(v.clone(), axis), [b, r, s, h]))
+        Ok(Self::lazy(Op::Spread(v.clone(), axis), [b, r, s, h], Of::Edges))
     }
 
     /// Lengths of the axes.
     pub fn dims(&self) -> &[usize] {
         match &self.0 {
             Repr::Tensor(tensor) => tensor.dims(),
-            Repr::Lazy(expr) => &expr.dims,
+            Repr::Lazy(expr) => &expr.seen,
         }
     }
 
@@ -103,7 +125,7 @@ impl Rows {
     pub fn tensor(&self) -> Result<Tensor> {
         match &self.0 {
             Repr::Tensor(tensor) => Ok(tensor.clone()),
-            Repr::Lazy(expr) => expr.tensor(),
+            Repr::Lazy(expr) => expr.tensor()?.reshape(expr.seen.as_slice()),
         }
     }
 
@@ -114,7 +136,7 @@ impl Rows {
     pub fn computed(&self) -> Result<Self> {
         match &self.0 {
             Repr::Tensor(_) => Ok(self.clone()),
-            Repr::Lazy(expr) => Self::edges(expr.tensor()?),
+            Repr::Lazy(expr) => Ok(Self::lazy(Op::Edges(expr.tensor()?), expr.dims, expr.of())),
         }
     }
 
@@ -125,7 +147,7 @@ impl Rows {
             Repr::Lazy(x) => {
                 let (n_out, n_in) = w.dims2()?;
                 x.expect_width("linear", n_in)?;
-                Ok(Self::lazy(Op::Linear(x.clone(), w.clone()), x.with_width(n_out)))
+                Ok(Self::lazy(Op::Linear(x.clone(), w.clone()), x.with_width(n_out), x.of()))
             }
         }
     }
@@ -136,7 +158,7 @@ impl Rows {
             Repr::Tensor(x) => Ok(ops::add_bias(x, b)?.into()),
             Repr::Lazy(x) => {
                 x.expect_width("add_bias", b.elem_count())?;
-                Ok(Self::lazy(Op::AddBias(x.clone(), b.clone()), x.dims))
+                Ok(Self::lazy(Op::AddBias(x.clone(), b.clone()), x.dims, x.of()))
             }
         }
     }
@@ -148,7 +170,7 @@ impl Rows {
             Repr::Lazy(x) => {
                 x.expect_width("norm_silu", b.elem_count())?;
                 let packed = Tensor::cat(&[b, gamma, beta], 0)?;
-                Ok(Self::lazy(Op::NormSilu(x.clone(), packed, signs), x.dims))
+                Ok(Self::lazy(Op::NormSilu(x.clone(), packed, signs), x.dims, x.of()))
             }
         }
     }
@@ -159,7 +181,7 @@ impl Rows {
             Repr::Tensor(x) => Ok(ops::bias_silu(x, b, signs)?.into()),
             Repr::Lazy(x) => {
                 x.expect_width("bias_silu", b.elem_count())?;
-                Ok(Self::lazy(Op::BiasSilu(x.clone(), b.clone(), signs), x.dims))
+                Ok(Self::lazy(Op::BiasSilu(x.clone(), b.clone(), signs), x.dims, x.of()))
             }
         }
     }
@@ -178,7 +200,7 @@ impl Rows {
     pub fn scale(&self, factor: f64) -> Result<Self> {
         match &self.0 {
             Repr::Tensor(x) => Ok((x * factor)?.into()),
-            Repr::Lazy(x) => Ok(Self::lazy(Op::Scale(x.clone(), factor), x.dims)),
+            Repr::Lazy(x) => Ok(Self::lazy(Op::Scale(x.clone(), factor), x.dims, x.of())),
         }
     }
 
@@ -186,7 +208,7 @@ impl Rows {
     pub fn abs(&self) -> Result<Self> {
         match &self.0 {
             Repr::Tensor(x) => Ok(ops::abs(x)?.into()),
-            Repr::Lazy(x) => Ok(Self::lazy(Op::Abs(x.clone()), x.dims)),
+            Repr::Lazy(x) => Ok(Self::lazy(Op::Abs(x.clone()), x.dims, x.of())),
         }
     }
 
@@ -194,7 +216,7 @@ impl Rows {
     pub fn unit_norm(&self, guard: Option<f64>) -> Result<Self> {
         match &self.0 {
             Repr::Tensor(x) => Ok(ops::unit_norm(x, guard)?.into()),
-            Repr::Lazy(x) => Ok(Self::lazy(Op::UnitNorm(x.clone(), guard), x.dims)),
+            Repr::Lazy(x) => Ok(Self::lazy(Op::UnitNorm(x.clone(), guard), x.dims, x.of())),
         }
     }
 
@@ -203,7 +225,7 @@ impl Rows {
         match &self.0 {
             _ if p == 0.0 => Ok(self.clone()),
             Repr::Tensor(x) => Ok(ops::dropout(x, p, seed)?.into()),
-            Repr::Lazy(x) => Ok(Self::lazy(Op::Dropout(x.clone(), p, *seed), x.dims)),
+            Repr::Lazy(x) => Ok(Self::lazy(Op::Dropout(x.clone(), p, *seed), x.dims, x.of())),
         }
     }
 
@@ -219,8 +241,8 @@ impl Rows {
             candle_core::bail!("concat: expected rows {:?}, found {:?}", &first[..3], &other.dims[..3]);
         }
         let width = parts.iter().map(|part| part.dims[3]).sum();
-        let dims = parts[0].with_width(width);
-        Ok(Self::lazy(Op::Concat(parts), dims))
+        let (dims, of) = (parts[0].with_width(width), parts[0].of());
+        Ok(Self::lazy(Op::Concat(parts), dims, of))
     }
 
     /// See [`ops::sum_edges`].
@@ -235,16 +257,20 @@ impl Rows {
         }
     }
 
-    fn lazy(op: Op, dims: [usize; 4]) -> Self {
-        Self(Repr::Lazy(Rc::new(Expr { op, dims, value: OnceCell::new() })))
+    fn lazy(op: Op, dims: [usize; 4], of: Of) -> Self {
+        Self(Repr::Lazy(Rc::new(Expr::new(op, dims, of))))
     }
 
     fn expr(&self) -> Result<Rc<Expr>> {
         match &self.0 {
             Repr::Lazy(expr) => Ok(expr.clone()),
             Repr::Tensor(tensor) => {
-                let (b, r, s, h) = tensor.dims4()?;
-                Ok(Rc::new(Expr { op: Op::Edges(tensor.clone()), dims: [b, r, s, h], value: OnceCell::new() }))
+                let (of, dims) = match *tensor.dims() {
+                    [b, n, h] => (Of::Nodes, [b, n, 1, h]),
+                    [b, r, s, h] => (Of::Edges, [b, r, s, h]),
+                    _ => candle_core::bail!("rows: expected [B, n, H] or [B, R, S, H], found {:?}", tensor.dims()),
+                };
+                Ok(Rc::new(Expr::new(Op::Edges(tensor.reshape(&dims[..])?), dims, of)))
             }
         }
     }
@@ -263,12 +289,25 @@ impl Rows {
             candle_core::bail!("{name}: expected equal shapes, found {:?} and {:?}", self.dims(), other.dims());
         }
         let (a, b) = (self.expr()?, other.expr()?);
-        let dims = a.dims;
-        Ok(Self::lazy(lazy(a, b), dims))
+        let (dims, of) = (a.dims, a.of());
+        Ok(Self::lazy(lazy(a, b), dims, of))
     }
 }
 
 impl Expr {
+    fn new(op: Op, dims: [usize; 4], of: Of) -> Self {
+        let [b, r, s, h] = dims;
+        let seen = match of {
+            Of::Nodes => vec![b, r, h],
+            Of::Edges => vec![b, r, s, h],
+        };
+        Self { op, dims, seen, value: OnceCell::new() }
+    }
+
+    fn of(&self) -> Of {
+        if self.seen.len() == 3 { Of::Nodes } else { Of::Edges }
+    }
+
     /// The numbers: those in memory, those computed before, or computed now.
     fn tensor(self: &Rc<Self>) -> Result<Tensor> {
         if let Op::Edges(tensor) = &self.op {

@@ -1,0 +1,255 @@
+//! Plans and reports of studies, from folders of runs.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+};
+
+use sgmn_exp::{
+    datasets,
+    metrics::Confusion,
+    report::{MachineFacts, RecordLog, RunRecord, Split},
+    reproduction::{self, Examples, Inrs, Plan, PlannedRun, Request, Results, RunState, Study},
+    run_folder::{RunFacts, RunFolder, write_json},
+    train::{self, Outcome, Summary},
+};
+
+fn request(out: &Path, overrides: &[&str]) -> Request {
+    Request {
+        study: Study::named("mini").unwrap(),
+        n_seeds: 2,
+        overrides: overrides.iter().map(|&assignment| assignment.to_owned()).collect(),
+        out: out.to_owned(),
+        data_dir: out.join("data"),
+    }
+}
+
+fn facts(run: &PlannedRun) -> RunFacts {
+    let machine = MachineFacts {
+        processor: Some("one <fast> processor".to_owned()),
+        n_threads: Some(2),
+        memory: Some(1 << 34),
+        system: "a system".to_owned(),
+    };
+    let words = std::iter::once("/somewhere/inr-classification".to_owned()).chain(run.arguments.clone());
+    RunFacts { experiment: run.experiment.hash(), commit: None, command: words.collect(), machine }
+}
+
+/// A finished run with this accuracy, as `inr-classification` leaves it, but for its checkpoints.
+fn finish(run: &PlannedRun, accuracy: f64) -> RunFolder {
+    let folder = RunFolder::create(&run.folder, &run.experiment, &facts(run)).unwrap();
+    let mut log = RecordLog::create(&folder.records()).unwrap();
+    for epoch in 1..=3 {
+        for split in [Split::Train, Split::Val] {
+            let value = accuracy * epoch as f64 / 3.0;
+            log.append(&RunRecord {
+                split,
+                epoch,
+                step: 10 * epoch,
+                metrics: BTreeMap::from([("loss".to_owned(), 1.0 - value), ("accuracy".to_owned(), value)]),
+                repairs: BTreeMap::new(),
+                nets_per_second: 100.0,
+                seconds: epoch as f64,
+                unix_time: 0.0,
+            })
+            .unwrap();
+        }
+    }
+    let mut confusion = Confusion::numbered(10);
+    confusion.add(3, 8);
+    let summary = Summary {
+        name: run.experiment.name().to_owned(),
+        experiment: run.experiment.hash(),
+        seed: run.seed,
+        n_params: 1234,
+        n_nets: [2000, 250, 500],
+        best_epoch: 3,
+        best_val: accuracy,
+        test: BTreeMap::from([("accuracy".to_owned(), accuracy), ("loss".to_owned(), 0.1)]),
+        confusion: Some(confusion),
+        n_steps: 30,
+        seconds: 40.0,
+        nets_per_second: 456.0,
+    };
+    write_json(&folder.summary(), &summary).unwrap();
+    folder
+}
+
+fn states(plan: &Plan) -> Vec<RunState> {
+    plan.runs.iter().map(|run| run.state).collect()
+}
+
+#[test]
+fn every_model_comes_with_seed_0_before_any_comes_with_seed_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan::new(&request(folder.path(), &["train.epochs=1"])).unwrap();
+    let names: Vec<(&str, u64)> = plan.runs.iter().map(|run| (run.model, run.seed)).collect();
+    assert_eq!(names[..2], [("ScaleGMN", 0), ("ScaleGMN-B", 0)]);
+    assert_eq!(names[4], ("ScaleGMN", 1));
+    assert_eq!(names.len(), 8);
+    assert!(states(&plan).iter().all(|state| *state == RunState::New));
+    let (run, arguments) = (&plan.runs[4], plan.runs[4].arguments.join(" "));
+    assert_eq!(run.experiment.train().seed, 1);
+    let expected = "--experiment quick --set train.epochs=1 --set train.seed=1 --run ";
+    assert!(arguments.starts_with(expected), "{arguments}");
+    assert!(!arguments.contains("--resume"));
+}
+
+#[test]
+fn a_plan_finds_out_how_far_runs_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let request = request(folder.path(), &[]);
+    let plan = Plan::new(&request).unwrap();
+    finish(&plan.runs[0], 0.8);
+    RunFolder::create(&plan.runs[1].folder, &plan.runs[1].experiment, &facts(&plan.runs[1])).unwrap();
+    let plan = Plan::new(&request).unwrap();
+    assert_eq!(
+        states(&plan)[..3],
+        [RunState::Finished { seconds: 40.0 }, RunState::Unfinished, RunState::New]
+    );
+    assert_eq!(plan.runs[1].arguments.last().unwrap(), "--resume");
+
+    let json = serde_json::to_value(&plan).unwrap();
+    assert_eq!(json["runs"][0]["state"], "finished");
+    assert_eq!(json["runs"][0]["seconds"], 40.0);
+    assert_eq!(json["runs"][1]["state"], "unfinished");
+}
+
+#[test]
+fn a_run_of_other_settings_is_kept_and_not_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = Plan::new(&request(folder.path(), &["train.epochs=1"])).unwrap();
+    finish(&before.runs[0], 0.8);
+    let run = &Plan::new(&request(folder.path(), &["train.epochs=2"])).unwrap().runs[0];
+    assert_eq!((run.state, run.avoided.as_ref()), (RunState::New, Some(&before.runs[0].folder)));
+    finish(run, 0.9);
+    for (overrides, expected) in [("train.epochs=1", &before.runs[0].folder), ("train.epochs=2", &run.folder)]
+    {
+        let run = &Plan::new(&request(folder.path(), &[overrides])).unwrap().runs[0];
+        assert_eq!((run.state, &run.folder), (RunState::Finished { seconds: 40.0 }, expected));
+    }
+}
+
+#[test]
+fn a_summary_of_another_version_means_that_the_run_is_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let request = request(folder.path(), &[]);
+    let run = finish(&Plan::new(&request).unwrap().runs[0], 0.8);
+    std::fs::write(run.summary(), "{\"accuracy\": 1}").unwrap();
+    assert_eq!(Plan::new(&request).unwrap().runs[0].state, RunState::Unfinished);
+}
+
+fn read(path: &PathBuf) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn a_report_shows_means_over_seeds_the_paper_and_what_was_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let request = request(folder.path(), &[]);
+    let plan = Plan::new(&request).unwrap();
+    // ScaleGMN with both seeds, the last model with one, the others not at all.
+    for (run, accuracy) in [(0, 0.80), (4, 0.84), (3, 0.15)] {
+        finish(&plan.runs[run], accuracy);
+    }
+    let report = reproduction::write(&request, "cargo xtask reproduce").unwrap();
+    let markdown = read(&report.markdown);
+    let expected = "\
+| method                  | test accuracy % | seeds | parameters | time a seed | nets/s | paper, MNIST-INR % |
+| ----------------------- | --------------: | ----: | ---------: | ----------: | -----: | -----------------: |
+| ScaleGMN                |    82.00 ± 2.83 |     2 |      1,234 |      40.0 s |    456 |       96.57 ± 0.10 |
+| ScaleGMN-B              |         not run |     0 |          – |           – |      – |       96.59 ± 0.24 |
+| permutation only        |         not run |     0 |          – |           – |      – |                  – |
+| MLP on the flat weights |           15.00 |     1 |      1,234 |      40.0 s |    456 |       17.55 ± 0.01 |
+";
+    assert!(markdown.contains(expected), "{markdown}");
+    assert!(markdown.contains("guessing would be right on 10.00 %"), "{markdown}");
+    assert!(markdown.contains("| nets to train on "), "{markdown}");
+    assert!(markdown.contains("| model.d_hidden "), "{markdown}");
+    assert!(
+        markdown.contains(
+            "```sh\ncargo xtask reproduce\ncargo run --bin inr-classification -- --experiment quick"
+        )
+    );
+    assert!(!markdown.contains("/somewhere"), "the place of the program means nothing elsewhere");
+    assert!(markdown.contains("one <fast> processor") && !markdown.contains("Not the experiments"));
+
+    let html = read(&report.html);
+    assert!(html.contains("<svg role=\"img\"") && html.contains("one &lt;fast&gt; processor"));
+    for figure in &report.figures {
+        let name = figure.file_name().unwrap().to_str().unwrap();
+        assert!(markdown.contains(&format!("]({name})")) && read(figure).contains("<svg"), "{name}");
+    }
+
+    let saved = report.save(&folder.path().join("docs"), "mini").unwrap();
+    assert_eq!(read(&saved), markdown);
+    assert!(saved.with_file_name("mini-accuracy.svg").is_file());
+}
+
+#[test]
+fn overrides_are_confessed() {
+    let folder = tempfile::tempdir().unwrap();
+    let request = request(folder.path(), &["train.epochs=1"]);
+    finish(&Plan::new(&request).unwrap().runs[2], 0.3);
+    let report = reproduction::write(&request, "cargo xtask reproduce").unwrap();
+    assert!(
+        read(&report.markdown)
+            .contains("Not the experiments as they are: every run was made with train.epochs=1.")
+    );
+}
+
+#[test]
+fn a_report_of_nothing_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = reproduction::write(&request(folder.path(), &[]), "").unwrap_err().to_string();
+    assert!(message.ends_with("runs: expected at least one finished run, found none"), "{message}");
+}
+
+#[test]
+fn a_published_study_has_the_papers_values_and_the_difference() {
+    let folder = tempfile::tempdir().unwrap();
+    let study = Study::named("mnist").unwrap();
+    let request = Request { study, n_seeds: 1, ..request(folder.path(), &[]) };
+    finish(&Plan::new(&request).unwrap().runs[0], 0.9757);
+    let table = Results::read(&request).unwrap().table().to_markdown();
+    let row: Vec<&str> = table.lines().nth(2).unwrap().split('|').map(str::trim).collect();
+    assert_eq!(row[1..5], ["ScaleGMN", "97.57", "96.57 ± 0.10", "+1.00"]);
+    let report = reproduction::write(&request, "cargo xtask reproduce --dataset mnist").unwrap();
+    assert!(read(&report.markdown).contains("| pipeline.normalize | layer_rms |  none |"));
+}
+
+#[test]
+fn the_report_of_a_real_run_shows_digits_as_their_nets_draw_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let overrides =
+        ["data.n_train=12", "data.n_val=4", "data.n_test=20", "train.epochs=1", "train.batch_size=4"];
+    let request = request(folder.path(), &overrides);
+    let (plan, stop) = (Plan::new(&request).unwrap(), AtomicBool::new(false));
+    reproduction::fit(&request, &stop).unwrap();
+    let run = plan.runs.iter().find(|run| run.model == "MLP on the flat weights").unwrap();
+    let run_folder = RunFolder::create(&run.folder, &run.experiment, &facts(run)).unwrap();
+    let dataset = datasets::open(run.experiment.data(), &request.data_dir, &stop).unwrap();
+    let Outcome::Finished(summary) = train::run(&run.experiment, dataset, &run_folder, &stop).unwrap() else {
+        panic!("nobody asked the run to stop");
+    };
+
+    let results = Results::read(&request).unwrap();
+    let examples = Examples::new(&request, results.best().unwrap().1).unwrap().unwrap();
+    assert!(!examples.of_each_class.is_empty());
+    for example in examples.of_each_class.iter().chain(&examples.mistakes) {
+        // The recipe stops at 40 dB or after its last step; a picture of another net has about 10 dB.
+        assert!(example.psnr_db > 25.0, "{}", example.psnr_db);
+        assert_eq!((example.picture.width(), example.picture.height()), (28, 57));
+        assert!((0.1..=1.0).contains(&example.probability));
+    }
+    // What the checkpoint says here is what it said at the end of the run.
+    let n_wrong = 20.0 * (1.0 - summary.test["accuracy"]);
+    assert_eq!(examples.mistakes.len(), (n_wrong.round() as usize).min(10));
+
+    let inrs = Inrs::of(&request).unwrap().unwrap();
+    assert!(inrs.n_nets == 36 && inrs.seconds.is_some() && inrs.psnr_db_median.is_some());
+    let report = reproduction::write(&request, "cargo xtask reproduce").unwrap();
+    let html = read(&report.html);
+    assert!(html.contains("data:image/png;base64,") && html.contains("36 sine networks"));
+}

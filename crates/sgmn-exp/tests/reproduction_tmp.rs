@@ -1,0 +1,4 @@
+//! Temporary.
+#![allow(clippy::unwrap_used)]
+#[path = "it/reproduction.rs"]
+mod reproduction;
