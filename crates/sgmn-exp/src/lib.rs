@@ -48,3 +48,8 @@ pub mod run_folder;
 pub mod tasks;
 pub mod train;
 pub mod toolbox;
+
+/// The program in the project's README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

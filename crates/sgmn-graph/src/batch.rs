@@ -36,7 +36,8 @@ impl GraphBatch {
             let values = graphs.iter().flat_map(|graph| rows(graph)[range.clone()].iter().copied());
             match dtype {
                 DType::F64 => Tensor::from_vec(values.collect::<Vec<f64>>(), shape, device),
-                _ => Tensor::from_vec(values.map(|v| v as f32).collect::<Vec<f32>>(), shape, device)?.to_dtype(dtype),
+                _ => Tensor::from_vec(values.map(|v| v as f32).collect::<Vec<f32>>(), shape, device)?
+                    .to_dtype(dtype),
             }
         };
         let n_graphs = graphs.len();

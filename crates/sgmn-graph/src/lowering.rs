@@ -25,7 +25,8 @@ impl Lowering {
         let alone = distinct.iter().map(|spec| Topology::new((*spec).clone())).collect::<Result<Vec<_>>>()?;
         let kernel = [0, 1].map(|axis| alone.iter().map(|t| t.largest_kernel()[axis]).max().unwrap_or(1));
         let n_values = alone.iter().map(Topology::n_edge_values).max().unwrap_or(1);
-        let padded = distinct.iter().map(|spec| Topology::padded((*spec).clone(), kernel, n_values).map(Arc::new));
+        let padded =
+            distinct.iter().map(|spec| Topology::padded((*spec).clone(), kernel, n_values).map(Arc::new));
         Ok(Self { topologies: padded.collect::<Result<_>>()? })
     }
 
@@ -45,7 +46,8 @@ impl Lowering {
     /// [`Error::Shape`] if the net's spec is not among those given to [`Lowering::new`].
     pub fn lower(&self, net: &Net) -> Result<Graph> {
         let Some(topology) = self.topologies.iter().find(|topology| same(topology.spec(), net.spec())) else {
-            let known: Vec<_> = self.topologies.iter().map(|topology| topology.spec().fingerprint()).collect();
+            let known: Vec<_> =
+                self.topologies.iter().map(|topology| topology.spec().fingerprint()).collect();
             return Err(Error::shape("spec of a net", known.join(" or "), net.spec().fingerprint()));
         };
         lower(net, topology)

@@ -55,7 +55,11 @@ fn not_finite(spec: &NetSpec, at: usize, value: f64) -> Error {
     for l in 0..spec.layers().len() {
         for (kind, range) in [("weight", spec.weight_range(l)), ("bias", spec.bias_range(l))] {
             if range.contains(&at) {
-                return Error::NotFinite { param: format!("layer {l} {kind}"), index: at - range.start, value };
+                return Error::NotFinite {
+                    param: format!("layer {l} {kind}"),
+                    index: at - range.start,
+                    value,
+                };
             }
         }
     }

@@ -57,7 +57,14 @@ mod tests {
     #[test]
     fn children_differ_by_name_and_by_index() {
         let root = Seed::new(0);
-        let seeds = [root, root.child("a"), root.child("b"), root.index(0), root.index(1), root.child("a").child("b")];
+        let seeds = [
+            root,
+            root.child("a"),
+            root.child("b"),
+            root.index(0),
+            root.index(1),
+            root.child("a").child("b"),
+        ];
         for (i, a) in seeds.iter().enumerate() {
             assert!(seeds.iter().skip(i + 1).all(|b| a != b));
         }

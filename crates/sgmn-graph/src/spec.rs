@@ -105,7 +105,11 @@ impl NetSpec {
             }
             let Some(before) = l.checked_sub(1).map(|i| &layers[i]) else { continue };
             if before.map.n_out() != layer.map.n_in() {
-                let why = format!("reads {} units, the layer before it writes {}", layer.map.n_in(), before.map.n_out());
+                let why = format!(
+                    "reads {} units, the layer before it writes {}",
+                    layer.map.n_in(),
+                    before.map.n_out()
+                );
                 return Err(Error::Spec { layer: l, why });
             }
             match (before.map, layer.map) {
@@ -116,7 +120,10 @@ impl NetSpec {
                     return fault(l, "only a layer after a convolution reads positions");
                 }
                 (LayerMap::Conv { .. }, LayerMap::Linear { reading: Reading::Direct, .. }) => {
-                    return fault(l, "a linear layer after a convolution must flatten or average the positions");
+                    return fault(
+                        l,
+                        "a linear layer after a convolution must flatten or average the positions",
+                    );
                 }
                 _ => {}
             }
@@ -148,7 +155,10 @@ impl NetSpec {
     pub fn cnn_zoo(widths: &[usize], activation: Activation) -> Result<Self> {
         let n_layers = widths.len().saturating_sub(1);
         if n_layers < 2 {
-            return Err(Error::Spec { layer: 0, why: "a CNN needs a convolution and a dense layer".to_owned() });
+            return Err(Error::Spec {
+                layer: 0,
+                why: "a CNN needs a convolution and a dense layer".to_owned(),
+            });
         }
         let layer = |(l, pair): (usize, &[usize])| {
             let (n_in, n_out) = (pair[0], pair[1]);

@@ -37,10 +37,13 @@ pub fn random_cnn(seed: Seed, activation: Activation) -> Arc<NetSpec> {
         let n_out = rng.random_range(1..=4);
         let kernel = [rng.random_range(1..=3), rng.random_range(1..=3)];
         // Padding to the same size keeps the image square whatever the kernel.
-        let map = LayerMap::Conv { n_in, n_out, kernel: [kernel[0] | 1, kernel[1] | 1], stride: [1, 1], padding: [
-            (kernel[0] | 1) / 2,
-            (kernel[1] | 1) / 2,
-        ] };
+        let map = LayerMap::Conv {
+            n_in,
+            n_out,
+            kernel: [kernel[0] | 1, kernel[1] | 1],
+            stride: [1, 1],
+            padding: [(kernel[0] | 1) / 2, (kernel[1] | 1) / 2],
+        };
         layers.push(LayerSpec { map, activation });
         n_in = n_out;
     }

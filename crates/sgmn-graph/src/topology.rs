@@ -44,7 +44,8 @@ impl Topology {
         // A guard against specs from files that would ask for absurd memory.
         const MOST_EDGE_VALUES: usize = 1_000_000;
         if n_edge_values > MOST_EDGE_VALUES {
-            let why = format!("an edge would hold {n_edge_values} numbers, expected at most {MOST_EDGE_VALUES}");
+            let why =
+                format!("an edge would hold {n_edge_values} numbers, expected at most {MOST_EDGE_VALUES}");
             return Err(Error::Spec { layer: 0, why });
         }
         Ok(Self { widths: spec.widths(), spec, largest_kernel, n_edge_values })

@@ -64,7 +64,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         if step % 25 == 0 {
             let found = logits(&held_out, &Pass::eval())?.argmax(1)?;
             let right = found.eq(&expected)?.to_dtype(DType::F32)?.mean_all()?.to_scalar::<f32>()?;
-            println!("step {step:3}   loss {:.3}   held-out accuracy {:.0} %", loss.to_scalar::<f32>()?, 100.0 * right);
+            println!(
+                "step {step:3}   loss {:.3}   held-out accuracy {:.0} %",
+                loss.to_scalar::<f32>()?,
+                100.0 * right
+            );
         }
     }
     Ok(())

@@ -51,9 +51,13 @@ impl Checkpoint {
     pub fn write(&self, path: &Path) -> Result<()> {
         let fault = |why: String| Error::Checkpoint { path: path.to_path_buf(), why };
         let optimizer = self.optimizer.iter().map(|(name, tensor)| (format!("{OPTIMIZER}{name}"), tensor));
-        let tensors: Vec<_> = self.vars.iter().map(|(name, tensor)| (name.clone(), tensor)).chain(optimizer).collect();
+        let tensors: Vec<_> =
+            self.vars.iter().map(|(name, tensor)| (name.clone(), tensor)).chain(optimizer).collect();
         let header = serde_json::to_string(&self.header).map_err(|error| fault(error.to_string()))?;
-        #[allow(clippy::disallowed_types, reason = "the safetensors crate asks for this map; it holds one entry")]
+        #[allow(
+            clippy::disallowed_types,
+            reason = "the safetensors crate asks for this map; it holds one entry"
+        )]
         let metadata = std::collections::HashMap::from([(HEADER.to_owned(), header)]);
         let temporary = sibling(path);
         safetensors::serialize_to_file(tensors, Some(metadata), &temporary)
@@ -76,8 +80,10 @@ impl Checkpoint {
             .map_err(|error| fault(format!("expected a safetensors file, found {error}")))?;
         let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get(HEADER));
         let header = header.ok_or_else(|| fault(format!("expected metadata `{HEADER}`, found none")))?;
-        let header = serde_json::from_str(header).map_err(|error| fault(format!("metadata `{HEADER}`: {error}")))?;
-        let tensors = candle_core::safetensors::load_buffer(&bytes, device).map_err(|error| fault(error.to_string()))?;
+        let header =
+            serde_json::from_str(header).map_err(|error| fault(format!("metadata `{HEADER}`: {error}")))?;
+        let tensors = candle_core::safetensors::load_buffer(&bytes, device)
+            .map_err(|error| fault(error.to_string()))?;
         let tensors: BTreeMap<String, Tensor> = tensors.into_iter().collect();
         let mut vars = BTreeMap::new();
         let mut optimizer = BTreeMap::new();
@@ -109,8 +115,12 @@ mod tests {
     use crate::models::FlatMlpConfig;
 
     fn small() -> (Checkpoint, ModelConfig, Lowering) {
-        let config =
-            ModelConfig::FlatMlp(FlatMlpConfig { d_hidden: vec![3], d_out: 2, layer_norm: true, dropout: 0.0 });
+        let config = ModelConfig::FlatMlp(FlatMlpConfig {
+            d_hidden: vec![3],
+            d_out: 2,
+            layer_norm: true,
+            dropout: 0.0,
+        });
         let spec = NetSpec::mlp(&[2, 3, 1], Activation::Tanh, 0.0).unwrap();
         let lowering = Lowering::new([&Arc::new(spec.clone())]).unwrap();
         let built = config.build(&lowering, Normalization::none(), Seed::new(1), DType::F32, &Device::Cpu);
@@ -123,7 +133,15 @@ mod tests {
             progress: serde_json::json!({"epoch": 3}),
         };
         let vars = vars.snapshot().unwrap();
-        (Checkpoint { header, optimizer: BTreeMap::from([("mean.x".to_owned(), vars["mlp.fc.0.bias"].clone())]), vars }, config, lowering)
+        (
+            Checkpoint {
+                header,
+                optimizer: BTreeMap::from([("mean.x".to_owned(), vars["mlp.fc.0.bias"].clone())]),
+                vars,
+            },
+            config,
+            lowering,
+        )
     }
 
     #[test]
@@ -155,7 +173,12 @@ mod tests {
             config.build(&lowering, Normalization::none(), Seed::new(2), DType::F32, &Device::Cpu).unwrap();
         let mut tensors = checkpoint.vars.clone();
         let removed = tensors.remove("mlp.fc.1.bias").unwrap();
-        assert!(vars.load(&tensors).unwrap_err().to_string().contains("mlp.fc.1.bias: expected shape [2], found nothing"));
+        assert!(
+            vars.load(&tensors)
+                .unwrap_err()
+                .to_string()
+                .contains("mlp.fc.1.bias: expected shape [2], found nothing")
+        );
         tensors.insert("mlp.fc.1.bias".to_owned(), removed.reshape((1, 2)).unwrap());
         assert!(vars.load(&tensors).unwrap_err().to_string().contains("found shape [1, 2]"));
         tensors.insert("other".to_owned(), removed);

@@ -63,7 +63,8 @@ impl Output {
     /// # Errors
     /// If the device refuses, or the output does not belong to the batch.
     pub fn of_nets(&self, batch: &Batch) -> Result<Vec<Vec<f64>>> {
-        let values = |tensor: &candle_core::Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
+        let values =
+            |tensor: &candle_core::Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
         match self {
             Self::PerGraph(rows) => {
                 let rows = rows.to_device(&Device::Cpu)?;
@@ -77,11 +78,14 @@ impl Output {
                         let slots = topology.edge_slots(l);
                         let weights = values(&delta.weights[l].to_device(&Device::Cpu)?)?;
                         let biases = values(&delta.biases[l].to_device(&Device::Cpu)?)?;
-                        let (n_weights, n_biases) = (weights.len() / bucket.positions.len(), topology.widths()[l + 1]);
+                        let (n_weights, n_biases) =
+                            (weights.len() / bucket.positions.len(), topology.widths()[l + 1]);
                         for (i, position) in bucket.positions.iter().enumerate() {
                             // Slots that only pad a kernel hold no parameter.
-                            let edges = weights[i * n_weights..][..n_weights].chunks_exact(topology.n_edge_values());
-                            vectors[*position].extend(edges.flat_map(|edge| slots.iter().map(|slot| edge[*slot])));
+                            let edges =
+                                weights[i * n_weights..][..n_weights].chunks_exact(topology.n_edge_values());
+                            vectors[*position]
+                                .extend(edges.flat_map(|edge| slots.iter().map(|slot| edge[*slot])));
                             vectors[*position].extend_from_slice(&biases[i * n_biases..][..n_biases]);
                         }
                     }

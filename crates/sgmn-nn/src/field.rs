@@ -28,7 +28,12 @@ impl Field {
     /// If the tensor has not three axes.
     pub fn nodes(values: Tensor, group: ScaleGroup) -> Result<Self> {
         let place = Place::node(group);
-        Ok(Self { values: Rows::nodes(values)?, place, law: Law::node(place), receivers: EdgeAxis::Receivers })
+        Ok(Self {
+            values: Rows::nodes(values)?,
+            place,
+            law: Law::node(place),
+            receivers: EdgeAxis::Receivers,
+        })
     }
 
     /// Features of edges into units of one group from units of another; they scale like weights.
@@ -37,7 +42,12 @@ impl Field {
     /// If the tensor has not four axes.
     pub fn edges(values: Tensor, receiver: ScaleGroup, sender: ScaleGroup) -> Result<Self> {
         let place = Place::edge(receiver, sender);
-        Ok(Self { values: Rows::edges(values)?, place, law: Law::weight(place), receivers: EdgeAxis::Receivers })
+        Ok(Self {
+            values: Rows::edges(values)?,
+            place,
+            law: Law::weight(place),
+            receivers: EdgeAxis::Receivers,
+        })
     }
 
     /// The numbers, whatever their law.
@@ -104,7 +114,12 @@ impl Field {
             EdgeAxis::Receivers => EdgeAxis::Senders,
             EdgeAxis::Senders => EdgeAxis::Receivers,
         };
-        Self { values: self.values.clone(), place: self.place.reversed(), law: self.law.reversed(), receivers }
+        Self {
+            values: self.values.clone(),
+            place: self.place.reversed(),
+            law: self.law.reversed(),
+            receivers,
+        }
     }
 
     /// Element-wise product of two features of one place: exponents add.

@@ -59,7 +59,11 @@ impl Normalization {
         let fingerprint = topology.spec().fingerprint();
         self.scales.get(&fingerprint).cloned().ok_or_else(|| {
             let known: Vec<_> = self.scales.keys().map(String::as_str).collect();
-            Error::config("normalization", format!("an architecture of the training set ({})", known.join("; ")), fingerprint)
+            Error::config(
+                "normalization",
+                format!("an architecture of the training set ({})", known.join("; ")),
+                fingerprint,
+            )
         })
     }
 }

@@ -16,6 +16,9 @@ use crate::{
     train::Summary,
 };
 
+/// The course of a metric in one run.
+type Points = Vec<(f64, f64)>;
+
 /// Everything that the report of a study is made from.
 #[derive(Debug, Clone)]
 pub struct Results {
@@ -150,7 +153,7 @@ impl Results {
     ) -> Result<Option<Svg>> {
         let by_step =
             self.models.iter().any(|m| matches!(m.experiment.train().eval_every, EvalEvery::Steps(_)));
-        let points = |run: &RunResult| -> Vec<(f64, f64)> {
+        let points = |run: &RunResult| -> Points {
             let of_split = run.records.iter().filter(|record| record.split == split);
             of_split
                 .filter_map(|record| {
@@ -159,12 +162,12 @@ impl Results {
                 })
                 .collect()
         };
-        let curves: Vec<(String, Vec<Vec<(f64, f64)>>)> = self
+        let curves: Vec<(String, Vec<Points>)> = self
             .models
             .iter()
             .map(|model| (model.label(), model.runs.iter().map(points).collect()))
             .collect();
-        let is_drawn = |runs: &[Vec<(f64, f64)>]| runs.iter().flatten().any(|(_, y)| y.is_finite());
+        let is_drawn = |runs: &[Points]| runs.iter().flatten().any(|(_, y)| y.is_finite());
         if !curves.iter().any(|(_, runs)| is_drawn(runs)) {
             return Ok(None);
         }

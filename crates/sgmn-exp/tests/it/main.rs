@@ -6,3 +6,4 @@ mod report;
 mod reproduction;
 mod run_folder;
 mod toolbox;
+mod train;

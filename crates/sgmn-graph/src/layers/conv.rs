@@ -35,13 +35,16 @@ pub(super) fn apply(
             for col in 0..cols {
                 let mut sum = *b;
                 for channel in 0..input.n_units {
-                    for (k, w) in weight[(out * input.n_units + channel) * kh * kw..][..kh * kw].iter().enumerate() {
+                    for (k, w) in
+                        weight[(out * input.n_units + channel) * kh * kw..][..kh * kw].iter().enumerate()
+                    {
                         // Positions in the padded image; those in the margin hold zeros.
                         let (y, x) = (row * stride[0] + k / kw, col * stride[1] + k % kw);
                         let inside = (padding[0]..padding[0] + height).contains(&y)
                             && (padding[1]..padding[1] + width).contains(&x);
                         if inside {
-                            sum += w * input.values[(channel * height + y - padding[0]) * width + x - padding[1]];
+                            sum += w * input.values
+                                [(channel * height + y - padding[0]) * width + x - padding[1]];
                         }
                     }
                 }

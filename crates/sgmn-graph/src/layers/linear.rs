@@ -12,13 +12,21 @@ pub(super) fn positions(reading: Reading) -> usize {
 }
 
 /// `y_i = Σ_j W_ij x_j + b_i`, after reading `x` from the signal.
-pub(super) fn apply(n_out: usize, reading: Reading, weight: &[f64], bias: &[f64], input: &Signal) -> Result<Signal> {
+pub(super) fn apply(
+    n_out: usize,
+    reading: Reading,
+    weight: &[f64],
+    bias: &[f64],
+    input: &Signal,
+) -> Result<Signal> {
     let area = input.size[0] * input.size[1];
     let read = match reading {
         Reading::GlobalAverage => {
             input.values.chunks(area).map(|channel| channel.iter().sum::<f64>() / area as f64).collect()
         }
-        Reading::Direct if area != 1 => return Err(Error::shape("positions read by a linear layer", 1, area)),
+        Reading::Direct if area != 1 => {
+            return Err(Error::shape("positions read by a linear layer", 1, area));
+        }
         Reading::Flatten { positions } if area != positions => {
             return Err(Error::shape("positions read by a linear layer", positions, area));
         }

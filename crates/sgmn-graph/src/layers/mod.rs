@@ -124,7 +124,11 @@ impl LayerMap {
 
     /// What contradicts itself in this map, if anything.
     pub(crate) fn contradiction(&self) -> Option<String> {
-        let mut sizes = vec![("n_in", self.n_in()), ("n_out", self.n_out()), ("weights of an edge", self.n_edge_values())];
+        let mut sizes = vec![
+            ("n_in", self.n_in()),
+            ("n_out", self.n_out()),
+            ("weights of an edge", self.n_edge_values()),
+        ];
         if let Self::Conv { stride, .. } = self {
             sizes.extend([("stride", stride[0]), ("stride", stride[1])]);
         }

@@ -83,7 +83,9 @@ fn different_architectures_share_a_batch_in_buckets() {
 
 #[test]
 fn contradictory_specs_are_refused() {
-    for (widths, why) in [(vec![], "at least one layer"), (vec![3], "at least one layer"), (vec![2, 0, 1], "is 0")] {
+    for (widths, why) in
+        [(vec![], "at least one layer"), (vec![3], "at least one layer"), (vec![2, 0, 1], "is 0")]
+    {
         let message = NetSpec::mlp(&widths, Activation::Relu, 0.0).unwrap_err().to_string();
         assert!(message.contains(why), "{message}");
     }

@@ -21,7 +21,8 @@ pub(super) fn read(path: &Path) -> Result<Golden> {
         .map_err(|error| format!("expected a safetensors file, found {error}"))?;
     let texts: BTreeMap<String, String> = header.metadata().clone().unwrap_or_default().into_iter().collect();
     let metadata = Metadata(texts);
-    let loaded = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(|error| error.to_string())?;
+    let loaded =
+        candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(|error| error.to_string())?;
     let tensors: Tensors = loaded.into_iter().collect();
     for (name, tensor) in &tensors {
         if values(tensor)?.iter().any(|value| !value.is_finite()) {
@@ -40,14 +41,18 @@ pub(super) fn read(path: &Path) -> Result<Golden> {
     if let Some(said) = metadata.json("convolutional")?
         && said != convolutional
     {
-        return Err(format!("metadata `convolutional`: expected {convolutional} from the weights, found {said}"));
+        return Err(format!(
+            "metadata `convolutional`: expected {convolutional} from the weights, found {said}"
+        ));
     }
     let room = room_for_kernels(&args, nets[0].spec(), &tensors)?;
-    let lowering = Lowering::new(nets.iter().map(Net::spec).chain(&room)).map_err(|error| error.to_string())?;
+    let lowering =
+        Lowering::new(nets.iter().map(Net::spec).chain(&room)).map_err(|error| error.to_string())?;
     let without_gradient = match metadata.json("parameters_without_gradient")? {
         None => Default::default(),
-        Some(names) => serde_json::from_value(names)
-            .map_err(|error| format!("metadata `parameters_without_gradient`: expected names, found {error}"))?,
+        Some(names) => serde_json::from_value(names).map_err(|error| {
+            format!("metadata `parameters_without_gradient`: expected names, found {error}")
+        })?,
     };
     let config = ModelConfig::ScaleGmn(config);
     Ok(Golden { path: path.to_path_buf(), config, nets, lowering, tensors, without_gradient })
@@ -60,16 +65,17 @@ impl Metadata {
     /// The value of a key; absent if there is no such key or it is null.
     fn json(&self, key: &str) -> Result<Option<Value>> {
         let Some(text) = self.0.get(key) else { return Ok(None) };
-        let value: Value = serde_json::from_str(text).map_err(|error| format!("metadata `{key}`: {error}"))?;
+        let value: Value =
+            serde_json::from_str(text).map_err(|error| format!("metadata `{key}`: {error}"))?;
         Ok(Some(value).filter(|value| !value.is_null()))
     }
 
     fn widths(&self) -> Result<Vec<usize>> {
         let value = self.json("layer_layout")?.ok_or("expected metadata `layer_layout`, found none")?;
         let widths: Option<Vec<usize>> = serde_json::from_value(value.clone()).ok();
-        widths
-            .filter(|widths| widths.len() >= 2)
-            .ok_or_else(|| format!("metadata `layer_layout`: expected a list of two widths or more, found {value}"))
+        widths.filter(|widths| widths.len() >= 2).ok_or_else(|| {
+            format!("metadata `layer_layout`: expected a list of two widths or more, found {value}")
+        })
     }
 
     fn n_nets(&self) -> Result<usize> {
@@ -80,7 +86,9 @@ impl Metadata {
 
     /// One activation for all nets, or one for each.
     fn activations(&self, n_nets: usize, config: &ScaleGmnConfig) -> Result<Activations> {
-        let fault = |expected: &str, found: &Value| Err(format!("metadata `activation`: expected {expected}, found {found}"));
+        let fault = |expected: &str, found: &Value| {
+            Err(format!("metadata `activation`: expected {expected}, found {found}"))
+        };
         match self.json("activation")? {
             None => match config.symmetry {
                 Symmetry::Hetero => fault("a name for each net", &Value::Null),
@@ -141,7 +149,8 @@ fn read_net(tensors: &Tensors, net: usize, widths: &[usize], activation: Activat
                 LayerMap::Linear { n_in, n_out, reading }
             }
             ref found => {
-                let expected = format!("shape [{n_out}, {n_in}] or [{n_out}, {n_in}, height, width] by `layer_layout`");
+                let expected =
+                    format!("shape [{n_out}, {n_in}] or [{n_out}, {n_in}, height, width] by `layer_layout`");
                 return Err(format!("{name}: expected {expected}, found {found:?}"));
             }
         };
@@ -166,7 +175,9 @@ fn read_net(tensors: &Tensors, net: usize, widths: &[usize], activation: Activat
 /// padded to it. None if the nets have no kernels or the configuration names none.
 fn room_for_kernels(args: &Value, spec: &NetSpec, tensors: &Tensors) -> Result<Option<Arc<NetSpec>>> {
     let mut layers = spec.layers().to_vec();
-    let Some(LayerMap::Conv { kernel, .. }) = layers.first_mut().map(|layer| &mut layer.map) else { return Ok(None) };
+    let Some(LayerMap::Conv { kernel, .. }) = layers.first_mut().map(|layer| &mut layer.map) else {
+        return Ok(None);
+    };
     let own = [0, 1].map(|axis| {
         let kernels = spec.layers().iter().filter_map(|layer| layer.map.kernel());
         kernels.map(|kernel| kernel[axis]).max().unwrap_or(1)
@@ -177,14 +188,19 @@ fn room_for_kernels(args: &Value, spec: &NetSpec, tensors: &Tensors) -> Result<O
             Some(value) => value.as_u64().and_then(|size| size.try_into().ok()).unwrap_or(0),
         };
         if kernel[axis] < own[axis] {
-            return Err(format!("metadata `config`: {key}: expected {} or more, found {}", own[axis], kernel[axis]));
+            return Err(format!(
+                "metadata `config`: {key}: expected {} or more, found {}",
+                own[axis], kernel[axis]
+            ));
         }
     }
     // Before memory is spent on edges of that size, the first projection must confirm it.
     let projection = "param.construct_graph.proj_weight.weight";
     let found = tensors.get(projection).and_then(|tensor| tensor.dims().get(1).copied());
     if found != kernel[0].checked_mul(kernel[1]) {
-        return Err(format!("{projection}: expected a column for each value of a kernel {kernel:?}, found {found:?}"));
+        return Err(format!(
+            "{projection}: expected a column for each value of a kernel {kernel:?}, found {found:?}"
+        ));
     }
     let spec = NetSpec::new(layers, 0.0).map_err(|error| error.to_string())?;
     Ok(Some(Arc::new(spec)))

@@ -170,7 +170,8 @@ impl Worst {
         let largest = expected.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
         let difference = ours.iter().zip(&expected).map(|(a, b)| (a - b).abs());
         // NaN must count as the worst there is, and max ignores it.
-        let difference = difference.fold(0.0, |worst: f64, d| if d.is_nan() { f64::INFINITY } else { worst.max(d) });
+        let difference =
+            difference.fold(0.0, |worst: f64, d| if d.is_nan() { f64::INFINITY } else { worst.max(d) });
         // An all-zero tensor has no magnitude to relate to.
         let error = if largest > 0.0 { difference / largest } else { difference };
         if error >= self.error {

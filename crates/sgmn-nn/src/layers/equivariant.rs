@@ -65,7 +65,10 @@ impl EquivariantNet {
             let layer = |n: usize| -> Result<Layer> {
                 let vars = vars.at(name).at(n);
                 let linear = LinearMap::new(widths(n).d_in, widths(n).d_out, &vars.at("W"))?;
-                Ok(Layer { linear, invariant: InvariantNet::new(config, widths(n), io, net.n_mlps, &vars.at("g"))? })
+                Ok(Layer {
+                    linear,
+                    invariant: InvariantNet::new(config, widths(n), io, net.n_mlps, &vars.at("g"))?,
+                })
             };
             (0..net.n_layers).map(layer).collect()
         };
@@ -102,7 +105,14 @@ impl EquivariantNet {
     ///
     /// # Errors
     /// [`crate::Error::Law`] if a feature of input or output nodes scales.
-    pub fn forward(&self, x: &Field, extra: Option<&Rows>, role: Role, group: ScaleGroup, pass: &Pass) -> Result<Field> {
+    pub fn forward(
+        &self,
+        x: &Field,
+        extra: Option<&Rows>,
+        role: Role,
+        group: ScaleGroup,
+        pass: &Pass,
+    ) -> Result<Field> {
         let layers = match (&self.io, role) {
             (_, Role::Hidden) | (Io::Through, _) => &self.hidden,
             (Io::Layers(_, last), Role::Output) if !last.is_empty() => last,

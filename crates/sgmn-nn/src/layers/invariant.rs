@@ -65,7 +65,13 @@ impl InvariantNet {
     ///
     /// # Errors
     /// If the device refuses.
-    pub fn new(config: &ScaleGmnConfig, widths: Widths, io: Option<IoPath>, n_mlps: usize, vars: &VarBuilder) -> Result<Self> {
+    pub fn new(
+        config: &ScaleGmnConfig,
+        widths: Widths,
+        io: Option<IoPath>,
+        n_mlps: usize,
+        vars: &VarBuilder,
+    ) -> Result<Self> {
         let Widths { d_in, d_extra, d_out } = widths;
         let mlp = |vars: VarBuilder| Mlp::new(&config.mlp(), d_in + d_extra, d_out, &vars);
         let branch = |symmetry: Symmetry, vars: VarBuilder| -> Result<Branch> {
@@ -99,13 +105,22 @@ impl InvariantNet {
     ///
     /// # Errors
     /// [`crate::Error::Law`] if an input or output feature scales.
-    pub fn forward(&self, x: &Field, extra: Option<&Rows>, role: Role, group: ScaleGroup, pass: &Pass) -> Result<Field> {
+    pub fn forward(
+        &self,
+        x: &Field,
+        extra: Option<&Rows>,
+        role: Role,
+        group: ScaleGroup,
+        pass: &Pass,
+    ) -> Result<Field> {
         if let (Some(io), Role::Input | Role::Output) = (&self.io, role) {
             let values = beside(x.invariant("map of input and output nodes")?, extra)?;
             return Ok(x.map_invariant(io.for_role(role).forward(&values, pass)?));
         }
         let branch = match (&self.branches, group) {
-            (Branches::One(branch), _) | (Branches::Two { scale: branch, .. }, ScaleGroup::Positive) => branch,
+            (Branches::One(branch), _) | (Branches::Two { scale: branch, .. }, ScaleGroup::Positive) => {
+                branch
+            }
             (Branches::Two { sign, .. }, _) => sign,
         };
         let canonical = branch.canonical.forward(x, group, pass)?;

@@ -51,7 +51,10 @@ impl LinearBias {
     /// If the device refuses.
     pub fn new(d_in: usize, d_out: usize, vars: &VarBuilder) -> Result<Self> {
         let init = Init::Linear { n_in: d_in };
-        Ok(Self { weight: vars.var("weight", &[d_out, d_in], init)?, bias: vars.var("bias", &[d_out], init)? })
+        Ok(Self {
+            weight: vars.var("weight", &[d_out, d_in], init)?,
+            bias: vars.var("bias", &[d_out], init)?,
+        })
     }
 
     /// Applies the map.

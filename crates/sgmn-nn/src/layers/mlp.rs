@@ -44,7 +44,8 @@ impl Mlp {
     /// # Errors
     /// If the device refuses.
     pub fn new(config: &MlpConfig, d_in: usize, d_out: usize, vars: &VarBuilder) -> Result<Self> {
-        let widths: Vec<usize> = std::iter::once(d_in).chain(config.d_hidden.clone()).chain([d_out]).collect();
+        let widths: Vec<usize> =
+            std::iter::once(d_in).chain(config.d_hidden.clone()).chain([d_out]).collect();
         let mut layers = Vec::new();
         let mut norms = Vec::new();
         for (i, pair) in widths.windows(2).enumerate() {

@@ -29,11 +29,22 @@ impl NodeUpdate {
     ///
     /// # Errors
     /// If the device refuses.
-    pub fn new(config: &ScaleGmnConfig, n_parts: usize, d_extra: usize, d_out: usize, vars: &VarBuilder) -> Result<Self> {
+    pub fn new(
+        config: &ScaleGmnConfig,
+        n_parts: usize,
+        d_extra: usize,
+        d_out: usize,
+        vars: &VarBuilder,
+    ) -> Result<Self> {
         let d_in = n_parts * config.d_hidden;
         Ok(Self(match config.symmetry {
             Symmetry::Permutation => Kind::Plain(Mlp::new(&config.mlp(), d_in, d_out, &vars.at("rho"))?),
-            _ => Kind::Scaled(EquivariantNet::new(config, &config.update, Widths { d_in, d_extra, d_out }, vars)?),
+            _ => Kind::Scaled(EquivariantNet::new(
+                config,
+                &config.update,
+                Widths { d_in, d_extra, d_out },
+                vars,
+            )?),
         }))
     }
 
@@ -47,7 +58,14 @@ impl NodeUpdate {
     ///
     /// # Errors
     /// [`crate::Error::Law`] if the parts scale differently.
-    pub fn forward(&self, parts: &[&Field], extra: Option<&Rows>, role: Role, group: ScaleGroup, pass: &Pass) -> Result<Field> {
+    pub fn forward(
+        &self,
+        parts: &[&Field],
+        extra: Option<&Rows>,
+        role: Role,
+        group: ScaleGroup,
+        pass: &Pass,
+    ) -> Result<Field> {
         let x = Field::concat(parts)?;
         match &self.0 {
             Kind::Scaled(net) => net.forward(&x, extra, role, group, pass),

@@ -47,12 +47,21 @@ impl Readout {
     ///
     /// # Errors
     /// If the device refuses.
-    pub fn new(config: &ScaleGmnConfig, output: &PerGraph, layout: &Layout, gnn: &VarBuilder) -> Result<Self> {
+    pub fn new(
+        config: &ScaleGmnConfig,
+        output: &PerGraph,
+        layout: &Layout,
+        gnn: &VarBuilder,
+    ) -> Result<Self> {
         let d = config.d_hidden;
         let vars = gnn.at("readout");
-        let mlp = |d_in: usize, d_out: usize, name: &str| Mlp::new(&config.readout_mlp(output), d_in, d_out, &vars.at(name));
+        let mlp = |d_in: usize, d_out: usize, name: &str| {
+            Mlp::new(&config.readout_mlp(output), d_in, d_out, &vars.at(name))
+        };
         let kind = match (output.readout, config.direction) {
-            (ReadoutRange::LastLayer, Direction::Forward) => Kind::Outputs(mlp(layout.n_out * d, output.d_out, "rho")?),
+            (ReadoutRange::LastLayer, Direction::Forward) => {
+                Kind::Outputs(mlp(layout.n_out * d, output.d_out, "rho")?)
+            }
             (ReadoutRange::LastLayer, Direction::Bidirectional) => {
                 let project = |n: usize, name: &str| -> Result<Projection> {
                     let vars = gnn.at(name);
@@ -94,7 +103,8 @@ impl Readout {
     /// # Errors
     /// [`crate::Error::Law`] if input or output nodes scale.
     pub fn forward(&self, nodes: &[Field], groups: &[ScaleGroup], pass: &Pass) -> Result<Tensor> {
-        let flat = |field: &Field| -> Result<Tensor> { Ok(field.invariant("read-out")?.tensor()?.flatten_from(1)?) };
+        let flat =
+            |field: &Field| -> Result<Tensor> { Ok(field.invariant("read-out")?.tensor()?.flatten_from(1)?) };
         let inputs = &nodes[0];
         let outputs = nodes.last().expect("a net has nodes");
         match &self.0 {

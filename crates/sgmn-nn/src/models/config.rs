@@ -225,7 +225,12 @@ impl ScaleGmnConfig {
             message: net,
             update: net,
             edge_update: true,
-            output: OutputConfig::PerGraph(PerGraph { readout, d_out, d_rho: d_hidden, mlp_directions: false }),
+            output: OutputConfig::PerGraph(PerGraph {
+                readout,
+                d_out,
+                d_rho: d_hidden,
+                mlp_directions: false,
+            }),
             compatibility: Compatibility::Exact,
         }
     }
@@ -256,7 +261,11 @@ impl ScaleGmnConfig {
             }
         }
         if (self.message.positional || self.update.positional) && !self.node_embedding {
-            return Err(Error::config("model.node_embedding", "true, since messages or updates see embeddings", false));
+            return Err(Error::config(
+                "model.node_embedding",
+                "true, since messages or updates see embeddings",
+                false,
+            ));
         }
         if self.changes_params() && !self.edge_update {
             return Err(Error::config("model.edge_update", "true, since the output changes weights", false));

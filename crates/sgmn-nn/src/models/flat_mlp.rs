@@ -54,10 +54,19 @@ impl FlatMlp {
     ///
     /// # Errors
     /// [`Error::Config`] if there is more than one.
-    pub fn new(config: &FlatMlpConfig, lowering: &Lowering, normalization: Normalization, vars: &VarBuilder) -> Result<Self> {
+    pub fn new(
+        config: &FlatMlpConfig,
+        lowering: &Lowering,
+        normalization: Normalization,
+        vars: &VarBuilder,
+    ) -> Result<Self> {
         let [topology] = lowering.topologies() else {
             let found = format!("{} architectures", lowering.topologies().len());
-            return Err(Error::config("model.kind", "a model that reads any architecture (flat_mlp reads one)", found));
+            return Err(Error::config(
+                "model.kind",
+                "a model that reads any architecture (flat_mlp reads one)",
+                found,
+            ));
         };
         let d_in = topology.n_edges() * topology.n_edge_values() + topology.n_nodes() - topology.widths()[0];
         let form = MlpConfig {
@@ -83,7 +92,11 @@ impl FlatMlp {
 impl Model for FlatMlp {
     fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
         let [bucket] = batch.buckets.as_slice() else {
-            return Err(Error::config("batch", "nets of one architecture", format!("{} of them", batch.buckets.len())));
+            return Err(Error::config(
+                "batch",
+                "nets of one architecture",
+                format!("{} of them", batch.buckets.len()),
+            ));
         };
         Ok(Output::PerGraph(self.mlp.forward(&self.rows(&bucket.graphs)?.into(), pass)?.tensor()?))
     }

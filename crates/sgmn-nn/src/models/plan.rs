@@ -18,7 +18,8 @@ pub(super) struct Groups {
 impl Groups {
     /// The groups of a net whose hidden layers have these activations.
     pub(super) fn new(symmetry: Symmetry, hidden: &[Activation]) -> Self {
-        let groups: Vec<ScaleGroup> = hidden.iter().map(|activation| group_of(symmetry, *activation)).collect();
+        let groups: Vec<ScaleGroup> =
+            hidden.iter().map(|activation| group_of(symmetry, *activation)).collect();
         let outside = |beside: Option<&ScaleGroup>| match symmetry {
             // Inputs and outputs follow the hidden layer beside them.
             Symmetry::Hetero => beside.copied().unwrap_or(ScaleGroup::Trivial),
@@ -106,7 +107,9 @@ impl Paths {
     pub(super) fn new(direction: Direction, k: usize) -> Self {
         let forward = format!("gnn.fw_layers.{k}");
         let (update, edge_update) = match direction {
-            Direction::Forward => (format!("{forward}.update_node_feats_fn"), format!("{forward}.update_edge_attr_fn")),
+            Direction::Forward => {
+                (format!("{forward}.update_node_feats_fn"), format!("{forward}.update_edge_attr_fn"))
+            }
             Direction::Bidirectional => {
                 (format!("gnn.update_node_feats_fn.{k}"), format!("gnn.fw_update_edge_attr_fn.{k}"))
             }

@@ -61,10 +61,10 @@ pub fn from_published(args: &Value) -> Result<ScaleGmnConfig> {
     } else {
         let readout = keys.below("readout_args")?;
         OutputConfig::PerGraph(PerGraph {
-            readout: keys.choice("readout_range", &[
-                ("last_layer", ReadoutRange::LastLayer),
-                ("full_graph", ReadoutRange::FullGraph),
-            ])?,
+            readout: keys.choice(
+                "readout_range",
+                &[("last_layer", ReadoutRange::LastLayer), ("full_graph", ReadoutRange::FullGraph)],
+            )?,
             d_out: readout.usize("d_out")?,
             d_rho: readout.usize("d_rho")?,
             mlp_directions: keys.flag("concat_mlp_directions")?,
@@ -72,18 +72,25 @@ pub fn from_published(args: &Value) -> Result<ScaleGmnConfig> {
     };
     let dropout = gnn.number_or_zero("dropout")?;
     let config = ScaleGmnConfig {
-        symmetry: keys.choice("symmetry", &[
-            ("sign", Symmetry::Sign),
-            ("scale", Symmetry::Scale),
-            ("hetero", Symmetry::Hetero),
-            ("permutation", Symmetry::Permutation),
-        ])?,
-        direction: keys.choice("direction", &[
-            ("forward", Direction::Forward),
-            ("bidirectional", Direction::Bidirectional),
-        ])?,
+        symmetry: keys.choice(
+            "symmetry",
+            &[
+                ("sign", Symmetry::Sign),
+                ("scale", Symmetry::Scale),
+                ("hetero", Symmetry::Hetero),
+                ("permutation", Symmetry::Permutation),
+            ],
+        )?,
+        direction: keys.choice(
+            "direction",
+            &[("forward", Direction::Forward), ("bidirectional", Direction::Bidirectional)],
+        )?,
         reversed_scale: None,
-        sign_invariant: if gnn.bool("sign_symmetrization")? { SignInvariant::Symmetrize } else { SignInvariant::Absolute },
+        sign_invariant: if gnn.bool("sign_symmetrization")? {
+            SignInvariant::Symmetrize
+        } else {
+            SignInvariant::Absolute
+        },
         d_hidden: keys.usize("d_hid")?,
         n_layers: keys.usize("num_layers")?,
         d_mlp: mlp.widths("d_k")?,

@@ -174,7 +174,9 @@ impl<'a> Walk<'a> {
         let relative = self.config.reversed_scale() == ReversedScale::Relative;
         let path = match self.config.symmetry {
             Symmetry::Scale if relative => path.to_owned(),
-            Symmetry::Hetero if relative && !reversed_weight_fits(receiver, sender) => format!("{path}.relative"),
+            Symmetry::Hetero if relative && !reversed_weight_fits(receiver, sender) => {
+                format!("{path}.relative")
+            }
             _ => return self.meet_message(path, l),
         };
         let hidden = l > 0;

@@ -11,7 +11,8 @@ use super::{
 use crate::{
     Error, Field, Init, Normalization, Pass, Result, VarBuilder,
     layers::{
-        EdgeEmbedding, EdgeUpdate, LinearMap, Message, NodeEmbedding, NodeUpdate, Readout, RelativeMessage, Role, Trust,
+        EdgeEmbedding, EdgeUpdate, LinearMap, Message, NodeEmbedding, NodeUpdate, Readout, RelativeMessage,
+        Role, Trust,
     },
     normalization::LayerScale,
     ops::Rows,
@@ -84,7 +85,12 @@ impl ScaleGmn {
     ///
     /// # Errors
     /// [`Error::Config`] if the configuration cannot be used.
-    pub fn new(config: &ScaleGmnConfig, layout: &Layout, normalization: Normalization, vars: &VarBuilder) -> Result<Self> {
+    pub fn new(
+        config: &ScaleGmnConfig,
+        layout: &Layout,
+        normalization: Normalization,
+        vars: &VarBuilder,
+    ) -> Result<Self> {
         config.validate()?;
         let d = config.d_hidden;
         let projections = vars.at("construct_graph");
@@ -99,12 +105,14 @@ impl ScaleGmn {
             .edge_embedding
             .then(|| EdgeEmbedding::new(config, layout, &vars.at("positional_embeddings_edge")))
             .transpose()?;
-        let layers = (0..config.n_layers).map(|k| Layer::new(config, layout, k, vars)).collect::<Result<Vec<_>>>()?;
+        let layers =
+            (0..config.n_layers).map(|k| Layer::new(config, layout, k, vars)).collect::<Result<Vec<_>>>()?;
         let head = match &config.output {
             OutputConfig::PerGraph(output) => Head::PerGraph(Readout::new(config, output, layout, &gnn)?),
             OutputConfig::PerParam { initial_scale } => {
                 let scales = |name: &str| -> Result<Vec<Tensor>> {
-                    let scale = |l: usize| vars.at(name).var(&l.to_string(), &[], Init::Constant(*initial_scale));
+                    let scale =
+                        |l: usize| vars.at(name).var(&l.to_string(), &[], Init::Constant(*initial_scale));
                     (0..layout.n_layers).map(scale).collect()
                 };
                 Head::PerParam { weight_scales: scales("weight_scale")?, bias_scales: scales("bias_scale")? }
@@ -141,10 +149,14 @@ impl ScaleGmn {
     fn start(&self, graphs: &GraphBatch, scales: &[LayerScale]) -> Result<State> {
         let widths = graphs.topology.widths();
         let n_layers = graphs.topology.n_layers();
-        if n_layers > self.layout.n_layers || widths[0] != self.layout.n_in || widths[n_layers] != self.layout.n_out {
+        if n_layers > self.layout.n_layers
+            || widths[0] != self.layout.n_in
+            || widths[n_layers] != self.layout.n_out
+        {
             return Err(Error::config("nets", format!("{:?}", self.layout), format!("widths {widths:?}")));
         }
-        let hidden: Vec<_> = graphs.topology.hidden_layers().filter_map(|l| graphs.topology.activation(l)).collect();
+        let hidden: Vec<_> =
+            graphs.topology.hidden_layers().filter_map(|l| graphs.topology.activation(l)).collect();
         let groups = Groups::new(self.config.symmetry, &hidden);
         let mut nodes = Vec::with_capacity(n_layers + 1);
         for (l, group) in groups.of_features.iter().enumerate() {
@@ -171,7 +183,8 @@ impl ScaleGmn {
                 None => field.computed(),
             }
         };
-        let weights = (0..n_layers).map(|l| Ok((&graphs.edges[l] / scales[l].weight)?)).collect::<Result<Vec<_>>>()?;
+        let weights =
+            (0..n_layers).map(|l| Ok((&graphs.edges[l] / scales[l].weight)?)).collect::<Result<Vec<_>>>()?;
         let edges = (0..n_layers).map(|l| project(l, &weights[l], false)).collect::<Result<Vec<_>>>()?;
         let reversed = match ReversedEdges::of(&self.config) {
             None | Some(ReversedEdges::Shared) => None,
@@ -196,7 +209,13 @@ impl ScaleGmn {
             }
             let parts: Vec<&Field> = parts.iter().collect();
             let extra = self.embedding_of(state, l, self.config.update.positional)?;
-            let mut new = layer.update.forward(&parts, extra.as_ref(), Role::of(l, n_nodes), state.groups.canonical[l], pass)?;
+            let mut new = layer.update.forward(
+                &parts,
+                extra.as_ref(),
+                Role::of(l, n_nodes),
+                state.groups.canonical[l],
+                pass,
+            )?;
             if let Some(skip) = &layer.skip {
                 new = skip.forward(own)?.add(&new)?;
             }
@@ -219,7 +238,8 @@ impl ScaleGmn {
         let edges = &state.edges[sender];
         // One-way models see the receiver's embedding, bidirectional ones the sender's.
         let bidirectional = self.config.direction == Direction::Bidirectional;
-        let (seen, axis) = if bidirectional { (sender, edges.sender_axis()) } else { (l, edges.receiver_axis()) };
+        let (seen, axis) =
+            if bidirectional { (sender, edges.sender_axis()) } else { (l, edges.receiver_axis()) };
         let extra = self.embedding_of(state, seen, self.config.message.positional)?;
         let extra = extra.map(|rows| edges.spread(&rows, axis)).transpose()?;
         let (role, group) = (Role::of(l, state.nodes.len()), state.groups.canonical[l]);
@@ -227,18 +247,27 @@ impl ScaleGmn {
     }
 
     /// Messages against the edges into node layer `l`; outputs hear nothing.
-    fn reversed_message_into(&self, message: &ReversedMessage, state: &State, l: usize, pass: &Pass) -> Result<Field> {
+    fn reversed_message_into(
+        &self,
+        message: &ReversedMessage,
+        state: &State,
+        l: usize,
+        pass: &Pass,
+    ) -> Result<Field> {
         let sender = l + 1;
         let Some(senders) = state.nodes.get(sender) else { return state.nodes[l].zeros_like() };
         let edges = state.reversed.as_ref().unwrap_or(&state.edges)[l].reversed();
         let extra = self.embedding_of(state, sender, self.config.message.positional)?;
         let extra = extra.map(|rows| edges.spread(&rows, edges.sender_axis())).transpose()?;
         let (role, group) = (Role::of(l, state.nodes.len()), state.groups.canonical[l]);
-        let relative = message.relative.as_ref().filter(|_| {
-            message.plain.is_none() || !is_message(edges.law(), edges.place(), senders.law())
-        });
+        let relative = message
+            .relative
+            .as_ref()
+            .filter(|_| message.plain.is_none() || !is_message(edges.law(), edges.place(), senders.law()));
         match (relative, &message.plain) {
-            (Some(relative), _) => relative.forward(&edges, senders, &state.nodes[l], extra.as_ref(), role, pass),
+            (Some(relative), _) => {
+                relative.forward(&edges, senders, &state.nodes[l], extra.as_ref(), role, pass)
+            }
             (None, Some(plain)) => {
                 let published = self.config.reversed_scale() == ReversedScale::Published;
                 let trust = if published { Trust::Published } else { Trust::Checked };
@@ -248,7 +277,14 @@ impl ScaleGmn {
         }
     }
 
-    fn update_edges(&self, update: &EdgeUpdate, state: &State, edges: &[Field], reversed: bool, pass: &Pass) -> Result<Vec<Field>> {
+    fn update_edges(
+        &self,
+        update: &EdgeUpdate,
+        state: &State,
+        edges: &[Field],
+        reversed: bool,
+        pass: &Pass,
+    ) -> Result<Vec<Field>> {
         let invariants = (state.nodes.iter().zip(&state.groups.canonical))
             .map(|(nodes, group)| update.node_invariants(nodes, *group, pass))
             .collect::<Result<Vec<_>>>()?;
@@ -274,7 +310,9 @@ impl ScaleGmn {
         if self.config.symmetry == Symmetry::Permutation {
             return Ok(None);
         }
-        let [n_graphs, n_nodes, _] = *state.nodes[l].values().dims() else { unreachable!("nodes have three axes") };
+        let [n_graphs, n_nodes, _] = *state.nodes[l].values().dims() else {
+            unreachable!("nodes have three axes")
+        };
         Ok(Some(embedding.of_layer(l, state.nodes.len() - 1, n_graphs, n_nodes)?.into()))
     }
 }
@@ -287,15 +325,22 @@ impl Model for ScaleGmn {
             let scales = self.normalization.scales(&bucket.graphs.topology)?;
             let state = self.pass_messages(&bucket.graphs, &scales, pass)?;
             match &self.head {
-                Head::PerGraph(readout) => rows.push(readout.forward(&state.nodes, &state.groups.of_features, pass)?),
+                Head::PerGraph(readout) => {
+                    rows.push(readout.forward(&state.nodes, &state.groups.of_features, pass)?)
+                }
                 Head::PerParam { weight_scales, bias_scales } => {
                     let scaled = |values: &Tensor, scale: &Tensor, unit: f64| -> Result<Tensor> {
                         Ok((values.broadcast_mul(scale)? * unit)?)
                     };
                     let mut delta = ParamDeltas { weights: Vec::new(), biases: Vec::new() };
                     for (l, unit) in scales.iter().enumerate() {
-                        delta.weights.push(scaled(&state.edges[l].values().tensor()?, &weight_scales[l], unit.weight)?);
-                        let biases = scaled(&state.nodes[l + 1].values().tensor()?, &bias_scales[l], unit.bias)?;
+                        delta.weights.push(scaled(
+                            &state.edges[l].values().tensor()?,
+                            &weight_scales[l],
+                            unit.weight,
+                        )?);
+                        let biases =
+                            scaled(&state.nodes[l + 1].values().tensor()?, &bias_scales[l], unit.bias)?;
                         delta.biases.push(biases.squeeze(2)?);
                     }
                     deltas.push(delta);
@@ -322,7 +367,8 @@ impl Layer {
         let d_extra = |positional: bool| if positional { d } else { 0 };
         let paths = Paths::new(config.direction, k);
         let message = Message::new(config, d_extra(config.message.positional), &vars.at(&paths.forward))?;
-        let reversed = bidirectional.then(|| ReversedMessage::new(config, &vars.at(&paths.backward))).transpose()?;
+        let reversed =
+            bidirectional.then(|| ReversedMessage::new(config, &vars.at(&paths.backward))).transpose()?;
         let n_parts = if bidirectional { 3 } else { 2 };
         let d_node = if is_last && per_param { 1 } else { d };
         let extra = d_extra(config.update.positional);
@@ -330,7 +376,8 @@ impl Layer {
         // The edges of an invariant model's last layer are never read again.
         let updates_edges = config.edge_update && (!is_last || per_param);
         let d_edge = if is_last && per_param { layout.n_edge_values } else { d };
-        let edge_update = |vars: VarBuilder| updates_edges.then(|| EdgeUpdate::new(config, d_edge, &vars)).transpose();
+        let edge_update =
+            |vars: VarBuilder| updates_edges.then(|| EdgeUpdate::new(config, d_edge, &vars)).transpose();
         let own = ReversedEdges::of(config).is_some_and(ReversedEdges::are_updated);
         let reversed_edge_update = if own && !(is_last && per_param) {
             edge_update(vars.at(&paths.reversed_edge_update))?
@@ -352,7 +399,9 @@ impl ReversedMessage {
         let beside = |vars: &VarBuilder| RelativeMessage::new(config, d_extra, vars).map(Some);
         Ok(match config.symmetry {
             Symmetry::Scale if relative => Self { plain: None, relative: beside(vars)? },
-            Symmetry::Hetero if relative => Self { plain: plain(vars)?, relative: beside(&vars.at("relative"))? },
+            Symmetry::Hetero if relative => {
+                Self { plain: plain(vars)?, relative: beside(&vars.at("relative"))? }
+            }
             _ => Self { plain: plain(vars)?, relative: None },
         })
     }

@@ -1,8 +1,8 @@
 //! The only door to the arithmetic: one function an operation, with its formula, shapes and gradient.
 //!
-//! On the CPU each operation is one pass over memory, forward and backward, over blocks of rows in parallel
-//! (`ops/cpu`). Elsewhere, and as the judge of those passes, it is composed of candle's own operations
-//! (`ops/reference`). Nothing above this module knows which of the two runs.
+//! Layers speak to [`Rows`]. On the CPU a chain of its operations runs as one pass over memory, forward and backward,
+//! over blocks of rows in parallel (`ops/fused`, on the kernels of `ops/cpu`). Elsewhere each operation runs by itself,
+//! composed of candle's own (`ops/reference`), which also judges the passes. Nothing above knows which of them runs.
 //!
 //! Letters: B nets in the batch, R receivers, S senders, H channels; `…` is any number of leading axes, seen as rows.
 //! Every operation has a gradient for every input, and zero rows are allowed everywhere.
@@ -76,33 +76,14 @@ pub fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
     if on_cpu(x) { cpu::apply2(cpu::BiasSilu { signs }, x, b) } else { reference::bias_silu(x, b, signs) }
 }
 
-/// `y_ij = e_ij ⊙ v_i` or `e_ij ⊙ v_j`: edge rows times the rows of their nodes at one end.
-///
-/// # Shapes
-/// e `[B, R, S, H]`, v `[B, R, H]` or `[B, S, H]` by `axis`, result `[B, R, S, H]`.
-pub fn spread_mul(e: &Tensor, v: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
-    if on_cpu(e) { cpu::apply2(cpu::SpreadMul { axis }, e, v) } else { reference::spread_mul(e, v, axis) }
-}
-
-/// `y_ij = r_i + s_j`: a row for every pair of a receiver and a sender.
-///
-/// # Shapes
-/// r `[B, R, H]`, s `[B, S, H]`, result `[B, R, S, H]`.
-pub fn outer_add(r: &Tensor, s: &Tensor) -> Result<Tensor> {
-    if on_cpu(r) { cpu::apply2(cpu::OuterAdd, r, s) } else { reference::outer_add(r, s) }
-}
-
 /// `y_ij = v_i` or `v_j`: node rows repeated along the edges of a block.
 ///
 /// # Shapes
 /// v `[B, n, H]` for the n nodes of `axis`, `n_others` nodes on the other axis, result `[B, R, S, H]`.
 pub fn spread(v: &Tensor, n_others: usize, axis: EdgeAxis) -> Result<Tensor> {
-    let (b, _, h) = v.dims3()?;
-    let zeros = Tensor::zeros((b, n_others, h), v.dtype(), v.device())?;
-    match axis {
-        EdgeAxis::Receivers => outer_add(v, &zeros),
-        EdgeAxis::Senders => outer_add(&zeros, v),
-    }
+    let (b, n, h) = v.dims3()?;
+    let shape = if axis == EdgeAxis::Receivers { (b, n, n_others, h) } else { (b, n_others, n, h) };
+    v.unsqueeze(if axis == EdgeAxis::Receivers { 2 } else { 1 })?.broadcast_as(shape)?.contiguous()
 }
 
 /// `m_i = Σ_j e_ij`, or `Σ_i` with the other axis: messages into their nodes. An empty axis sums to zero.

@@ -28,16 +28,6 @@ pub fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
     symmetrize(x, signs, |x| silu(&x.broadcast_add(b)?))
 }
 
-/// See [`super::spread_mul`].
-pub fn spread_mul(e: &Tensor, v: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
-    e.broadcast_mul(&spread(v, axis)?)
-}
-
-/// See [`super::outer_add`].
-pub fn outer_add(r: &Tensor, s: &Tensor) -> Result<Tensor> {
-    spread(r, EdgeAxis::Receivers)?.broadcast_add(&spread(s, EdgeAxis::Senders)?)
-}
-
 /// See [`super::sum_edges`].
 pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
     match axis {
@@ -72,14 +62,6 @@ pub fn abs(x: &Tensor) -> Result<Tensor> {
     let positive = x.gt(0.0)?.to_dtype(x.dtype())?;
     let negative = x.lt(0.0)?.to_dtype(x.dtype())?;
     x * (positive - negative)?
-}
-
-/// The node axis that `axis` does not name is inserted with length 1.
-fn spread(v: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
-    match axis {
-        EdgeAxis::Receivers => v.unsqueeze(2),
-        EdgeAxis::Senders => v.unsqueeze(1),
-    }
 }
 
 fn silu(x: &Tensor) -> Result<Tensor> {

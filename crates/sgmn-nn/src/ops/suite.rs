@@ -58,15 +58,10 @@ fn cases() -> Vec<Case> {
             );
         }
     }
-    for [b, r, s, h] in [[1, 1, 1, 1], [3, 5, 4, 8], [2, 1, 6, 16], [4, 7, 1, 3], [2, 3, 4, 128], [0, 3, 2, 4]] {
+    for [b, r, s, h] in
+        [[1, 1, 1, 1], [3, 5, 4, 8], [2, 1, 6, 16], [4, 7, 1, 3], [2, 3, 4, 128], [0, 3, 2, 4]]
+    {
         for axis in [EdgeAxis::Receivers, EdgeAxis::Senders] {
-            let n_nodes = if axis == EdgeAxis::Receivers { r } else { s };
-            case(
-                "spread_mul",
-                vec![vec![b, r, s, h], vec![b, n_nodes, h]],
-                Box::new(move |x| super::spread_mul(&x[0], &x[1], axis)),
-                Box::new(move |x| reference::spread_mul(&x[0], &x[1], axis)),
-            );
             case(
                 "sum_edges",
                 vec![vec![b, r, s, h]],
@@ -74,12 +69,6 @@ fn cases() -> Vec<Case> {
                 Box::new(move |x| reference::sum_edges(&x[0], axis)),
             );
         }
-        case(
-            "outer_add",
-            vec![vec![b, r, h], vec![b, s, h]],
-            Box::new(|x| super::outer_add(&x[0], &x[1])),
-            Box::new(|x| reference::outer_add(&x[0], &x[1])),
-        );
     }
     cases
 }
@@ -105,7 +94,8 @@ fn worst_difference(a: &Tensor, b: &Tensor) -> f64 {
     if a.elem_count() == 0 {
         return 0.0;
     }
-    let values = |t: &Tensor| t.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+    let values =
+        |t: &Tensor| t.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
     let (a, b) = (values(a), values(b));
     let largest = b.iter().fold(1e-30, |m: f64, v| m.max(v.abs()));
     // A width of one normalizes to zero exactly; there only rounding is left to compare.
@@ -120,11 +110,20 @@ fn every_operation_equals_its_reference_in_values_and_gradients() {
                 .shapes
                 .iter()
                 .enumerate()
-                .map(|(i, shape)| Var::from_tensor(&random(shape, Seed::new(7).index(i as u64), dtype)).unwrap())
+                .map(|(i, shape)| {
+                    Var::from_tensor(&random(shape, Seed::new(7).index(i as u64), dtype)).unwrap()
+                })
                 .collect();
-            for (i, (ours, theirs)) in run(&case.op, &inputs).iter().zip(run(&case.reference, &inputs)).enumerate() {
+            for (i, (ours, theirs)) in
+                run(&case.op, &inputs).iter().zip(run(&case.reference, &inputs)).enumerate()
+            {
                 let difference = worst_difference(ours, &theirs);
-                assert!(difference < tolerance, "{} {:?} {dtype:?} part {i}: {difference:e}", case.name, case.shapes);
+                assert!(
+                    difference < tolerance,
+                    "{} {:?} {dtype:?} part {i}: {difference:e}",
+                    case.name,
+                    case.shapes
+                );
             }
         }
     }
@@ -134,8 +133,12 @@ fn every_operation_equals_its_reference_in_values_and_gradients() {
 fn gradients_equal_central_differences() {
     const STEP: f64 = 1e-5;
     for case in cases().iter().filter(|case| case.shapes[0].iter().product::<usize>() < 700) {
-        let tensors: Vec<Tensor> =
-            case.shapes.iter().enumerate().map(|(i, s)| random(s, Seed::new(9).index(i as u64), DType::F64)).collect();
+        let tensors: Vec<Tensor> = case
+            .shapes
+            .iter()
+            .enumerate()
+            .map(|(i, s)| random(s, Seed::new(9).index(i as u64), DType::F64))
+            .collect();
         let vars: Vec<Var> = tensors.iter().map(|t| Var::from_tensor(t).unwrap()).collect();
         let grads = run(&case.op, &vars);
         let loss = |inputs: &[Tensor]| {
@@ -157,7 +160,11 @@ fn gradients_equal_central_differences() {
                 let numeric = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
                 let exact = grads[input + 1].flatten_all().unwrap().to_vec1::<f64>().unwrap()[position];
                 let difference = (numeric - exact).abs();
-                assert!(difference < 1e-6 * (1.0 + exact.abs()), "{} {shape:?}: {numeric} {exact}", case.name);
+                assert!(
+                    difference < 1e-6 * (1.0 + exact.abs()),
+                    "{} {shape:?}: {numeric} {exact}",
+                    case.name
+                );
             }
         }
     }
@@ -219,7 +226,9 @@ fn a_fused_chain_equals_its_operations_one_by_one() {
             let vars: Vec<Var> = shapes
                 .iter()
                 .enumerate()
-                .map(|(i, shape)| Var::from_tensor(&random(shape, Seed::new(3).index(i as u64), dtype)).unwrap())
+                .map(|(i, shape)| {
+                    Var::from_tensor(&random(shape, Seed::new(3).index(i as u64), dtype)).unwrap()
+                })
                 .collect();
             let run_with = |lazy: bool| {
                 let op: Op = Box::new(move |x: &[Tensor]| {
@@ -248,7 +257,7 @@ fn a_fused_chain_equals_its_operations_one_by_one() {
 /// The chain of [`chain`] in plain candle operations.
 fn eager_chain(e: &Tensor, p: &[Tensor], senders: &Tensor, receivers: &Tensor) -> Result<Tensor> {
     let linear = |x: &Tensor, w: &Tensor| super::linear(x, w);
-    let u = reference::spread_mul(&linear(e, &p[0])?, senders, EdgeAxis::Senders)?;
+    let u = linear(e, &p[0])?.broadcast_mul(&senders.unsqueeze(1)?)?;
     let even = reference::norm_silu(&linear(&u, &p[1])?, &p[2], &p[3], &p[4], Symmetrize::Signs)?;
     let unit = (reference::unit_norm(&u, None)? + (reference::abs(&u)? * 0.5)?)?;
     let both = linear(&Tensor::cat(&[&even, &unit], 3)?, &p[5])?;
@@ -271,7 +280,8 @@ fn a_fused_pass_takes_empty_blocks_and_does_not_depend_on_threads() {
     let with_threads = |n: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
         pool.install(|| {
-            let op: Op = Box::new(|x| Rows::edges(x[0].clone())?.linear(&x[1])?.abs()?.sum_edges(EdgeAxis::Senders));
+            let op: Op =
+                Box::new(|x| Rows::edges(x[0].clone())?.linear(&x[1])?.abs()?.sum_edges(EdgeAxis::Senders));
             let parts = run(&op, &[x.clone(), w.clone()]);
             parts.iter().map(|t| t.flatten_all().unwrap().to_vec1::<f32>().unwrap()).collect::<Vec<_>>()
         })

@@ -36,6 +36,8 @@ impl AdamWConfig {
 ///
 /// # Source
 /// Loshchilov and Hutter 2019, as in PyTorch's `AdamW`.
+/// **Departs:** one count of steps serves all variables; PyTorch counts for each those in which it had a gradient, which
+/// differs only for branches that some batches do not reach.
 #[derive(Debug, Clone)]
 pub struct AdamW {
     config: AdamWConfig,
@@ -50,7 +52,9 @@ impl AdamW {
     /// # Errors
     /// If the device refuses.
     pub fn new(config: AdamWConfig, vars: &VarStore) -> Result<Self> {
-        let zeros = || vars.iter().map(|(_, var)| Ok(var.as_detached_tensor().zeros_like()?)).collect::<Result<Vec<_>>>();
+        let zeros = || {
+            vars.iter().map(|(_, var)| Ok(var.as_detached_tensor().zeros_like()?)).collect::<Result<Vec<_>>>()
+        };
         Ok(Self { config, n_steps: 0, means: zeros()?, squares: zeros()? })
     }
 
@@ -108,7 +112,8 @@ impl AdamW {
                     other => Err(Error::Variable {
                         name,
                         expected: format!("shape {:?}", var.dims()),
-                        found: other.map_or("nothing".to_owned(), |tensor| format!("shape {:?}", tensor.dims())),
+                        found: other
+                            .map_or("nothing".to_owned(), |tensor| format!("shape {:?}", tensor.dims())),
                     }),
                 }
             };

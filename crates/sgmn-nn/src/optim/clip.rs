@@ -15,7 +15,10 @@ impl Gradients {
     /// [`Error::NoGradient`] if a variable that should have received one did not.
     pub fn of(vars: &VarStore, model: &dyn Model, grads: &GradStore) -> Result<Self> {
         let taken: Vec<_> = vars.iter().map(|(_, var)| grads.get(var).cloned()).collect();
-        let missing = vars.iter().zip(&taken).filter(|((name, _), grad)| grad.is_none() && !model.may_lack_gradient(name));
+        let missing = vars
+            .iter()
+            .zip(&taken)
+            .filter(|((name, _), grad)| grad.is_none() && !model.may_lack_gradient(name));
         let missing: Vec<String> = missing.map(|((name, _), _)| name.to_owned()).collect();
         if !missing.is_empty() {
             return Err(Error::NoGradient(missing));

@@ -54,7 +54,8 @@ impl VarBuilder {
     pub fn var(&self, name: &str, shape: &[usize], init: Init) -> Result<Tensor> {
         let full = self.at(name).path;
         let mut store = self.store.borrow_mut();
-        let n_params = shape.iter().try_fold(1, |n: usize, length| n.checked_mul(*length)).unwrap_or(usize::MAX);
+        let n_params =
+            shape.iter().try_fold(1, |n: usize, length| n.checked_mul(*length)).unwrap_or(usize::MAX);
         if n_params.saturating_add(store.n_params()) > self.most_params {
             let expected = format!("a model of at most {} learned numbers", self.most_params);
             return Err(Error::Variable { name: full, expected, found: format!("shape {shape:?}") });

@@ -76,7 +76,11 @@ impl VarStore {
             match self.get(name) {
                 None => return fault(name, "no such variable in this model".to_owned(), "one".to_owned()),
                 Some(var) if var.dims() != tensor.dims() => {
-                    return fault(name, format!("shape {:?}", var.dims()), format!("shape {:?}", tensor.dims()));
+                    return fault(
+                        name,
+                        format!("shape {:?}", var.dims()),
+                        format!("shape {:?}", tensor.dims()),
+                    );
                 }
                 Some(_) => {}
             }

@@ -47,7 +47,8 @@ impl Tiny {
             group: if symmetry == Symmetry::Sign { ScaleGroup::Sign } else { ScaleGroup::Positive },
             project: LinearMap::new(1, D, &vars.at("project")).unwrap(),
             bias: vars.var("bias", &[D], Init::Normal).unwrap(),
-            net: EquivariantNet::new(&config, &net(1, IoPath::Mlp, 2, false), widths, &vars.at("net")).unwrap(),
+            net: EquivariantNet::new(&config, &net(1, IoPath::Mlp, 2, false), widths, &vars.at("net"))
+                .unwrap(),
             mlp: Mlp::new(&config.mlp(), D, 2, &vars.at("mlp")).unwrap(),
         }
     }

@@ -7,8 +7,8 @@ use sgmn_graph::{Activation, Lowering, NetSpec, Seed};
 use sgmn_nn::{
     Normalization,
     models::{
-        Compatibility, Direction, EquivariantConfig, IoEmbedding, IoPath, ModelConfig, OutputConfig, PerGraph,
-        ReadoutRange, ScaleGmnConfig, SignInvariant, Symmetry,
+        Compatibility, Direction, EquivariantConfig, IoEmbedding, IoPath, ModelConfig, OutputConfig,
+        PerGraph, ReadoutRange, ScaleGmnConfig, SignInvariant, Symmetry,
     },
 };
 
@@ -112,7 +112,8 @@ const fn published(
 
 impl Published {
     fn config(&self) -> ModelConfig {
-        let net = EquivariantConfig { n_layers: 1, io: self.io, n_mlps: self.n_mlps, positional: self.positional };
+        let net =
+            EquivariantConfig { n_layers: 1, io: self.io, n_mlps: self.n_mlps, positional: self.positional };
         let per_graph = |readout, d_out| {
             OutputConfig::PerGraph(PerGraph { readout, d_out, d_rho: self.d, mlp_directions: false })
         };
@@ -162,7 +163,10 @@ fn published_configurations_have_their_published_numbers_of_parameters() {
         let found = published.n_params();
         if found != published.n_params {
             let difference = found as i64 - published.n_params as i64;
-            faults.push(format!("{}: expected {}, found {found} ({difference:+})", published.name, published.n_params));
+            faults.push(format!(
+                "{}: expected {}, found {found} ({difference:+})",
+                published.name, published.n_params
+            ));
         }
     }
     assert!(faults.is_empty(), "{} of 20 differ:\n{}", faults.len(), faults.join("\n"));

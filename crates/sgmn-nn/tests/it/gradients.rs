@@ -17,13 +17,16 @@ use crate::setup::{DIRECTIONS, SYMMETRIES, build, mixed_cnns, mixed_mlps, nets, 
 fn loss(model: &dyn Model, batch: &Batch) -> Tensor {
     let outputs = match model.forward(batch, &Pass::eval()).unwrap() {
         Output::PerGraph(rows) => vec![rows],
-        Output::PerParam(deltas) => deltas.into_iter().flat_map(|delta| [delta.weights, delta.biases].concat()).collect(),
+        Output::PerParam(deltas) => {
+            deltas.into_iter().flat_map(|delta| [delta.weights, delta.biases].concat()).collect()
+        }
     };
     let mut rng = Seed::new(1).child("cotangent").rng();
     let mut total = Tensor::zeros((), DType::F64, &Device::Cpu).unwrap();
     for output in outputs {
         let weights: Vec<f64> = (0..output.elem_count()).map(|_| rng.random_range(-1.0..1.0)).collect();
-        let weights = Tensor::from_vec(weights, output.dims(), &Device::Cpu).unwrap().to_dtype(output.dtype()).unwrap();
+        let weights =
+            Tensor::from_vec(weights, output.dims(), &Device::Cpu).unwrap().to_dtype(output.dtype()).unwrap();
         let part = (output * weights).unwrap().sum_all().unwrap().to_dtype(DType::F64).unwrap();
         total = (total + part).unwrap();
     }
@@ -79,10 +82,13 @@ fn gradients_agree_with_central_differences() {
         n_layers: 2,
         ..ScaleGmnConfig::new(symmetry, Direction::Bidirectional, 4, 2)
     };
-    let mut cases = vec![("published hetero", ScaleGmnConfig {
-        compatibility: Compatibility::Published,
-        ..ScaleGmnConfig::new(Symmetry::Hetero, Direction::Bidirectional, 4, 2)
-    })];
+    let mut cases = vec![(
+        "published hetero",
+        ScaleGmnConfig {
+            compatibility: Compatibility::Published,
+            ..ScaleGmnConfig::new(Symmetry::Hetero, Direction::Bidirectional, 4, 2)
+        },
+    )];
     for symmetry in [Symmetry::Scale, Symmetry::Hetero] {
         for reversed in [ReversedScale::Relative, ReversedScale::Reciprocal, ReversedScale::Published] {
             cases.push(("reversed", bidirectional(symmetry, reversed)));
@@ -90,14 +96,19 @@ fn gradients_agree_with_central_differences() {
     }
     for direction in DIRECTIONS {
         for symmetry in SYMMETRIES {
-            let [_, full, shared, equivariant, ..] = <[_; 8]>::try_from(variants(symmetry, direction)).unwrap();
-            cases.extend([full, shared, equivariant].map(|(what, config)| (what, ScaleGmnConfig { n_layers: 2, ..config })));
+            let [_, full, shared, equivariant, ..] =
+                <[_; 8]>::try_from(variants(symmetry, direction)).unwrap();
+            cases.extend(
+                [full, shared, equivariant]
+                    .map(|(what, config)| (what, ScaleGmnConfig { n_layers: 2, ..config })),
+            );
         }
     }
     for (what, config) in cases {
         let specs = mixed_mlps(config.symmetry, 1);
         let error = gradient_error(&config, &specs[..2]);
-        let case = format!("{what}: {:?} {:?} {:?}", config.symmetry, config.direction, config.reversed_scale);
+        let case =
+            format!("{what}: {:?} {:?} {:?}", config.symmetry, config.direction, config.reversed_scale);
         println!("{case}: {error:.1e}");
         assert!(error < 1e-7, "{case}: {error:e}");
     }
@@ -113,8 +124,11 @@ fn without_gradient(vars: &VarStore, grads: &GradStore) -> BTreeSet<String> {
 fn check_coverage(config: &ScaleGmnConfig, specs: &[Arc<NetSpec>]) {
     let (model, vars, _) = build(config, specs, Normalization::none(), DType::F64);
     let nets = nets(Seed::new(4), specs, 2);
-    let may_lack: BTreeSet<String> =
-        vars.iter().filter(|(name, _)| model.may_lack_gradient(name)).map(|(name, _)| name.to_owned()).collect();
+    let may_lack: BTreeSet<String> = vars
+        .iter()
+        .filter(|(name, _)| model.may_lack_gradient(name))
+        .map(|(name, _)| name.to_owned())
+        .collect();
     let mut missing_somewhere = BTreeSet::new();
     for spec in specs {
         let members: Vec<Net> = nets.iter().filter(|net| net.spec() == spec).cloned().collect();
@@ -170,7 +184,10 @@ fn a_variable_that_is_cut_off_is_reported_by_name() {
     let specs = plain_mlps(Activation::Tanh);
     let batch = batch_of(&specs, &nets(Seed::new(1), &specs, 2));
     for (excused, expected) in [
-        ("nothing", Err("no gradient reached 1 of the variables, first of all layers.3.forgotten".to_owned())),
+        (
+            "nothing",
+            Err("no gradient reached 1 of the variables, first of all layers.3.forgotten".to_owned()),
+        ),
         ("layers.3.forgotten", Ok(())),
     ] {
         let model = Forgetful { used: used.clone(), excused };

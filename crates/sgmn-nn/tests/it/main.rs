@@ -4,7 +4,9 @@
 
 mod broken;
 mod counts;
+mod form;
 mod golden;
+mod golden_damage;
 mod golden_forms;
 mod gradients;
 mod setup;

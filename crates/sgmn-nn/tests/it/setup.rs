@@ -7,8 +7,8 @@ use sgmn_graph::{Activation, LayerMap, LayerSpec, Lowering, Net, NetSpec, Readin
 use sgmn_nn::{
     Normalization, VarStore,
     models::{
-        Direction, EquivariantConfig, IoEmbedding, IoPath, Model, ModelConfig, OutputConfig, PerGraph, ReadoutRange,
-        ScaleGmnConfig, SignInvariant, Symmetry,
+        Direction, EquivariantConfig, IoEmbedding, IoPath, Model, ModelConfig, OutputConfig, PerGraph,
+        ReadoutRange, ScaleGmnConfig, SignInvariant, Symmetry,
     },
 };
 
@@ -91,43 +91,61 @@ pub(crate) fn variants(symmetry: Symmetry, direction: Direction) -> Vec<(&'stati
     let changes = OutputConfig::PerParam { initial_scale: 0.5 };
     vec![
         ("as new makes it", base.clone()),
-        ("full graph, gated", ScaleGmnConfig {
-            output: per_graph(ReadoutRange::FullGraph, false),
-            sign_invariant: SignInvariant::Absolute,
-            ..both(net(1, IoPath::Gated, 3, false))
-        }),
-        ("shared, positional, embedded edges", ScaleGmnConfig {
-            edge_embedding: true,
-            io_embedding: IoEmbedding::Product,
-            node_skip: false,
-            ..both(net(2, IoPath::Shared, 2, true))
-        }),
-        ("equivariant ends, positional", ScaleGmnConfig {
-            output: per_graph(ReadoutRange::LastLayer, true),
-            layer_norm: false,
-            d_mlp: vec![5, 7],
-            ..both(net(1, IoPath::Equivariant, 3, true))
-        }),
-        ("equivariant ends sharing one, linear maps", ScaleGmnConfig {
-            output: per_graph(ReadoutRange::FullGraph, false),
-            d_mlp: vec![],
-            ..both(net(2, IoPath::Equivariant, 2, false))
-        }),
-        ("three perceptrons, edges as they are", ScaleGmnConfig {
-            edge_update: false,
-            node_embedding: false,
-            ..both(net(2, IoPath::Mlp, 3, false))
-        }),
+        (
+            "full graph, gated",
+            ScaleGmnConfig {
+                output: per_graph(ReadoutRange::FullGraph, false),
+                sign_invariant: SignInvariant::Absolute,
+                ..both(net(1, IoPath::Gated, 3, false))
+            },
+        ),
+        (
+            "shared, positional, embedded edges",
+            ScaleGmnConfig {
+                edge_embedding: true,
+                io_embedding: IoEmbedding::Product,
+                node_skip: false,
+                ..both(net(2, IoPath::Shared, 2, true))
+            },
+        ),
+        (
+            "equivariant ends, positional",
+            ScaleGmnConfig {
+                output: per_graph(ReadoutRange::LastLayer, true),
+                layer_norm: false,
+                d_mlp: vec![5, 7],
+                ..both(net(1, IoPath::Equivariant, 3, true))
+            },
+        ),
+        (
+            "equivariant ends sharing one, linear maps",
+            ScaleGmnConfig {
+                output: per_graph(ReadoutRange::FullGraph, false),
+                d_mlp: vec![],
+                ..both(net(2, IoPath::Equivariant, 2, false))
+            },
+        ),
+        (
+            "three perceptrons, edges as they are",
+            ScaleGmnConfig {
+                edge_update: false,
+                node_embedding: false,
+                ..both(net(2, IoPath::Mlp, 3, false))
+            },
+        ),
         ("changes of parameters", ScaleGmnConfig { output: changes.clone(), ..base.clone() }),
-        ("changes of parameters, gated, positional", ScaleGmnConfig {
-            output: changes,
-            sign_invariant: SignInvariant::Absolute,
-            edge_embedding: true,
-            n_layers: 2,
-            dropout: 0.3,
-            mlp_dropout: 0.3,
-            ..both(net(1, IoPath::Gated, 2, true))
-        }),
+        (
+            "changes of parameters, gated, positional",
+            ScaleGmnConfig {
+                output: changes,
+                sign_invariant: SignInvariant::Absolute,
+                edge_embedding: true,
+                n_layers: 2,
+                dropout: 0.3,
+                mlp_dropout: 0.3,
+                ..both(net(1, IoPath::Gated, 2, true))
+            },
+        ),
     ]
 }
 

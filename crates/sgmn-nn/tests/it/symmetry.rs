@@ -14,7 +14,9 @@ use sgmn_symmetry::{
     tolerance,
 };
 
-use crate::setup::{DIRECTIONS, SYMMETRIES, activations, build, mixed_cnns, mixed_mlps, nets, plain_mlps, variants};
+use crate::setup::{
+    DIRECTIONS, SYMMETRIES, activations, build, mixed_cnns, mixed_mlps, nets, plain_mlps, variants,
+};
 
 /// The error of one configuration on random nets of these architectures, moved by scalings in [1/30, 30].
 fn measure(config: &ScaleGmnConfig, specs: &[Arc<NetSpec>], dtype: DType, normalized: bool) -> Report {
@@ -39,7 +41,8 @@ impl Examination {
             let report = measure(config, specs, dtype, normalized);
             self.worst[i] = self.worst[i].max(report.worst);
             if !report.within(tolerance) {
-                self.faults.push(format!("{:?} {:?} {what} {dtype:?}: {report}", config.symmetry, config.direction));
+                self.faults
+                    .push(format!("{:?} {:?} {what} {dtype:?}: {report}", config.symmetry, config.direction));
             }
         }
     }

@@ -55,8 +55,9 @@ fn adamw_follows_its_formula() {
     let mut rng = Seed::new(2).rng();
     let config = AdamWConfig { eps: 1e-3, ..AdamWConfig::new(0.1) };
     let warmup = Warmup { learning_rate: 0.05, n_steps: 3 };
-    let steps: Vec<Vec<Vec<f64>>> =
-        (0..5).map(|_| [3, 4].map(|n| (0..n).map(|_| rng.random_range(-2.0..2.0)).collect()).to_vec()).collect();
+    let steps: Vec<Vec<Vec<f64>>> = (0..5)
+        .map(|_| [3, 4].map(|n| (0..n).map(|_| rng.random_range(-2.0..2.0)).collect()).to_vec())
+        .collect();
     let vars = three_variables();
     let start: Vec<Vec<f64>> = vars.iter().map(|(_, var)| values(var)).collect();
     let mut optimizer = AdamW::new(config, &vars).unwrap();
@@ -81,7 +82,11 @@ fn adamw_follows_its_formula() {
             assert!((found - expected).abs() < 1e-13, "{name}: {found} {expected}");
         }
     }
-    assert_eq!(values(vars.get("idle").unwrap()), start[2], "without gradient not even decay moves a variable");
+    assert_eq!(
+        values(vars.get("idle").unwrap()),
+        start[2],
+        "without gradient not even decay moves a variable"
+    );
 }
 
 #[test]
@@ -119,7 +124,9 @@ fn train(config: &ScaleGmnConfig, n_steps: u64) -> (Vec<f64>, BTreeMap<String, T
     let mut losses = Vec::new();
     for step in 0..n_steps {
         let pass = Pass::train(Seed::new(4).index(step));
-        let Output::PerGraph(logits) = model.forward(&batch, &pass).unwrap() else { panic!("expected logits") };
+        let Output::PerGraph(logits) = model.forward(&batch, &pass).unwrap() else {
+            panic!("expected logits")
+        };
         let loss = cross_entropy(&logits, &classes).unwrap();
         let mut gradients = Gradients::of(&vars, &*model, &loss.backward().unwrap()).unwrap();
         clip_by_global_norm(&mut gradients, 10.0).unwrap();
@@ -183,7 +190,13 @@ fn a_saved_model_is_loaded_with_the_same_outputs() {
     let read = Checkpoint::read(&path, &Device::Cpu).unwrap();
     // Another seed: nothing may be left of the start.
     let rebuild = |dtype| {
-        let built = read.header.model.build(&lowering, read.header.normalization.clone(), Seed::new(99), dtype, &Device::Cpu);
+        let built = read.header.model.build(
+            &lowering,
+            read.header.normalization.clone(),
+            Seed::new(99),
+            dtype,
+            &Device::Cpu,
+        );
         let (model, vars) = built.unwrap();
         vars.load(&read.vars).unwrap();
         (model, vars)
@@ -219,7 +232,8 @@ fn variables_start_alike_in_both_number_types_and_whatever_else_the_model_holds(
 #[test]
 fn changes_of_parameters_can_be_learned() {
     // The simplest edit: every parameter halved.
-    let nets: Vec<Net> = (0..4).map(|i| testing::random_net(Seed::new(i), &plain_mlps(Activation::Relu)[0])).collect();
+    let nets: Vec<Net> =
+        (0..4).map(|i| testing::random_net(Seed::new(i), &plain_mlps(Activation::Relu)[0])).collect();
     let specs = [nets[0].spec().clone()];
     let config = ScaleGmnConfig {
         output: sgmn_nn::models::OutputConfig::PerParam { initial_scale: 0.1 },
@@ -234,14 +248,18 @@ fn changes_of_parameters_can_be_learned() {
             panic!("expected changes")
         };
         let graphs = &batch.buckets[0].graphs;
-        let parts = deltas[0].weights.iter().zip(&graphs.edges).map(|(delta, weights)| {
-            mean_squared_error(delta, &(weights * -0.5).unwrap()).unwrap()
-        });
+        let parts = deltas[0]
+            .weights
+            .iter()
+            .zip(&graphs.edges)
+            .map(|(delta, weights)| mean_squared_error(delta, &(weights * -0.5).unwrap()).unwrap());
         let loss = parts.reduce(|a, b| (a + b).unwrap()).unwrap();
         let store = loss.backward().unwrap();
         // Biases are left alone here, so their learned scales get no gradient: the optimizer must say so.
         match Gradients::of(&vars, &*model, &store) {
-            Err(Error::NoGradient(names)) => assert!(names.iter().any(|name| name == "bias_scale.1"), "{names:?}"),
+            Err(Error::NoGradient(names)) => {
+                assert!(names.iter().any(|name| name == "bias_scale.1"), "{names:?}")
+            }
             other => panic!("expected missing gradients, found {other:?}"),
         }
         let biases = deltas[0].biases.iter().zip(&graphs.nodes[1..]).map(|(delta, biases)| {

@@ -3,7 +3,8 @@
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 use candle_core::{
-    backend::BackendStorage, CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, WithDType, bail,
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, WithDType,
+    backend::BackendStorage, bail,
 };
 
 /// A real number type that kernels run in.
@@ -22,6 +23,7 @@ pub(in crate::ops) trait Element:
     fn abs(self) -> Self;
     /// The larger of two numbers; NaN if either is.
     #[inline(always)]
+    #[allow(clippy::eq_op, reason = "only NaN differs from itself")]
     fn larger(self, other: Self) -> Self {
         if self >= other || self != self { self } else { other }
     }
@@ -135,7 +137,9 @@ impl<K: Kernel> Adapter<K> {
 
 fn views<'a, T: WithDType>(stored: &[(&'a CpuStorage, &'a Layout)]) -> Result<Vec<View<'a, T>>> {
     let view = |(storage, layout): &(&'a CpuStorage, &'a Layout)| {
-        let Some((start, end)) = layout.contiguous_offsets() else { bail!("a kernel was given strided input") };
+        let Some((start, end)) = layout.contiguous_offsets() else {
+            bail!("a kernel was given strided input")
+        };
         Ok(View { values: &storage.as_slice::<T>()?[start..end], dims: layout.dims() })
     };
     stored.iter().map(view).collect()
@@ -157,10 +161,22 @@ impl<K: Kernel> CustomOp2 for Adapter<K> {
     fn name(&self) -> &'static str {
         K::NAME
     }
-    fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         self.forward(&[(s1, l1), (s2, l2)])
     }
-    fn bwd(&self, x: &Tensor, y: &Tensor, _result: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        y: &Tensor,
+        _result: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let mut grads = self.backward(&[x, y], grad)?;
         let second = grads.pop();
         Ok((grads.pop(), second))

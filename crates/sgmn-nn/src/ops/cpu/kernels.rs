@@ -226,7 +226,9 @@ fn silu_slope<T: Element>(z: T) -> T {
 fn row_stats<T: Element>(x: &[T], b: &[T], sign: T) -> (T, T) {
     let n = T::from_f64(x.len() as f64);
     let mut lanes = [T::zero(); LANES];
-    for_each_lane!(x.len(), [x, b], [], |i| { lanes[i] += sign * x[i] + b[i]; });
+    for_each_lane!(x.len(), [x, b], [], |i| {
+        lanes[i] += sign * x[i] + b[i];
+    });
     let mean = sum(lanes) / n;
     let mut lanes = [T::zero(); LANES];
     for_each_lane!(x.len(), [x, b], [], |i| {
@@ -241,16 +243,22 @@ fn row_stats<T: Element>(x: &[T], b: &[T], sign: T) -> (T, T) {
 fn row_norm<T: Element>(x: &[T], guard: Option<T>) -> Option<(T, T)> {
     let mut lanes = [T::zero(); LANES];
     if let Some(guard) = guard {
-        for_each_lane!(x.len(), [x], [], |i| { lanes[i] += x[i] * x[i]; });
+        for_each_lane!(x.len(), [x], [], |i| {
+            lanes[i] += x[i] * x[i];
+        });
         return Some((T::one(), Element::sqrt(sum(lanes)) + guard));
     }
-    for_each_lane!(x.len(), [x], [], |i| { lanes[i] = Element::abs(x[i]).larger(lanes[i]); });
+    for_each_lane!(x.len(), [x], [], |i| {
+        lanes[i] = Element::abs(x[i]).larger(lanes[i]);
+    });
     let largest = lanes.into_iter().fold(T::zero(), |largest, x| x.larger(largest));
     if largest == T::zero() {
         return None;
     }
     let mut lanes = [T::zero(); LANES];
-    for_each_lane!(x.len(), [x], [], |i| { lanes[i] += (x[i] / largest) * (x[i] / largest); });
+    for_each_lane!(x.len(), [x], [], |i| {
+        lanes[i] += (x[i] / largest) * (x[i] / largest);
+    });
     Some((largest, Element::sqrt(sum(lanes))))
 }
 
@@ -260,7 +268,8 @@ fn sum<T: Element>(mut lanes: [T; LANES]) -> T {
     let mut half = LANES / 2;
     while half > 0 {
         for i in 0..half {
-            lanes[i] = lanes[i] + lanes[i + half];
+            let upper = lanes[i + half];
+            lanes[i] += upper;
         }
         half /= 2;
     }

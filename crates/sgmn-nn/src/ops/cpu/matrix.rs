@@ -6,7 +6,13 @@ use super::adapter::Element;
 ///
 /// # Shapes
 /// x `[n, d_in]`, w `[d_out, d_in]`, y `[n, d_out]`.
-pub(in crate::ops) fn multiply_transposed<T: Element>(x: &[T], w: &[T], y: &mut [T], d_in: usize, d_out: usize) {
+pub(in crate::ops) fn multiply_transposed<T: Element>(
+    x: &[T],
+    w: &[T],
+    y: &mut [T],
+    d_in: usize,
+    d_out: usize,
+) {
     let n = y.len() / d_out;
     product(y, [n, d_out, d_in], x, [d_in, 1], w, [1, d_in], Into::Replace);
 }
@@ -38,11 +44,23 @@ enum Into {
 
 /// `c = a b` or `c += a b` for a row-major c `[m, n]`; a `[m, k]` and b `[k, n]` have the given row and column strides.
 #[allow(unsafe_code, reason = "the gemm crate takes pointers")]
-fn product<T: Element>(c: &mut [T], [m, n, k]: [usize; 3], a: &[T], a_strides: [usize; 2], b: &[T], b_strides: [usize; 2], into: Into) {
+fn product<T: Element>(
+    c: &mut [T],
+    [m, n, k]: [usize; 3],
+    a: &[T],
+    a_strides: [usize; 2],
+    b: &[T],
+    b_strides: [usize; 2],
+    into: Into,
+) {
     assert!(c.len() >= m * n, "result of {} values for {m} × {n}", c.len());
     for (values, rows, columns, strides) in [(a, m, k, a_strides), (b, k, n, b_strides)] {
         let last = rows.saturating_sub(1) * strides[0] + columns.saturating_sub(1) * strides[1];
-        assert!(rows * columns == 0 || last < values.len(), "operand of {} values ends before {last}", values.len());
+        assert!(
+            rows * columns == 0 || last < values.len(),
+            "operand of {} values ends before {last}",
+            values.len()
+        );
     }
     let adds = into == Into::Add;
     let (one, zero) = (T::one(), T::zero());

@@ -11,7 +11,7 @@ mod rows;
 mod simd;
 
 pub(super) use adapter::{Element, Kernel, View, apply1, apply2, apply3};
-pub(super) use edges::{OuterAdd, SpreadMul, SumEdges};
+pub(super) use edges::SumEdges;
 pub(super) use kernels::NORM_EPS;
 pub(super) use matrix::{multiply_add, multiply_outer, multiply_transposed};
 pub(super) use rows::{Abs, AddBias, BiasSilu, NormSilu, UnitNorm};

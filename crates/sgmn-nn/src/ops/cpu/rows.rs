@@ -74,7 +74,11 @@ fn map_and_sum<T: Element>(
 fn same_width(name: &str, inputs: &[&[usize]], rows_of_width: usize) -> Result<Vec<usize>> {
     let width = inputs[0].last().copied().unwrap_or(0);
     if inputs[1] != [rows_of_width * width] {
-        bail!("{name}: expected a parameter of {} values, found shape {:?}", rows_of_width * width, inputs[1]);
+        bail!(
+            "{name}: expected a parameter of {} values, found shape {:?}",
+            rows_of_width * width,
+            inputs[1]
+        );
     }
     Ok(inputs[0].to_vec())
 }
@@ -176,7 +180,15 @@ impl Kernel for Abs {
         map_rows(inputs[0].values, width, |x, y| y.iter_mut().zip(x).for_each(|(y, x)| *y = Element::abs(*x)))
     }
     fn backward<T: Element>(&self, inputs: &[View<'_, T>], grad: &[T]) -> Vec<Vec<T>> {
-        let sign = |x: T| if x > T::zero() { T::one() } else if x < T::zero() { -T::one() } else { T::zero() };
+        let sign = |x: T| {
+            if x > T::zero() {
+                T::one()
+            } else if x < T::zero() {
+                -T::one()
+            } else {
+                T::zero()
+            }
+        };
         let mut grads = map_and_sum(inputs[0].values, grad, inputs[0].width(), 0, |x, grad, dx, _| {
             dx.iter_mut().zip(x).zip(grad).for_each(|((dx, x), grad)| *dx = sign(*x) * *grad);
         });

@@ -268,7 +268,10 @@ impl Rows {
                 let (of, dims) = match *tensor.dims() {
                     [b, n, h] => (Of::Nodes, [b, n, 1, h]),
                     [b, r, s, h] => (Of::Edges, [b, r, s, h]),
-                    _ => candle_core::bail!("rows: expected [B, n, H] or [B, R, S, H], found {:?}", tensor.dims()),
+                    _ => candle_core::bail!(
+                        "rows: expected [B, n, H] or [B, R, S, H], found {:?}",
+                        tensor.dims()
+                    ),
                 };
                 Ok(Rc::new(Expr::new(Op::Edges(tensor.reshape(&dims[..])?), dims, of)))
             }
@@ -286,7 +289,11 @@ impl Rows {
             return Ok(eager(a, b)?.into());
         }
         if self.dims() != other.dims() {
-            candle_core::bail!("{name}: expected equal shapes, found {:?} and {:?}", self.dims(), other.dims());
+            candle_core::bail!(
+                "{name}: expected equal shapes, found {:?} and {:?}",
+                self.dims(),
+                other.dims()
+            );
         }
         let (a, b) = (self.expr()?, other.expr()?);
         let (dims, of) = (a.dims, a.of());

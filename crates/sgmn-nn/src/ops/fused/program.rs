@@ -12,20 +12,60 @@ use crate::ops::{EdgeAxis, Symmetrize};
 #[derive(Debug, Clone)]
 pub(super) enum Instruction {
     /// Columns of the packed edge rows.
-    Edges { columns: Range<usize> },
+    Edges {
+        columns: Range<usize>,
+    },
     /// Rows of the nodes at one end, which lie in the packed nodes from `start` on.
-    Nodes { start: usize, n_nodes: usize, axis: EdgeAxis },
-    Linear { x: usize, weight: Range<usize> },
-    AddBias { x: usize, bias: Range<usize> },
-    NormSilu { x: usize, packed: Range<usize>, signs: Symmetrize },
-    BiasSilu { x: usize, bias: Range<usize>, signs: Symmetrize },
-    Mul { a: usize, b: usize },
-    Add { a: usize, b: usize },
-    Scale { x: usize, factor: f64 },
-    Abs { x: usize },
-    UnitNorm { x: usize, guard: Option<f64> },
-    Concat { parts: Vec<usize> },
-    Dropout { x: usize, p: f64, seed: Seed },
+    Nodes {
+        start: usize,
+        n_nodes: usize,
+        axis: EdgeAxis,
+    },
+    Linear {
+        x: usize,
+        weight: Range<usize>,
+    },
+    AddBias {
+        x: usize,
+        bias: Range<usize>,
+    },
+    NormSilu {
+        x: usize,
+        packed: Range<usize>,
+        signs: Symmetrize,
+    },
+    BiasSilu {
+        x: usize,
+        bias: Range<usize>,
+        signs: Symmetrize,
+    },
+    Mul {
+        a: usize,
+        b: usize,
+    },
+    Add {
+        a: usize,
+        b: usize,
+    },
+    Scale {
+        x: usize,
+        factor: f64,
+    },
+    Abs {
+        x: usize,
+    },
+    UnitNorm {
+        x: usize,
+        guard: Option<f64>,
+    },
+    Concat {
+        parts: Vec<usize>,
+    },
+    Dropout {
+        x: usize,
+        p: f64,
+        seed: Seed,
+    },
 }
 
 /// Instructions, the operands they read, and what becomes of the last register.
@@ -116,7 +156,9 @@ impl Program {
             (Op::Concat(parts), _) => {
                 Instruction::Concat { parts: parts.iter().map(|part| self.place(part, placed)).collect() }
             }
-            (Op::Dropout(x, p, seed), _) => Instruction::Dropout { x: self.place(x, placed), p: *p, seed: *seed },
+            (Op::Dropout(x, p, seed), _) => {
+                Instruction::Dropout { x: self.place(x, placed), p: *p, seed: *seed }
+            }
         };
         self.instructions.push(instruction);
         self.widths.push(expr.dims[3]);

@@ -190,7 +190,9 @@ impl Program {
                     let w = &operands.params[weight.clone()];
                     cpu::multiply_transposed(x(*from), w, y, self.widths[*from], width);
                 }
-                Instruction::AddBias { x: from, bias } => kernels::add_bias(x(*from), &operands.params[bias.clone()], y),
+                Instruction::AddBias { x: from, bias } => {
+                    kernels::add_bias(x(*from), &operands.params[bias.clone()], y)
+                }
                 Instruction::NormSilu { x: from, packed, signs } => {
                     y.fill(T::zero());
                     let packed = &operands.params[packed.clone()];
@@ -349,17 +351,46 @@ impl Program {
                     kernels::sum_rows(dy, &mut gradient.params[bias.clone()]);
                 }
                 Instruction::NormSilu { x: from, packed, signs } => {
-                    let (params, sums) = (&operands.params[packed.clone()], &mut gradient.params[packed.clone()]);
-                    kernels::norm_silu_grad(x(*from), params, T::one(), dy, &mut before[*from][..len(*from)], sums);
+                    let (params, sums) =
+                        (&operands.params[packed.clone()], &mut gradient.params[packed.clone()]);
+                    kernels::norm_silu_grad(
+                        x(*from),
+                        params,
+                        T::one(),
+                        dy,
+                        &mut before[*from][..len(*from)],
+                        sums,
+                    );
                     if *signs == Symmetrize::Signs {
-                        kernels::norm_silu_grad(x(*from), params, -T::one(), dy, &mut before[*from][..len(*from)], sums);
+                        kernels::norm_silu_grad(
+                            x(*from),
+                            params,
+                            -T::one(),
+                            dy,
+                            &mut before[*from][..len(*from)],
+                            sums,
+                        );
                     }
                 }
                 Instruction::BiasSilu { x: from, bias, signs } => {
                     let (params, sums) = (&operands.params[bias.clone()], &mut gradient.params[bias.clone()]);
-                    kernels::bias_silu_grad(x(*from), params, T::one(), dy, &mut before[*from][..len(*from)], sums);
+                    kernels::bias_silu_grad(
+                        x(*from),
+                        params,
+                        T::one(),
+                        dy,
+                        &mut before[*from][..len(*from)],
+                        sums,
+                    );
                     if *signs == Symmetrize::Signs {
-                        kernels::bias_silu_grad(x(*from), params, -T::one(), dy, &mut before[*from][..len(*from)], sums);
+                        kernels::bias_silu_grad(
+                            x(*from),
+                            params,
+                            -T::one(),
+                            dy,
+                            &mut before[*from][..len(*from)],
+                            sums,
+                        );
                     }
                 }
                 Instruction::Mul { a, b } => {
@@ -370,16 +401,29 @@ impl Program {
                     kernels::add_assign(dy, &mut before[*a][..len(*a)]);
                     kernels::add_assign(dy, &mut before[*b][..len(*b)]);
                 }
-                Instruction::Scale { x: from, factor } => kernels::add_scaled(dy, T::from_f64(*factor), &mut before[*from][..len(*from)]),
-                Instruction::Abs { x: from } => kernels::add_signed(dy, x(*from), &mut before[*from][..len(*from)]),
+                Instruction::Scale { x: from, factor } => {
+                    kernels::add_scaled(dy, T::from_f64(*factor), &mut before[*from][..len(*from)])
+                }
+                Instruction::Abs { x: from } => {
+                    kernels::add_signed(dy, x(*from), &mut before[*from][..len(*from)])
+                }
                 Instruction::UnitNorm { x: from, guard } => {
-                    kernels::unit_norm_grad(x(*from), width, guard.map(T::from_f64), dy, &mut before[*from][..len(*from)]);
+                    kernels::unit_norm_grad(
+                        x(*from),
+                        width,
+                        guard.map(T::from_f64),
+                        dy,
+                        &mut before[*from][..len(*from)],
+                    );
                 }
                 Instruction::Concat { parts } => {
                     let mut start = 0;
                     for part in parts {
                         let part_width = widths[*part];
-                        for (dx, dy) in before[*part][..len(*part)].chunks_exact_mut(part_width).zip(dy.chunks_exact(width)) {
+                        for (dx, dy) in before[*part][..len(*part)]
+                            .chunks_exact_mut(part_width)
+                            .zip(dy.chunks_exact(width))
+                        {
                             kernels::add_assign(&dy[start..start + part_width], dx);
                         }
                         start += part_width;
@@ -394,7 +438,13 @@ impl Program {
     }
 
     /// The gradient of the last register from that of the result.
-    fn seed_gradient<T: Element>(&self, rows: &Range<usize>, nets: &Range<usize>, grad: &[T], gradient: &mut Gradient<'_, T>) {
+    fn seed_gradient<T: Element>(
+        &self,
+        rows: &Range<usize>,
+        nets: &Range<usize>,
+        grad: &[T],
+        gradient: &mut Gradient<'_, T>,
+    ) {
         let width = self.out_width();
         let per_net = self.block[1] * self.block[2];
         let last = gradient.registers.last_mut().expect("a program has instructions");

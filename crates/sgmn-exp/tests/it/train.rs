@@ -1,0 +1,174 @@
+//! Training from outside: what was stopped goes on to the same bits, whatever runs it learns, whatever fails says why.
+
+mod binary;
+mod refusals;
+mod setup;
+
+use candle_core::{DType, Device};
+use sgmn_data::split::Split;
+use sgmn_exp::{
+    config::Experiment,
+    datasets,
+    pipeline::{Pipeline, PreparedBatch},
+    report::read_records,
+    train::Outcome,
+};
+use sgmn_graph::Seed;
+
+use self::setup::{Place, facts, tensor_bits, tiny};
+
+/// Experiments that together use everything a continuation has to restore.
+fn experiments() -> Vec<(&'static str, Experiment)> {
+    const RANDOM_ACTION: &str =
+        "pipeline.augment=[{ kind = \"random_action\", symmetries = [\"permutation\", \"sign\"] }]";
+    vec![
+        ("epochs", tiny(&[])),
+        (
+            "changed-nets",
+            tiny(&["pipeline.canonicalize=[\"phase\", \"sign\"]", RANDOM_ACTION, "model.direction=bidirectional"]),
+        ),
+        ("steps", tiny(&["train.steps=9", "train.eval_every=2", "train.checkpoint_every_epochs=2"])),
+        ("patience", tiny(&["train.epochs=9", "train.eval_every=1", "train.patience=2", "train.learning_rate=1e-9"])),
+        ("clipped", tiny(&["train.epochs=1", "train.clip_norm=0.01"])),
+    ]
+}
+
+#[test]
+fn a_run_that_is_stopped_after_every_step_ends_with_the_same_bits() {
+    let place = Place::new();
+    for (name, experiment) in experiments() {
+        let straight = place.finish(name, &experiment);
+        let stopped = format!("{name}-stopped");
+        // A flag that is always up stops each call after one step: in the middle and at the end of every epoch.
+        let mut n_calls = 1;
+        while let Outcome::Interrupted = place.run(&stopped, &experiment, true).unwrap() {
+            n_calls += 1;
+        }
+        assert_eq!(n_calls, straight.n_steps, "{name}: the last step ends the run");
+        assert_eq!(facts(&place.run_path(&stopped)), facts(&place.run_path(name)), "{name}");
+    }
+}
+
+#[test]
+fn patience_ends_a_run_before_its_time() {
+    let place = Place::new();
+    // Too small a rate to change any answer: the first evaluation stays the best.
+    let (name, experiment) = experiments().swap_remove(3);
+    let summary = place.finish(name, &experiment);
+    assert_eq!((summary.n_steps, summary.best_epoch), (3, 1), "one best evaluation and two that are not better");
+}
+
+#[test]
+fn a_run_that_was_killed_goes_on_from_its_last_checkpoint_without_later_records() {
+    let place = Place::new();
+    // Records come every step, checkpoints for continuation every second epoch of four steps.
+    let experiment = tiny(&["train.epochs=5", "train.eval_every=1", "train.checkpoint_every_epochs=2"]);
+    place.finish("straight", &experiment);
+    let folder = place.folder_of("killed", &experiment);
+    let last = folder.last_checkpoint();
+    let n_records = || read_records(&folder.records()).unwrap().len();
+    // Nine steps, and then the state on disk as it is if the process dies at step 9: the checkpoint of step 8.
+    let mut at_step_8 = Vec::new();
+    for step in 1..=9 {
+        assert!(matches!(place.run("killed", &experiment, true).unwrap(), Outcome::Interrupted));
+        if step == 8 {
+            at_step_8 = std::fs::read(&last).unwrap();
+        }
+    }
+    assert_eq!(n_records(), 18);
+    std::fs::write(&last, at_step_8).unwrap();
+    // A torn line and the temporary file of a checkpoint are what a crash can leave beside it.
+    let log = std::fs::read(folder.records()).unwrap();
+    std::fs::write(folder.records(), [&log[..], b"{\"split\":\"tr"].concat()).unwrap();
+    std::fs::write(last.with_extension("safetensors.tmp"), b"half").unwrap();
+    assert!(matches!(place.run("killed", &experiment, true).unwrap(), Outcome::Interrupted));
+    assert_eq!(n_records(), 18, "records of step 9 were dropped and came again");
+    place.finish("killed", &experiment);
+    assert_eq!(facts(folder.path()), facts(&place.run_path("straight")));
+    // Before the first checkpoint nothing is kept: the run begins again.
+    std::fs::remove_file(&last).unwrap();
+    place.finish("killed", &experiment);
+    assert_eq!(facts(folder.path()), facts(&place.run_path("straight")));
+}
+
+#[test]
+fn a_finished_run_may_be_resumed_and_stays_as_it_is() {
+    let place = Place::new();
+    let experiment = tiny(&[]);
+    place.finish("run", &experiment);
+    let before = facts(&place.run_path("run"));
+    place.finish("run", &experiment);
+    assert_eq!(facts(&place.run_path("run")), before);
+}
+
+#[test]
+fn batches_do_not_depend_on_the_number_of_workers() {
+    let place = Place::new();
+    let batches = |workers: usize, first: usize| -> Vec<PreparedBatch> {
+        let workers = format!("pipeline.workers={workers}");
+        let (_, experiment) = experiments().swap_remove(1);
+        let mut file = sgmn_exp::config::ExperimentFile::parse("copy", &experiment.to_toml()).unwrap();
+        file.set(&workers).unwrap();
+        let experiment = file.resolve().unwrap();
+        let dataset = datasets::open(experiment.data(), place.path(), &false.into()).unwrap();
+        let (pipeline, _) =
+            Pipeline::new(dataset, experiment.pipeline(), Seed::new(1), DType::F32, &Device::Cpu).unwrap();
+        let training = pipeline.training_batches(2, 8, first);
+        training.into_iter().chain(pipeline.batches(Split::Val, 4)).map(Result::unwrap).collect()
+    };
+    let bits = |batch: &PreparedBatch| -> Vec<Vec<u8>> {
+        let buckets = batch.batch.buckets.iter().map(|bucket| &bucket.graphs);
+        buckets.flat_map(|graphs| graphs.nodes.iter().chain(&graphs.edges)).map(tensor_bits).collect()
+    };
+    let one = batches(1, 0);
+    assert_eq!(one.iter().map(|batch| batch.targets.len()).collect::<Vec<_>>(), [8, 8, 8, 6, 4, 4, 1]);
+    for workers in [2, 3] {
+        for (found, expected) in batches(workers, 0).iter().zip(&one) {
+            assert_eq!((&found.targets, bits(found)), (&expected.targets, bits(expected)));
+        }
+    }
+    // Beginning in the middle of an epoch leaves out batches and changes none.
+    let later = batches(2, 2);
+    assert_eq!(later.len(), one.len() - 2);
+    for (found, expected) in later.iter().zip(&one[2..]) {
+        assert_eq!((&found.targets, bits(found)), (&expected.targets, bits(expected)));
+    }
+}
+
+#[test]
+fn every_epoch_has_an_order_of_its_own_over_all_nets() {
+    let place = Place::new();
+    let experiment = tiny(&[]);
+    let dataset = datasets::open(experiment.data(), place.path(), &false.into()).unwrap();
+    let (pipeline, _) =
+        Pipeline::new(dataset, experiment.pipeline(), Seed::new(1), DType::F32, &Device::Cpu).unwrap();
+    let orders = [0, 1].map(|epoch| pipeline.epoch_order(epoch));
+    assert_ne!(orders[0], orders[1]);
+    for mut order in orders {
+        order.sort_unstable();
+        assert_eq!(order, (0..30).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_model_learns_32_nets_by_heart() {
+    let place = Place::with([32, 3, 3]);
+    let experiment = tiny(&[
+        "model.d_hidden=16",
+        "model.d_mlp=[16]",
+        "model.dropout=0.0",
+        "train.epochs=40",
+        "train.learning_rate=5e-3",
+        "train.weight_decay=0.0",
+    ]);
+    place.finish("run", &experiment);
+    let records = read_records(&place.folder_of("run", &experiment).records()).unwrap();
+    let train: Vec<f64> = records
+        .iter()
+        .filter(|record| record.split == sgmn_exp::report::Split::Train)
+        .map(|record| record.metrics["accuracy"])
+        .collect();
+    assert_eq!(train.len(), 40);
+    let learned = train.last().unwrap();
+    assert!(*learned > 0.9, "accuracy over the epochs: {train:?}");
+}
