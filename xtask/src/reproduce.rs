@@ -173,9 +173,6 @@ impl RunningJob<'_> {
                 run.seed,
                 clock(self.began.elapsed())
             );
-            if let Some(avoided) = &run.avoided {
-                println!("{} holds a run of other settings; this one goes beside it", avoided.display());
-            }
             if let (State::Finished, Some(seconds)) = (&run.state, run.seconds) {
                 println!("finished earlier in {seconds:.0} s: {}", run.folder.display());
                 continue;
@@ -183,6 +180,9 @@ impl RunningJob<'_> {
             if let Some(reason) = self.no_time_for(run, &plan) {
                 println!("not run: {reason}");
                 continue;
+            }
+            if let Some(avoided) = &run.avoided {
+                println!("{} holds a run of other settings; this one goes beside it", avoided.display());
             }
             let mut command = self.programs.inr_classification();
             command.args(&run.arguments);
@@ -230,6 +230,9 @@ impl RunningJob<'_> {
         let mut command = self.sgmn_report("plan");
         let output =
             command.stderr(std::process::Stdio::inherit()).output().context("could not start sgmn-report")?;
+        if self.children.are_stopped() {
+            self.stop();
+        }
         if !output.status.success() {
             bail!("failed with {}: {}", output.status, describe(&command));
         }

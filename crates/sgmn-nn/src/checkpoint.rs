@@ -181,6 +181,10 @@ mod tests {
         );
         tensors.insert("mlp.fc.1.bias".to_owned(), removed.reshape((1, 2)).unwrap());
         assert!(vars.load(&tensors).unwrap_err().to_string().contains("found shape [1, 2]"));
+        let nan = (&removed * f64::NAN).unwrap();
+        tensors.insert("mlp.fc.1.bias".to_owned(), nan);
+        let message = vars.load(&tensors).unwrap_err().to_string();
+        assert!(message.contains("mlp.fc.1.bias: expected finite numbers"), "{message}");
         tensors.insert("other".to_owned(), removed);
         assert!(vars.load(&tensors).is_err());
         checkpoint.write(&folder.path().join("nowhere/model.safetensors")).unwrap_err();

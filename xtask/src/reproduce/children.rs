@@ -101,6 +101,11 @@ impl Children {
         Ok(Self { stop })
     }
 
+    /// Whether Ctrl-C was pressed.
+    pub(super) fn are_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// Runs a command on this terminal to its end. Ctrl-C in a terminal reaches the child too, which then saves its
     /// state; if the signal came to this process alone, the child goes on and is ended after a while.
     pub(super) fn run(&self, command: &mut Command) -> Result<Ended> {
@@ -112,7 +117,7 @@ impl Children {
             if let Some(status) = child.try_wait().context("waiting for a child")? {
                 break status;
             }
-            if self.stop.load(Ordering::Relaxed) {
+            if self.are_stopped() {
                 let asked_at = *asked_at.get_or_insert_with(Instant::now);
                 if asked_at.elapsed() > PATIENCE {
                     // What it wrote is whole: it goes on from its last checkpoint.
@@ -122,7 +127,7 @@ impl Children {
             sleep(GLANCE);
         };
         match status.code() {
-            _ if self.stop.load(Ordering::Relaxed) => Ok(Ended::Interrupted),
+            _ if self.are_stopped() => Ok(Ended::Interrupted),
             Some(0) => Ok(Ended::Well),
             Some(INTERRUPTED) => Ok(Ended::Interrupted),
             _ => bail!("failed with {status}: {line}"),

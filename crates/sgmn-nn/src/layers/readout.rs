@@ -149,7 +149,7 @@ impl Readout {
 impl Projection {
     fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
         match self {
-            Self::Linear(linear) => Ok(linear.forward(&Rows::from(x.clone()))?.tensor()?),
+            Self::Linear(linear) => Ok(linear.forward(&Rows::nets(x.clone())?)?.tensor()?),
             Self::Mlp(mlp) => apply(mlp, x.clone(), pass),
         }
     }
@@ -157,7 +157,7 @@ impl Projection {
 
 /// A perceptron of the nets' rows.
 fn apply(mlp: &Mlp, x: Tensor, pass: &Pass) -> Result<Tensor> {
-    Ok(mlp.forward(&x.into(), pass)?.tensor()?)
+    Ok(mlp.forward(&Rows::nets(x)?, pass)?.tensor()?)
 }
 
 /// `Σ_i x_i` over the nodes of each net: `[B, n, d]` to `[B, d]`.

@@ -13,6 +13,8 @@ pub mod reference;
 
 pub use fused::Rows;
 
+use std::cell::Cell;
+
 use candle_core::{Device, Result, Tensor};
 
 /// Which of an edge block's two node axes `[B, R, S, H]` a node tensor belongs to or a sum runs over.
@@ -123,8 +125,27 @@ pub fn dropout(x: &Tensor, p: f64, seed: &sgmn_graph::Seed) -> Result<Tensor> {
     x * mask
 }
 
+/// Runs `f` with every operation composed of candle's own, as on a device without kernels: the plain twin, for proofs
+/// and benchmarks. Only operations of this thread are concerned.
+pub fn plainly<R>(f: impl FnOnce() -> R) -> R {
+    /// Resets the mark even if `f` panics.
+    struct Reset(bool);
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            PLAIN.set(self.0);
+        }
+    }
+    let _reset = Reset(PLAIN.replace(true));
+    f()
+}
+
+thread_local! {
+    static PLAIN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the kernels for the CPU are to be used.
 fn on_cpu(x: &Tensor) -> bool {
-    matches!(x.device(), Device::Cpu)
+    matches!(x.device(), Device::Cpu) && !PLAIN.get()
 }
 
 #[cfg(test)]

@@ -39,3 +39,8 @@ fn all_golden_files_agree_in_f64() {
 fn all_golden_files_agree_in_f32() {
     compare(DType::F32, 1e-5, 3e-4);
 }
+
+#[test]
+fn all_golden_files_agree_in_plain_operations() {
+    sgmn_nn::ops::plainly(|| compare(DType::F64, 1e-9, 1e-7));
+}

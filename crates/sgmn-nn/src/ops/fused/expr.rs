@@ -10,8 +10,8 @@ use crate::ops::{self, EdgeAxis, Symmetrize, cpu};
 
 /// Rows `[…, H]` of nodes or edges, and the operations on them.
 ///
-/// On the CPU rows of nodes `[B, n, H]` and of edges `[B, R, S, H]` are expressions: an operation only notes itself, and
-/// a whole chain runs as one pass when it is summed into nodes ([`Rows::sum_edges`]) or asked for ([`Rows::tensor`]).
+/// On the CPU rows of nets `[B, H]`, of nodes `[B, n, H]` and of edges `[B, R, S, H]` are expressions: an operation only
+/// notes itself, and a whole chain runs as one pass when it is summed into nodes ([`Rows::sum_edges`]) or asked for ([`Rows::tensor`]).
 /// Elsewhere, and for rows of other shapes, every operation runs at once, composed of candle's own.
 #[derive(Debug, Clone)]
 pub struct Rows(Repr);
@@ -26,9 +26,9 @@ enum Repr {
 #[derive(Debug)]
 pub(super) struct Expr {
     pub(super) op: Op,
-    /// B, R, S, H; rows of nodes have S = 1.
+    /// B, R, S, H; rows of nodes have S = 1, rows of nets R = S = 1.
     pub(super) dims: [usize; 4],
-    /// The axes as the caller sees them, which for nodes lack S.
+    /// The axes as the caller sees them, which lack S for nodes, R and S for nets.
     seen: Vec<usize>,
     value: OnceCell<Tensor>,
 }
@@ -36,6 +36,7 @@ pub(super) struct Expr {
 /// What rows belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Of {
+    Nets,
     Nodes,
     Edges,
 }
@@ -90,6 +91,18 @@ impl Rows {
             return Ok(tensor.into());
         }
         Ok(Self::lazy(Op::Edges(tensor.reshape((b, n, 1, h))?), [b, n, 1, h], Of::Nodes))
+    }
+
+    /// Rows of nets `[B, H]`, whose operations are to run as one pass where the device has that.
+    ///
+    /// # Errors
+    /// If the tensor has not two axes.
+    pub fn nets(tensor: Tensor) -> Result<Self> {
+        let (b, h) = tensor.dims2()?;
+        if !ops::on_cpu(&tensor) {
+            return Ok(tensor.into());
+        }
+        Ok(Self::lazy(Op::Edges(tensor.reshape((b, 1, 1, h))?), [b, 1, 1, h], Of::Nets))
     }
 
     /// The rows of nodes, repeated along the edges of a block.
@@ -266,10 +279,11 @@ impl Rows {
             Repr::Lazy(expr) => Ok(expr.clone()),
             Repr::Tensor(tensor) => {
                 let (of, dims) = match *tensor.dims() {
+                    [b, h] => (Of::Nets, [b, 1, 1, h]),
                     [b, n, h] => (Of::Nodes, [b, n, 1, h]),
                     [b, r, s, h] => (Of::Edges, [b, r, s, h]),
                     _ => candle_core::bail!(
-                        "rows: expected [B, n, H] or [B, R, S, H], found {:?}",
+                        "rows: expected [B, H], [B, n, H] or [B, R, S, H], found {:?}",
                         tensor.dims()
                     ),
                 };
@@ -305,6 +319,7 @@ impl Expr {
     fn new(op: Op, dims: [usize; 4], of: Of) -> Self {
         let [b, r, s, h] = dims;
         let seen = match of {
+            Of::Nets => vec![b, h],
             Of::Nodes => vec![b, r, h],
             Of::Edges => vec![b, r, s, h],
         };
@@ -312,7 +327,11 @@ impl Expr {
     }
 
     fn of(&self) -> Of {
-        if self.seen.len() == 3 { Of::Nodes } else { Of::Edges }
+        match self.seen.len() {
+            2 => Of::Nets,
+            3 => Of::Nodes,
+            _ => Of::Edges,
+        }
     }
 
     /// The numbers: those in memory, those computed before, or computed now.

@@ -1,4 +1,0 @@
-//! Temporary.
-#![allow(clippy::unwrap_used)]
-#[path = "it/reproduction.rs"]
-mod reproduction;
