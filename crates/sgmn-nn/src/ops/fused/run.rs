@@ -15,6 +15,8 @@ use crate::ops::{
 const CACHED_VALUES: usize = 1 << 17;
 /// Parts into which the nets of a batch are cut; fixed, so that sums over all rows have a fixed order.
 const PARTS: usize = 16;
+/// Rows that a part has at least, where there are so many: fewer are not worth a task and its registers.
+const LEAST_ROWS: usize = 256;
 
 impl Kernel for Program {
     const NAME: &'static str = "fused edge operations";
@@ -136,13 +138,15 @@ impl Program {
     }
 
     fn nets_per_part(&self) -> usize {
-        self.block[0].div_ceil(PARTS).max(1)
+        let [b, r, s] = self.block;
+        b.div_ceil(PARTS).max(LEAST_ROWS.div_ceil((r * s).max(1)))
     }
 
     /// Rows of a block: as many as keep all registers in cache.
     fn rows_per_block(&self) -> usize {
         let width: usize = self.widths.iter().sum();
-        (CACHED_VALUES / width.max(1)).clamp(32, 512) / 8 * 8
+        let of_part = self.nets_per_part() * self.block[1] * self.block[2];
+        (CACHED_VALUES / width.max(1)).clamp(32, 512).min(of_part.max(1))
     }
 
     fn registers<T: Element>(&self) -> Vec<Vec<T>> {
