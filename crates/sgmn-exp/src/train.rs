@@ -74,6 +74,8 @@ pub struct Summary {
 struct Standing {
     /// Hash of the experiment.
     experiment: String,
+    /// Nets to train, validate and test on.
+    n_nets: [usize; 3],
     /// Finished epochs.
     epoch: u64,
     /// Finished batches of the epoch that runs.
@@ -140,7 +142,8 @@ impl<'a> Run<'a> {
         let (model, vars) =
             experiment.model().build(pipeline.lowering(), normalization.clone(), seed, dtype, &device)?;
         let mut optimizer = AdamW::new(AdamWConfig::new(train.weight_decay), &vars)?;
-        let mut standing = Standing { experiment: experiment.hash(), ..Standing::default() };
+        let mut standing =
+            Standing { experiment: experiment.hash(), n_nets: n_nets(&pipeline), ..Standing::default() };
         let last = folder.last_checkpoint();
         if last.exists() {
             let checkpoint = Checkpoint::read(&last, &device)?;
@@ -154,8 +157,10 @@ impl<'a> Run<'a> {
                     earlier.experiment
                 );
             }
-            if checkpoint.header.specs != specs(&pipeline) || checkpoint.header.normalization != normalization
-            {
+            let same_nets = earlier.n_nets == standing.n_nets
+                && checkpoint.header.specs == specs(&pipeline)
+                && checkpoint.header.normalization == normalization;
+            if !same_nets {
                 bail!(
                     "{}: expected the nets that the run began with, found that they changed",
                     last.display()
@@ -208,6 +213,7 @@ impl<'a> Run<'a> {
                 self.pipeline.training_batches(self.standing.epoch, train.batch_size, self.standing.batch);
             let mut stopped = false;
             let mut is_over = false;
+            let n_before = self.standing.n_steps;
             for prepared in batches {
                 let prepared = prepared?;
                 self.step(&prepared, &progress)
@@ -237,6 +243,9 @@ impl<'a> Run<'a> {
                 if stopped || is_over {
                     break;
                 }
+            }
+            if self.standing.n_steps == n_before {
+                bail!("epoch {}: expected a batch, found none", self.standing.epoch + 1);
             }
             if stopped && !is_over {
                 progress.finish();
@@ -347,7 +356,7 @@ impl<'a> Run<'a> {
             experiment: standing.experiment.clone(),
             seed: self.experiment.train().seed,
             n_params: self.vars.n_params(),
-            n_nets: [Part::Train, Part::Val, Part::Test].map(|part| self.pipeline.n_nets(part)),
+            n_nets: standing.n_nets,
             best_epoch: standing.best_epoch,
             best_val: standing.best_val.context("the run ended before any evaluation")?,
             test: scores.metrics(),
@@ -461,6 +470,11 @@ impl<'a> Run<'a> {
 
 /// What to do about a run that left the range of numbers.
 const DIVERGED: &str = "a smaller train.learning_rate may help";
+
+/// How many nets there are to train, validate and test on.
+fn n_nets(pipeline: &Pipeline) -> [usize; 3] {
+    [Part::Train, Part::Val, Part::Test].map(|part| pipeline.n_nets(part))
+}
 
 /// The architectures of the nets.
 fn specs(pipeline: &Pipeline) -> Vec<NetSpec> {

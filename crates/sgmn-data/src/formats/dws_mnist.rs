@@ -6,11 +6,16 @@
 //! mnist-inrs/mnist_png_testing_{label}_{id}/checkpoints/model_final.pth
 //! ```
 //!
+//! The publishers draw the split with a script and no fixed seed, so none comes with the data: without the file, nets of
+//! the training images are cut by a seed of our own.
+//!
 //! A net `[2, 32, 32, 1]` maps (x, y) in [-1, 1]² to a grey value in [0, 1]; its output is shifted by 0.5.
 
 use std::path::{Path, PathBuf};
 
+use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
+use sgmn_graph::Seed;
 
 use super::inr::{self, InrFile, InrFiles};
 use crate::{Error, Result, source::Dataset, split::Splits};
@@ -24,7 +29,8 @@ const SPLIT_FILE: &str = "mnist_splits.json";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// The split file; a relative path counts from the data set's folder.
+    /// The split file; a relative path counts from the data set's folder. Where the default one is missing, the split is
+    /// drawn: folders named `testing` are the test set, one in twelve of the others is for validation.
     pub splits: PathBuf,
 }
 
@@ -35,12 +41,16 @@ impl Default for Options {
     }
 }
 
-/// Opens the data set: items in the order of the split file, train first, then val, then test.
+/// Opens the data set: items in the order of the split file, train first, then val, then test; without one, in the
+/// order of the images.
 ///
 /// # Errors
 /// [`Error::Io`] and [`Error::Format`] for the split file; files of nets are opened when they are asked for.
 pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
     let split_file = root.join(&options.splits);
+    if !split_file.exists() && *options == Options::default() {
+        return open_by_name(root);
+    }
     let mut files = Vec::new();
     let mut assignment = Vec::new();
     for (split, parts, written) in inr::read_splits(&split_file, 3)? {
@@ -62,9 +72,48 @@ pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
     Ok(Dataset { source: Box::new(source), splits: Splits::from_assignment(assignment) })
 }
 
+/// Opens the data set without a split file.
+fn open_by_name(root: &Path) -> Result<Dataset> {
+    let mut folders: Vec<(bool, u32, u32, String)> = Vec::new();
+    for entry in std::fs::read_dir(root).map_err(Error::io(root))? {
+        let name = entry.map_err(Error::io(root))?.file_name().to_string_lossy().into_owned();
+        if let (Some(class), Some(id)) = (class_in_name(&name), name.rsplit('_').next().and_then(|id| id.parse().ok())) {
+            folders.push((name.starts_with("mnist_png_testing_"), id, class, name));
+        }
+    }
+    folders.sort();
+    if folders.is_empty() {
+        return Err(Error::format(root, "folders named mnist_png_{training,testing}_{label}_{id}", "none"));
+    }
+    let n_learn = folders.iter().filter(|(tested, ..)| !tested).count();
+    let mut learn: Vec<usize> = (0..n_learn).collect();
+    learn.shuffle(&mut Seed::new(0).child("dws_mnist validation").rng());
+    let mut splits = Splits::default();
+    let (val, train) = learn.split_at(n_learn / VAL_SHARE);
+    let in_order = |items: &[usize]| {
+        let mut items = items.to_vec();
+        items.sort_unstable();
+        items
+    };
+    (splits.train, splits.val, splits.test) = (in_order(train), in_order(val), (n_learn..folders.len()).collect());
+    let file = |(_, _, class, name): &(bool, u32, u32, String)| InrFile {
+        id: name.clone(),
+        path: root.join(name).join("checkpoints").join("model_final.pth"),
+        class: Some(*class),
+    };
+    let source = InrFiles::new(root, folders.iter().map(file).collect(), OUTPUT_OFFSET)?;
+    Ok(Dataset { source: Box::new(source), splits })
+}
+
+/// One in so many nets of training images is for validation, 5,000 of 60,000 as published.
+const VAL_SHARE: usize = 12;
+
 /// Whether the folder looks like this data set.
 pub(super) fn detect(root: &Path) -> bool {
     root.join(SPLIT_FILE).is_file()
+        || std::fs::read_dir(root).is_ok_and(|mut entries| {
+            entries.any(|entry| entry.is_ok_and(|entry| class_in_name(&entry.file_name().to_string_lossy()).is_some()))
+        })
 }
 
 /// The label in `mnist_png_training_5_0`: 5.
@@ -77,6 +126,20 @@ fn class_in_name(name: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_split_file_the_split_follows_names_and_a_fixed_seed() {
+        let root = tempfile::tempdir().unwrap();
+        for id in 0..24 {
+            std::fs::create_dir(root.path().join(format!("mnist_png_training_{}_{id}", id % 10))).unwrap();
+        }
+        std::fs::create_dir(root.path().join("mnist_png_testing_7_0")).unwrap();
+        let splits = open(root.path(), &Options::default()).unwrap().splits;
+        assert_eq!((splits.train.len(), splits.val.len(), splits.test.as_slice()), (22, 2, &[24][..]));
+        assert_eq!(splits, open(root.path(), &Options::default()).unwrap().splits);
+        let elsewhere = Options { splits: "elsewhere.json".into() };
+        assert!(open(root.path(), &elsewhere).is_err(), "a file that was asked for must be there");
+    }
 
     #[test]
     fn the_label_is_the_first_number_of_the_folder() {

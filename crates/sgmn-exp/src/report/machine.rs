@@ -14,7 +14,7 @@ pub struct MachineFacts {
     pub n_threads: Option<usize>,
     /// Memory in bytes.
     pub memory: Option<u64>,
-    /// Operating system, with its version.
+    /// Operating system and architecture.
     pub system: String,
 }
 
@@ -23,10 +23,8 @@ impl MachineFacts {
     pub fn read() -> Self {
         let text = |path| std::fs::read_to_string(path).unwrap_or_default();
         let name = entry(&text("/etc/os-release"), "PRETTY_NAME", '=');
-        let kernel = text("/proc/sys/kernel/osrelease");
         let system = [
             name.unwrap_or_else(|| std::env::consts::OS.to_owned()),
-            kernel.trim().to_owned(),
             std::env::consts::ARCH.to_owned(),
         ];
         Self {

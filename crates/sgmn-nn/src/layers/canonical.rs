@@ -19,7 +19,7 @@ use crate::{
 /// | non-zero | the sign's form of `x / ‖x‖` |
 ///
 /// # Source
-/// ScaleGMN, equations 7 and 8.
+/// ScaleGMN, section 5, canonicalization and symmetrization.
 /// **Departs:** the published code adds 1e-10 to the norm, so its output moves when scales are small; here only a zero
 /// vector is special, unless the model is built for published checkpoints.
 #[derive(Debug, Clone)]

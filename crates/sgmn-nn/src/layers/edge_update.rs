@@ -17,7 +17,7 @@ use crate::{
 /// Variables: `W`, `g1.rho` (`g_sign.rho` where both groups may occur), `phi`.
 ///
 /// # Source
-/// ScaleGMN, equation 12.
+/// ScaleGMN, section 5, and the published implementation.
 #[derive(Debug, Clone)]
 pub struct EdgeUpdate {
     scaled: Option<(LinearMap, Canonical)>,
@@ -40,7 +40,12 @@ impl EdgeUpdate {
                 Some((LinearMap::new(d, d_out, &vars.at("W"))?, Canonical::new(config, d, &vars.at(branch))?))
             }
         };
-        Ok(Self { scaled, phi: Mlp::new(&config.mlp(), n_parts * d, d_out, &vars.at("phi"))?, d })
+        let (mlp, vars) = (config.mlp(), vars.at("phi"));
+        let phi = match scaled {
+            Some(_) => Mlp::gate(&mlp, n_parts * d, d_out, &vars)?,
+            None => Mlp::new(&mlp, n_parts * d, d_out, &vars)?,
+        };
+        Ok(Self { scaled, phi, d })
     }
 
     /// The invariants of a layer of nodes, computed once for the edges on both sides of it.

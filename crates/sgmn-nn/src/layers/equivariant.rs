@@ -21,7 +21,7 @@ use crate::{
 /// Variables: `eq_layers.n.{W, g}`; `eq_layers_in.n`, `eq_layers_last.n` for inputs and outputs.
 ///
 /// # Source
-/// ScaleGMN, equation 9 and proposition 4.2.
+/// ScaleGMN, section 5, `ScaleEq`.
 #[derive(Debug, Clone)]
 pub struct EquivariantNet {
     hidden: Vec<Layer>,

@@ -16,7 +16,7 @@ use crate::{
 /// `phi_last` for inputs and outputs.
 ///
 /// # Source
-/// ScaleGMN, equation 8.
+/// ScaleGMN, section 5, `ScaleInv`.
 #[derive(Debug, Clone)]
 pub struct InvariantNet {
     branches: Branches,
@@ -73,7 +73,7 @@ impl InvariantNet {
         vars: &VarBuilder,
     ) -> Result<Self> {
         let Widths { d_in, d_extra, d_out } = widths;
-        let mlp = |vars: VarBuilder| Mlp::new(&config.mlp(), d_in + d_extra, d_out, &vars);
+        let mlp = |vars: VarBuilder| Mlp::gate(&config.mlp(), d_in + d_extra, d_out, &vars);
         let branch = |symmetry: Symmetry, vars: VarBuilder| -> Result<Branch> {
             let config = ScaleGmnConfig { symmetry, ..config.clone() };
             Ok(Branch { canonical: Canonical::new(&config, d_in, &vars)?, phi: mlp(vars.at("phi"))? })

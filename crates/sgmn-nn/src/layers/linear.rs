@@ -17,7 +17,7 @@ impl LinearMap {
     /// # Errors
     /// If the device refuses.
     pub fn new(d_in: usize, d_out: usize, vars: &VarBuilder) -> Result<Self> {
-        Ok(Self { weight: vars.var("weight", &[d_out, d_in], Init::Linear { n_in: d_in })? })
+        Ok(Self { weight: vars.var("weight", &[d_out, d_in], Init::Map { n_in: d_in })? })
     }
 
     /// Applies the map to a feature of any law.
@@ -50,10 +50,15 @@ impl LinearBias {
     /// # Errors
     /// If the device refuses.
     pub fn new(d_in: usize, d_out: usize, vars: &VarBuilder) -> Result<Self> {
+        Self::with_bias(d_in, d_out, Init::Linear { n_in: d_in }, vars)
+    }
+
+    /// The same with a start of its own for the bias.
+    pub(super) fn with_bias(d_in: usize, d_out: usize, bias: Init, vars: &VarBuilder) -> Result<Self> {
         let init = Init::Linear { n_in: d_in };
         Ok(Self {
             weight: vars.var("weight", &[d_out, d_in], init)?,
-            bias: vars.var("bias", &[d_out], init)?,
+            bias: vars.var("bias", &[d_out], bias)?,
         })
     }
 

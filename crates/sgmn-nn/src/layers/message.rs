@@ -17,7 +17,7 @@ use crate::{
 /// Variables: `w_e`, `w_v`, `message_fn`.
 ///
 /// # Source
-/// ScaleGMN, equation 11.
+/// ScaleGMN, section 5, and the published implementation.
 #[derive(Debug, Clone)]
 pub struct Message(Kind);
 

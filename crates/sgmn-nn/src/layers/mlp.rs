@@ -44,13 +44,34 @@ impl Mlp {
     /// # Errors
     /// If the device refuses.
     pub fn new(config: &MlpConfig, d_in: usize, d_out: usize, vars: &VarBuilder) -> Result<Self> {
+        Self::ending_in(config, d_in, d_out, |n_in| Init::Linear { n_in }, vars)
+    }
+
+    /// A perceptron whose output multiplies a feature; the model's start may set it around 1.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn gate(config: &MlpConfig, d_in: usize, d_out: usize, vars: &VarBuilder) -> Result<Self> {
+        Self::ending_in(config, d_in, d_out, |n_in| Init::Gate { n_in }, vars)
+    }
+
+    /// A perceptron with a start of its own for the last bias, given the width before it.
+    fn ending_in(
+        config: &MlpConfig,
+        d_in: usize,
+        d_out: usize,
+        last_bias: impl Fn(usize) -> Init,
+        vars: &VarBuilder,
+    ) -> Result<Self> {
         let widths: Vec<usize> =
             std::iter::once(d_in).chain(config.d_hidden.clone()).chain([d_out]).collect();
         let mut layers = Vec::new();
         let mut norms = Vec::new();
         for (i, pair) in widths.windows(2).enumerate() {
-            layers.push(LinearBias::new(pair[0], pair[1], &vars.at("fc").at(i))?);
-            if i + 2 < widths.len() {
+            let is_last = i + 2 == widths.len();
+            let bias = if is_last { last_bias(pair[0]) } else { Init::Linear { n_in: pair[0] } };
+            layers.push(LinearBias::with_bias(pair[0], pair[1], bias, &vars.at("fc").at(i))?);
+            if !is_last {
                 let norm = |vars: VarBuilder| -> Result<Norm> {
                     let gamma = vars.var("weight", &[pair[1]], Init::Constant(1.0))?;
                     Ok(Norm { gamma, beta: vars.var("bias", &[pair[1]], Init::Constant(0.0))? })

@@ -14,7 +14,7 @@ use crate::{
 /// For permutations only, a perceptron of the same.
 ///
 /// # Source
-/// ScaleGMN, equation 10.
+/// ScaleGMN, section 5, and the published implementation.
 #[derive(Debug, Clone)]
 pub struct NodeUpdate(Kind);
 

@@ -23,7 +23,7 @@ use crate::{
 /// `project_first` beside it.
 ///
 /// # Source
-/// ScaleGMN, equation 13 and the appendix on bidirectional read-out.
+/// ScaleGMN, section 5, and the published implementation.
 #[derive(Debug, Clone)]
 pub struct Readout(Kind);
 

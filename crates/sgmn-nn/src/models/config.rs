@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, layers::MlpConfig};
+use crate::{Error, Result, layers::MlpConfig, vars::Start};
 
 /// Which scalings of hidden units the model ignores, besides their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,6 +199,9 @@ pub struct ScaleGmnConfig {
     pub output: OutputConfig,
     /// Mathematics or published program.
     pub compatibility: Compatibility,
+    /// How the factors of products start; absent: as the published program's.
+    #[serde(default)]
+    pub start: Start,
 }
 
 impl ScaleGmnConfig {
@@ -232,6 +235,7 @@ impl ScaleGmnConfig {
                 mlp_directions: false,
             }),
             compatibility: Compatibility::Exact,
+            start: Start::Pytorch,
         }
     }
 

@@ -6,7 +6,7 @@ use super::{
     Compatibility, Direction, EquivariantConfig, IoEmbedding, IoPath, OutputConfig, PerGraph, ReadoutRange,
     ScaleGmnConfig, SignInvariant, Symmetry,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, vars::Start};
 
 /// The configuration that the published code's `scalegmn_args` describe, with published compatibility.
 ///
@@ -106,6 +106,7 @@ pub fn from_published(args: &Value) -> Result<ScaleGmnConfig> {
         edge_update: gnn.bool("update_edge_attr")?,
         output,
         compatibility: Compatibility::Published,
+        start: Start::Pytorch,
     };
     config.validate()?;
     Ok(config)

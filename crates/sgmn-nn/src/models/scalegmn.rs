@@ -92,6 +92,7 @@ impl ScaleGmn {
         vars: &VarBuilder,
     ) -> Result<Self> {
         config.validate()?;
+        let vars = &vars.clone().with_start(config.start);
         let d = config.d_hidden;
         let projections = vars.at("construct_graph");
         let gnn = vars.at("gnn");

@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc};
 use candle_core::{DType, Device, Tensor, Var};
 use sgmn_graph::Seed;
 
-use super::{Init, VarStore};
+use super::{Init, Start, VarStore};
 use crate::{Error, Result};
 
 /// Creates the variables of a model, one after the other, below a path such as `gnn.fw_layers.0`.
@@ -18,6 +18,7 @@ pub struct VarBuilder {
     path: String,
     seed: Seed,
     most_params: usize,
+    start: Start,
 }
 
 /// Learned numbers that a model may have unless a limit is set: the largest published one has five million.
@@ -27,7 +28,7 @@ impl VarBuilder {
     /// A cursor at the root of an empty store.
     pub fn new(seed: Seed, dtype: DType, device: &Device) -> Self {
         let store = Rc::new(RefCell::new(VarStore::new(dtype, device.clone())));
-        Self { store, path: String::new(), seed: seed.child("init"), most_params: MOST_PARAMS }
+        Self { store, path: String::new(), seed: seed.child("init"), most_params: MOST_PARAMS, start: Start::default() }
     }
 
     /// The same cursor, refusing to create more learned numbers than this in its store: a configuration from a file may
@@ -35,6 +36,12 @@ impl VarBuilder {
     #[must_use]
     pub fn with_limit(self, most_params: usize) -> Self {
         Self { most_params, ..self }
+    }
+
+    /// The same cursor, whose maps and gates start as said.
+    #[must_use]
+    pub fn with_start(self, start: Start) -> Self {
+        Self { start, ..self }
     }
 
     /// The cursor one step below, named or numbered.
@@ -60,7 +67,7 @@ impl VarBuilder {
             let expected = format!("a model of at most {} learned numbers", self.most_params);
             return Err(Error::Variable { name: full, expected, found: format!("shape {shape:?}") });
         }
-        let start = init.draw(shape, store.dtype(), store.device(), self.seed.child(&full))?;
+        let start = init.under(self.start).draw(shape, store.dtype(), store.device(), self.seed.child(&full))?;
         let var = Var::from_tensor(&start)?;
         let tensor = var.as_tensor().clone();
         store.insert(full, var);

@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 use sgmn_graph::Seed;
 
 /// A distribution of starting values.
@@ -14,18 +15,55 @@ pub enum Init {
         /// Width of the layer's input.
         n_in: usize,
     },
+    /// The weight of a linear map without bias, as the model's [`Start`] says.
+    Map {
+        /// Width of the map's input.
+        n_in: usize,
+    },
+    /// The last bias of a perceptron whose output multiplies a feature, as the model's [`Start`] says.
+    Gate {
+        /// Width of the last layer's input.
+        n_in: usize,
+    },
     /// Standard normal, for learned embeddings.
     Normal,
 }
 
+/// How the factors of equivariant products start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// As PyTorch starts every linear layer, and so the published program: each product shrinks what it multiplies.
+    #[default]
+    Pytorch,
+    /// Features keep their size: maps start in `±√(3/n_in)`, which keeps the variance, and gates start around 1.
+    ///
+    /// Deep products of small factors otherwise leave layer normalizations with nothing but their biases, and training
+    /// waits at chance until they have grown.
+    Balanced,
+}
+
 impl Init {
+    /// The distribution that a start makes of this one.
+    pub(super) fn under(self, start: Start) -> Self {
+        match (self, start) {
+            (Self::Map { n_in } | Self::Gate { n_in }, Start::Pytorch) => Self::Linear { n_in },
+            (Self::Gate { .. }, Start::Balanced) => Self::Constant(1.0),
+            (init, _) => init,
+        }
+    }
+
     /// Draws a tensor. Values are drawn in f64 and rounded, so both number types start alike.
     pub(super) fn draw(self, shape: &[usize], dtype: DType, device: &Device, seed: Seed) -> Result<Tensor> {
         let mut rng = seed.rng();
         let mut draw = || match self {
             Self::Constant(value) => value,
-            Self::Linear { n_in } => {
+            Self::Linear { n_in } | Self::Gate { n_in } => {
                 let bound = 1.0 / (n_in.max(1) as f64).sqrt();
+                rng.random_range(-bound..bound)
+            }
+            Self::Map { n_in } => {
+                let bound = (3.0 / n_in.max(1) as f64).sqrt();
                 rng.random_range(-bound..bound)
             }
             Self::Normal => {

@@ -5,5 +5,5 @@ mod init;
 mod store;
 
 pub use builder::VarBuilder;
-pub use init::Init;
+pub use init::{Init, Start};
 pub use store::VarStore;

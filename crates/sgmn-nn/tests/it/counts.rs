@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use sgmn_graph::{Activation, Lowering, NetSpec, Seed};
 use sgmn_nn::{
-    Normalization,
+    Normalization, vars::Start,
     models::{
         Compatibility, Direction, EquivariantConfig, IoEmbedding, IoPath, ModelConfig, OutputConfig,
         PerGraph, ReadoutRange, ScaleGmnConfig, SignInvariant, Symmetry,
@@ -141,6 +141,7 @@ impl Published {
                 Edit => OutputConfig::PerParam { initial_scale: 0.01 },
             },
             compatibility: Compatibility::Published,
+            start: Start::Pytorch,
         })
     }
 

@@ -12,7 +12,7 @@ use sgmn_exp::config::Experiment;
 
 /// A call of the program that trains `experiment` in the folder `name`, its data below `place`.
 pub(super) fn train(place: &Place, name: &str, experiment: &Experiment) -> Command {
-    let file = place.path().join(format!("{name}.toml"));
+    let file = place.path().join(format!("{}.toml", name.replace('/', "-")));
     std::fs::write(&file, experiment.to_toml()).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_inr-classification"));
     command.arg("--experiment").arg(file).arg("--run").arg(place.run_path(name));
