@@ -134,7 +134,13 @@ impl RunFolder {
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new().suffix(".tmp").tempfile_in(folder)?;
+        let mut builder = tempfile::Builder::new();
+        // As any new file: the default of temporary files would hide reports from everybody else.
+        #[cfg(unix)]
+        let permissions: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        #[cfg(unix)]
+        builder.permissions(permissions);
+        let mut file = builder.suffix(".tmp").tempfile_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path)?;
