@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to the person who called it")]
 
+mod bench;
 mod check_cuda;
 mod check_metal;
 mod ci;
@@ -30,6 +31,9 @@ enum Command {
     Datasets(datasets::Arguments),
     /// Fit nets, train the models on them, write the report: the main job from end to end.
     Reproduce(reproduce::Arguments),
+    /// Measure steps, fits and canonical forms beside what the machine can do.
+    #[command(after_help = bench::ABOUT_PROFILE)]
+    Bench(bench::Arguments),
     /// Check the rules of the house: module docs, file lengths, crate arrows, unsafe code, lists, manifests.
     Tidy,
     /// Everything that has to pass: format, tidy, lints, documentation, examples, tests.
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Datasets(arguments) => datasets::run(&arguments),
         Command::Reproduce(arguments) => reproduce::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Ci(arguments) => ci::run(&arguments),
         Command::CheckCuda => check_cuda::run(),

@@ -28,7 +28,13 @@ impl VarBuilder {
     /// A cursor at the root of an empty store.
     pub fn new(seed: Seed, dtype: DType, device: &Device) -> Self {
         let store = Rc::new(RefCell::new(VarStore::new(dtype, device.clone())));
-        Self { store, path: String::new(), seed: seed.child("init"), most_params: MOST_PARAMS, start: Start::default() }
+        Self {
+            store,
+            path: String::new(),
+            seed: seed.child("init"),
+            most_params: MOST_PARAMS,
+            start: Start::default(),
+        }
     }
 
     /// The same cursor, refusing to create more learned numbers than this in its store: a configuration from a file may
@@ -67,7 +73,8 @@ impl VarBuilder {
             let expected = format!("a model of at most {} learned numbers", self.most_params);
             return Err(Error::Variable { name: full, expected, found: format!("shape {shape:?}") });
         }
-        let start = init.under(self.start).draw(shape, store.dtype(), store.device(), self.seed.child(&full))?;
+        let start =
+            init.under(self.start).draw(shape, store.dtype(), store.device(), self.seed.child(&full))?;
         let var = Var::from_tensor(&start)?;
         let tensor = var.as_tensor().clone();
         store.insert(full, var);

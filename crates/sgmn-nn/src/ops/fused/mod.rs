@@ -5,6 +5,7 @@
 //! down ([`expr`]), put in order ([`program`]) and run for a block of rows that stays in cache ([`run`]).
 //! The backward pass computes a block's forward values again instead of having kept them.
 
+mod backward;
 mod expr;
 mod program;
 mod run;

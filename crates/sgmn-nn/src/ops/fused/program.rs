@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Range, rc::Rc};
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, TensorId};
 use sgmn_graph::Seed;
 
 use super::expr::{Expr, Op, apply};
@@ -91,9 +91,9 @@ struct Operands {
     n_node_values: usize,
     params: Vec<Tensor>,
     n_params: usize,
-    /// Operands that were met before, by the identity of the tensor (and the axis).
-    known_nodes: BTreeMap<String, usize>,
-    known_params: BTreeMap<String, Range<usize>>,
+    /// Operands that were met before and where they lie; a program has a dozen, so a list is searched fastest.
+    known_nodes: Vec<(TensorId, usize)>,
+    known_params: Vec<(TensorId, Range<usize>)>,
 }
 
 impl Program {
@@ -191,23 +191,27 @@ impl Program {
 }
 
 impl Operands {
+    /// Where a tensor lies among the packed nodes; it is packed if it is met for the first time.
     fn node(&mut self, tensor: &Tensor) -> usize {
-        let start = self.n_node_values;
-        let known = *self.known_nodes.entry(format!("{:?}", tensor.id())).or_insert(start);
-        if known == start {
-            self.nodes.push(tensor.clone());
-            self.n_node_values += tensor.elem_count();
+        if let Some((_, start)) = self.known_nodes.iter().find(|(id, _)| *id == tensor.id()) {
+            return *start;
         }
-        known
+        let start = self.n_node_values;
+        self.n_node_values += tensor.elem_count();
+        self.nodes.push(tensor.clone());
+        self.known_nodes.push((tensor.id(), start));
+        start
     }
 
+    /// Where a tensor lies among the packed parameters; it is packed if it is met for the first time.
     fn param(&mut self, tensor: &Tensor) -> Range<usize> {
-        let range = self.n_params..self.n_params + tensor.elem_count();
-        let known = self.known_params.entry(format!("{:?}", tensor.id())).or_insert(range.clone()).clone();
-        if known == range {
-            self.params.push(tensor.clone());
-            self.n_params = range.end;
+        if let Some((_, range)) = self.known_params.iter().find(|(id, _)| *id == tensor.id()) {
+            return range.clone();
         }
-        known
+        let range = self.n_params..self.n_params + tensor.elem_count();
+        self.n_params = range.end;
+        self.params.push(tensor.clone());
+        self.known_params.push((tensor.id(), range.clone()));
+        range
     }
 }
