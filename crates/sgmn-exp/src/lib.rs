@@ -46,8 +46,8 @@ pub mod report;
 pub mod reproduction;
 pub mod run_folder;
 pub mod tasks;
-pub mod train;
 pub mod toolbox;
+pub mod train;
 
 /// The program in the project's README, run as a test.
 #[cfg(doctest)]

@@ -19,8 +19,8 @@ mod train;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 use sgmn_nn::models::{ModelConfig, OutputConfig};
+use sha2::{Digest, Sha256};
 use toml::Table;
 
 pub use data::{Data, Files, Fitted};
@@ -130,7 +130,9 @@ fn fits_task(model: &ModelConfig, task: &Task) -> Result<()> {
         ModelConfig::ScaleGmn(config) => match &config.output {
             OutputConfig::PerGraph(output) => output.d_out,
             OutputConfig::PerParam { .. } => {
-                bail!("model.output.kind: expected `per_graph`, since the task asks about whole nets, found `per_param`")
+                bail!(
+                    "model.output.kind: expected `per_graph`, since the task asks about whole nets, found `per_param`"
+                )
             }
         },
         ModelConfig::FlatMlp(config) => config.d_out,

@@ -23,10 +23,8 @@ impl MachineFacts {
     pub fn read() -> Self {
         let text = |path| std::fs::read_to_string(path).unwrap_or_default();
         let name = entry(&text("/etc/os-release"), "PRETTY_NAME", '=');
-        let system = [
-            name.unwrap_or_else(|| std::env::consts::OS.to_owned()),
-            std::env::consts::ARCH.to_owned(),
-        ];
+        let system =
+            [name.unwrap_or_else(|| std::env::consts::OS.to_owned()), std::env::consts::ARCH.to_owned()];
         Self {
             processor: entry(&text("/proc/cpuinfo"), "model name", ':'),
             n_threads: std::thread::available_parallelism().ok().map(Into::into),

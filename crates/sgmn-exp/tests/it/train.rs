@@ -25,10 +25,17 @@ fn experiments() -> Vec<(&'static str, Experiment)> {
         ("epochs", tiny(&[])),
         (
             "changed-nets",
-            tiny(&["pipeline.canonicalize=[\"phase\", \"sign\"]", RANDOM_ACTION, "model.direction=bidirectional"]),
+            tiny(&[
+                "pipeline.canonicalize=[\"phase\", \"sign\"]",
+                RANDOM_ACTION,
+                "model.direction=bidirectional",
+            ]),
         ),
         ("steps", tiny(&["train.steps=9", "train.eval_every=2", "train.checkpoint_every_epochs=2"])),
-        ("patience", tiny(&["train.epochs=9", "train.eval_every=1", "train.patience=2", "train.learning_rate=1e-9"])),
+        (
+            "patience",
+            tiny(&["train.epochs=9", "train.eval_every=1", "train.patience=2", "train.learning_rate=1e-9"]),
+        ),
         ("clipped", tiny(&["train.epochs=1", "train.clip_norm=0.01"])),
     ]
 }
@@ -55,7 +62,11 @@ fn patience_ends_a_run_before_its_time() {
     // Too small a rate to change any answer: the first evaluation stays the best.
     let (name, experiment) = experiments().swap_remove(3);
     let summary = place.finish(name, &experiment);
-    assert_eq!((summary.n_steps, summary.best_epoch), (3, 1), "one best evaluation and two that are not better");
+    assert_eq!(
+        (summary.n_steps, summary.best_epoch),
+        (3, 1),
+        "one best evaluation and two that are not better"
+    );
 }
 
 #[test]
