@@ -1,14 +1,16 @@
 //! The training loop: steps, evaluations, checkpoints. A run that was stopped goes on as if it had not been.
 
+mod report;
+mod standing;
+
 use std::{
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device};
-use serde::{Deserialize, Serialize};
 use sgmn_data::{source::Dataset, split::Split as Part};
 use sgmn_graph::{NetSpec, Seed};
 use sgmn_nn::{
@@ -17,83 +19,19 @@ use sgmn_nn::{
     models::Model,
     optim::{AdamW, AdamWConfig, Gradients, Warmup, clip_by_global_norm},
 };
-use sgmn_symmetry::Repairs;
 
 use crate::{
     config::{DeviceKind, EvalEvery, Experiment, Precision, TrainLength},
-    metrics::{Confusion, Mean},
+    metrics::Mean,
     pipeline::{Pipeline, PreparedBatch},
     progress::{EpochSummary, TrainProgress},
-    report::{Curve, CurvePlot, EventLog, RecordLog, RunRecord, Split, confusion_svg, read_records},
-    run_folder::{RunFolder, write_atomic, write_json},
+    report::{EventLog, RecordLog, Split, read_records},
+    run_folder::{RunFolder, write_json},
     tasks::{self, Scores, Task},
 };
 
-/// How a call ended.
-#[derive(Debug)]
-pub enum Outcome {
-    /// The run is finished.
-    Finished(Summary),
-    /// The caller asked to stop; everything is saved, `--resume` goes on.
-    Interrupted,
-}
-
-/// The final numbers of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Summary {
-    /// Name of the experiment.
-    pub name: String,
-    /// Its hash.
-    pub experiment: String,
-    /// Seed of the run.
-    pub seed: u64,
-    /// Learned numbers of the model.
-    pub n_params: usize,
-    /// Nets trained, validated and tested on.
-    pub n_nets: [usize; 3],
-    /// Epoch of the best validation, counted from 1.
-    pub best_epoch: u64,
-    /// The criterion there.
-    pub best_val: f64,
-    /// Metrics on the test nets of the best model.
-    pub test: std::collections::BTreeMap<String, f64>,
-    /// What was taken for what on the test nets.
-    pub confusion: Option<Confusion>,
-    /// Steps taken.
-    pub n_steps: u64,
-    /// Working time of all calls together, in seconds.
-    pub seconds: f64,
-    /// Nets per second in training steps.
-    pub nets_per_second: f64,
-}
-
-/// Where a run stands, beside variables and optimizer; kept in its checkpoint.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Standing {
-    /// Hash of the experiment.
-    experiment: String,
-    /// Nets to train, validate and test on.
-    n_nets: [usize; 3],
-    /// Finished epochs.
-    epoch: u64,
-    /// Finished batches of the epoch that runs.
-    batch: usize,
-    n_steps: u64,
-    /// Loss and criterion over the training nets since the last evaluation.
-    train_loss: Mean,
-    train_score: Mean,
-    best_val: Option<f64>,
-    best_epoch: u64,
-    /// Evaluations since the best one.
-    n_worse: u64,
-    repairs: Repairs,
-    seconds: f64,
-    /// Of which in training steps, and the nets trained on meanwhile.
-    step_seconds: f64,
-    n_trained: u64,
-}
+use self::standing::Standing;
+pub use self::standing::{Outcome, Summary};
 
 /// Runs an experiment in a folder, from its beginning or from where an earlier call stopped.
 ///
@@ -369,70 +307,6 @@ impl<'a> Run<'a> {
         // Last: its presence says that the run is finished.
         write_json(&self.folder.summary(), &summary)?;
         Ok(summary)
-    }
-
-    fn plot(&self, summary: &Summary) -> Result<()> {
-        let records = read_records(&self.folder.records())?;
-        for metric in ["loss", self.task.criterion()] {
-            let points = |split: Split| -> Vec<(f64, f64)> {
-                let of_split = records.iter().filter(|record| record.split == split);
-                of_split
-                    .filter_map(|record| Some((record.step as f64, *record.metrics.get(metric)?)))
-                    .collect()
-            };
-            let plot = CurvePlot {
-                title: format!("{}: {metric}", summary.name),
-                x_label: "step".to_owned(),
-                y_label: metric.to_owned(),
-                y_range: (metric == "accuracy").then_some((0.0, 1.0)),
-                curves: vec![
-                    Curve::new("train", &points(Split::Train)),
-                    Curve::new("validation", &points(Split::Val)),
-                ],
-                references: Vec::new(),
-            };
-            write_atomic(&self.folder.plot(metric), plot.to_svg()?.to_file().as_bytes())?;
-        }
-        if let Some(confusion) = &summary.confusion {
-            let title = format!("{}: test nets", summary.name);
-            write_atomic(
-                &self.folder.plot("confusion"),
-                confusion_svg(&title, confusion)?.to_file().as_bytes(),
-            )?;
-        }
-        Ok(())
-    }
-
-    fn record(
-        &mut self,
-        split: Split,
-        metrics: std::collections::BTreeMap<String, f64>,
-        nets_per_second: f64,
-        repairs: Option<Repairs>,
-    ) -> Result<()> {
-        let repairs = repairs.unwrap_or_default();
-        let counts = [
-            ("dead_units", repairs.dead_units),
-            ("lost_phases", repairs.lost_phases),
-            ("shifted_phases", repairs.shifted_phases),
-            ("tied_units", repairs.tied_units),
-        ];
-        let record = RunRecord {
-            split,
-            epoch: self.standing.epoch,
-            step: self.standing.n_steps,
-            metrics,
-            repairs: counts
-                .iter()
-                .filter(|(_, n)| *n > 0)
-                .map(|(name, n)| ((*name).to_owned(), *n as u64))
-                .collect(),
-            nets_per_second,
-            seconds: self.seconds(),
-            unix_time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64()),
-        };
-        self.records.append(&record)?;
-        self.events.append(&record)
     }
 
     /// Writes a checkpoint, with what a continuation needs or for prediction only.

@@ -1,0 +1,83 @@
+//! What a run tells while it goes and at its end: records, events, figures.
+
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::Result;
+use sgmn_symmetry::Repairs;
+
+use super::{Run, Summary};
+use crate::{
+    report::{Curve, CurvePlot, RunRecord, Split, confusion_svg, read_records},
+    run_folder::write_atomic,
+};
+
+impl Run<'_> {
+    /// Draws the curves of the metrics, and what was taken for what.
+    pub(super) fn plot(&self, summary: &Summary) -> Result<()> {
+        let records = read_records(&self.folder.records())?;
+        for metric in ["loss", self.task.criterion()] {
+            let points = |split: Split| -> Vec<(f64, f64)> {
+                let of_split = records.iter().filter(|record| record.split == split);
+                of_split
+                    .filter_map(|record| Some((record.step as f64, *record.metrics.get(metric)?)))
+                    .collect()
+            };
+            let plot = CurvePlot {
+                title: format!("{}: {metric}", summary.name),
+                x_label: "step".to_owned(),
+                y_label: metric.to_owned(),
+                y_range: (metric == "accuracy").then_some((0.0, 1.0)),
+                curves: vec![
+                    Curve::new("train", &points(Split::Train)),
+                    Curve::new("validation", &points(Split::Val)),
+                ],
+                references: Vec::new(),
+            };
+            write_atomic(&self.folder.plot(metric), plot.to_svg()?.to_file().as_bytes())?;
+        }
+        if let Some(confusion) = &summary.confusion {
+            let title = format!("{}: test nets", summary.name);
+            write_atomic(
+                &self.folder.plot("confusion"),
+                confusion_svg(&title, confusion)?.to_file().as_bytes(),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Appends one evaluation to the logs.
+    pub(super) fn record(
+        &mut self,
+        split: Split,
+        metrics: BTreeMap<String, f64>,
+        nets_per_second: f64,
+        repairs: Option<Repairs>,
+    ) -> Result<()> {
+        let repairs = repairs.unwrap_or_default();
+        let counts = [
+            ("dead_units", repairs.dead_units),
+            ("lost_phases", repairs.lost_phases),
+            ("shifted_phases", repairs.shifted_phases),
+            ("tied_units", repairs.tied_units),
+        ];
+        let record = RunRecord {
+            split,
+            epoch: self.standing.epoch,
+            step: self.standing.n_steps,
+            metrics,
+            repairs: counts
+                .iter()
+                .filter(|(_, n)| *n > 0)
+                .map(|(name, n)| ((*name).to_owned(), *n as u64))
+                .collect(),
+            nets_per_second,
+            seconds: self.seconds(),
+            unix_time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64()),
+        };
+        self.records.append(&record)?;
+        self.events.append(&record)
+    }
+}
