@@ -29,7 +29,7 @@ struct Embedded {
     test_labels: &'static [u8],
 }
 
-/// The name by which an experiment asks for [`MINI`].
+/// The name by which an experiment asks for the digits that come with the program.
 pub const MINI_NAME: &str = "mini";
 
 /// A balanced sample of MNIST; `datasets/mini/README.md` says how it was taken.
