@@ -1,15 +1,18 @@
-//! From `[data]` of an experiment to nets that can be read: files are opened, INRs are fitted once and kept.
+//! From `[data]` of an experiment to nets that can be read: what is many small files is packed once and kept, and so
+//! are INRs that are fitted here.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Mutex, atomic::AtomicBool},
 };
 
 use anyhow::{Context, Result, bail};
+use indicatif::ProgressBar;
 use rand::seq::SliceRandom;
 use sgmn_data::{
     fit::{self, Images, Request},
-    formats::{idx, packed},
+    formats::{Format, idx, packed},
     source::Dataset,
     split::Split,
 };
@@ -17,7 +20,7 @@ use sgmn_graph::Seed;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    config::{Data, Fitted},
+    config::{Data, Files, Fitted},
     progress::FitProgress,
 };
 
@@ -40,10 +43,11 @@ const MINI: Embedded = Embedded {
     test_labels: include_bytes!("../../../datasets/mini/mini-test-labels-idx1-ubyte.gz"),
 };
 
-/// Opens the nets of an experiment; INRs that do not exist yet are fitted, with progress, and kept below `data_dir`.
+/// Opens the nets of an experiment, with progress where that takes long: published nets that lie in a file each are
+/// first packed into one, INRs that do not exist yet are fitted, and both are kept below `data_dir`.
 ///
 /// # Errors
-/// If files are missing or damaged, or the fitting was interrupted (what is done is kept).
+/// If files are missing or damaged, what is kept cannot be written, or the fitting was interrupted (what is done is kept).
 pub fn open(data: &Data, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> {
     match data {
         Data::Files(files) => {
@@ -56,7 +60,14 @@ pub fn open(data: &Data, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> 
                     files.format.kind().name(),
                 );
             }
-            Ok(files.format.open(&path)?)
+            if !is_a_file_a_net(&files.format) {
+                return Ok(files.format.open(&path)?);
+            }
+            let packed = packed_path(files, data_dir)?;
+            if !packed.exists() {
+                pack_files(files, &path, &packed)?;
+            }
+            Ok(packed::open(&packed, &packed::Options::default())?)
         }
         Data::Fitted(fitted) => {
             let path = fitted_path(fitted, data_dir);
@@ -71,9 +82,61 @@ pub fn open(data: &Data, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> 
 /// Where the INRs of a request are kept: the name holds a digest of the request, so another one has another file.
 pub fn fitted_path(fitted: &Fitted, data_dir: &Path) -> PathBuf {
     let request = serde_json::to_vec(fitted).expect("a request is plain numbers and names");
+    data_dir.join("fitted").join(kept_name(&fitted.images, &request))
+}
+
+/// Where the packed copy of nets that lie in a file each is kept.
+///
+/// The name holds a digest of the request and of the split file, so another choice or another split has another copy.
+///
+/// # Errors
+/// If the split file is there and cannot be read.
+pub fn packed_path(files: &Files, data_dir: &Path) -> Result<PathBuf> {
+    let mut request = serde_json::to_vec(files).expect("a request is plain numbers and names");
+    let splits = match &files.format {
+        Format::DwsMnist(options) => Some(&options.splits),
+        Format::DwsFmnist(options) => Some(&options.splits),
+        _ => None,
+    };
+    // Without the file the reader draws a split or says what is missing.
+    if let Some(splits) =
+        splits.map(|splits| data_dir.join(&files.path).join(splits)).filter(|path| path.exists())
+    {
+        request.extend(std::fs::read(&splits).with_context(|| splits.display().to_string())?);
+    }
+    Ok(data_dir.join("packed").join(kept_name(&files.path, &request)))
+}
+
+/// Whether a dataset of this format is tens of thousands of small files, too slow to open in every epoch.
+fn is_a_file_a_net(format: &Format) -> bool {
+    matches!(format, Format::DwsMnist(_) | Format::DwsFmnist(_) | Format::NfnCifar(_))
+}
+
+fn kept_name(name: &str, request: &[u8]) -> String {
     let digest: String = Sha256::digest(request).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    let name = fitted.images.replace(['/', '\\'], "-");
-    data_dir.join("fitted").join(format!("{name}-{digest}.packed"))
+    format!("{}-{digest}.packed", name.replace(['/', '\\'], "-"))
+}
+
+/// Copies nets that lie in a file each into one file, which appears when it is complete.
+fn pack_files(files: &Files, path: &Path, packed: &Path) -> Result<()> {
+    let dataset = files.format.open(path)?;
+    let folder = packed.parent().expect("the path was joined to a folder");
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let n_nets = dataset.source.len();
+    eprintln!("packing {n_nets} nets, once: {} -> {}", path.display(), packed.display());
+    let provenance = BTreeMap::from([
+        ("format".to_owned(), files.format.kind().name().to_owned()),
+        ("path".to_owned(), files.path.clone()),
+    ]);
+    // The bar hides itself where nobody looks at a terminal.
+    let bar = ProgressBar::new(n_nets as u64);
+    let done = packed::pack(&dataset, packed, provenance, |n_done, _| bar.set_position(n_done as u64));
+    bar.finish_and_clear();
+    let n_rounded = done?.n_rounded;
+    if n_rounded > 0 {
+        eprintln!("{}: {n_rounded} parameters were rounded to f32", packed.display());
+    }
+    Ok(())
 }
 
 /// The images of a request, those of the test set last, and the part of the dataset each belongs to.

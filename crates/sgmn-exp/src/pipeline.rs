@@ -1,4 +1,4 @@
-//! The way of a net to the model: read, canonicalize, augment, lower, collate; ahead of training, in a fixed order.
+//! The way of a net to the model: read, lower, canonicalize, augment, collate; ahead of training, in a fixed order.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -88,9 +88,12 @@ impl Pipeline {
             }
         }
         let lowering = Lowering::new(&specs)?;
+        let normalization = rms.finish();
+        // Now rather than after hours of training: a net of the test set may have an architecture of its own.
+        lowering.topologies().iter().try_for_each(|topology| normalization.scales(topology).map(|_| ()))?;
         let (seed, device) = (seed.child("pipeline"), device.clone());
         let shared = Shared { dataset, targets, config: config.clone(), lowering, pool, seed, dtype, device };
-        Ok((Self { shared: Arc::new(shared) }, rms.finish()))
+        Ok((Self { shared: Arc::new(shared) }, normalization))
     }
 
     /// The architectures of the dataset.

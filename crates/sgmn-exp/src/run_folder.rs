@@ -12,6 +12,7 @@
 //!
 //! Files appear whole or not at all; only the two logs grow.
 
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -45,7 +46,7 @@ impl RunFolder {
     /// Makes the folder of a new run and writes its experiment and its facts.
     ///
     /// # Errors
-    /// If the folder holds something already, or cannot be written.
+    /// If there is a run in the folder already, or it cannot be written.
     pub fn create(path: &Path, experiment: &Experiment, facts: &RunFacts) -> Result<Self> {
         let folder = Self { path: path.to_owned() };
         for part in [path, &path.join("checkpoints"), &path.join("plots")] {
@@ -77,6 +78,23 @@ impl RunFolder {
     /// If `resolved.toml` cannot be read or is no experiment.
     pub fn experiment(&self) -> Result<Experiment> {
         ExperimentFile::open(&self.resolved().to_string_lossy())?.resolve()
+    }
+
+    /// Takes the folder for one process: two that train in it would write over each other's work.
+    ///
+    /// The folder is free again when the lock is dropped, or its process ends in any way.
+    ///
+    /// # Errors
+    /// If another process has it.
+    pub fn lock(&self) -> Result<File> {
+        let file = File::open(self.resolved()).with_context(|| self.resolved().display().to_string())?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                bail!("{}: expected a run that stands still, found another process at work in it", self.path.display())
+            }
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| self.resolved().display().to_string()),
+        }
     }
 
     /// The folder itself.

@@ -36,13 +36,15 @@ pub use self::standing::{Outcome, Summary};
 /// Runs an experiment in a folder, from its beginning or from where an earlier call stopped.
 ///
 /// # Errors
-/// If data do not fit the model, a number is not finite, or a file cannot be written.
+/// If data do not fit the model, a number is not finite, a file cannot be written, or another process runs in the
+/// folder.
 pub fn run(
     experiment: &Experiment,
     dataset: Dataset,
     folder: &RunFolder,
     stop: &AtomicBool,
 ) -> Result<Outcome> {
+    let _lock = folder.lock()?;
     let mut run = Run::new(experiment, dataset, folder)?;
     if run.train(stop)? { Ok(Outcome::Finished(run.finish()?)) } else { Ok(Outcome::Interrupted) }
 }

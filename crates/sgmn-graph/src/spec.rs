@@ -55,6 +55,9 @@ pub struct NetSpec {
     output_offset: f64,
 }
 
+/// Parameters of one net at most; beyond this a size is a mistake, and products might overflow.
+const MOST_PARAMS: usize = 1 << 31;
+
 /// The serialized form; reading it goes through [`NetSpec::new`].
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,7 +84,7 @@ impl NetSpec {
     ///
     /// # Errors
     /// [`Error::Spec`] if there is no layer, a size is zero, neighbours disagree on their width, or a convolution
-    /// follows a linear layer.
+    /// follows a linear layer, or there would be more than two thousand million parameters.
     pub fn new(layers: Vec<LayerSpec>, output_offset: f64) -> Result<Self> {
         let fault = |layer, why: &str| Err(Error::Spec { layer, why: why.to_owned() });
         if layers.is_empty() {
@@ -90,7 +93,17 @@ impl NetSpec {
         if !output_offset.is_finite() {
             return fault(layers.len() - 1, "the output offset is not a finite number");
         }
+        let mut n_params = 0usize;
         for (l, layer) in layers.iter().enumerate() {
+            // First of all: later checks multiply sizes, which a file may have chosen to overflow.
+            let of_layer = layer.map.n_params().filter(|_| layer.map.largest_size() <= MOST_PARAMS);
+            match of_layer.and_then(|n| n_params.checked_add(n)).filter(|n| *n <= MOST_PARAMS) {
+                Some(n) => n_params = n,
+                None => {
+                    let why = format!("a net of more than {MOST_PARAMS} parameters or positions");
+                    return Err(Error::Spec { layer: l, why });
+                }
+            }
             if let Some(why) = layer.map.contradiction() {
                 return Err(Error::Spec { layer: l, why });
             }

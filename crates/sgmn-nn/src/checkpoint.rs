@@ -62,7 +62,11 @@ impl Checkpoint {
         let temporary = sibling(path);
         safetensors::serialize_to_file(tensors, Some(metadata), &temporary)
             .map_err(|error| fault(error.to_string()))
-            .and_then(|()| std::fs::rename(&temporary, path).map_err(|error| fault(error.to_string())))
+            .and_then(|()| {
+                // Through to the disk before the name changes: a power cut must not leave an empty file under it.
+                let written = std::fs::File::open(&temporary).and_then(|file| file.sync_all());
+                written.and_then(|()| std::fs::rename(&temporary, path)).map_err(|error| fault(error.to_string()))
+            })
             .inspect_err(|_| {
                 // The first error is the one to report; a leftover is only untidy.
                 let _ = std::fs::remove_file(&temporary);

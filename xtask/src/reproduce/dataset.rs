@@ -97,7 +97,7 @@ impl Dataset {
             );
         }
         if !fit {
-            return Ok(Nets { data_dir: manifest.folder(data_dir), overrides: Vec::new() });
+            return Ok(Nets { data_dir: data_dir.to_owned(), overrides: Vec::new() });
         }
         // The split has the sizes of the published one.
         let fitted = ["kind=fitted", "n_train=55000", "n_val=5000", "n_test=10000", "fit_seed=0"];
@@ -125,6 +125,20 @@ mod tests {
             let manifest = dataset.published().unwrap();
             assert!(message.contains(&format!("cargo xtask datasets fetch {manifest}")), "{message}");
             assert!(!message.contains('\n'), "{message}");
+        }
+    }
+
+    #[test]
+    fn experiments_look_where_the_published_nets_are_unpacked() {
+        for dataset in [Dataset::Mnist, Dataset::Fmnist, Dataset::Cifar, Dataset::CifarAug] {
+            let manifest =
+                Manifest::named(&repository::root().join("datasets"), dataset.published().unwrap()).unwrap();
+            // The augmented copies lie beside the originals, whose experiment names the path.
+            let name = dataset.name().trim_end_matches("-aug");
+            let file = repository::root().join(format!("crates/sgmn-exp/experiments/{name}.toml"));
+            let experiment: toml::Table = std::fs::read_to_string(file).unwrap().parse().unwrap();
+            let path = experiment["data"]["path"].as_str().unwrap();
+            assert_eq!(Path::new("data").join(path), manifest.root(Path::new("data")), "{name}");
         }
     }
 

@@ -5,6 +5,7 @@
 //! folder beside its place, and the one folder it should create is renamed when all of it is there.
 
 use std::{
+    cell::Cell,
     fs::{self, File},
     io::{BufReader, BufWriter, Read},
     path::{Component, Path, PathBuf},
@@ -18,6 +19,9 @@ const MAX_RATIO: u64 = 64;
 const FREE_BYTES: u64 = 16 << 20;
 /// The largest published archive, CIFAR-10-INR with 20 augmented copies, has some 1.3 million files.
 const MAX_ENTRIES: u64 = 8_000_000;
+/// Bytes of a tar archive between the contents of two files: headers, padding, long names and attributes, which the
+/// reader of the format holds in memory. A path has 4 KiB at most.
+const MAX_TAR_HEADERS: u64 = 1 << 20;
 /// Memory that a decoder may take, in KiB: `xz -9` needs 64 MiB.
 const MAX_DECODER_KIB: u32 = 256 << 10;
 
@@ -94,7 +98,8 @@ impl Writer<'_> {
     fn tar(&mut self, reader: impl Read) -> Result<()> {
         let archive = self.archive;
         let damaged = |e: std::io::Error| Error::format(archive, "a tar archive", e.to_string());
-        let mut tar = tar::Archive::new(reader);
+        let left = Cell::new(MAX_TAR_HEADERS);
+        let mut tar = tar::Archive::new(Metered { reader, left: &left });
         for entry in tar.entries().map_err(damaged)? {
             let mut entry = entry.map_err(damaged)?;
             let path = entry.path().map_err(damaged)?.into_owned();
@@ -107,8 +112,12 @@ impl Writer<'_> {
                 return Err(self.forbidden(&name, "neither a file nor a folder"));
             }
             let size = entry.size();
+            // The content goes to the disk and has its own account; a folder's content is skipped with the headers.
+            left.set(u64::MAX);
             self.write(&name, &path, kind.is_dir(), size, &mut entry)?;
+            left.set(MAX_TAR_HEADERS);
         }
+        left.set(u64::MAX);
         if self.n_entries == 0 {
             return Err(Error::format(archive, "a tar archive with files", "none"));
         }
@@ -177,6 +186,26 @@ impl Writer<'_> {
     fn forbidden(&self, name: &str, found: &str) -> Error {
         let expected = "plain files and folders that stay inside the archive's folder";
         Error::format(self.archive, expected, format!("\"{}\", {found}", name.escape_debug()))
+    }
+}
+
+/// Fails where more than `left` bytes are asked for.
+struct Metered<'a, R> {
+    reader: R,
+    left: &'a Cell<u64>,
+}
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let left = self.left.get();
+        if left == 0 {
+            let message = format!("more than {MAX_TAR_HEADERS} bytes of names and attributes in one place");
+            return Err(std::io::Error::other(message));
+        }
+        let n = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let n = self.reader.read(&mut buffer[..n])?;
+        self.left.set(left - n as u64);
+        Ok(n)
     }
 }
 

@@ -198,9 +198,9 @@ fn provenance(request: &Request<'_>) -> BTreeMap<String, String> {
     facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// `OUT.partial`, beside `OUT`.
+/// `OUT.partial`, beside `OUT`, also where `OUT` is a folder written with a slash behind it.
 fn journal_path(out: &Path) -> PathBuf {
-    let mut name = out.as_os_str().to_owned();
+    let mut name = out.components().as_path().as_os_str().to_owned();
     name.push(".partial");
     name.into()
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! siren_cifar_wts/randinit_smaller_{label}s/net{id}.pth              net.{0,1}.linear.{weight,bias}, net.2.{weight,bias}
-//! siren_cifar_wts/randinit_smaller_aug{k}_{label}s/net{id}.pth       k in 0..20, another start for an augmented image
+//! siren_cifar_wts/randinit_smaller_aug{k}_{label}s/net{id}.pth       k in 0..20, the same images from other random starts
 //! ```
 //!
 //! A net `[2, 32, 32, 3]` maps (x, y) to three colours; its output is not shifted. The split goes by the number. Of the

@@ -139,6 +139,13 @@ fn pickles_that_grow_or_loop_are_refused() {
         b"t",
     ];
     let texts = [&b"("[..], &text(&"x".repeat(1 << 20)), b"q\x01", &b"h\x01".repeat(100_000), b"t"].concat();
+    // A size of many dimensions, taken again and again.
+    let sizes = [
+        &b"("[..],
+        &b"N".repeat(100_000),
+        b"tq\x00ctorch\nSize\nq\x01",
+        &b"h\x01h\x00\x85R0".repeat(300_000),
+    ];
     let long = vec![b'N'; 1 << 22];
     for (what, instructions) in [
         ("deep", deep),
@@ -147,6 +154,7 @@ fn pickles_that_grow_or_loop_are_refused() {
         ("bomb", bomb),
         ("many", many.concat()),
         ("texts", texts),
+        ("sizes", sizes.concat()),
         ("long", long),
     ] {
         assert!(read_pickle(&program(&instructions)).is_err(), "{what}");

@@ -1,4 +1,4 @@
-//! `[expect]`: what the paper reports for an experiment, and how far from it a run may end.
+//! `[expect]`: what the paper reports for an experiment.
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -15,9 +15,6 @@ pub struct Expect {
     pub paper_mean: f64,
     /// Standard deviation over the paper's seeds, in the same unit.
     pub paper_std: f64,
-    /// How far below the paper's mean a run may end before it counts as a failure; absent: it is only reported.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub allowed_gap: Option<f64>,
 }
 
 /// A number that sums up a run.
@@ -33,7 +30,6 @@ impl Expect {
         match self.metric {
             Metric::TestAccuracy => check::fraction("expect.paper_mean", self.paper_mean)?,
         }
-        check::not_negative("expect.paper_std", self.paper_std)?;
-        self.allowed_gap.map_or(Ok(()), |gap| check::not_negative("expect.allowed_gap", gap))
+        check::not_negative("expect.paper_std", self.paper_std)
     }
 }

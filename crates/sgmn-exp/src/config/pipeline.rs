@@ -6,13 +6,13 @@ use sgmn_symmetry::Symmetry;
 
 use super::check;
 
-/// The way of a net to the model: normalize, canonicalize, augment (training only), collate.
+/// The way of a net to the model: canonicalize, augment (training only), collate; the model itself normalizes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pipeline {
     /// Whether weights and biases are brought to a common size.
     pub normalize: Normalize,
-    /// Symmetries whose canonical form every net is brought to, in this order; none if left out.
+    /// Symmetries whose canonical form every net is brought to, in the canonical form's own order; none if left out.
     #[serde(default)]
     pub canonicalize: Vec<Symmetry>,
     /// What is done to training nets at random, in this order; nothing if left out.
@@ -40,7 +40,7 @@ pub enum Normalize {
 pub enum Augment {
     /// A random element of each symmetry acts on the net; its function stays as it is.
     RandomAction {
-        /// The symmetries, applied in this order.
+        /// The symmetries; one element is drawn that combines them, so their order here does not matter.
         symmetries: Vec<Symmetry>,
     },
 }

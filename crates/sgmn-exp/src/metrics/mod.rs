@@ -1,11 +1,11 @@
 //! Numbers that say how good a model is, one per file.
 
-mod accuracy;
+mod argmax;
 mod confusion;
 mod mean;
 mod spread;
 
-pub use accuracy::{Accuracy, argmax};
+pub use argmax::argmax;
 pub use confusion::Confusion;
 pub use mean::Mean;
 pub use spread::Spread;

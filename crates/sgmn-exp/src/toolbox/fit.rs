@@ -18,7 +18,10 @@ use sgmn_data::{
 };
 use sgmn_graph::Seed;
 
-use super::{INTERRUPTED, Verdict, files::refuse_existing};
+use super::{
+    INTERRUPTED, Verdict,
+    files::{refuse_existing, refuse_full_folder},
+};
 use crate::{config::Fitted, datasets, progress::FitProgress};
 
 /// What can be chosen; the recipe's defaults are those of the published MNIST INRs.
@@ -53,7 +56,7 @@ pub(super) struct Args {
     /// Shares of every class for training and validation, the rest for testing; left out, no item is in a split
     #[arg(long, value_name = "TRAIN,VAL", value_delimiter = ',')]
     shares: Option<Vec<f64>>,
-    /// Replace OUT if it exists
+    /// Replace the file OUT if it exists; not for --format safetensors, whose folder must be new or empty
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -96,7 +99,10 @@ enum OutFormat {
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     let recipe = args.recipe.recipe();
     recipe.validate()?;
-    refuse_existing(&args.out, args.force)?;
+    match args.format {
+        OutFormat::Packed => refuse_existing(&args.out, args.force)?,
+        OutFormat::Safetensors => refuse_full_folder(&args.out, args.force)?,
+    }
     let (images, ids, splits) = args.read(&recipe)?;
     if let Some(parent) = args.out.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;

@@ -192,6 +192,8 @@ fn a_fit_that_stands_is_replaced_by_force_only() {
     succeed(&fit);
     assert!(refuse(&fit).contains("a.packed: expected nothing there yet"));
     succeed(&[&fit[..], &["--force"]].concat());
+    let folder = ["--format", "safetensors", "--force"];
+    assert!(refuse(&[&fit[..], &folder].concat()).contains("a folder of nets must be new or empty"));
 }
 
 #[test]

@@ -122,6 +122,25 @@ impl LayerMap {
         }
     }
 
+    /// Weights and biases, unless their number overflows.
+    pub(crate) fn n_params(&self) -> Option<usize> {
+        let sizes = match *self {
+            Self::Linear { n_in, n_out, reading } => [n_out, n_in, linear::positions(reading), 1],
+            Self::Conv { n_in, n_out, kernel: [kh, kw], .. } => [n_out, n_in, kh, kw],
+        };
+        sizes.iter().try_fold(1usize, |product, size| product.checked_mul(*size))?.checked_add(self.n_out())
+    }
+
+    /// The largest length that stands in the map: of an axis of its weight, a stride or a padding.
+    pub(crate) fn largest_size(&self) -> usize {
+        match *self {
+            Self::Linear { n_in, n_out, reading } => n_in.max(n_out).max(linear::positions(reading)),
+            Self::Conv { n_in, n_out, kernel, stride, padding } => {
+                [kernel, stride, padding].concat().into_iter().fold(n_in.max(n_out), usize::max)
+            }
+        }
+    }
+
     /// What contradicts itself in this map, if anything.
     pub(crate) fn contradiction(&self) -> Option<String> {
         let mut sizes = vec![

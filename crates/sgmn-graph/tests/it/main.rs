@@ -89,6 +89,11 @@ fn contradictory_specs_are_refused() {
         let message = NetSpec::mlp(&widths, Activation::Relu, 0.0).unwrap_err().to_string();
         assert!(message.contains(why), "{message}");
     }
+    let kernel = [1 << 33, 1 << 33];
+    let map = sgmn_graph::LayerMap::Conv { n_in: 1, n_out: 1, kernel, stride: [1, 1], padding: [0, 0] };
+    let huge = NetSpec::new(vec![sgmn_graph::LayerSpec { map, activation: Activation::Relu }], 0.0);
+    assert!(huge.unwrap_err().to_string().contains("more than"));
+    assert!(NetSpec::mlp(&[1 << 40, 1 << 40], Activation::Relu, 0.0).is_err());
     let omega = NetSpec::mlp(&[2, 2, 1], Activation::Sine { omega: 0.0 }, 0.0);
     assert!(omega.unwrap_err().to_string().contains("omega"));
 }

@@ -145,7 +145,7 @@ pub struct PerGraph {
 
 /// What the model returns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum OutputConfig {
     /// Numbers for each net.
     PerGraph(PerGraph),

@@ -43,7 +43,9 @@ fn tar(entries: &[(&str, tar::EntryType, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-use tar::EntryType::{Directory, Fifo, Link, Regular, Symlink};
+use tar::EntryType::{
+    Directory, Fifo, GNULongLink, GNULongName, Link, Regular, Symlink, XGlobalHeader, XHeader,
+};
 
 #[test]
 fn plain_tar_and_tar_gz_unpack() {
@@ -91,6 +93,26 @@ fn links_and_devices_are_refused() {
     zip.add_symlink("nets/b", "/etc/hostname", zip::write::SimpleFileOptions::default()).unwrap();
     let message = refused(Unpack::Zip, &zip.finish().unwrap().into_inner());
     assert!(message.contains("link"), "{message}");
+}
+
+#[test]
+fn long_names_are_read_and_endless_ones_refused() {
+    let name = format!("nets/{}", "long/".repeat(100) + "a");
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(1);
+    builder.append_data(&mut header, &name, &b"a"[..]).unwrap();
+    let (folder, result) = run(Unpack::Tar, &builder.into_inner().unwrap());
+    result.unwrap();
+    assert_eq!(fs::read(folder.path().join(name)).unwrap(), b"a");
+
+    let endless = vec![b'x'; 4 << 20];
+    for kind in [GNULongName, GNULongLink, XHeader, XGlobalHeader] {
+        let entries =
+            [("nets/a", Regular, &endless[..]), ("name", kind, &endless), ("nets/b", Regular, b"b")];
+        let message = refused(Unpack::Tar, &tar(&entries));
+        assert!(message.contains("names and attributes"), "{kind:?}: {message:.300}");
+    }
 }
 
 #[test]

@@ -78,9 +78,9 @@ impl Machine<'_> {
         let values: Vec<&Object> = args.iter().map(|&arg| &self.objects[arg]).collect();
         match (name, &values[..]) {
             (Name::OrderedDict, []) => self.push(Object::Dict(Vec::new())),
-            (Name::Size, [Object::Tuple(sizes)]) => {
-                let sizes = sizes.clone();
-                self.push(Object::Tuple(sizes));
+            // The tuple itself, not a copy: a short loop of calls would fill the memory with copies.
+            (Name::Size, [Object::Tuple(sizes)]) if self.sizes(sizes).is_some() => {
+                self.stack.push(args[0]);
             }
             (Name::RebuildParameter, [Object::Tensor { .. }, Object::Bool(_), Object::Dict(_)]) => {
                 self.stack.push(args[0]);

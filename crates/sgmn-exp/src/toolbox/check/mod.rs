@@ -6,7 +6,7 @@ use std::{io::Write, path::PathBuf};
 
 use anyhow::{Context, Result};
 use sgmn_graph::{Net, Seed, Topology};
-use sgmn_nn::models::{Compatibility, ModelConfig, OutputConfig, Symmetry as ModelSymmetry};
+use sgmn_nn::models::{Compatibility, ModelConfig, OutputConfig};
 use sgmn_symmetry::{ScaleGroup, Sites, Symmetry, check, tolerance};
 
 use self::subject::{Source, Subject};
@@ -94,14 +94,8 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     describe_sites(subject.nets(), &symmetries, out)?;
 
     let trials = check::Trials::new(seed.child("trials"), &symmetries, args.elements as usize);
-    let nets = subject.nets();
     let edits = matches!(subject.config(), ModelConfig::ScaleGmn(config) if matches!(config.output, OutputConfig::PerParam { .. }));
-    let report = if edits {
-        check::equivariance_error(&trials, nets, |nets| subject.outputs(nets))
-    } else {
-        check::invariance_error(&trials, nets, |nets| subject.outputs(nets))
-    }
-    .context(args.subject.clone())?;
+    let report = subject.symmetry_error(&trials).context(args.subject.clone())?;
 
     let tolerance = match args.dtype {
         Precision::F64 => tolerance::MODEL_F64,
@@ -136,14 +130,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
 /// The symmetries that a model claims to respect.
 fn claimed(config: &ModelConfig) -> Vec<Symmetry> {
     match config {
-        ModelConfig::ScaleGmn(config) => match config.symmetry {
-            ModelSymmetry::Sign => Symmetry::of_group(ScaleGroup::Sign),
-            ModelSymmetry::Scale => Symmetry::of_group(ScaleGroup::Positive),
-            ModelSymmetry::Permutation => Symmetry::of_group(ScaleGroup::Trivial),
-            ModelSymmetry::Hetero => {
-                vec![Symmetry::Permutation, Symmetry::Sign, Symmetry::Positive, Symmetry::NonZero]
-            }
-        },
+        ModelConfig::ScaleGmn(config) => config.symmetry.respected().to_vec(),
         ModelConfig::FlatMlp(_) => Vec::new(),
     }
 }

@@ -3,13 +3,15 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 use sgmn_graph::{Batch, Lowering, Net, NetSpec, Seed, testing};
 use sgmn_nn::{
     Checkpoint, Normalization, Pass,
+    equivariance::symmetry_error,
     golden::Golden,
-    models::{Model, ModelConfig, Output, ParamDeltas},
+    models::{Model, ModelConfig},
 };
+use sgmn_symmetry::check::{Report, Trials};
 
 use super::super::{
     architectures,
@@ -165,13 +167,18 @@ impl Subject {
     ///
     /// # Errors
     /// If a net does not fit the model.
-    pub(super) fn outputs(&self, nets: &[Net]) -> sgmn_nn::Result<Vec<Vec<f64>>> {
+    fn outputs(&self, nets: &[Net]) -> sgmn_nn::Result<Vec<Vec<f64>>> {
         let graphs = nets.iter().map(|net| self.lowering.lower(net)).collect::<Result<Vec<_>, _>>()?;
         let batch = Batch::collate(&graphs, self.dtype, &Device::Cpu)?;
-        match self.model.forward(&batch, &Pass::eval())? {
-            Output::PerGraph(rows) => Ok(rows.to_dtype(DType::F64)?.to_vec2()?),
-            Output::PerParam(deltas) => in_order_of_params(&batch, &deltas),
-        }
+        self.model.forward(&batch, &Pass::eval())?.of_nets(&batch)
+    }
+
+    /// How far the outputs are from moving as they should under the elements of the trials.
+    ///
+    /// # Errors
+    /// If a net does not fit the model.
+    pub(super) fn symmetry_error(&self, trials: &Trials) -> sgmn_nn::Result<Report> {
+        symmetry_error(&*self.model, trials, &self.nets, &self.lowering, self.dtype, &Device::Cpu)
     }
 
     /// Largest difference between the outputs of the first net and any other with as many, relative to the largest
@@ -188,23 +195,4 @@ impl Subject {
         let difference = differences.fold(0.0, f64::max);
         Ok(if largest > 0.0 { difference / largest } else { 0.0 })
     }
-}
-
-/// Changes of parameters, one vector a net, `W_0, b_0, W_1, …`; slots of an edge that a layer does not use are left out.
-fn in_order_of_params(batch: &Batch, deltas: &[ParamDeltas]) -> sgmn_nn::Result<Vec<Vec<f64>>> {
-    let mut vectors = vec![Vec::new(); batch.n_nets()];
-    for (bucket, ParamDeltas { weights, biases }) in batch.buckets.iter().zip(deltas) {
-        let topology = &bucket.graphs.topology;
-        let n_values = topology.n_edge_values();
-        for (l, (weight, bias)) in weights.iter().zip(biases).enumerate() {
-            let slots = topology.edge_slots(l);
-            let rows = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.flatten_from(1)?.to_vec2::<f64>();
-            for ((weight, bias), position) in rows(weight)?.iter().zip(rows(bias)?).zip(&bucket.positions) {
-                let edges = weight.chunks(n_values);
-                vectors[*position].extend(edges.flat_map(|edge| slots.iter().map(|slot| edge[*slot])));
-                vectors[*position].extend(bias);
-            }
-        }
-    }
-    Ok(vectors)
 }

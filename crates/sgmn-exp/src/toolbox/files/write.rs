@@ -21,7 +21,7 @@ pub(in crate::toolbox) struct Destination {
     /// What to write: NAME.packed, NAME.safetensors for one net, or a new folder for a safetensors file a net
     #[arg(value_name = "OUT")]
     path: PathBuf,
-    /// Replace OUT if it exists
+    /// Replace the file OUT if it exists; not for a folder, which must be new or empty
     #[arg(long)]
     force: bool,
 }
@@ -34,20 +34,28 @@ pub(in crate::toolbox) fn refuse_existing(path: &Path, force: bool) -> Result<()
     Ok(())
 }
 
+/// Refuses a folder that holds something, and to force it: what it holds would be mixed with the nets, or lost.
+pub(in crate::toolbox) fn refuse_full_folder(path: &Path, force: bool) -> Result<()> {
+    let shown = path.display();
+    if force {
+        bail!("{shown}: expected no --force, since a folder of nets must be new or empty, found it");
+    }
+    if path.is_dir() {
+        let mut entries = std::fs::read_dir(path).with_context(|| shown.to_string())?;
+        if entries.next().is_some() {
+            bail!("{shown}: expected a new or empty folder, found one that holds something");
+        }
+    } else if path.exists() {
+        bail!("{shown}: expected nothing there yet, or an empty folder, found a file");
+    }
+    Ok(())
+}
+
 impl Destination {
     /// Checks what can be checked before the work.
     pub(in crate::toolbox) fn validate(&self) -> Result<()> {
-        if self.path.is_dir() {
-            let mut entries =
-                std::fs::read_dir(&self.path).with_context(|| self.path.display().to_string())?;
-            // Not even by force: whatever a folder holds would be mixed with the nets, or lost.
-            if entries.next().is_some() {
-                bail!(
-                    "{}: expected a new or empty folder, found one that holds something",
-                    self.path.display()
-                );
-            }
-            return Ok(());
+        if self.path.is_dir() || !matches!(self.ending(), "packed" | "safetensors") {
+            return refuse_full_folder(&self.path, self.force);
         }
         refuse_existing(&self.path, self.force)
     }

@@ -238,7 +238,8 @@ impl Rows {
         match &self.0 {
             _ if p == 0.0 => Ok(self.clone()),
             Repr::Tensor(x) => Ok(ops::dropout(x, p, seed)?.into()),
-            Repr::Lazy(x) => Ok(Self::lazy(Op::Dropout(x.clone(), p, *seed), x.dims, x.of())),
+            // Computed at once: the mask is drawn block by block, and another program would cut other blocks.
+            Repr::Lazy(x) => Self::lazy(Op::Dropout(x.clone(), p, *seed), x.dims, x.of()).computed(),
         }
     }
 

@@ -1,0 +1,79 @@
+//! Data of an experiment from outside: published nets in a file each become one file, with nothing changed.
+
+use std::path::Path;
+
+use sgmn_data::{formats::FormatKind, source::Dataset};
+use sgmn_exp::{
+    config::{Data, Files},
+    datasets,
+};
+
+/// Nets that lie in a file each, as their publishers lay them out.
+fn sample() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../sgmn-data/testdata/formats/mnist-inrs")
+}
+
+/// A folder for data with the sample in it, and the request for it.
+fn place() -> (tempfile::TempDir, Files) {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&sample(), &folder.path().join("mnist-inr/mnist-inrs"));
+    let files = Files { path: "mnist-inr/mnist-inrs".to_owned(), format: FormatKind::DwsMnist.published() };
+    (folder, files)
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        match entry.path() {
+            folder if folder.is_dir() => copy(&folder, &to),
+            file => {
+                std::fs::copy(file, to).unwrap();
+            }
+        }
+    }
+}
+
+/// The same names, nets and targets in the same order, and the same splits.
+fn assert_same(found: &Dataset, expected: &Dataset) {
+    let n = expected.source.len();
+    assert_eq!((found.source.len(), &found.splits), (n, &expected.splits));
+    for i in 0..n {
+        assert_eq!(found.source.get(i).unwrap(), expected.source.get(i).unwrap());
+    }
+}
+
+#[test]
+fn nets_in_a_file_each_are_packed_once_and_stay_the_same() {
+    let (folder, files) = place();
+    let expected = files.format.open(&sample()).unwrap();
+    let open = || datasets::open(&Data::Files(files.clone()), folder.path(), &false.into()).unwrap();
+    assert_same(&open(), &expected);
+
+    let packed = datasets::packed_path(&files, folder.path()).unwrap();
+    let written = std::fs::metadata(&packed).unwrap().modified().unwrap();
+    for entry in std::fs::read_dir(folder.path().join(&files.path)).unwrap().map(Result::unwrap) {
+        if entry.path().is_dir() {
+            std::fs::remove_dir_all(entry.path()).unwrap();
+        }
+    }
+    assert_same(&open(), &expected);
+    assert_eq!(std::fs::metadata(&packed).unwrap().modified().unwrap(), written);
+    assert_eq!(
+        std::fs::read_dir(folder.path().join("packed")).unwrap().count(),
+        1,
+        "nothing is left beside it"
+    );
+}
+
+#[test]
+fn another_split_file_is_packed_anew() {
+    let (folder, files) = place();
+    let open = || datasets::open(&Data::Files(files.clone()), folder.path(), &false.into()).unwrap();
+    let published = open();
+    assert_eq!(published.splits.val.len(), 1);
+    std::fs::remove_file(folder.path().join(&files.path).join("mnist_splits.json")).unwrap();
+    let drawn = open();
+    assert_same(&drawn, &files.format.open(&folder.path().join(&files.path)).unwrap());
+    assert_ne!(drawn.splits, published.splits);
+}
