@@ -91,9 +91,14 @@ impl RunFolder {
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => {
-                bail!("{}: expected a run that stands still, found another process at work in it", self.path.display())
+                bail!(
+                    "{}: expected a run that stands still, found another process at work in it",
+                    self.path.display()
+                )
             }
-            Err(TryLockError::Error(error)) => Err(error).with_context(|| self.resolved().display().to_string()),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| self.resolved().display().to_string())
+            }
         }
     }
 

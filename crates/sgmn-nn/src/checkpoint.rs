@@ -65,7 +65,9 @@ impl Checkpoint {
             .and_then(|()| {
                 // Through to the disk before the name changes: a power cut must not leave an empty file under it.
                 let written = std::fs::File::open(&temporary).and_then(|file| file.sync_all());
-                written.and_then(|()| std::fs::rename(&temporary, path)).map_err(|error| fault(error.to_string()))
+                written
+                    .and_then(|()| std::fs::rename(&temporary, path))
+                    .map_err(|error| fault(error.to_string()))
             })
             .inspect_err(|_| {
                 // The first error is the one to report; a leftover is only untidy.

@@ -52,7 +52,10 @@ fn children_keep_what_they_do_not_say() {
     let cifar = resolved("cifar-aug-bidirectional");
     let Data::Files(files) = cifar.data() else { panic!("the nets of NFN are files") };
     let options = nfn_cifar::Options { augmentations: 20, ..nfn_cifar::Options::default() };
-    assert_eq!((files.path.as_str(), &files.format), ("cifar-inr/siren_cifar_wts", &Format::NfnCifar(options)));
+    assert_eq!(
+        (files.path.as_str(), &files.format),
+        ("cifar-inr/siren_cifar_wts", &Format::NfnCifar(options))
+    );
     assert_eq!(cifar.pipeline().normalize, Normalize::LayerRms);
     assert_eq!(cifar.task(), &Task::Classify { n_classes: 10 });
     assert_eq!(cifar.train().length(), TrainLength::Steps(300_000));
