@@ -132,7 +132,7 @@ mod tests {
     fn experiments_look_where_the_published_nets_are_unpacked() {
         for dataset in [Dataset::Mnist, Dataset::Fmnist, Dataset::Cifar, Dataset::CifarAug] {
             let manifest =
-                Manifest::named(&repository::root().join("datasets"), dataset.published().unwrap()).unwrap();
+                Manifest::named(repository::root().join("datasets"), dataset.published().unwrap()).unwrap();
             // The augmented copies lie beside the originals, whose experiment names the path.
             let name = dataset.name().trim_end_matches("-aug");
             let file = repository::root().join(format!("crates/sgmn-exp/experiments/{name}.toml"));
