@@ -190,3 +190,20 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
     serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_for_one_run_at_a_time() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("resolved.toml"), "").unwrap();
+        let folder = RunFolder::open(root.path()).unwrap();
+        let lock = folder.lock().unwrap();
+        let message = RunFolder::open(root.path()).unwrap().lock().unwrap_err().to_string();
+        assert!(message.contains("another process at work"), "{message}");
+        drop(lock);
+        folder.lock().unwrap();
+    }
+}

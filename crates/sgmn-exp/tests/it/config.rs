@@ -225,3 +225,11 @@ fn unreadable_experiments_are_explained() {
     let message = format!("{:#}", ExperimentFile::parse("broken", "[train\nseed = 1").unwrap_err());
     assert!(message.starts_with("experiment broken: ") && !message.contains('\n'), "{message}");
 }
+
+#[test]
+fn an_unknown_key_of_the_output_is_refused() {
+    let mut file = ExperimentFile::open("quick").unwrap();
+    file.set("model.output={kind=\"per_param\", initial_scale=0.01, nonsense=1}").unwrap();
+    let message = format!("{:#}", file.resolve().unwrap_err());
+    assert!(message.contains("nonsense"), "{message}");
+}
