@@ -191,7 +191,7 @@ impl Field {
     /// If shapes differ.
     pub fn spread(&self, nodes: &Rows, axis: EdgeAxis) -> Result<Rows> {
         let n_others = self.values.dims()[if axis == EdgeAxis::Receivers { 2 } else { 1 }];
-        Ok(Rows::spread(&nodes.tensor()?, n_others, axis)?)
+        Ok(Rows::spread(nodes, n_others, axis)?)
     }
 
     /// The sum over senders into each receiver: a node feature.

@@ -179,9 +179,10 @@ impl ScaleGmn {
             let field = Field::edges(values.clone(), groups.of_features[l + 1], groups.of_features[l])?;
             let field = self.project_edge.forward(&field)?;
             let field = if reciprocal { field.relabel(field.law().inverse(field.place())) } else { field };
+            // Not computed now: a number times a vector is cheaper to carry than its product.
             match &self.edge_embedding {
-                Some(embedding) => embedding.apply(&field, l, n_layers)?.computed(),
-                None => field.computed(),
+                Some(embedding) => embedding.apply(&field, l, n_layers),
+                None => Ok(field),
             }
         };
         let weights =

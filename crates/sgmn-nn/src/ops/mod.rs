@@ -11,9 +11,9 @@ mod cpu;
 mod fused;
 pub mod reference;
 
-pub use fused::Rows;
+pub use fused::{Rows, keep_at_most, kept_bytes};
 
-use std::cell::Cell;
+use std::{cell::Cell, thread::LocalKey};
 
 use candle_core::{Device, Result, Tensor};
 
@@ -53,7 +53,7 @@ pub fn linear(x: &Tensor, w: &Tensor) -> Result<Tensor> {
 /// # Shapes
 /// x `[…, H]`, b `[H]`, result `[…, H]`.
 pub fn add_bias(x: &Tensor, b: &Tensor) -> Result<Tensor> {
-    if on_cpu(x) { cpu::apply2(cpu::AddBias, x, b) } else { reference::add_bias(x, b) }
+    if on_cpu(x) { on_rows(x, |rows| rows.add_bias(b)) } else { reference::add_bias(x, b) }
 }
 
 /// `y = SiLU(γ ⊙ (h − mean) / √(var + ε) + β)` with `h = x + b`, over the last axis, ε = 1e-5: bias, layer
@@ -63,8 +63,7 @@ pub fn add_bias(x: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// x `[…, H]`, b, γ, β `[H]`, result `[…, H]`.
 pub fn norm_silu(x: &Tensor, b: &Tensor, gamma: &Tensor, beta: &Tensor, signs: Symmetrize) -> Result<Tensor> {
     if on_cpu(x) {
-        let packed = Tensor::cat(&[b, gamma, beta], 0)?;
-        cpu::apply2(cpu::NormSilu { signs }, x, &packed)
+        on_rows(x, |rows| rows.norm_silu(b, gamma, beta, signs))
     } else {
         reference::norm_silu(x, b, gamma, beta, signs)
     }
@@ -75,7 +74,7 @@ pub fn norm_silu(x: &Tensor, b: &Tensor, gamma: &Tensor, beta: &Tensor, signs: S
 /// # Shapes
 /// x `[…, H]`, b `[H]`, result `[…, H]`.
 pub fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
-    if on_cpu(x) { cpu::apply2(cpu::BiasSilu { signs }, x, b) } else { reference::bias_silu(x, b, signs) }
+    if on_cpu(x) { on_rows(x, |rows| rows.bias_silu(b, signs)) } else { reference::bias_silu(x, b, signs) }
 }
 
 /// `y_ij = v_i` or `v_j`: node rows repeated along the edges of a block.
@@ -93,7 +92,7 @@ pub fn spread(v: &Tensor, n_others: usize, axis: EdgeAxis) -> Result<Tensor> {
 /// # Shapes
 /// e `[B, R, S, H]`; the axis named is summed away: `[B, R, H]` for [`EdgeAxis::Senders`].
 pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
-    if on_cpu(e) { cpu::apply1(cpu::SumEdges { axis }, e) } else { reference::sum_edges(e, axis) }
+    if on_cpu(e) { Rows::edges(e.clone())?.sum_edges(axis) } else { reference::sum_edges(e, axis) }
 }
 
 /// `y = x / (‖x‖ + guard)` over the last axis; with no guard `x / ‖x‖`, and a zero row stays zero with zero gradient.
@@ -104,12 +103,12 @@ pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
 /// # Shapes
 /// x `[…, H]`, result `[…, H]`.
 pub fn unit_norm(x: &Tensor, guard: Option<f64>) -> Result<Tensor> {
-    if on_cpu(x) { cpu::apply1(cpu::UnitNorm { guard }, x) } else { reference::unit_norm(x, guard) }
+    if on_cpu(x) { on_rows(x, |rows| rows.unit_norm(guard)) } else { reference::unit_norm(x, guard) }
 }
 
 /// `y = |x|`, with gradient `sign(x)` and 0 at 0 as in PyTorch.
 pub fn abs(x: &Tensor) -> Result<Tensor> {
-    if on_cpu(x) { cpu::apply1(cpu::Abs, x) } else { reference::abs(x) }
+    if on_cpu(x) { on_rows(x, |rows| rows.abs()) } else { reference::abs(x) }
 }
 
 /// `y = x ⊙ mask / (1 − p)`, each element kept with probability `1 − p`; the mask is drawn from the seed.
@@ -120,32 +119,57 @@ pub fn dropout(x: &Tensor, p: f64, seed: &sgmn_graph::Seed) -> Result<Tensor> {
     if p == 0.0 {
         return Ok(x.clone());
     }
-    let mask = cpu::dropout_mask(x.elem_count(), p, seed);
+    let width = x.dims().last().copied().unwrap_or(1).max(1);
+    let mask = cpu::dropout_mask(x.elem_count() / width, width, p, seed);
     let mask = Tensor::from_vec(mask, x.dims(), x.device())?.to_dtype(x.dtype())?;
     x * mask
+}
+
+/// Runs `f` without noting down what gradients would need: for predictions, which then take less time and memory.
+///
+/// Results do not know where they came from; asking for their gradient finds none. Only this thread is concerned.
+pub fn no_grad<R>(f: impl FnOnce() -> R) -> R {
+    while_set(&NO_GRAD, f)
 }
 
 /// Runs `f` with every operation composed of candle's own, as on a device without kernels: the plain twin, for proofs
 /// and benchmarks. Only operations of this thread are concerned.
 pub fn plainly<R>(f: impl FnOnce() -> R) -> R {
-    /// Resets the mark even if `f` panics.
-    struct Reset(bool);
-    impl Drop for Reset {
-        fn drop(&mut self) {
-            PLAIN.set(self.0);
-        }
-    }
-    let _reset = Reset(PLAIN.replace(true));
-    f()
+    while_set(&PLAIN, f)
 }
 
 thread_local! {
     static PLAIN: Cell<bool> = const { Cell::new(false) };
+    static NO_GRAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `f` while a mark of this thread is set, and resets it even if `f` panics.
+fn while_set<R>(mark: &'static LocalKey<Cell<bool>>, f: impl FnOnce() -> R) -> R {
+    struct Reset(&'static LocalKey<Cell<bool>>, bool);
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            self.0.set(self.1);
+        }
+    }
+    let _reset = Reset(mark, mark.replace(true));
+    f()
+}
+
+/// Whether gradients may be asked for.
+fn wants_gradients() -> bool {
+    !NO_GRAD.get()
 }
 
 /// Whether the kernels for the CPU are to be used.
 fn on_cpu(x: &Tensor) -> bool {
     matches!(x.device(), Device::Cpu) && !PLAIN.get()
+}
+
+/// Applies an operation on rows to the rows of any tensor.
+fn on_rows(x: &Tensor, f: impl FnOnce(&Rows) -> Result<Rows>) -> Result<Tensor> {
+    let width = x.dims().last().copied().unwrap_or(1);
+    let rows = if width == 0 { 0 } else { x.elem_count() / width };
+    f(&Rows::nets(x.reshape((rows, width))?)?)?.tensor()?.reshape(x.shape())
 }
 
 #[cfg(test)]

@@ -197,11 +197,11 @@ fn dropout_keeps_the_mean_and_repeats_from_its_seed() {
 fn chain(x: &[super::Rows], p: &[Tensor], senders: &Tensor, receivers: &Tensor) -> Result<super::Rows> {
     use super::Rows;
     let dims = x[0].dims().to_vec();
-    let u = x[0].linear(&p[0])?.mul(&Rows::spread(senders, dims[1], EdgeAxis::Senders)?)?;
+    let u = x[0].linear(&p[0])?.mul(&Rows::spread(&Rows::nodes(senders.clone())?, dims[1], EdgeAxis::Senders)?)?;
     let even = u.linear(&p[1])?.norm_silu(&p[2], &p[3], &p[4], Symmetrize::Signs)?;
     let unit = u.unit_norm(None)?.add(&u.abs()?.scale(0.5)?)?;
     let both = Rows::concat(&[&even, &unit])?.linear(&p[5])?;
-    let own = Rows::spread(receivers, dims[2], EdgeAxis::Receivers)?;
+    let own = Rows::spread(&Rows::nodes(receivers.clone())?, dims[2], EdgeAxis::Receivers)?;
     let gate = both.add(&own)?.bias_silu(&p[2], Symmetrize::No)?.add_bias(&p[3])?;
     u.linear(&p[1])?.mul(&gate)
 }

@@ -1,85 +1,100 @@
-//! Expressions put in order: a list of instructions on registers of one block of rows.
+//! Expressions put in order: a list of steps on registers of one block of rows.
 
-use std::{collections::BTreeMap, ops::Range, rc::Rc};
+use std::{collections::BTreeMap, ops::Range, rc::Rc, sync::Arc};
 
-use candle_core::{Result, Tensor, TensorId};
+use candle_core::{DType, Result, Tensor, TensorId};
 use sgmn_graph::Seed;
 
-use super::expr::{Expr, Op, apply};
+use super::{
+    expr::{Expr, Op},
+    run::Fused,
+    store::Store,
+};
 use crate::ops::{EdgeAxis, Symmetrize};
 
 /// One step on a block of rows; its result is the register of the same number, operands are earlier registers.
 #[derive(Debug, Clone)]
-pub(super) enum Instruction {
+pub(super) enum Step {
+    /// Rows that an earlier pass left in the store of this number.
+    Stored(usize),
     /// Columns of the packed edge rows.
-    Edges {
-        columns: Range<usize>,
-    },
-    /// Rows of the nodes at one end, which lie in the packed nodes from `start` on.
-    Nodes {
-        start: usize,
-        n_nodes: usize,
-        axis: EdgeAxis,
-    },
-    Linear {
-        x: usize,
-        weight: Range<usize>,
-    },
-    AddBias {
-        x: usize,
-        bias: Range<usize>,
-    },
-    NormSilu {
-        x: usize,
-        packed: Range<usize>,
-        signs: Symmetrize,
-    },
-    BiasSilu {
-        x: usize,
-        bias: Range<usize>,
-        signs: Symmetrize,
-    },
-    Mul {
-        a: usize,
-        b: usize,
-    },
-    Add {
-        a: usize,
-        b: usize,
-    },
-    Scale {
-        x: usize,
-        factor: f64,
-    },
-    Abs {
-        x: usize,
-    },
-    UnitNorm {
-        x: usize,
-        guard: Option<f64>,
-    },
-    Concat {
-        parts: Vec<usize>,
-    },
-    Dropout {
-        x: usize,
-        p: f64,
-        seed: Seed,
-    },
+    Packed { columns: Range<usize> },
+    /// `s v`: the register of width 1 times rows of nodes.
+    Outer { s: usize, nodes: NodeRows },
+    /// Everything that is added up.
+    Sum(Sum),
+    NormSilu { x: usize, packed: Range<usize>, signs: bool },
+    BiasSilu { x: usize, bias: Range<usize>, signs: bool },
+    Mul { a: usize, b: usize },
+    MulNodes { x: usize, nodes: NodeRows },
+    MulRow { x: usize, row: Range<usize> },
+    Scale { x: usize, factor: f64 },
+    Abs { x: usize },
+    UnitNorm { x: usize, guard: Option<f64> },
+    Concat { parts: Vec<usize> },
+    Dropout { x: usize, p: f64, seed: Seed },
 }
 
-/// Instructions, the operands they read, and what becomes of the last register.
+/// `Σ_k x_k W_kᵀ + Σ rows of nodes + Σ registers + b`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sum {
+    pub(super) products: Vec<Product>,
+    pub(super) nodes: Vec<NodeRows>,
+    pub(super) rows: Vec<usize>,
+    pub(super) bias: Option<Range<usize>>,
+}
+
+/// A register times a weight `[out, in]` of the packed parameters.
+#[derive(Debug, Clone)]
+pub(super) struct Product {
+    pub(super) x: usize,
+    pub(super) weight: Range<usize>,
+}
+
+/// The rows of a node operand, one for each edge row by the node at that end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NodeRows {
+    pub(super) operand: usize,
+    pub(super) axis: EdgeAxis,
+}
+
+/// One tensor among the packed nodes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NodeOperand {
+    /// Where it begins.
+    pub(super) start: usize,
+    /// Values of one net.
+    pub(super) per_net: usize,
+}
+
+/// What becomes of the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Out {
+    /// Every row is written.
+    Rows,
+    /// Every row is written to a store.
+    Store,
+    /// The axis is summed away.
+    Sum(EdgeAxis),
+}
+
+/// Steps, the operands they read, and what becomes of the last register.
 #[derive(Debug)]
 pub(super) struct Program {
-    pub(super) instructions: Vec<Instruction>,
+    pub(super) steps: Vec<Step>,
     /// Width of each register.
     pub(super) widths: Vec<usize>,
     /// B, R, S.
     pub(super) block: [usize; 3],
     /// Width of the packed edge rows.
-    pub(super) edge_width: usize,
-    /// Axis that is summed away; none: every row is stored.
-    pub(super) sum: Option<EdgeAxis>,
+    pub(super) packed_width: usize,
+    /// Whether anybody wants the gradient of the packed edge rows.
+    pub(super) packed_tracked: bool,
+    pub(super) stores: Vec<(Arc<Store>, bool)>,
+    pub(super) node_operands: Vec<NodeOperand>,
+    pub(super) out: Out,
+    /// Two registers whose product is summed without being written; then there is no last register.
+    pub(super) tail: Option<[usize; 2]>,
     operands: Operands,
 }
 
@@ -91,9 +106,18 @@ struct Operands {
     n_node_values: usize,
     params: Vec<Tensor>,
     n_params: usize,
+    tokens: Vec<Tensor>,
     /// Operands that were met before and where they lie; a program has a dozen, so a list is searched fastest.
     known_nodes: Vec<(TensorId, usize)>,
     known_params: Vec<(TensorId, Range<usize>)>,
+}
+
+/// What is known of an expression's graph while it is put in order.
+#[derive(Default)]
+struct Order {
+    /// How many expressions read each one. Expressions live until the program is built, so addresses tell them apart.
+    readers: BTreeMap<*const Expr, usize>,
+    placed: BTreeMap<*const Expr, usize>,
 }
 
 impl Program {
@@ -101,108 +125,195 @@ impl Program {
     pub(super) fn new(expr: &Rc<Expr>, sum: Option<EdgeAxis>) -> Result<Self> {
         let [b, r, s, _] = expr.dims;
         let mut program = Self {
-            instructions: Vec::new(),
+            steps: Vec::new(),
             widths: Vec::new(),
             block: [b, r, s],
-            edge_width: 0,
-            sum,
+            packed_width: 0,
+            packed_tracked: false,
+            stores: Vec::new(),
+            node_operands: Vec::new(),
+            out: sum.map_or(Out::Rows, Out::Sum),
+            tail: None,
             operands: Operands::default(),
         };
-        program.place(expr, &mut BTreeMap::new());
+        let mut order = Order::default();
+        order.count(expr);
+        match &expr.op {
+            Op::Mul(a, b) if sum.is_some() && expr.in_memory().is_none() => {
+                program.tail = Some([program.place(a, &mut order)?, program.place(b, &mut order)?]);
+            }
+            _ => {
+                program.place(expr, &mut order)?;
+            }
+        }
         Ok(program)
     }
 
-    /// The register of an expression, its instruction appended if it is met for the first time.
-    fn place(&mut self, expr: &Rc<Expr>, placed: &mut BTreeMap<usize, usize>) -> usize {
-        // Expressions live until the program is built, so addresses tell them apart.
-        let key = Rc::as_ptr(expr) as usize;
-        if let Some(register) = placed.get(&key) {
-            return *register;
+    /// Width of the result's rows.
+    pub(super) fn out_width(&self) -> usize {
+        let last = self.tail.map_or(self.widths.len() - 1, |[a, _]| a);
+        self.widths[last]
+    }
+
+    /// The register of an expression, its step appended if it is met for the first time.
+    fn place(&mut self, expr: &Rc<Expr>, order: &mut Order) -> Result<usize> {
+        if let Some(register) = order.placed.get(&Rc::as_ptr(expr)) {
+            return Ok(*register);
         }
-        let instruction = match (&expr.op, expr.in_memory()) {
+        let step = match (&expr.op, expr.in_memory()) {
+            (Op::Stored(store, token), None) => {
+                self.operands.tokens.push(token.clone());
+                self.stores.push((store.clone(), token.track_op()));
+                Step::Stored(self.stores.len() - 1)
+            }
             (_, Some(tensor)) => {
-                let columns = self.edge_width..self.edge_width + expr.dims[3];
-                self.edge_width = columns.end;
+                let columns = self.packed_width..self.packed_width + expr.width();
+                self.packed_width = columns.end;
+                self.packed_tracked |= tensor.track_op();
                 self.operands.edges.push(tensor.clone());
-                Instruction::Edges { columns }
+                Step::Packed { columns }
             }
-            (Op::Edges(_), None) => unreachable!("edges are in memory"),
-            (Op::Spread(nodes, axis), _) => {
-                let start = self.operands.node(nodes);
-                let n_nodes = if *axis == EdgeAxis::Receivers { expr.dims[1] } else { expr.dims[2] };
-                Instruction::Nodes { start, n_nodes, axis: *axis }
+            (Op::Tensor(_), None) => unreachable!("tensors are in memory"),
+            (Op::Outer(s, nodes, axis), _) => {
+                let s = self.place(s, order)?;
+                Step::Outer { s, nodes: self.node_rows(nodes, *axis)? }
             }
-            (Op::Linear(x, weight), _) => {
-                let x = self.place(x, placed);
-                Instruction::Linear { x, weight: self.operands.param(weight) }
+            (Op::Spread(..) | Op::Linear(..) | Op::AddBias(..) | Op::Add(..), _) => {
+                let mut sum = Sum::default();
+                self.gather(expr, &mut sum, true, order)?;
+                Step::Sum(sum)
             }
-            (Op::AddBias(x, bias), _) => {
-                let x = self.place(x, placed);
-                Instruction::AddBias { x, bias: self.operands.param(bias) }
+            (Op::Mul(a, b), _) => match (&a.op, &b.op) {
+                (_, Op::Spread(nodes, axis)) if b.in_memory().is_none() => {
+                    Step::MulNodes { x: self.place(a, order)?, nodes: self.node_rows(nodes, *axis)? }
+                }
+                (Op::Spread(nodes, axis), _) if a.in_memory().is_none() => {
+                    Step::MulNodes { x: self.place(b, order)?, nodes: self.node_rows(nodes, *axis)? }
+                }
+                _ => Step::Mul { a: self.place(a, order)?, b: self.place(b, order)? },
+            },
+            (Op::MulRow(x, row), _) => {
+                Step::MulRow { x: self.place(x, order)?, row: self.operands.param(row) }
             }
             (Op::NormSilu(x, packed, signs), _) => {
-                let x = self.place(x, placed);
-                Instruction::NormSilu { x, packed: self.operands.param(packed), signs: *signs }
+                let (x, signs) = (self.place(x, order)?, *signs == Symmetrize::Signs);
+                Step::NormSilu { x, packed: self.operands.param(packed), signs }
             }
             (Op::BiasSilu(x, bias, signs), _) => {
-                let x = self.place(x, placed);
-                Instruction::BiasSilu { x, bias: self.operands.param(bias), signs: *signs }
+                let (x, signs) = (self.place(x, order)?, *signs == Symmetrize::Signs);
+                Step::BiasSilu { x, bias: self.operands.param(bias), signs }
             }
-            (Op::Mul(a, b), _) => Instruction::Mul { a: self.place(a, placed), b: self.place(b, placed) },
-            (Op::Add(a, b), _) => Instruction::Add { a: self.place(a, placed), b: self.place(b, placed) },
-            (Op::Scale(x, factor), _) => Instruction::Scale { x: self.place(x, placed), factor: *factor },
-            (Op::Abs(x), _) => Instruction::Abs { x: self.place(x, placed) },
-            (Op::UnitNorm(x, guard), _) => Instruction::UnitNorm { x: self.place(x, placed), guard: *guard },
+            (Op::Scale(x, factor), _) => Step::Scale { x: self.place(x, order)?, factor: *factor },
+            (Op::Abs(x), _) => Step::Abs { x: self.place(x, order)? },
+            (Op::UnitNorm(x, guard), _) => Step::UnitNorm { x: self.place(x, order)?, guard: *guard },
             (Op::Concat(parts), _) => {
-                Instruction::Concat { parts: parts.iter().map(|part| self.place(part, placed)).collect() }
+                let parts = parts.iter().map(|part| self.place(part, order)).collect::<Result<_>>()?;
+                Step::Concat { parts }
             }
-            (Op::Dropout(x, p, seed), _) => {
-                Instruction::Dropout { x: self.place(x, placed), p: *p, seed: *seed }
-            }
+            (Op::Dropout(x, p, seed), _) => Step::Dropout { x: self.place(x, order)?, p: *p, seed: *seed },
         };
-        self.instructions.push(instruction);
-        self.widths.push(expr.dims[3]);
-        placed.insert(key, self.widths.len() - 1);
-        self.widths.len() - 1
+        self.steps.push(step);
+        self.widths.push(expr.width());
+        order.placed.insert(Rc::as_ptr(expr), self.widths.len() - 1);
+        Ok(self.widths.len() - 1)
+    }
+
+    /// Collects what an expression adds up; addends that others read too keep a register of their own.
+    fn gather(&mut self, expr: &Rc<Expr>, sum: &mut Sum, is_root: bool, order: &mut Order) -> Result<()> {
+        let shared = !is_root && order.readers.get(&Rc::as_ptr(expr)).is_some_and(|n| *n > 1);
+        match &expr.op {
+            _ if shared || expr.in_memory().is_some() => sum.rows.push(self.place(expr, order)?),
+            Op::Add(a, b) => {
+                self.gather(a, sum, false, order)?;
+                self.gather(b, sum, false, order)?;
+            }
+            Op::Spread(nodes, axis) => sum.nodes.push(self.node_rows(nodes, *axis)?),
+            // One bias a step; a second one waits in a register of its own.
+            Op::Linear(_, _, Some(_)) | Op::AddBias(..) if sum.bias.is_some() => {
+                sum.rows.push(self.place(expr, order)?);
+            }
+            Op::Linear(x, weight, bias) => {
+                let x = self.place(x, order)?;
+                sum.products.push(Product { x, weight: self.operands.param(weight) });
+                if let Some(bias) = bias {
+                    sum.bias = Some(self.operands.param(bias));
+                }
+            }
+            Op::AddBias(x, bias) => {
+                sum.bias = Some(self.operands.param(bias));
+                self.gather(x, sum, false, order)?;
+            }
+            _ => sum.rows.push(self.place(expr, order)?),
+        }
+        Ok(())
+    }
+
+    /// The rows of nodes, which are computed now: they are few.
+    fn node_rows(&mut self, nodes: &Rc<Expr>, axis: EdgeAxis) -> Result<NodeRows> {
+        let tensor = nodes.tensor()?;
+        let known = self.operands.known_nodes.iter().find(|(id, _)| *id == tensor.id());
+        if let Some((_, operand)) = known {
+            return Ok(NodeRows { operand: *operand, axis });
+        }
+        let [b, n, _, h] = nodes.dims;
+        debug_assert_eq!(b, self.block[0]);
+        let operand = self.node_operands.len();
+        self.node_operands.push(NodeOperand { start: self.operands.n_node_values, per_net: n * h });
+        self.operands.n_node_values += tensor.elem_count();
+        self.operands.known_nodes.push((tensor.id(), operand));
+        self.operands.nodes.push(tensor);
+        Ok(NodeRows { operand, axis })
     }
 
     /// Runs the program; gradients flow to every tensor that it reads.
     pub(super) fn apply(mut self) -> Result<Tensor> {
-        let operands = std::mem::take(&mut self.operands);
-        let some = operands.edges.first().or(operands.nodes.first()).or(operands.params.first());
-        let some = some.expect("an expression reads at least one tensor");
+        let (operands, tracked) = self.pack()?;
+        Fused::new(self, tracked, None).apply(operands)
+    }
+
+    /// Runs the program and leaves its rows in a store, with the token that stands for them.
+    pub(super) fn store(mut self) -> Result<(Arc<Store>, Tensor)> {
+        self.out = Out::Store;
+        let (operands, tracked) = self.pack()?;
+        let store = Arc::new(Store::default());
+        let token = Fused::new(self, tracked, Some(store.clone())).apply(operands)?;
+        Ok((store, token))
+    }
+
+    /// Packed edges, nodes and parameters, and whether anything before them wants a gradient.
+    fn pack(&mut self) -> Result<([Tensor; 3], bool)> {
+        let Operands { edges, nodes, mut params, tokens, .. } = std::mem::take(&mut self.operands);
+        // Tokens travel behind the parameters.
+        params.extend(tokens);
+        let some = edges.first().or(nodes.first()).or(params.first());
+        let some = some.expect("an expression reads at least one tensor").clone();
         // A program without operands of a kind is given one number that it does not read.
         let unread = || Tensor::zeros(1, some.dtype(), some.device());
         let flat = |tensors: &[Tensor]| -> Result<Tensor> {
             match tensors {
                 [] => unread(),
-                [one] => one.flatten_all(),
+                [one] => one.flatten_all()?.contiguous(),
                 many => Tensor::cat(&many.iter().map(Tensor::flatten_all).collect::<Result<Vec<_>>>()?, 0),
             }
         };
-        let edges = match operands.edges.as_slice() {
+        let packed = match edges.as_slice() {
             [] => unread()?,
-            [one] => one.clone(),
+            [one] => one.contiguous()?,
             many => Tensor::cat(many, 3)?,
         };
-        let (nodes, params) = (flat(&operands.nodes)?, flat(&operands.params)?);
-        apply(self, [edges, nodes, params])
+        let mut operands = [packed, flat(&nodes)?, flat(&params)?];
+        if !crate::ops::wants_gradients() {
+            operands = operands.map(|tensor| tensor.detach());
+        }
+        if !matches!(some.dtype(), DType::F32 | DType::F64) {
+            candle_core::bail!("rows: expected f32 or f64, found {:?}", some.dtype());
+        }
+        let tracked = operands.iter().any(Tensor::track_op);
+        Ok((operands, tracked))
     }
 }
 
 impl Operands {
-    /// Where a tensor lies among the packed nodes; it is packed if it is met for the first time.
-    fn node(&mut self, tensor: &Tensor) -> usize {
-        if let Some((_, start)) = self.known_nodes.iter().find(|(id, _)| *id == tensor.id()) {
-            return *start;
-        }
-        let start = self.n_node_values;
-        self.n_node_values += tensor.elem_count();
-        self.nodes.push(tensor.clone());
-        self.known_nodes.push((tensor.id(), start));
-        start
-    }
-
     /// Where a tensor lies among the packed parameters; it is packed if it is met for the first time.
     fn param(&mut self, tensor: &Tensor) -> Range<usize> {
         if let Some((_, range)) = self.known_params.iter().find(|(id, _)| *id == tensor.id()) {
@@ -213,5 +324,18 @@ impl Operands {
         self.params.push(tensor.clone());
         self.known_params.push((tensor.id(), range.clone()));
         range
+    }
+}
+
+impl Order {
+    fn count(&mut self, expr: &Rc<Expr>) {
+        let readers = self.readers.entry(Rc::as_ptr(expr)).or_insert(0);
+        *readers += 1;
+        if *readers > 1 || expr.in_memory().is_some() {
+            return;
+        }
+        for operand in expr.op.operands() {
+            self.count(operand);
+        }
     }
 }

@@ -1,267 +1,557 @@
-//! Programs run on blocks of rows, forward and backward.
+//! Programs run on blocks of rows, forward and backward, as one of candle's custom operations.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use candle_core::Result;
+use candle_core::{
+    CpuStorage, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, backend::BackendStorage, bail,
+};
 use rayon::prelude::*;
 
 use super::{
-    backward::Gradient,
-    program::{Instruction, Program},
+    backward::{Gifts, Gradients},
+    forward::Registers,
+    keep::Share,
+    plan::Plan,
+    program::{Out, Program, Step},
+    registers::{Block, Scratch, Slot},
+    store::{Held, Storable, Store},
 };
 use crate::ops::{
-    EdgeAxis, Symmetrize,
-    cpu::{self, Element, Kernel, View, kernels},
+    EdgeAxis,
+    cpu::{self, Buffer, Element, kernels},
 };
 
 /// Values that the registers of one block should hold at most, all together: they are to stay in the second cache.
 const CACHED_VALUES: usize = 1 << 17;
+/// Rows of a block, within these bounds: products want many, the cache few.
+const ROWS_PER_BLOCK: [usize; 2] = [64, 192];
 /// Parts into which the nets of a batch are cut; fixed, so that sums over all rows have a fixed order.
 const PARTS: usize = 16;
 /// Rows that a part has at least, where there are so many: fewer are not worth a task and its registers.
 const LEAST_ROWS: usize = 256;
 
-impl Kernel for Program {
-    const NAME: &'static str = "fused edge operations";
-
-    fn shape(&self, _inputs: &[&[usize]]) -> Result<Vec<usize>> {
-        let [b, r, s] = self.block;
-        let width = self.out_width();
-        Ok(match self.sum {
-            None => vec![b, r, s, width],
-            Some(EdgeAxis::Senders) => vec![b, r, width],
-            Some(EdgeAxis::Receivers) => vec![b, s, width],
-        })
-    }
-
-    fn forward<T: Element>(&self, inputs: &[View<'_, T>]) -> Vec<T> {
-        let operands = Operands::of(inputs);
-        let per_net = self.out_values_per_net();
-        let mut out = vec![T::zero(); self.block[0] * per_net];
-        if out.is_empty() {
-            return out;
-        }
-        let part = self.nets_per_part();
-        out.par_chunks_mut(part * per_net).enumerate().for_each(|(i, out)| {
-            let nets = i * part..i * part + out.len() / per_net;
-            let mut registers = self.registers::<T>();
-            for rows in self.blocks(&nets) {
-                self.run(&operands, rows.clone(), &mut registers);
-                let last = registers.last().expect("a program has instructions");
-                self.emit(last, rows, &nets, out);
-            }
-        });
-        out
-    }
-
-    fn backward<T: Element>(&self, inputs: &[View<'_, T>], grad: &[T]) -> Vec<Vec<T>> {
-        let operands = Operands::of(inputs);
-        let zeros = |values: &[T]| vec![T::zero(); values.len()];
-        let (mut d_edges, mut d_nodes) = (zeros(operands.edges), zeros(operands.nodes));
-        let mut d_params = zeros(operands.params);
-        let out_per_net = self.out_values_per_net();
-        if self.block.contains(&0) || out_per_net == 0 {
-            return vec![d_edges, d_nodes, d_params];
-        }
-        let part = self.nets_per_part();
-        let edges_per_net = self.block[1] * self.block[2] * self.edge_width;
-        let n_parts = self.block[0].div_ceil(part);
-        // Edge gradients are cut by nets; a program without edges has one number there that nobody writes.
-        let mut edge_parts: Vec<&mut [T]> = if edges_per_net == 0 {
-            (0..n_parts).map(|_| Default::default()).collect()
-        } else {
-            d_edges.chunks_mut(part * edges_per_net).collect()
-        };
-        let results: Vec<(Vec<T>, Vec<T>)> = edge_parts
-            .par_iter_mut()
-            .enumerate()
-            .map(|(i, d_edges)| {
-                let nets = i * part..((i + 1) * part).min(self.block[0]);
-                let grad = &grad[nets.start * out_per_net..nets.end * out_per_net];
-                let mut gradient = Gradient {
-                    registers: self.registers(),
-                    edges: d_edges,
-                    nodes: vec![T::zero(); self.node_values(&nets)],
-                    params: zeros(operands.params),
-                };
-                let mut registers = self.registers::<T>();
-                for rows in self.blocks(&nets) {
-                    self.run(&operands, rows.clone(), &mut registers);
-                    self.run_back(&operands, rows, &nets, &registers, grad, &mut gradient);
-                }
-                (gradient.nodes, gradient.params)
-            })
-            .collect();
-        for (i, (nodes, params)) in results.iter().enumerate() {
-            let nets = i * part..((i + 1) * part).min(self.block[0]);
-            self.put_nodes(&nets, nodes, &mut d_nodes);
-            d_params.iter_mut().zip(params).for_each(|(total, value)| *total += *value);
-        }
-        vec![d_edges, d_nodes, d_params]
-    }
+/// A program about to run, and what it keeps for its way back.
+#[derive(Debug)]
+pub(super) struct Fused {
+    pub(super) program: Program,
+    pub(super) plan: Plan,
+    /// Whether anybody will ask for gradients.
+    tracked: bool,
+    /// Where the rows go, if not into a tensor.
+    store: Option<Arc<Store>>,
+    kept: Mutex<Option<Kept>>,
 }
 
-/// The packed operands.
-#[derive(Clone, Copy)]
-pub(super) struct Operands<'a, T> {
-    edges: &'a [T],
+/// Registers of every part that are worth their memory.
+#[derive(Debug)]
+struct Kept {
+    parts: Vec<Vec<Option<Held>>>,
+    _share: Share,
+}
+
+/// The packed operands, and the weights among the parameters turned around, at the same places.
+pub(super) struct Inputs<'a, T: Element> {
+    pub(super) edges: &'a [T],
     nodes: &'a [T],
     pub(super) params: &'a [T],
+    pub(super) turned: Buffer<T>,
 }
 
-impl<'a, T> Operands<'a, T> {
-    fn of(inputs: &[View<'a, T>]) -> Self {
-        let [edges, nodes, params] = inputs else { unreachable!("programs have three operands") };
-        Self { edges: edges.values, nodes: nodes.values, params: params.values }
-    }
-}
-
-impl Program {
-    pub(super) fn out_width(&self) -> usize {
-        *self.widths.last().expect("a program has instructions")
+impl Fused {
+    pub(super) fn new(program: Program, tracked: bool, store: Option<Arc<Store>>) -> Self {
+        Self { plan: Plan::new(&program), program, tracked, store, kept: Mutex::new(None) }
     }
 
-    fn out_values_per_net(&self) -> usize {
-        let [_, r, s] = self.block;
-        self.out_width()
-            * match self.sum {
-                None => r * s,
-                Some(EdgeAxis::Senders) => r,
-                Some(EdgeAxis::Receivers) => s,
+    pub(super) fn apply(self, operands: [Tensor; 3]) -> Result<Tensor> {
+        let [edges, nodes, params] = operands;
+        edges.apply_op3(&nodes, &params, self)
+    }
+
+    fn shape(&self) -> Shape {
+        let ([b, r, s], width) = (self.program.block, self.program.out_width());
+        match self.program.out {
+            Out::Rows => (b, r, s, width).into(),
+            Out::Store => 1.into(),
+            Out::Sum(EdgeAxis::Senders) => (b, r, width).into(),
+            Out::Sum(EdgeAxis::Receivers) => (b, s, width).into(),
+        }
+    }
+
+    /// Rows of one net.
+    fn rows_per_net(&self) -> usize {
+        self.program.block[1] * self.program.block[2]
+    }
+
+    /// Values of the result that belong to one net.
+    fn out_per_net(&self) -> usize {
+        let [_, r, s] = self.program.block;
+        self.program.out_width()
+            * match self.program.out {
+                Out::Rows | Out::Store => r * s,
+                Out::Sum(EdgeAxis::Senders) => r,
+                Out::Sum(EdgeAxis::Receivers) => s,
             }
     }
 
     fn nets_per_part(&self) -> usize {
-        let [b, r, s] = self.block;
-        b.div_ceil(PARTS).max(LEAST_ROWS.div_ceil((r * s).max(1)))
+        self.program.block[0].div_ceil(PARTS).max(LEAST_ROWS.div_ceil(self.rows_per_net().max(1)))
     }
 
-    /// Rows of a block: as many as keep all registers in cache.
     fn rows_per_block(&self) -> usize {
-        let width: usize = self.widths.iter().sum();
-        let of_part = self.nets_per_part() * self.block[1] * self.block[2];
-        (CACHED_VALUES / width.max(1)).clamp(32, 512).min(of_part.max(1))
+        let width: usize = self.program.widths.iter().sum();
+        let [least, most] = ROWS_PER_BLOCK;
+        let of_part = self.nets_per_part() * self.rows_per_net();
+        (CACHED_VALUES / width.max(1)).clamp(least, most).min(of_part.max(1))
     }
 
-    fn registers<T: Element>(&self) -> Vec<Vec<T>> {
-        let rows = self.rows_per_block();
-        self.widths.iter().map(|width| vec![T::zero(); rows * width]).collect()
+    /// The nets of part `i`.
+    fn nets(&self, i: usize) -> Range<usize> {
+        let part = self.nets_per_part();
+        i * part..((i + 1) * part).min(self.program.block[0])
     }
 
-    /// The rows of some nets, counted over all nets, block by block.
-    fn blocks(&self, nets: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
-        let per_net = self.block[1] * self.block[2];
-        let (end, step) = (nets.end * per_net, self.rows_per_block());
-        (nets.start * per_net..end).step_by(step).map(move |start| start..(start + step).min(end))
+    /// The blocks of the rows of some nets.
+    fn blocks(&self, nets: &Range<usize>) -> impl Iterator<Item = Block> {
+        let ([_, r, s], first_net) = (self.program.block, nets.start);
+        let rows = nets.start * r * s..nets.end * r * s;
+        let step = self.rows_per_block();
+        rows.clone()
+            .step_by(step)
+            .map(move |start| Block::new(start..(start + step).min(rows.end), first_net, [r, s]))
     }
 
-    /// The row of the node at one end of edge row `row`, counted over all nets.
-    #[inline(always)]
-    pub(super) fn node_row(&self, row: usize, n_nodes: usize, axis: EdgeAxis) -> usize {
-        let [_, r, s] = self.block;
-        let (net, edge) = (row / (r * s), row % (r * s));
-        net * n_nodes + if axis == EdgeAxis::Receivers { edge / s } else { edge % s }
+    /// The rows of each node operand that belong to some nets.
+    fn nodes<'a, T: Element>(&self, inputs: &Inputs<'a, T>, nets: &Range<usize>) -> Vec<&'a [T]> {
+        let operands = self.program.node_operands.iter();
+        let of_nets = |start: usize, per_net: usize| start + nets.start * per_net..start + nets.end * per_net;
+        operands.map(|operand| &inputs.nodes[of_nets(operand.start, operand.per_net)]).collect()
     }
 
-    /// Computes all registers of a block.
-    fn run<T: Element>(&self, operands: &Operands<'_, T>, rows: Range<usize>, registers: &mut [Vec<T>]) {
-        let n_rows = rows.len();
-        for (i, instruction) in self.instructions.iter().enumerate() {
-            let width = self.widths[i];
-            let (before, after) = registers.split_at_mut(i);
-            let y = &mut after[0][..n_rows * width];
-            let x = |register: usize| &before[register][..n_rows * self.widths[register]];
-            match instruction {
-                Instruction::Edges { columns } => {
-                    let all = operands.edges[rows.start * self.edge_width..].chunks_exact(self.edge_width);
-                    for (y, edge) in y.chunks_exact_mut(width).zip(all) {
-                        y.copy_from_slice(&edge[columns.clone()]);
-                    }
+    fn inputs<'a, T: Element>(&self, edges: &'a [T], nodes: &'a [T], params: &'a [T]) -> Inputs<'a, T> {
+        let mut turned = Buffer::stale(params.len());
+        for (i, step) in self.program.steps.iter().enumerate() {
+            let Step::Sum(sum) = step else { continue };
+            for product in &sum.products {
+                let widths = [self.program.widths[product.x], self.program.widths[i]];
+                cpu::transpose(&params[product.weight.clone()], widths, &mut turned[product.weight.clone()]);
+            }
+        }
+        Inputs { edges, nodes, params, turned }
+    }
+
+    /// Whether the register lies in memory of others, and that memory for the rows of a block.
+    fn in_memory<'a, T: Storable>(&'a self, i: usize, inputs: &Inputs<'a, T>, block: &Block) -> Option<&'a [T]> {
+        let width = self.program.widths[i];
+        match self.program.steps[i] {
+            Step::Stored(store) => {
+                let store: &'a Store = &self.program.stores[store].0;
+                Some(&store.values()[block.of_batch(width)])
+            }
+            Step::Packed { .. } if width == self.program.packed_width => {
+                Some(&inputs.edges[block.of_batch(width)])
+            }
+            _ => None,
+        }
+    }
+
+    /// The result, and the registers of every part that are to be kept.
+    fn forward<T: Storable>(&self, inputs: &Inputs<'_, T>, keeps: bool) -> (Buffer<T>, Vec<Vec<Option<Held>>>) {
+        let per_net = self.out_per_net();
+        let is_sum = matches!(self.program.out, Out::Sum(_));
+        let n_values = self.program.block[0] * per_net;
+        let mut out = if is_sum { Buffer::zeros(n_values) } else { Buffer::stale(n_values) };
+        if out.is_empty() || self.rows_per_net() == 0 {
+            return (out, Vec::new());
+        }
+        let part = self.nets_per_part();
+        let kept = out
+            .par_chunks_mut(part * per_net)
+            .enumerate()
+            .map(|(i, out)| self.forward_part(inputs, &self.nets(i), out, keeps))
+            .collect();
+        (out, kept)
+    }
+
+    fn forward_part<T: Storable>(
+        &self,
+        inputs: &Inputs<'_, T>,
+        nets: &Range<usize>,
+        out: &mut [T],
+        keeps: bool,
+    ) -> Vec<Option<Held>> {
+        let n_rows = nets.len() * self.rows_per_net();
+        let widths = &self.program.widths;
+        let mut kept: Vec<Option<Buffer<T>>> = self
+            .plan
+            .worth
+            .iter()
+            .zip(widths)
+            .map(|(worth, width)| (keeps && *worth).then(|| Buffer::stale(n_rows * width)))
+            .collect();
+        let mut scratch = Scratch::new(self.rows_per_block());
+        let nodes = self.nodes(inputs, nets);
+        let width = self.program.out_width();
+        for block in self.blocks(nets) {
+            let mut registers: Registers<'_, T> = kept
+                .iter_mut()
+                .enumerate()
+                .map(|(i, kept)| match (kept, self.in_memory(i, inputs, &block)) {
+                    (Some(kept), _) => Slot::Write(&mut kept[block.of_part(widths[i])]),
+                    (None, Some(values)) => Slot::Read(values),
+                    (None, None) => Slot::Empty,
+                })
+                .collect();
+            let last = registers.len() - 1;
+            let run = |registers: &mut Registers<'_, T>, scratch: &mut Scratch<T>| {
+                self.run_forward(inputs, &nodes, &block, registers, scratch, true, |_| true);
+            };
+            if let Out::Sum(axis) = self.program.out {
+                run(&mut registers, &mut scratch);
+                let value = |x: usize| registers[x].values(block.n_rows() * width);
+                let at = block.at(kept_axis(axis));
+                match self.program.tail {
+                    None => kernels::add_to_nodes(value(last), at, width, out),
+                    Some([a, b]) => kernels::add_product_to_nodes(value(a), value(b), at, width, out),
                 }
-                Instruction::Nodes { start, n_nodes, axis } => {
-                    let nodes = &operands.nodes[*start..];
-                    for (y, row) in y.chunks_exact_mut(width).zip(rows.clone()) {
-                        y.copy_from_slice(&nodes[self.node_row(row, *n_nodes, *axis) * width..][..width]);
-                    }
+            } else if registers[last].is_empty() {
+                // The last step writes where the rows are to lie.
+                registers[last] = Slot::Write(&mut out[block.of_part(width)]);
+                run(&mut registers, &mut scratch);
+            } else {
+                run(&mut registers, &mut scratch);
+                let value = registers[last].values(block.n_rows() * width);
+                out[block.of_part(width)].copy_from_slice(value);
+            }
+            registers.into_iter().for_each(|slot| scratch.release(slot));
+        }
+        kept.into_iter().map(|kept| kept.map(T::hold)).collect()
+    }
+
+    /// Gradients of the packed edges (none if nobody wants them), nodes and parameters; those of stores are put there.
+    fn backward<T: Storable>(&self, inputs: &Inputs<'_, T>, grad: &[T]) -> (Option<Vec<T>>, Vec<T>, Vec<T>) {
+        let zeros = |values: &[T]| vec![T::zero(); values.len()];
+        let mut d_packed = if self.program.packed_tracked { zeros(inputs.edges) } else { Vec::new() };
+        let (mut d_nodes, mut d_params) = (zeros(inputs.nodes), zeros(inputs.params));
+        let stored = self.store.as_ref().map(|store| store.take_gradient::<T>());
+        // Nobody has given to the rows of this pass, or there are none: nothing flows further.
+        let is_idle = self.out_per_net() * self.program.block[0] * self.rows_per_net() == 0;
+        let grad: &[T] = match &stored {
+            Some(Some(stored)) => stored,
+            Some(None) => &[],
+            None => grad,
+        };
+        if !is_idle && !grad.is_empty() {
+            self.backward_parts(inputs, grad, &mut d_packed, &mut d_nodes, &mut d_params);
+        }
+        (self.program.packed_tracked.then_some(d_packed), d_nodes, d_params)
+    }
+
+    fn backward_parts<T: Storable>(
+        &self,
+        inputs: &Inputs<'_, T>,
+        grad: &[T],
+        d_packed: &mut [T],
+        d_nodes: &mut [T],
+        d_params: &mut [T],
+    ) {
+        let (part, rows_per_net) = (self.nets_per_part(), self.rows_per_net());
+        let n_parts = self.program.block[0].div_ceil(part);
+        // Kept registers serve once: whoever asks for gradients a second time pays for computing them again.
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut stores: Vec<Option<(Buffer<T>, bool)>> = (self.program.stores.iter())
+            .zip(self.stored_widths())
+            .map(|((store, tracked), width)| {
+                let n_values = self.program.block[0] * rows_per_net * width;
+                tracked.then(|| match store.take_gradient() {
+                    Some(gradient) => (gradient, true),
+                    None => (Buffer::stale(n_values), false),
+                })
+            })
+            .collect();
+        let mut parts: Vec<Part<'_, T>> = (0..n_parts)
+            .map(|_| Part { nodes: Vec::new(), packed: Default::default(), stores: Vec::new() })
+            .collect();
+        // Node operands are packed one after the other: each takes its own from the rest.
+        let mut rest = d_nodes;
+        for operand in &self.program.node_operands {
+            let (own, later) = rest.split_at_mut(operand.per_net * self.program.block[0]);
+            rest = later;
+            if operand.per_net > 0 {
+                let chunks = own.chunks_mut(part * operand.per_net);
+                parts.iter_mut().zip(chunks).for_each(|(part, nodes)| part.nodes.push(nodes));
+            } else {
+                parts.iter_mut().for_each(|part| part.nodes.push(Default::default()));
+            }
+        }
+        if self.program.packed_tracked {
+            let chunks = d_packed.chunks_mut(part * rows_per_net * self.program.packed_width);
+            parts.iter_mut().zip(chunks).for_each(|(part, packed)| part.packed = packed);
+        }
+        for (store, width) in stores.iter_mut().zip(self.stored_widths()) {
+            match store {
+                Some((gradient, given)) => {
+                    let chunks = gradient.chunks_mut(part * rows_per_net * width);
+                    parts.iter_mut().zip(chunks).for_each(|(part, rows)| part.stores.push(Some((rows, *given))));
                 }
-                Instruction::Linear { x: from, weight } => {
-                    let w = &operands.params[weight.clone()];
-                    cpu::multiply_transposed(x(*from), w, y, self.widths[*from], width);
-                }
-                Instruction::AddBias { x: from, bias } => {
-                    kernels::add_bias(x(*from), &operands.params[bias.clone()], y)
-                }
-                Instruction::NormSilu { x: from, packed, signs } => {
-                    y.fill(T::zero());
-                    let packed = &operands.params[packed.clone()];
-                    kernels::norm_silu(x(*from), packed, T::one(), y);
-                    if *signs == Symmetrize::Signs {
-                        kernels::norm_silu(x(*from), packed, -T::one(), y);
-                    }
-                }
-                Instruction::BiasSilu { x: from, bias, signs } => {
-                    y.fill(T::zero());
-                    let bias = &operands.params[bias.clone()];
-                    kernels::bias_silu(x(*from), bias, T::one(), y);
-                    if *signs == Symmetrize::Signs {
-                        kernels::bias_silu(x(*from), bias, -T::one(), y);
-                    }
-                }
-                Instruction::Mul { a, b } => kernels::mul(x(*a), x(*b), y),
-                Instruction::Add { a, b } => kernels::add(x(*a), x(*b), y),
-                Instruction::Scale { x: from, factor } => {
-                    y.fill(T::zero());
-                    kernels::add_scaled(x(*from), T::from_f64(*factor), y);
-                }
-                Instruction::Abs { x: from } => {
-                    y.iter_mut().zip(x(*from)).for_each(|(y, x)| *y = Element::abs(*x));
-                }
-                Instruction::UnitNorm { x: from, guard } => {
-                    y.fill(T::zero());
-                    kernels::unit_norm(x(*from), width, guard.map(T::from_f64), y);
-                }
-                Instruction::Concat { parts } => {
-                    let mut start = 0;
-                    for part in parts {
-                        let part_width = self.widths[*part];
-                        for (y, x) in y.chunks_exact_mut(width).zip(x(*part).chunks_exact(part_width)) {
-                            y[start..start + part_width].copy_from_slice(x);
-                        }
-                        start += part_width;
-                    }
-                }
-                Instruction::Dropout { x: from, p, seed } => {
-                    let mask = cpu::block_mask::<T>(y.len(), *p, seed, rows.start);
-                    kernels::mul(x(*from), &mask, y);
-                }
+                None => parts.iter_mut().for_each(|part| part.stores.push(None)),
+            }
+        }
+        let kept_parts = kept.as_ref().map(|kept| kept.parts.as_slice());
+        let sums: Vec<Buffer<T>> = parts
+            .par_iter_mut()
+            .enumerate()
+            .map(|(i, part)| {
+                let mut params = Buffer::zeros(inputs.params.len());
+                let nets = self.nets(i);
+                let grad = &grad[nets.start * self.out_per_net()..nets.end * self.out_per_net()];
+                let kept = kept_parts.and_then(|parts| parts.get(i)).map(Vec::as_slice);
+                self.backward_part(inputs, grad, &nets, kept, part, &mut params);
+                params
+            })
+            .collect();
+        // Every parameter adds up its parts in their order, whoever does it.
+        const CHUNK: usize = 1 << 13;
+        d_params.par_chunks_mut(CHUNK).enumerate().for_each(|(i, total)| {
+            for part in &sums {
+                kernels::put(&part[i * CHUNK..][..total.len()], false, total);
+            }
+        });
+        for ((store, _), gradient) in self.program.stores.iter().zip(stores) {
+            if let Some((gradient, _)) = gradient {
+                store.put_gradient(gradient);
             }
         }
     }
 
-    /// Stores the last register, or adds it to its nodes.
-    fn emit<T: Element>(&self, last: &[T], rows: Range<usize>, nets: &Range<usize>, out: &mut [T]) {
-        let width = self.out_width();
-        let per_net = self.block[1] * self.block[2];
-        match self.sum {
-            None => {
-                let start = (rows.start - nets.start * per_net) * width;
-                out[start..start + rows.len() * width].copy_from_slice(&last[..rows.len() * width]);
+    /// Widths of the stores' rows.
+    fn stored_widths(&self) -> Vec<usize> {
+        let mut widths = vec![0; self.program.stores.len()];
+        for (step, width) in self.program.steps.iter().zip(&self.program.widths) {
+            if let Step::Stored(store) = step {
+                widths[*store] = *width;
             }
-            Some(axis) => {
-                let (n_nodes, kept) = self.kept(axis);
-                for (row, last) in rows.zip(last.chunks_exact(width)) {
-                    let node = self.node_row(row, n_nodes, kept) - nets.start * n_nodes;
-                    kernels::add_assign(last, &mut out[node * width..][..width]);
+        }
+        widths
+    }
+
+    fn backward_part<T: Storable>(
+        &self,
+        inputs: &Inputs<'_, T>,
+        grad: &[T],
+        nets: &Range<usize>,
+        kept: Option<&[Option<Held>]>,
+        part: &mut Part<'_, T>,
+        params: &mut [T],
+    ) {
+        let program = &self.program;
+        let again = self.plan.again(program, kept.is_some());
+        let nodes = self.nodes(inputs, nets);
+        let mut scratch = Scratch::new(self.rows_per_block());
+        let width = program.out_width();
+        let mut gifts = Gifts {
+            nodes: part.nodes.iter_mut().map(|nodes| &mut **nodes).collect(),
+            packed: &mut *part.packed,
+            params,
+        };
+        for block in self.blocks(nets) {
+            let mut registers: Registers<'_, T> = (0..program.steps.len())
+                .map(|i| {
+                    let kept = kept.and_then(|kept| kept[i].as_ref()).and_then(T::held);
+                    match (kept, self.in_memory(i, inputs, &block)) {
+                        (Some(kept), _) => Slot::Read(&kept[block.of_part(program.widths[i])]),
+                        (None, Some(values)) => Slot::Read(values),
+                        (None, None) => Slot::Empty,
+                    }
+                })
+                .collect();
+            self.run_forward(inputs, &nodes, &block, &mut registers, &mut scratch, false, |i| again[i]);
+            let mut gradients = Gradients {
+                slots: (0..program.steps.len()).map(|_| Slot::Empty).collect(),
+                given: vec![false; program.steps.len()],
+            };
+            let mut stores: Vec<Option<(&mut [T], bool)>> = (part.stores.iter_mut())
+                .map(|store| store.as_mut().map(|(rows, given)| (&mut **rows, *given)))
+                .collect();
+            for (i, step) in program.steps.iter().enumerate() {
+                if let Step::Stored(store) = step
+                    && let Some((rows, given)) = stores[*store].take()
+                {
+                    gradients.slots[i] = Slot::Write(&mut rows[block.of_part(program.widths[i])]);
+                    gradients.given[i] = given;
                 }
+            }
+            self.seed(grad, &block, width, &registers, &mut gradients, &mut scratch);
+            self.run_backward(inputs, &nodes, &block, &mut registers, &mut gradients, &mut scratch, &mut gifts);
+            registers.into_iter().chain(gradients.slots).for_each(|slot| scratch.release(slot));
+        }
+    }
+
+    /// The gradients of the last register, or of the two whose product is summed, from that of the result.
+    fn seed<'a, T: Storable>(
+        &self,
+        grad: &'a [T],
+        block: &Block,
+        width: usize,
+        registers: &Registers<'_, T>,
+        gradients: &mut Gradients<'a, T>,
+        scratch: &mut Scratch<T>,
+    ) {
+        let n_values = block.n_rows() * width;
+        let last = self.program.steps.len() - 1;
+        match (self.program.out, self.program.tail) {
+            // A program that only reads a store gives its gradient straight back.
+            (Out::Rows | Out::Store, _) if !gradients.slots[last].is_empty() => {
+                let first = !std::mem::replace(&mut gradients.given[last], true);
+                let slot = gradients.slots[last].values_mut(n_values);
+                kernels::put(&grad[block.of_part(width)], first, slot);
+            }
+            (Out::Rows | Out::Store, _) => {
+                gradients.slots[last] = Slot::Read(&grad[block.of_part(width)]);
+                gradients.given[last] = true;
+            }
+            (Out::Sum(axis), None) => {
+                let at = block.at(kept_axis(axis));
+                let first = !std::mem::replace(&mut gradients.given[last], true);
+                if gradients.slots[last].is_empty() {
+                    gradients.slots[last] = scratch.slot(width);
+                }
+                let slot = gradients.slots[last].values_mut(n_values);
+                if first {
+                    kernels::copy_nodes(grad, at, width, slot);
+                } else {
+                    kernels::add_nodes(grad, at, width, slot);
+                }
+            }
+            (Out::Sum(axis), Some([a, b])) => {
+                let at = block.at(kept_axis(axis));
+                let mut open = |x: usize| {
+                    let mut slot = std::mem::replace(&mut gradients.slots[x], Slot::Empty);
+                    if slot.is_empty() {
+                        slot = scratch.slot(width);
+                    }
+                    (slot, !std::mem::replace(&mut gradients.given[x], true))
+                };
+                let value = |x: usize| registers[x].values(n_values);
+                let (mut da, first_a) = open(a);
+                if a == b {
+                    // A square gives twice to the same gradient.
+                    let mut twice = scratch.slot(width);
+                    kernels::mul_nodes(value(a), grad, at, width, true, twice.values_mut(n_values));
+                    let factor = T::one() + T::one();
+                    kernels::put_scaled(twice.values(n_values), factor, first_a, da.values_mut(n_values));
+                    gradients.slots[a] = da;
+                    scratch.release(twice);
+                    return;
+                }
+                let (mut db, first_b) = open(b);
+                let (to_a, to_b) = (da.values_mut(n_values), db.values_mut(n_values));
+                kernels::put_node_products(grad, at, width, value(a), value(b), first_a, to_a, first_b, to_b);
+                gradients.slots[a] = da;
+                gradients.slots[b] = db;
             }
         }
     }
 
-    /// The axis that remains when `axis` is summed away, and its length.
-    pub(super) fn kept(&self, axis: EdgeAxis) -> (usize, EdgeAxis) {
-        match axis {
-            EdgeAxis::Senders => (self.block[1], EdgeAxis::Receivers),
-            EdgeAxis::Receivers => (self.block[2], EdgeAxis::Senders),
+    /// Runs forward on candle's storages.
+    fn forward_in<T: Storable>(&self, stored: [(&CpuStorage, &Layout); 3]) -> Result<(CpuStorage, Shape)> {
+        let [edges, nodes, params] = stored.map(|(storage, layout)| values::<T>(storage, layout));
+        let inputs = self.inputs(edges?, nodes?, params?);
+        let rows = self.program.block[0] * self.rows_per_net();
+        let worth: usize = self.plan.worth.iter().zip(&self.program.widths).map(|(w, n)| usize::from(*w) * n).sum();
+        let share = self.tracked.then(|| Share::of(rows * worth * size_of::<T>())).flatten();
+        let (out, parts) = self.forward(&inputs, share.is_some());
+        if let Some(share) = share {
+            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(Kept { parts, _share: share });
         }
+        let values = match &self.store {
+            Some(store) => {
+                store.write(out);
+                vec![T::zero()]
+            }
+            None => out.into_vec(),
+        };
+        Ok((T::to_cpu_storage_owned(values), self.shape()))
+    }
+
+    fn backward_in<T: Storable>(&self, operands: [&Tensor; 3], grad: &Tensor) -> Result<[Option<Tensor>; 3]> {
+        let [edges, nodes, params] = operands;
+        let guards = [edges, nodes, params, grad].map(Tensor::storage_and_layout);
+        let [e, n, p, g] = [0, 1, 2, 3].map(|i| match &*guards[i].0 {
+            Storage::Cpu(storage) => values::<T>(storage, guards[i].1),
+            _ => bail!("rows: a pass on the CPU was given a gradient on another device"),
+        });
+        let (d_edges, d_nodes, d_params) = self.backward(&self.inputs(e?, n?, p?), g?);
+        let tensor = |values: Vec<T>, like: &Tensor| Tensor::from_vec(values, like.shape(), like.device());
+        Ok([
+            d_edges.map(|values| tensor(values, edges)).transpose()?,
+            Some(tensor(d_nodes, nodes)?),
+            Some(tensor(d_params, params)?),
+        ])
+    }
+}
+
+/// What a part of the way back gives to, of its own nets.
+struct Part<'a, T> {
+    nodes: Vec<&'a mut [T]>,
+    packed: &'a mut [T],
+    /// Rows of the stores, with whether they hold gifts already.
+    stores: Vec<Option<(&'a mut [T], bool)>>,
+}
+
+/// The axis of nodes that remains when the other one is summed away.
+fn kept_axis(summed: EdgeAxis) -> EdgeAxis {
+    match summed {
+        EdgeAxis::Senders => EdgeAxis::Receivers,
+        EdgeAxis::Receivers => EdgeAxis::Senders,
+    }
+}
+
+/// The values of a contiguous tensor.
+fn values<'a, T: Element>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&storage.as_slice::<T>()?[start..end]),
+        None => bail!("rows: a pass was given strided input"),
+    }
+}
+
+impl CustomOp3 for Fused {
+    fn name(&self) -> &'static str {
+        "pass over rows"
+    }
+
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+        s3: &CpuStorage,
+        l3: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let stored = [(s1, l1), (s2, l2), (s3, l3)];
+        match s1.dtype() {
+            DType::F64 => self.forward_in::<f64>(stored),
+            _ => self.forward_in::<f32>(stored),
+        }
+    }
+
+    fn bwd(
+        &self,
+        edges: &Tensor,
+        nodes: &Tensor,
+        params: &Tensor,
+        _result: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let grad = grad.contiguous()?;
+        let operands = [edges, nodes, params];
+        let [edges, nodes, params] = match grad.dtype() {
+            DType::F64 => self.backward_in::<f64>(operands, &grad)?,
+            _ => self.backward_in::<f32>(operands, &grad)?,
+        };
+        Ok((edges, nodes, params))
     }
 }
