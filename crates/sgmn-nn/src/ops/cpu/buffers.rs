@@ -24,11 +24,6 @@ impl<T: Element> Buffer<T> {
         buffer.fill(T::zero());
         buffer
     }
-
-    /// The values, whose memory then leaves the pool.
-    pub(in crate::ops) fn into_vec(mut self) -> Vec<T> {
-        std::mem::take(&mut self.0)
-    }
 }
 
 impl<T: Element> Drop for Buffer<T> {
@@ -52,15 +47,18 @@ impl<T: Element> DerefMut for Buffer<T> {
 
 /// Buffers of one type that nobody uses, by length.
 ///
-/// The steps of a training ask for the same lengths again and again. A length that is not there is allocated anew, and
-/// as much as it takes is given back to the system, so a change of shapes does not add the memory of both.
+/// The steps of a training ask for the same lengths again and again. A new length is allocated anew; all memory together
+/// stays within what was once in use at the same time, so a change of shapes does not add the memory of both.
 #[derive(Debug)]
 pub(in crate::ops) struct Pool<T>(Mutex<Free<T>>);
 
 #[derive(Debug)]
 struct Free<T> {
     by_length: BTreeMap<usize, Vec<Vec<T>>>,
-    n_values: usize,
+    n_free: usize,
+    n_used: usize,
+    /// The most values that were ever in use at a time.
+    most_used: usize,
 }
 
 /// Shorter buffers are left to the allocator, which keeps small memory itself.
@@ -68,17 +66,19 @@ const LEAST_VALUES: usize = 1 << 10;
 
 impl<T: Element> Pool<T> {
     pub(super) const fn new() -> Self {
-        Self(Mutex::new(Free { by_length: BTreeMap::new(), n_values: 0 }))
+        Self(Mutex::new(Free { by_length: BTreeMap::new(), n_free: 0, n_used: 0, most_used: 0 }))
     }
 
     fn take(&self, n_values: usize) -> Vec<T> {
         if n_values >= LEAST_VALUES {
             let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            free.n_used += n_values;
+            free.most_used = free.most_used.max(free.n_used);
             if let Some(values) = free.by_length.get_mut(&n_values).and_then(Vec::pop) {
-                free.n_values -= n_values;
+                free.n_free -= n_values;
                 return values;
             }
-            free.release(n_values);
+            free.shrink();
         }
         vec![T::zero(); n_values]
     }
@@ -86,23 +86,20 @@ impl<T: Element> Pool<T> {
     fn give(&self, values: Vec<T>) {
         if values.len() >= LEAST_VALUES {
             let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            free.n_values += values.len();
+            free.n_used -= values.len();
+            free.n_free += values.len();
             free.by_length.entry(values.len()).or_default().push(values);
         }
     }
 }
 
 impl<T> Free<T> {
-    /// Gives buffers of at least so many values back to the system, as far as there are any.
-    fn release(&mut self, n_values: usize) {
-        let mut released = 0;
-        while released < n_values {
+    /// Gives the longest free buffers back to the system until the limit holds.
+    fn shrink(&mut self) {
+        while self.n_used + self.n_free > self.most_used {
             let Some(mut longest) = self.by_length.last_entry() else { return };
             match longest.get_mut().pop() {
-                Some(values) => {
-                    released += values.len();
-                    self.n_values -= values.len();
-                }
+                Some(values) => self.n_free -= values.len(),
                 None => {
                     longest.remove();
                 }
@@ -116,16 +113,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_is_used_again_and_a_new_one_displaces_old_ones() {
+    fn a_length_is_used_again_and_new_ones_displace_old_ones() {
         let pool = Pool::<f32>::new();
-        let n_free = || pool.0.lock().unwrap().n_values;
-        pool.give(vec![1.0; 4096]);
-        pool.give(vec![2.0; 4096]);
-        assert_eq!(pool.take(4096)[0], 2.0);
-        assert_eq!(n_free(), 4096);
-        assert_eq!(pool.take(5000).len(), 5000);
-        assert_eq!(n_free(), 0);
-        pool.give(vec![3.0; LEAST_VALUES - 1]);
-        assert_eq!(n_free(), 0, "small memory is the allocator's");
+        let free = || pool.0.lock().unwrap().n_free;
+        let (mut first, second) = (pool.take(4096), pool.take(4096));
+        first[0] = 2.0;
+        pool.give(second);
+        pool.give(first);
+        let first = pool.take(4096);
+        assert_eq!((first[0], free()), (2.0, 4096), "the last one given is taken first");
+        let longer = pool.take(4097);
+        assert_eq!((longer.len(), free()), (4097, 0), "more than was ever in use: the old one went");
+        pool.give(longer);
+        assert_eq!(pool.take(LEAST_VALUES - 1).len() + free(), LEAST_VALUES - 1 + 4097, "small memory is the allocator's");
+        pool.give(first);
     }
 }

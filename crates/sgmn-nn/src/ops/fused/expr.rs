@@ -16,7 +16,16 @@ pub(super) struct Expr {
     pub(super) dims: [usize; 4],
     /// The axes as the caller sees them, which lack S for nodes, R and S for nets.
     seen: Vec<usize>,
-    value: OnceCell<Tensor>,
+    memory: OnceCell<Memory>,
+}
+
+/// Rows that are in memory.
+#[derive(Debug, Clone)]
+pub(super) enum Memory {
+    /// `[B, R, S, H]`.
+    Tensor(Tensor),
+    /// Left by an earlier pass; the token stands for them in candle's graph.
+    Stored(Arc<Store>, Tensor),
 }
 
 /// What rows belong to.
@@ -30,10 +39,7 @@ pub(super) enum Of {
 /// What an expression computes. Parameters are tensors, operands are other expressions.
 #[derive(Debug)]
 pub(super) enum Op {
-    /// Rows in memory, `[B, R, S, H]`.
-    Tensor(Tensor),
-    /// Rows that an earlier pass left; the token stands for them in candle's graph.
-    Stored(Arc<Store>, Tensor),
+    Memory(Memory),
     /// The row of the node at one end of each edge; the nodes have S = 1.
     Spread(Rc<Expr>, EdgeAxis),
     /// `s_ij v_i` or `s_ij v_j`: rows of width 1 times rows of nodes.
@@ -58,7 +64,7 @@ impl Op {
     /// The expressions that are read, those of nodes left out.
     pub(super) fn operands(&self) -> Vec<&Rc<Expr>> {
         match self {
-            Self::Tensor(_) | Self::Stored(..) | Self::Spread(..) => Vec::new(),
+            Self::Memory(_) | Self::Spread(..) => Vec::new(),
             Self::Outer(x, ..)
             | Self::Linear(x, ..)
             | Self::AddBias(x, _)
@@ -83,7 +89,7 @@ impl Expr {
             Of::Nodes => vec![b, r, h],
             Of::Edges => vec![b, r, s, h],
         };
-        Rc::new(Self { op, dims, seen, value: OnceCell::new() })
+        Rc::new(Self { op, dims, seen, memory: OnceCell::new() })
     }
 
     /// Rows that are in memory: of nets, nodes or edges by the number of axes.
@@ -97,7 +103,7 @@ impl Expr {
                 tensor.dims()
             ),
         };
-        Ok(Self::new(Op::Tensor(tensor.reshape(&dims[..])?), dims, of))
+        Ok(Self::new(Op::Memory(Memory::Tensor(tensor.reshape(&dims[..])?)), dims, of))
     }
 
     /// An operation whose rows have the shape of this one's.
@@ -120,34 +126,38 @@ impl Expr {
 
     /// The numbers: those in memory, those computed before, or computed now.
     pub(super) fn tensor(self: &Rc<Self>) -> Result<Tensor> {
-        if let Op::Tensor(tensor) = &self.op {
+        if let Some(Memory::Tensor(tensor)) = self.in_memory() {
             return Ok(tensor.clone());
         }
-        if let Some(value) = self.value.get() {
-            return Ok(value.clone());
-        }
-        let value = Program::new(self, None)?.apply()?.reshape(&self.dims[..])?;
-        // Nobody else can have set it: expressions do not leave their thread.
-        Ok(self.value.get_or_init(|| value).clone())
+        let tensor = Program::new(self, None)?.apply()?.reshape(&self.dims[..])?;
+        // Already set if the rows lie in a store: those who do not need a tensor read them there.
+        self.memory.get_or_init(|| Memory::Tensor(tensor.clone()));
+        Ok(tensor)
     }
 
-    /// The same rows in memory: edges in a store of their own, nodes and nets, which are few, as a tensor.
+    /// The same rows in memory, where those of nodes and edges have a store of their own.
     pub(super) fn computed(self: &Rc<Self>) -> Result<Rc<Self>> {
-        match (&self.op, self.of()) {
-            (Op::Tensor(_) | Op::Stored(..), _) => Ok(self.clone()),
-            (_, Of::Edges) if self.value.get().is_none() => {
-                let (store, token) = Program::new(self, None)?.store()?;
-                Ok(self.like(Op::Stored(store, token)))
-            }
-            _ => Ok(self.like(Op::Tensor(self.tensor()?))),
+        if matches!(self.op, Op::Memory(_)) {
+            return Ok(self.clone());
         }
+        Ok(self.like(Op::Memory(self.compute()?)))
     }
 
-    /// The tensor to read instead of computing the expression again, if there is one.
-    pub(super) fn in_memory(&self) -> Option<&Tensor> {
+    /// Where the rows are, computed now if they were not yet.
+    pub(super) fn compute(self: &Rc<Self>) -> Result<Memory> {
+        if let Some(memory) = self.in_memory() {
+            return Ok(memory.clone());
+        }
+        let (store, token) = Program::new(self, None)?.store()?;
+        // Nobody else can have set it: expressions do not leave their thread.
+        Ok(self.memory.get_or_init(|| Memory::Stored(store, token)).clone())
+    }
+
+    /// What to read instead of computing the expression again, if there is something.
+    pub(super) fn in_memory(&self) -> Option<&Memory> {
         match &self.op {
-            Op::Tensor(tensor) => Some(tensor),
-            _ => self.value.get(),
+            Op::Memory(memory) => Some(memory),
+            _ => self.memory.get(),
         }
     }
 

@@ -6,7 +6,7 @@ use candle_core::{DType, Result, Tensor, TensorId};
 use sgmn_graph::Seed;
 
 use super::{
-    expr::{Expr, Op},
+    expr::{Expr, Memory, Op},
     run::Fused,
     store::Store,
 };
@@ -58,13 +58,21 @@ pub(super) struct NodeRows {
     pub(super) axis: EdgeAxis,
 }
 
-/// One tensor among the packed nodes.
+/// Rows of nodes that a program reads.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NodeOperand {
-    /// Where it begins.
-    pub(super) start: usize,
+    pub(super) place: Place,
     /// Values of one net.
     pub(super) per_net: usize,
+}
+
+/// Where rows of nodes lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Among the packed nodes, from here on.
+    Packed(usize),
+    /// In the store of this number.
+    Store(usize),
 }
 
 /// What becomes of the result.
@@ -161,19 +169,15 @@ impl Program {
             return Ok(*register);
         }
         let step = match (&expr.op, expr.in_memory()) {
-            (Op::Stored(store, token), None) => {
-                self.operands.tokens.push(token.clone());
-                self.stores.push((store.clone(), token.track_op()));
-                Step::Stored(self.stores.len() - 1)
-            }
-            (_, Some(tensor)) => {
+            (_, Some(Memory::Stored(store, token))) => Step::Stored(self.stored(store, token)),
+            (_, Some(Memory::Tensor(tensor))) => {
                 let columns = self.packed_width..self.packed_width + expr.width();
                 self.packed_width = columns.end;
                 self.packed_tracked |= tensor.track_op();
                 self.operands.edges.push(tensor.clone());
                 Step::Packed { columns }
             }
-            (Op::Tensor(_), None) => unreachable!("tensors are in memory"),
+            (Op::Memory(_), None) => unreachable!("memory is in memory"),
             (Op::Outer(s, nodes, axis), _) => {
                 let s = self.place(s, order)?;
                 Step::Outer { s, nodes: self.node_rows(nodes, *axis)? }
@@ -250,19 +254,29 @@ impl Program {
 
     /// The rows of nodes, which are computed now: they are few.
     fn node_rows(&mut self, nodes: &Rc<Expr>, axis: EdgeAxis) -> Result<NodeRows> {
-        let tensor = nodes.tensor()?;
-        let known = self.operands.known_nodes.iter().find(|(id, _)| *id == tensor.id());
-        if let Some((_, operand)) = known {
-            return Ok(NodeRows { operand: *operand, axis });
-        }
+        let memory = nodes.compute()?;
+        let place = match &memory {
+            Memory::Stored(store, token) => Place::Store(self.stored(store, token)),
+            Memory::Tensor(tensor) => Place::Packed(self.operands.node(tensor)),
+        };
         let [b, n, _, h] = nodes.dims;
         debug_assert_eq!(b, self.block[0]);
-        let operand = self.node_operands.len();
-        self.node_operands.push(NodeOperand { start: self.operands.n_node_values, per_net: n * h });
-        self.operands.n_node_values += tensor.elem_count();
-        self.operands.known_nodes.push((tensor.id(), operand));
-        self.operands.nodes.push(tensor);
+        let known = self.node_operands.iter().position(|known| known.place == place);
+        let operand = known.unwrap_or_else(|| {
+            self.node_operands.push(NodeOperand { place, per_net: n * h });
+            self.node_operands.len() - 1
+        });
         Ok(NodeRows { operand, axis })
+    }
+
+    /// The number of a store among those that the program reads.
+    fn stored(&mut self, store: &Arc<Store>, token: &Tensor) -> usize {
+        if let Some(known) = self.stores.iter().position(|(known, _)| Arc::ptr_eq(known, store)) {
+            return known;
+        }
+        self.operands.tokens.push(token.clone());
+        self.stores.push((store.clone(), token.track_op()));
+        self.stores.len() - 1
     }
 
     /// Runs the program; gradients flow to every tensor that it reads.
@@ -314,6 +328,18 @@ impl Program {
 }
 
 impl Operands {
+    /// Where a tensor lies among the packed nodes; it is packed if it is met for the first time.
+    fn node(&mut self, tensor: &Tensor) -> usize {
+        if let Some((_, start)) = self.known_nodes.iter().find(|(id, _)| *id == tensor.id()) {
+            return *start;
+        }
+        let start = self.n_node_values;
+        self.n_node_values += tensor.elem_count();
+        self.nodes.push(tensor.clone());
+        self.known_nodes.push((tensor.id(), start));
+        start
+    }
+
     /// Where a tensor lies among the packed parameters; it is packed if it is met for the first time.
     fn param(&mut self, tensor: &Tensor) -> Range<usize> {
         if let Some((_, range)) = self.known_params.iter().find(|(id, _)| *id == tensor.id()) {

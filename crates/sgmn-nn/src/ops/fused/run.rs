@@ -15,7 +15,7 @@ use super::{
     forward::Registers,
     keep::Share,
     plan::Plan,
-    program::{Out, Program, Step},
+    program::{NodeOperand, Out, Place, Program, Step},
     registers::{Block, Scratch, Slot},
     store::{Held, Storable, Store},
 };
@@ -124,10 +124,15 @@ impl Fused {
     }
 
     /// The rows of each node operand that belong to some nets.
-    fn nodes<'a, T: Element>(&self, inputs: &Inputs<'a, T>, nets: &Range<usize>) -> Vec<&'a [T]> {
-        let operands = self.program.node_operands.iter();
-        let of_nets = |start: usize, per_net: usize| start + nets.start * per_net..start + nets.end * per_net;
-        operands.map(|operand| &inputs.nodes[of_nets(operand.start, operand.per_net)]).collect()
+    fn nodes<'a, T: Storable>(&'a self, inputs: &Inputs<'a, T>, nets: &Range<usize>) -> Vec<&'a [T]> {
+        let of_nets = |operand: &NodeOperand| -> &'a [T] {
+            let range = nets.start * operand.per_net..nets.end * operand.per_net;
+            match operand.place {
+                Place::Packed(start) => &inputs.nodes[start + range.start..start + range.end],
+                Place::Store(store) => &self.program.stores[store].0.values()[range],
+            }
+        };
+        self.program.node_operands.iter().map(of_nets).collect()
     }
 
     fn inputs<'a, T: Element>(&self, edges: &'a [T], nodes: &'a [T], params: &'a [T]) -> Inputs<'a, T> {
@@ -157,22 +162,17 @@ impl Fused {
         }
     }
 
-    /// The result, and the registers of every part that are to be kept.
-    fn forward<T: Storable>(&self, inputs: &Inputs<'_, T>, keeps: bool) -> (Buffer<T>, Vec<Vec<Option<Held>>>) {
+    /// Computes the result, whose memory holds zeros if it is a sum; returns the registers of every part to be kept.
+    fn forward<T: Storable>(&self, inputs: &Inputs<'_, T>, out: &mut [T], keeps: bool) -> Vec<Vec<Option<Held>>> {
         let per_net = self.out_per_net();
-        let is_sum = matches!(self.program.out, Out::Sum(_));
-        let n_values = self.program.block[0] * per_net;
-        let mut out = if is_sum { Buffer::zeros(n_values) } else { Buffer::stale(n_values) };
         if out.is_empty() || self.rows_per_net() == 0 {
-            return (out, Vec::new());
+            return Vec::new();
         }
         let part = self.nets_per_part();
-        let kept = out
-            .par_chunks_mut(part * per_net)
+        out.par_chunks_mut(part * per_net)
             .enumerate()
             .map(|(i, out)| self.forward_part(inputs, &self.nets(i), out, keeps))
-            .collect();
-        (out, kept)
+            .collect()
     }
 
     fn forward_part<T: Storable>(
@@ -261,40 +261,56 @@ impl Fused {
         let n_parts = self.program.block[0].div_ceil(part);
         // Kept registers serve once: whoever asks for gradients a second time pays for computing them again.
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut stores: Vec<Option<(Buffer<T>, bool)>> = (self.program.stores.iter())
-            .zip(self.stored_widths())
-            .map(|((store, tracked), width)| {
-                let n_values = self.program.block[0] * rows_per_net * width;
-                tracked.then(|| match store.take_gradient() {
+        // Gradients of nodes are given even where nobody wants them: they are small.
+        let is_node = |i: usize| self.program.node_operands.iter().any(|nodes| nodes.place == Place::Store(i));
+        let mut gradients: Vec<Option<(Buffer<T>, bool)>> = (self.program.stores.iter().enumerate())
+            .map(|(i, (store, tracked))| {
+                (*tracked || is_node(i)).then(|| match store.take_gradient() {
                     Some(gradient) => (gradient, true),
-                    None => (Buffer::stale(n_values), false),
+                    None => (Buffer::stale(store.values::<T>().len()), false),
                 })
             })
             .collect();
         let mut parts: Vec<Part<'_, T>> = (0..n_parts)
             .map(|_| Part { nodes: Vec::new(), packed: Default::default(), stores: Vec::new() })
             .collect();
-        // Node operands are packed one after the other: each takes its own from the rest.
+        // Every store belongs to rows or to nodes; both are cut by nets.
+        let n_nets = self.program.block[0];
+        let mut slices: Vec<Option<(&mut [T], bool)>> = gradients
+            .iter_mut()
+            .map(|gradient| gradient.as_mut().map(|(gradient, given)| (&mut gradient[..], *given)))
+            .collect();
         let mut rest = d_nodes;
         for operand in &self.program.node_operands {
-            let (own, later) = rest.split_at_mut(operand.per_net * self.program.block[0]);
-            rest = later;
-            if operand.per_net > 0 {
-                let chunks = own.chunks_mut(part * operand.per_net);
-                parts.iter_mut().zip(chunks).for_each(|(part, nodes)| part.nodes.push(nodes));
-            } else {
-                parts.iter_mut().for_each(|part| part.nodes.push(Default::default()));
-            }
+            let own: &mut [T] = match operand.place {
+                Place::Packed(_) => {
+                    // Packed operands lie one after the other: each takes its own from the rest.
+                    let (own, later) = std::mem::take(&mut rest).split_at_mut(operand.per_net * n_nets);
+                    rest = later;
+                    own
+                }
+                Place::Store(store) => match slices[store].take() {
+                    Some((own, given)) => {
+                        if !given {
+                            own.fill(T::zero());
+                        }
+                        own
+                    }
+                    None => Default::default(),
+                },
+            };
+            let mut chunks = own.chunks_mut((part * operand.per_net).max(1));
+            parts.iter_mut().for_each(|part| part.nodes.push(chunks.next().unwrap_or_default()));
         }
         if self.program.packed_tracked {
             let chunks = d_packed.chunks_mut(part * rows_per_net * self.program.packed_width);
             parts.iter_mut().zip(chunks).for_each(|(part, packed)| part.packed = packed);
         }
-        for (store, width) in stores.iter_mut().zip(self.stored_widths()) {
-            match store {
-                Some((gradient, given)) => {
-                    let chunks = gradient.chunks_mut(part * rows_per_net * width);
-                    parts.iter_mut().zip(chunks).for_each(|(part, rows)| part.stores.push(Some((rows, *given))));
+        for slice in slices {
+            match slice {
+                Some((rows, given)) => {
+                    let chunks = rows.chunks_mut((part * rows.len() / n_nets).max(1));
+                    parts.iter_mut().zip(chunks).for_each(|(part, rows)| part.stores.push(Some((rows, given))));
                 }
                 None => parts.iter_mut().for_each(|part| part.stores.push(None)),
             }
@@ -319,22 +335,13 @@ impl Fused {
                 kernels::put(&part[i * CHUNK..][..total.len()], false, total);
             }
         });
-        for ((store, _), gradient) in self.program.stores.iter().zip(stores) {
-            if let Some((gradient, _)) = gradient {
+        for ((store, tracked), gradient) in self.program.stores.iter().zip(gradients) {
+            if let Some((gradient, _)) = gradient
+                && *tracked
+            {
                 store.put_gradient(gradient);
             }
         }
-    }
-
-    /// Widths of the stores' rows.
-    fn stored_widths(&self) -> Vec<usize> {
-        let mut widths = vec![0; self.program.stores.len()];
-        for (step, width) in self.program.steps.iter().zip(&self.program.widths) {
-            if let Step::Stored(store) = step {
-                widths[*store] = *width;
-            }
-        }
-        widths
     }
 
     fn backward_part<T: Storable>(
@@ -462,17 +469,23 @@ impl Fused {
         let rows = self.program.block[0] * self.rows_per_net();
         let worth: usize = self.plan.worth.iter().zip(&self.program.widths).map(|(w, n)| usize::from(*w) * n).sum();
         let share = self.tracked.then(|| Share::of(rows * worth * size_of::<T>())).flatten();
-        let (out, parts) = self.forward(&inputs, share.is_some());
+        let (n_values, keeps) = (self.program.block[0] * self.out_per_net(), share.is_some());
+        let (values, parts) = match &self.store {
+            Some(store) => {
+                let mut out = Buffer::stale(n_values);
+                let parts = self.forward(&inputs, &mut out, keeps);
+                store.write(out);
+                (vec![T::zero()], parts)
+            }
+            None => {
+                let mut out = vec![T::zero(); n_values];
+                let parts = self.forward(&inputs, &mut out, keeps);
+                (out, parts)
+            }
+        };
         if let Some(share) = share {
             *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(Kept { parts, _share: share });
         }
-        let values = match &self.store {
-            Some(store) => {
-                store.write(out);
-                vec![T::zero()]
-            }
-            None => out.into_vec(),
-        };
         Ok((T::to_cpu_storage_owned(values), self.shape()))
     }
 
