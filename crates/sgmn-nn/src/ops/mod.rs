@@ -92,7 +92,7 @@ pub fn spread(v: &Tensor, n_others: usize, axis: EdgeAxis) -> Result<Tensor> {
 /// # Shapes
 /// e `[B, R, S, H]`; the axis named is summed away: `[B, R, H]` for [`EdgeAxis::Senders`].
 pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
-    if on_cpu(e) { Rows::edges(e.clone())?.sum_edges(axis) } else { reference::sum_edges(e, axis) }
+    if on_cpu(e) { Rows::edges(e.clone())?.sum_edges(axis)?.tensor() } else { reference::sum_edges(e, axis) }
 }
 
 /// `y = x / (‖x‖ + guard)` over the last axis; with no guard `x / ‖x‖`, and a zero row stays zero with zero gradient.

@@ -240,7 +240,7 @@ fn a_fused_chain_equals_its_operations_one_by_one() {
                         eager_chain(&x[0], &x[3..], senders, receivers)?.into()
                     };
                     match sum {
-                        Some(axis) => y.sum_edges(axis),
+                        Some(axis) => y.sum_edges(axis)?.tensor(),
                         None => y.tensor(),
                     }
                 });
@@ -273,7 +273,7 @@ fn a_fused_pass_takes_empty_blocks_and_does_not_depend_on_threads() {
     for dims in [[0, 2, 3, 4], [2, 0, 3, 4], [2, 3, 0, 4]] {
         let x = Rows::edges(random(&dims, Seed::new(2), DType::F32)).unwrap().linear(&w).unwrap();
         assert_eq!(x.tensor().unwrap().dims(), dims);
-        assert_eq!(x.sum_edges(EdgeAxis::Senders).unwrap().dims(), [dims[0], dims[1], 4]);
+        assert_eq!(x.sum_edges(EdgeAxis::Senders).unwrap().tensor().unwrap().dims(), [dims[0], dims[1], 4]);
     }
     let x = Var::from_tensor(&random(&[33, 9, 10, 4], Seed::new(3), DType::F32)).unwrap();
     let w = Var::from_tensor(&w).unwrap();
@@ -281,7 +281,7 @@ fn a_fused_pass_takes_empty_blocks_and_does_not_depend_on_threads() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
         pool.install(|| {
             let op: Op =
-                Box::new(|x| Rows::edges(x[0].clone())?.linear(&x[1])?.abs()?.sum_edges(EdgeAxis::Senders));
+                Box::new(|x| Rows::edges(x[0].clone())?.linear(&x[1])?.abs()?.sum_edges(EdgeAxis::Senders)?.tensor());
             let parts = run(&op, &[x.clone(), w.clone()]);
             parts.iter().map(|t| t.flatten_all().unwrap().to_vec1::<f32>().unwrap()).collect::<Vec<_>>()
         })

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use candle_core::{Result, Tensor};
 
 use super::{
-    expr::{Expr, Op},
+    expr::{Expr, Memory, Of, Op},
     program::Program,
 };
 use crate::ops::{EdgeAxis, Symmetrize, cpu};
@@ -138,20 +138,22 @@ fn without_bias(x: &Rc<Expr>, b: &Tensor, signs: Symmetrize) -> Result<(Rc<Expr>
     }
 }
 
-/// For a sum over edges that end in a linear map: the sum before the map, the map, and what remains of its bias.
-#[allow(clippy::type_complexity, reason = "named in the sentence above")]
-pub(super) fn sum_before(
-    x: &Rc<Expr>,
-    axis: EdgeAxis,
-) -> Result<Option<(Tensor, Tensor, Option<Tensor>)>> {
-    match &x.op {
-        Op::Linear(first, w, bias) if x.in_memory().is_none() => {
-            let n = x.dims[if axis == EdgeAxis::Senders { 2 } else { 1 }];
-            let bias = bias.as_ref().map(|bias| bias * n as f64).transpose()?;
-            Ok(Some((Program::new(first, Some(axis))?.apply()?, w.clone(), bias)))
-        }
-        _ => Ok(None),
+/// `Σ` over an axis of edges: rows of the nodes that remain.
+pub(super) fn sum_edges(x: &Rc<Expr>, axis: EdgeAxis) -> Result<Rc<Expr>> {
+    let [b, r, s, h] = x.dims;
+    let (n_kept, n_summed) = if axis == EdgeAxis::Senders { (r, s) } else { (s, r) };
+    if let Op::Linear(first, w, bias) = &x.op
+        && x.in_memory().is_none()
+    {
+        // Summed before the map; of its bias as many remain as there were edges.
+        let mapped = linear(&sum_edges(first, axis)?, w)?;
+        return match bias {
+            Some(bias) => add_bias(&mapped, &(bias * n_summed as f64)?),
+            None => Ok(mapped),
+        };
     }
+    let (store, token) = Program::new(x, Some(axis))?.store()?;
+    Ok(Expr::new(Op::Memory(Memory::Stored(store, token)), [b, n_kept, 1, h], Of::Nodes))
 }
 
 /// An operation on the rows of `x` whose result has another width.

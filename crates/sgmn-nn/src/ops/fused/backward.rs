@@ -50,7 +50,7 @@ impl Fused {
         gifts: &mut Gifts<'_, T>,
     ) {
         let (program, n_rows) = (&self.program, block.n_rows());
-        let (widths, params) = (&program.widths, inputs.params);
+        let (widths, params) = (&program.widths, &inputs.params);
         // Weights whose gradients wait for their factor, an activation: (register of the activation, step, product).
         let mut waiting: Vec<(usize, usize, usize)> = Vec::new();
         for i in (0..program.steps.len()).rev() {

@@ -58,7 +58,7 @@ impl Fused {
         let (widths, width, n_rows) = (&self.program.widths, self.program.widths[i], block.n_rows());
         let y = y.values_mut(n_rows * width);
         let x = |register: usize| registers[register].values(n_rows * widths[register]);
-        let params = inputs.params;
+        let params = &inputs.params;
         match &self.program.steps[i] {
             Step::Stored(_) => unreachable!("stored rows are read where they lie"),
             Step::Packed { columns } => {

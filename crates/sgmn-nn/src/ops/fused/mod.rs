@@ -11,6 +11,7 @@ mod backward;
 mod expr;
 mod forward;
 mod keep;
+mod param;
 mod plan;
 mod program;
 mod registers;

@@ -7,6 +7,7 @@ use sgmn_graph::Seed;
 
 use super::{
     expr::{Expr, Memory, Op},
+    param::Param,
     run::Fused,
     store::Store,
 };
@@ -75,13 +76,11 @@ pub(super) enum Place {
     Store(usize),
 }
 
-/// What becomes of the result.
+/// What becomes of the last register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Out {
     /// Every row is written.
     Rows,
-    /// Every row is written to a store.
-    Store,
     /// The axis is summed away.
     Sum(EdgeAxis),
 }
@@ -100,6 +99,8 @@ pub(super) struct Program {
     pub(super) packed_tracked: bool,
     pub(super) stores: Vec<(Arc<Store>, bool)>,
     pub(super) node_operands: Vec<NodeOperand>,
+    /// Weights and biases, one after the other in the order of their ranges.
+    pub(super) params: Vec<Param>,
     pub(super) out: Out,
     /// Two registers whose product is summed without being written; then there is no last register.
     pub(super) tail: Option<[usize; 2]>,
@@ -112,12 +113,11 @@ struct Operands {
     edges: Vec<Tensor>,
     nodes: Vec<Tensor>,
     n_node_values: usize,
-    params: Vec<Tensor>,
     n_params: usize,
+    /// Of stores.
     tokens: Vec<Tensor>,
     /// Operands that were met before and where they lie; a program has a dozen, so a list is searched fastest.
     known_nodes: Vec<(TensorId, usize)>,
-    known_params: Vec<(TensorId, Range<usize>)>,
 }
 
 /// What is known of an expression's graph while it is put in order.
@@ -140,6 +140,7 @@ impl Program {
             packed_tracked: false,
             stores: Vec::new(),
             node_operands: Vec::new(),
+            params: Vec::new(),
             out: sum.map_or(Out::Rows, Out::Sum),
             tail: None,
             operands: Operands::default(),
@@ -197,15 +198,15 @@ impl Program {
                 _ => Step::Mul { a: self.place(a, order)?, b: self.place(b, order)? },
             },
             (Op::MulRow(x, row), _) => {
-                Step::MulRow { x: self.place(x, order)?, row: self.operands.param(row) }
+                Step::MulRow { x: self.place(x, order)?, row: self.param(row) }
             }
             (Op::NormSilu(x, packed, signs), _) => {
                 let (x, signs) = (self.place(x, order)?, *signs == Symmetrize::Signs);
-                Step::NormSilu { x, packed: self.operands.param(packed), signs }
+                Step::NormSilu { x, packed: self.param(packed), signs }
             }
             (Op::BiasSilu(x, bias, signs), _) => {
                 let (x, signs) = (self.place(x, order)?, *signs == Symmetrize::Signs);
-                Step::BiasSilu { x, bias: self.operands.param(bias), signs }
+                Step::BiasSilu { x, bias: self.param(bias), signs }
             }
             (Op::Scale(x, factor), _) => Step::Scale { x: self.place(x, order)?, factor: *factor },
             (Op::Abs(x), _) => Step::Abs { x: self.place(x, order)? },
@@ -238,13 +239,13 @@ impl Program {
             }
             Op::Linear(x, weight, bias) => {
                 let x = self.place(x, order)?;
-                sum.products.push(Product { x, weight: self.operands.param(weight) });
+                sum.products.push(Product { x, weight: self.param(weight) });
                 if let Some(bias) = bias {
-                    sum.bias = Some(self.operands.param(bias));
+                    sum.bias = Some(self.param(bias));
                 }
             }
             Op::AddBias(x, bias) => {
-                sum.bias = Some(self.operands.param(bias));
+                sum.bias = Some(self.param(bias));
                 self.gather(x, sum, false, order)?;
             }
             _ => sum.rows.push(self.place(expr, order)?),
@@ -279,28 +280,47 @@ impl Program {
         self.stores.len() - 1
     }
 
+    /// Where a tensor lies among the packed parameters; it is packed if it is met for the first time.
+    fn param(&mut self, tensor: &Tensor) -> Range<usize> {
+        if let Some(known) = self.params.iter().find(|known| known.tensor.id() == tensor.id()) {
+            return known.range.clone();
+        }
+        let range = self.operands.n_params..self.operands.n_params + tensor.elem_count();
+        self.operands.n_params = range.end;
+        self.params.push(Param { tensor: tensor.clone(), range: range.clone(), sink: Arc::default() });
+        range
+    }
+
     /// Runs the program; gradients flow to every tensor that it reads.
     pub(super) fn apply(mut self) -> Result<Tensor> {
         let (operands, tracked) = self.pack()?;
         Fused::new(self, tracked, None).apply(operands)
     }
 
-    /// Runs the program and leaves its rows in a store, with the token that stands for them.
+    /// Runs the program and leaves its result in a store, with the token that stands for it.
     pub(super) fn store(mut self) -> Result<(Arc<Store>, Tensor)> {
-        self.out = Out::Store;
         let (operands, tracked) = self.pack()?;
         let store = Arc::new(Store::default());
         let token = Fused::new(self, tracked, Some(store.clone())).apply(operands)?;
         Ok((store, token))
     }
 
-    /// Packed edges, nodes and parameters, and whether anything before them wants a gradient.
+    /// Packed edges, packed nodes and the tokens of all else; and whether anything before them wants a gradient.
     fn pack(&mut self) -> Result<([Tensor; 3], bool)> {
-        let Operands { edges, nodes, mut params, tokens, .. } = std::mem::take(&mut self.operands);
-        // Tokens travel behind the parameters.
-        params.extend(tokens);
-        let some = edges.first().or(nodes.first()).or(params.first());
+        let Operands { edges, nodes, mut tokens, .. } = std::mem::take(&mut self.operands);
+        let wants_gradients = crate::ops::wants_gradients();
+        for param in &mut self.params {
+            param.tensor = param.tensor.contiguous()?;
+            if wants_gradients && param.tensor.track_op() {
+                tokens.push(param.token()?);
+            }
+        }
+        let some = edges.first().or(nodes.first()).or(tokens.first());
+        let some = some.or(self.params.first().map(|param| &param.tensor));
         let some = some.expect("an expression reads at least one tensor").clone();
+        if !matches!(some.dtype(), DType::F32 | DType::F64) {
+            candle_core::bail!("rows: expected f32 or f64, found {:?}", some.dtype());
+        }
         // A program without operands of a kind is given one number that it does not read.
         let unread = || Tensor::zeros(1, some.dtype(), some.device());
         let flat = |tensors: &[Tensor]| -> Result<Tensor> {
@@ -315,12 +335,9 @@ impl Program {
             [one] => one.contiguous()?,
             many => Tensor::cat(many, 3)?,
         };
-        let mut operands = [packed, flat(&nodes)?, flat(&params)?];
-        if !crate::ops::wants_gradients() {
+        let mut operands = [packed, flat(&nodes)?, flat(&tokens)?];
+        if !wants_gradients {
             operands = operands.map(|tensor| tensor.detach());
-        }
-        if !matches!(some.dtype(), DType::F32 | DType::F64) {
-            candle_core::bail!("rows: expected f32 or f64, found {:?}", some.dtype());
         }
         let tracked = operands.iter().any(Tensor::track_op);
         Ok((operands, tracked))
@@ -338,18 +355,6 @@ impl Operands {
         self.nodes.push(tensor.clone());
         self.known_nodes.push((tensor.id(), start));
         start
-    }
-
-    /// Where a tensor lies among the packed parameters; it is packed if it is met for the first time.
-    fn param(&mut self, tensor: &Tensor) -> Range<usize> {
-        if let Some((_, range)) = self.known_params.iter().find(|(id, _)| *id == tensor.id()) {
-            return range.clone();
-        }
-        let range = self.n_params..self.n_params + tensor.elem_count();
-        self.n_params = range.end;
-        self.params.push(tensor.clone());
-        self.known_params.push((tensor.id(), range.clone()));
-        range
     }
 }
 

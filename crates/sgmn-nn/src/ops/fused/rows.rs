@@ -8,7 +8,6 @@ use sgmn_graph::Seed;
 use super::{
     algebra,
     expr::{Expr, Of, Op},
-    program::Program,
 };
 use crate::ops::{self, EdgeAxis, Symmetrize};
 
@@ -277,20 +276,14 @@ impl Rows {
         Ok(Self::lazy(Expr::new(Op::Concat(parts), dims, of)))
     }
 
-    /// See [`ops::sum_edges`].
+    /// See [`ops::sum_edges`]: rows of the nodes that remain.
     ///
     /// # Errors
     /// If the rows are not those of edges.
-    pub fn sum_edges(&self, axis: EdgeAxis) -> Result<Tensor> {
+    pub fn sum_edges(&self, axis: EdgeAxis) -> Result<Self> {
         match &self.0 {
-            Repr::Tensor(x) => ops::sum_edges(x, axis),
-            Repr::Lazy(expr) => match algebra::sum_before(expr, axis)? {
-                Some((sum, weight, bias)) => {
-                    let rows = Self::nodes(sum)?.linear(&weight)?;
-                    bias.map_or(Ok(rows.clone()), |bias| rows.add_bias(&bias))?.tensor()
-                }
-                None => Program::new(expr, Some(axis))?.apply(),
-            },
+            Repr::Tensor(x) => Ok(ops::sum_edges(x, axis)?.into()),
+            Repr::Lazy(expr) => Ok(Self::lazy(algebra::sum_edges(expr, axis)?)),
         }
     }
 

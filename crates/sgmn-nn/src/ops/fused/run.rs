@@ -52,11 +52,11 @@ struct Kept {
     _share: Share,
 }
 
-/// The packed operands, and the weights among the parameters turned around, at the same places.
+/// The packed operands, the parameters, and the weights among them turned around, at the same places.
 pub(super) struct Inputs<'a, T: Element> {
     pub(super) edges: &'a [T],
     nodes: &'a [T],
-    pub(super) params: &'a [T],
+    pub(super) params: Buffer<T>,
     pub(super) turned: Buffer<T>,
 }
 
@@ -66,15 +66,15 @@ impl Fused {
     }
 
     pub(super) fn apply(self, operands: [Tensor; 3]) -> Result<Tensor> {
-        let [edges, nodes, params] = operands;
-        edges.apply_op3(&nodes, &params, self)
+        let [edges, nodes, tokens] = operands;
+        edges.apply_op3(&nodes, &tokens, self)
     }
 
     fn shape(&self) -> Shape {
         let ([b, r, s], width) = (self.program.block, self.program.out_width());
         match self.program.out {
+            _ if self.store.is_some() => 1.into(),
             Out::Rows => (b, r, s, width).into(),
-            Out::Store => 1.into(),
             Out::Sum(EdgeAxis::Senders) => (b, r, width).into(),
             Out::Sum(EdgeAxis::Receivers) => (b, s, width).into(),
         }
@@ -90,7 +90,7 @@ impl Fused {
         let [_, r, s] = self.program.block;
         self.program.out_width()
             * match self.program.out {
-                Out::Rows | Out::Store => r * s,
+                Out::Rows => r * s,
                 Out::Sum(EdgeAxis::Senders) => r,
                 Out::Sum(EdgeAxis::Receivers) => s,
             }
@@ -135,8 +135,10 @@ impl Fused {
         self.program.node_operands.iter().map(of_nets).collect()
     }
 
-    fn inputs<'a, T: Element>(&self, edges: &'a [T], nodes: &'a [T], params: &'a [T]) -> Inputs<'a, T> {
-        let mut turned = Buffer::stale(params.len());
+    fn inputs<'a, T: Storable>(&self, edges: &'a [T], nodes: &'a [T]) -> Result<Inputs<'a, T>> {
+        let n_params = self.program.params.last().map_or(0, |last| last.range.end);
+        let (mut params, mut turned) = (Buffer::stale(n_params), Buffer::stale(n_params));
+        self.program.params.iter().try_for_each(|param| param.read(&mut params))?;
         for (i, step) in self.program.steps.iter().enumerate() {
             let Step::Sum(sum) = step else { continue };
             for product in &sum.products {
@@ -144,7 +146,7 @@ impl Fused {
                 cpu::transpose(&params[product.weight.clone()], widths, &mut turned[product.weight.clone()]);
             }
         }
-        Inputs { edges, nodes, params, turned }
+        Ok(Inputs { edges, nodes, params, turned })
     }
 
     /// Whether the register lies in memory of others, and that memory for the rows of a block.
@@ -230,11 +232,11 @@ impl Fused {
         kept.into_iter().map(|kept| kept.map(T::hold)).collect()
     }
 
-    /// Gradients of the packed edges (none if nobody wants them), nodes and parameters; those of stores are put there.
-    fn backward<T: Storable>(&self, inputs: &Inputs<'_, T>, grad: &[T]) -> (Option<Vec<T>>, Vec<T>, Vec<T>) {
+    /// Gradients of the packed edges (none if nobody wants them) and nodes; those of stores and parameters are put there.
+    fn backward<T: Storable>(&self, inputs: &Inputs<'_, T>, grad: &[T]) -> (Option<Vec<T>>, Vec<T>) {
         let zeros = |values: &[T]| vec![T::zero(); values.len()];
         let mut d_packed = if self.program.packed_tracked { zeros(inputs.edges) } else { Vec::new() };
-        let (mut d_nodes, mut d_params) = (zeros(inputs.nodes), zeros(inputs.params));
+        let mut d_nodes = zeros(inputs.nodes);
         let stored = self.store.as_ref().map(|store| store.take_gradient::<T>());
         // Nobody has given to the rows of this pass, or there are none: nothing flows further.
         let is_idle = self.out_per_net() * self.program.block[0] * self.rows_per_net() == 0;
@@ -244,9 +246,9 @@ impl Fused {
             None => grad,
         };
         if !is_idle && !grad.is_empty() {
-            self.backward_parts(inputs, grad, &mut d_packed, &mut d_nodes, &mut d_params);
+            self.backward_parts(inputs, grad, &mut d_packed, &mut d_nodes);
         }
-        (self.program.packed_tracked.then_some(d_packed), d_nodes, d_params)
+        (self.program.packed_tracked.then_some(d_packed), d_nodes)
     }
 
     fn backward_parts<T: Storable>(
@@ -255,7 +257,6 @@ impl Fused {
         grad: &[T],
         d_packed: &mut [T],
         d_nodes: &mut [T],
-        d_params: &mut [T],
     ) {
         let (part, rows_per_net) = (self.nets_per_part(), self.rows_per_net());
         let n_parts = self.program.block[0].div_ceil(part);
@@ -330,11 +331,15 @@ impl Fused {
             .collect();
         // Every parameter adds up its parts in their order, whoever does it.
         const CHUNK: usize = 1 << 13;
-        d_params.par_chunks_mut(CHUNK).enumerate().for_each(|(i, total)| {
-            for part in &sums {
+        let mut sums = sums.into_iter();
+        let mut total = sums.next().expect("a pass has parts");
+        let others: Vec<Buffer<T>> = sums.collect();
+        total.par_chunks_mut(CHUNK).enumerate().for_each(|(i, total)| {
+            for part in &others {
                 kernels::put(&part[i * CHUNK..][..total.len()], false, total);
             }
         });
+        self.program.params.iter().for_each(|param| param.sink.put(&total[param.range.clone()]));
         for ((store, tracked), gradient) in self.program.stores.iter().zip(gradients) {
             if let Some((gradient, _)) = gradient
                 && *tracked
@@ -410,12 +415,12 @@ impl Fused {
         let last = self.program.steps.len() - 1;
         match (self.program.out, self.program.tail) {
             // A program that only reads a store gives its gradient straight back.
-            (Out::Rows | Out::Store, _) if !gradients.slots[last].is_empty() => {
+            (Out::Rows, _) if !gradients.slots[last].is_empty() => {
                 let first = !std::mem::replace(&mut gradients.given[last], true);
                 let slot = gradients.slots[last].values_mut(n_values);
                 kernels::put(&grad[block.of_part(width)], first, slot);
             }
-            (Out::Rows | Out::Store, _) => {
+            (Out::Rows, _) => {
                 gradients.slots[last] = Slot::Read(&grad[block.of_part(width)]);
                 gradients.given[last] = true;
             }
@@ -464,15 +469,16 @@ impl Fused {
 
     /// Runs forward on candle's storages.
     fn forward_in<T: Storable>(&self, stored: [(&CpuStorage, &Layout); 3]) -> Result<(CpuStorage, Shape)> {
-        let [edges, nodes, params] = stored.map(|(storage, layout)| values::<T>(storage, layout));
-        let inputs = self.inputs(edges?, nodes?, params?);
+        let [edges, nodes, _] = stored.map(|(storage, layout)| values::<T>(storage, layout));
+        let inputs = self.inputs(edges?, nodes?)?;
         let rows = self.program.block[0] * self.rows_per_net();
         let worth: usize = self.plan.worth.iter().zip(&self.program.widths).map(|(w, n)| usize::from(*w) * n).sum();
         let share = self.tracked.then(|| Share::of(rows * worth * size_of::<T>())).flatten();
         let (n_values, keeps) = (self.program.block[0] * self.out_per_net(), share.is_some());
         let (values, parts) = match &self.store {
             Some(store) => {
-                let mut out = Buffer::stale(n_values);
+                let is_sum = matches!(self.program.out, Out::Sum(_));
+                let mut out = if is_sum { Buffer::zeros(n_values) } else { Buffer::stale(n_values) };
                 let parts = self.forward(&inputs, &mut out, keeps);
                 store.write(out);
                 (vec![T::zero()], parts)
@@ -490,18 +496,18 @@ impl Fused {
     }
 
     fn backward_in<T: Storable>(&self, operands: [&Tensor; 3], grad: &Tensor) -> Result<[Option<Tensor>; 3]> {
-        let [edges, nodes, params] = operands;
-        let guards = [edges, nodes, params, grad].map(Tensor::storage_and_layout);
-        let [e, n, p, g] = [0, 1, 2, 3].map(|i| match &*guards[i].0 {
+        let [edges, nodes, tokens] = operands;
+        let guards = [edges, nodes, grad].map(Tensor::storage_and_layout);
+        let [e, n, g] = [0, 1, 2].map(|i| match &*guards[i].0 {
             Storage::Cpu(storage) => values::<T>(storage, guards[i].1),
             _ => bail!("rows: a pass on the CPU was given a gradient on another device"),
         });
-        let (d_edges, d_nodes, d_params) = self.backward(&self.inputs(e?, n?, p?), g?);
+        let (d_edges, d_nodes) = self.backward(&self.inputs(e?, n?)?, g?);
         let tensor = |values: Vec<T>, like: &Tensor| Tensor::from_vec(values, like.shape(), like.device());
         Ok([
             d_edges.map(|values| tensor(values, edges)).transpose()?,
             Some(tensor(d_nodes, nodes)?),
-            Some(tensor(d_params, params)?),
+            Some(tokens.zeros_like()?),
         ])
     }
 }
@@ -555,16 +561,16 @@ impl CustomOp3 for Fused {
         &self,
         edges: &Tensor,
         nodes: &Tensor,
-        params: &Tensor,
+        tokens: &Tensor,
         _result: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let grad = grad.contiguous()?;
-        let operands = [edges, nodes, params];
-        let [edges, nodes, params] = match grad.dtype() {
+        let operands = [edges, nodes, tokens];
+        let [edges, nodes, tokens] = match grad.dtype() {
             DType::F64 => self.backward_in::<f64>(operands, &grad)?,
             _ => self.backward_in::<f32>(operands, &grad)?,
         };
-        Ok((edges, nodes, params))
+        Ok((edges, nodes, tokens))
     }
 }
