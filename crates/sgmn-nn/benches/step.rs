@@ -179,7 +179,7 @@ fn chain(criterion: &mut Criterion) {
     let (e, w1, w2, r) = (edges.as_tensor(), first.as_tensor(), second.as_tensor(), row.as_tensor());
     let fused = || -> candle_core::Result<Tensor> {
         let rows = Rows::edges(e.clone())?.linear(w1)?.norm_silu(r, r, r, Symmetrize::Signs)?.linear(w2)?;
-        rows.sum_edges(EdgeAxis::Senders)
+        rows.sum_edges(EdgeAxis::Senders)?.tensor()
     };
     let plain = || -> candle_core::Result<Tensor> {
         let x = ops::reference::norm_silu(&ops::linear(e, w1)?, r, r, r, Symmetrize::Signs)?;

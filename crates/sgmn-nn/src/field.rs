@@ -205,7 +205,7 @@ impl Field {
         }
         let place = Place::node(self.place.receiver);
         let law = Law::new(place, self.law.receiver(), 0);
-        let values = Rows::nodes(self.values.sum_edges(self.sender_axis())?)?;
+        let values = self.values.sum_edges(self.sender_axis())?;
         Ok(Self { values, place, law, receivers: EdgeAxis::Receivers })
     }
 

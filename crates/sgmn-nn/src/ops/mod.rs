@@ -120,7 +120,7 @@ pub fn dropout(x: &Tensor, p: f64, seed: &sgmn_graph::Seed) -> Result<Tensor> {
         return Ok(x.clone());
     }
     let width = x.dims().last().copied().unwrap_or(1).max(1);
-    let mask = cpu::dropout_mask(x.elem_count() / width, width, p, seed);
+    let mask = cpu::kernels::Mask::new(p, seed).factors(x.elem_count() / width, width);
     let mask = Tensor::from_vec(mask, x.dims(), x.device())?.to_dtype(x.dtype())?;
     x * mask
 }

@@ -1,4 +1,4 @@
-//! What passes over rows are made of on the CPU: kernels, small products, masks and memory, all on one thread.
+//! What passes over rows are made of on the CPU: kernels, small products and memory, all on one thread.
 //!
 //! Parallelism stands above, over blocks of rows whose size depends on the shape only.
 
@@ -6,7 +6,6 @@ mod buffers;
 mod compose;
 mod element;
 pub(super) mod kernels;
-mod mask;
 mod matrix;
 mod simd;
 
@@ -14,5 +13,4 @@ pub(super) use buffers::Buffer;
 pub(super) use compose::compose;
 pub(super) use element::Element;
 pub(super) use kernels::NORM_EPS;
-pub(super) use mask::{dropout_mask, mask_rows};
 pub(super) use matrix::{Into, multiply, multiply_outer, transpose};

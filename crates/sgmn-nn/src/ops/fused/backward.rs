@@ -175,12 +175,8 @@ impl Fused {
                         start += part_width;
                     }
                 }
-                Step::Dropout { x, p, seed } => {
-                    let mut mask = scratch.slot(width);
-                    cpu::mask_rows(block.rows.start, width, *p, seed, mask.values_mut(n_rows * width));
-                    let mask_values = mask.values(n_rows * width);
-                    give!(*x, |first, dx| kernels::put_product(dy, mask_values, first, dx));
-                    scratch.release(mask);
+                Step::Dropout { x, mask } => {
+                    give!(*x, |first, dx| kernels::put_kept(dy, *mask, block.rows.start, width, first, dx));
                 }
             }
             if held {

@@ -3,10 +3,9 @@
 use std::{cell::OnceCell, rc::Rc, sync::Arc};
 
 use candle_core::{Result, Tensor};
-use sgmn_graph::Seed;
 
 use super::{program::Program, store::Store};
-use crate::ops::{EdgeAxis, Symmetrize};
+use crate::ops::{EdgeAxis, Symmetrize, cpu::kernels::Mask};
 
 /// An operation on rows, with its result once it has been asked for.
 #[derive(Debug)]
@@ -57,7 +56,7 @@ pub(super) enum Op {
     Abs(Rc<Expr>),
     UnitNorm(Rc<Expr>, Option<f64>),
     Concat(Vec<Rc<Expr>>),
-    Dropout(Rc<Expr>, f64, Seed),
+    Dropout(Rc<Expr>, Mask),
 }
 
 impl Op {
@@ -74,7 +73,7 @@ impl Op {
             | Self::Scale(x, _)
             | Self::Abs(x)
             | Self::UnitNorm(x, _)
-            | Self::Dropout(x, ..) => vec![x],
+            | Self::Dropout(x, _) => vec![x],
             Self::Mul(a, b) | Self::Add(a, b) => vec![a, b],
             Self::Concat(parts) => parts.iter().collect(),
         }

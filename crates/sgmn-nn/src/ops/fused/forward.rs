@@ -102,9 +102,8 @@ impl Fused {
                     start += part_width;
                 }
             }
-            Step::Dropout { x: from, p, seed } => {
-                cpu::mask_rows(block.rows.start, width, *p, seed, y);
-                y.iter_mut().zip(x(*from)).for_each(|(y, x)| *y = *y * *x);
+            Step::Dropout { x: from, mask } => {
+                kernels::put_kept(x(*from), *mask, block.rows.start, width, true, y);
             }
         }
     }

@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, ops::Range, rc::Rc, sync::Arc};
 
 use candle_core::{DType, Result, Tensor, TensorId};
-use sgmn_graph::Seed;
 
 use super::{
     expr::{Expr, Memory, Op},
@@ -11,7 +10,7 @@ use super::{
     run::Fused,
     store::Store,
 };
-use crate::ops::{EdgeAxis, Symmetrize};
+use crate::ops::{EdgeAxis, Symmetrize, cpu::kernels::Mask};
 
 /// One step on a block of rows; its result is the register of the same number, operands are earlier registers.
 #[derive(Debug, Clone)]
@@ -33,7 +32,7 @@ pub(super) enum Step {
     Abs { x: usize },
     UnitNorm { x: usize, guard: Option<f64> },
     Concat { parts: Vec<usize> },
-    Dropout { x: usize, p: f64, seed: Seed },
+    Dropout { x: usize, mask: Mask },
 }
 
 /// `Σ_k x_k W_kᵀ + Σ rows of nodes + Σ registers + b`.
@@ -215,7 +214,7 @@ impl Program {
                 let parts = parts.iter().map(|part| self.place(part, order)).collect::<Result<_>>()?;
                 Step::Concat { parts }
             }
-            (Op::Dropout(x, p, seed), _) => Step::Dropout { x: self.place(x, order)?, p: *p, seed: *seed },
+            (Op::Dropout(x, mask), _) => Step::Dropout { x: self.place(x, order)?, mask: *mask },
         };
         self.steps.push(step);
         self.widths.push(expr.width());

@@ -9,7 +9,7 @@ use super::{
     algebra,
     expr::{Expr, Of, Op},
 };
-use crate::ops::{self, EdgeAxis, Symmetrize};
+use crate::ops::{self, EdgeAxis, Symmetrize, cpu::kernels::Mask};
 
 /// Rows `[…, H]` of nodes or edges, and the operations on them.
 ///
@@ -253,7 +253,7 @@ impl Rows {
         match &self.0 {
             _ if p == 0.0 => Ok(self.clone()),
             Repr::Tensor(x) => Ok(ops::dropout(x, p, seed)?.into()),
-            Repr::Lazy(x) => Ok(Self::lazy(x.like(Op::Dropout(x.clone(), p, *seed)))),
+            Repr::Lazy(x) => Ok(Self::lazy(x.like(Op::Dropout(x.clone(), Mask::new(p, seed))))),
         }
     }
 
