@@ -45,8 +45,12 @@ impl NodeEmbedding {
     ///
     /// # Errors
     /// If the device refuses.
-    pub fn of_layer(&self, l: usize, n_layers: usize, n_graphs: usize, n_nodes: usize) -> Result<Tensor> {
-        spread_rows(&self.rows_of_layer(l, n_layers)?, n_graphs, n_nodes)
+    pub fn of_layer(&self, l: usize, n_layers: usize, n_graphs: usize, n_nodes: usize) -> Result<Rows> {
+        let rows = self.rows_of_layer(l, n_layers)?;
+        if rows.dim(0)? == 1 {
+            return Ok(Rows::row(&rows.squeeze(0)?, n_graphs, n_nodes)?);
+        }
+        Ok(Rows::nodes(spread_rows(&rows, n_graphs, n_nodes)?)?)
     }
 
     /// The row of each input or output, or the one of a hidden layer: `[n, d]` or `[1, d]`.

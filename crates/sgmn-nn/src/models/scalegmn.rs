@@ -315,7 +315,7 @@ impl ScaleGmn {
         let [n_graphs, n_nodes, _] = *state.nodes[l].values().dims() else {
             unreachable!("nodes have three axes")
         };
-        Ok(Some(embedding.of_layer(l, state.nodes.len() - 1, n_graphs, n_nodes)?.into()))
+        Ok(Some(embedding.of_layer(l, state.nodes.len() - 1, n_graphs, n_nodes)?))
     }
 }
 

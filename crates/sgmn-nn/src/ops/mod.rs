@@ -97,8 +97,8 @@ pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
 
 /// `y = x / (‖x‖ + guard)` over the last axis; with no guard `x / ‖x‖`, and a zero row stays zero with zero gradient.
 ///
-/// Without a guard the row is first divided by its largest magnitude, so neither tiny nor huge rows leave the range
-/// of the number type and scaling a row by a power of two changes no bit.
+/// Without a guard the row is first brought near 1 by a power of two, so neither tiny nor huge rows leave the range of
+/// the number type, and scaling a row by a power of two changes no bit.
 ///
 /// # Shapes
 /// x `[…, H]`, result `[…, H]`.

@@ -26,6 +26,8 @@ pub(in crate::ops) trait Element:
     fn exp<const FUSED: bool>(self) -> Self;
     fn sqrt(self) -> Self;
     fn abs(self) -> Self;
+    /// A power of two by which a positive number is multiplied to lie between 1 and 2, or near it at the range's ends.
+    fn rescaling(self) -> Self;
     /// Where buffers of this type rest between uses.
     fn pool() -> &'static Pool<Self>;
 
@@ -60,6 +62,11 @@ impl Element for f32 {
     fn abs(self) -> Self {
         f32::abs(self)
     }
+    #[inline(always)]
+    fn rescaling(self) -> Self {
+        // 254 is twice the bias of the exponent; 0 and 255 stand for other things than powers.
+        f32::from_bits((254 - (self.to_bits() >> 23)).clamp(1, 253) << 23)
+    }
     fn pool() -> &'static Pool<Self> {
         static POOL: Pool<f32> = Pool::new();
         &POOL
@@ -82,6 +89,10 @@ impl Element for f64 {
     #[inline(always)]
     fn abs(self) -> Self {
         f64::abs(self)
+    }
+    #[inline(always)]
+    fn rescaling(self) -> Self {
+        f64::from_bits((2046 - (self.to_bits() >> 52)).clamp(1, 2045) << 52)
     }
     fn pool() -> &'static Pool<Self> {
         static POOL: Pool<f64> = Pool::new();

@@ -5,7 +5,7 @@
 //! | `B (A x + a) = (BA) x + Ba` | two products of every row become one; `BA` is computed once a pass |
 //! | `W (v_j) = (W v)_j` | a product of every edge becomes one of every node |
 //! | `W (s_ij v_j) = s_ij (W v)_j` | so, where an edge is a number times a vector: the first layer |
-//! | `W [x, y] = W_x x + W_y y` | the parts may live on nodes |
+//! | `W [x, y] = W_x x + W_y y` | the parts may live on nodes, or be one row for all, which becomes a bias |
 //! | `Σ_j (W x_j + b) = W Σ_j x_j + n b` | products of nodes instead of edges, where no product follows |
 //! | `r ⊙ (A x) = (diag(r) A) x` | rows of an embedding become part of a map |
 //!
@@ -37,6 +37,7 @@ pub(super) fn linear(x: &Rc<Expr>, w: &Tensor) -> Result<Rc<Expr>> {
                 };
             }
             Op::MulRow(x, r) => return linear(x, &w.broadcast_mul(r)?),
+            Op::Row(r) => return Ok(wide(x, n_out, Op::Row(apply(w, r)?))),
             Op::Spread(v, axis) => return Ok(wide(x, n_out, Op::Spread(linear(v, w)?, *axis))),
             Op::Outer(s, v, axis) => {
                 return Ok(wide(x, n_out, Op::Outer(s.clone(), linear(v, w)?, *axis)));
@@ -49,7 +50,7 @@ pub(super) fn linear(x: &Rc<Expr>, w: &Tensor) -> Result<Rc<Expr>> {
                     start += part.width();
                     let product = linear(part, &columns)?;
                     sum = Some(match sum {
-                        Some(sum) => sum.like(Op::Add(sum.clone(), product)),
+                        Some(sum) => add(&sum, &product)?,
                         None => product,
                     });
                 }
@@ -73,8 +74,26 @@ pub(super) fn add_bias(x: &Rc<Expr>, b: &Tensor) -> Result<Rc<Expr>> {
         Op::Linear(x, w, None) => wide(x, w.dims()[0], Op::Linear(x.clone(), w.clone(), Some(b.clone()))),
         Op::Linear(x, w, Some(c)) => wide(x, w.dims()[0], Op::Linear(x.clone(), w.clone(), Some((c + b)?))),
         Op::AddBias(x, c) => x.like(Op::AddBias(x.clone(), (c + b)?)),
+        Op::Row(r) => x.like(Op::Row((r + b)?)),
         _ => x.like(Op::AddBias(x.clone(), b.clone())),
     })
+}
+
+/// `a + b`.
+pub(super) fn add(a: &Rc<Expr>, b: &Rc<Expr>) -> Result<Rc<Expr>> {
+    match (&a.op, &b.op) {
+        (_, Op::Row(r)) => add_bias(a, r),
+        (Op::Row(r), _) => add_bias(b, r),
+        _ => Ok(a.like(Op::Add(a.clone(), b.clone()))),
+    }
+}
+
+/// The rows of nodes along the edges.
+pub(super) fn spread(v: &Rc<Expr>, axis: EdgeAxis, dims: [usize; 4]) -> Rc<Expr> {
+    match &v.op {
+        Op::Row(r) => Expr::new(Op::Row(r.clone()), dims, Of::Edges),
+        _ => Expr::new(Op::Spread(v.clone(), axis), dims, Of::Edges),
+    }
 }
 
 /// `x ⊙ r`.

@@ -39,6 +39,8 @@ pub(super) enum Of {
 #[derive(Debug)]
 pub(super) enum Op {
     Memory(Memory),
+    /// One row `[H]` for all.
+    Row(Tensor),
     /// The row of the node at one end of each edge; the nodes have S = 1.
     Spread(Rc<Expr>, EdgeAxis),
     /// `s_ij v_i` or `s_ij v_j`: rows of width 1 times rows of nodes.
@@ -63,7 +65,7 @@ impl Op {
     /// The expressions that are read, those of nodes left out.
     pub(super) fn operands(&self) -> Vec<&Rc<Expr>> {
         match self {
-            Self::Memory(_) | Self::Spread(..) => Vec::new(),
+            Self::Memory(_) | Self::Row(_) | Self::Spread(..) => Vec::new(),
             Self::Outer(x, ..)
             | Self::Linear(x, ..)
             | Self::AddBias(x, _)

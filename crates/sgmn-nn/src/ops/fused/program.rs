@@ -182,7 +182,7 @@ impl Program {
                 let s = self.place(s, order)?;
                 Step::Outer { s, nodes: self.node_rows(nodes, *axis)? }
             }
-            (Op::Spread(..) | Op::Linear(..) | Op::AddBias(..) | Op::Add(..), _) => {
+            (Op::Row(_) | Op::Spread(..) | Op::Linear(..) | Op::AddBias(..) | Op::Add(..), _) => {
                 let mut sum = Sum::default();
                 self.gather(expr, &mut sum, true, order)?;
                 Step::Sum(sum)
@@ -233,9 +233,10 @@ impl Program {
             }
             Op::Spread(nodes, axis) => sum.nodes.push(self.node_rows(nodes, *axis)?),
             // One bias a step; a second one waits in a register of its own.
-            Op::Linear(_, _, Some(_)) | Op::AddBias(..) if sum.bias.is_some() => {
+            Op::Row(_) | Op::Linear(_, _, Some(_)) | Op::AddBias(..) if sum.bias.is_some() => {
                 sum.rows.push(self.place(expr, order)?);
             }
+            Op::Row(row) => sum.bias = Some(self.param(row)),
             Op::Linear(x, weight, bias) => {
                 let x = self.place(x, order)?;
                 sum.products.push(Product { x, weight: self.param(weight) });

@@ -80,7 +80,19 @@ impl Rows {
             candle_core::bail!("spread: expected nodes [B, n, H], found {:?}", v.dims())
         };
         let (r, s) = if axis == EdgeAxis::Receivers { (n, n_others) } else { (n_others, n) };
-        Ok(Self::lazy(Expr::new(Op::Spread(v.expr()?, axis), [b, r, s, h], Of::Edges)))
+        Ok(Self::lazy(algebra::spread(&v.expr()?, axis, [b, r, s, h])))
+    }
+
+    /// One row r `[H]` for every node: rows `[B, n, H]`.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn row(r: &Tensor, n_graphs: usize, n_nodes: usize) -> Result<Self> {
+        let h = r.dims1()?;
+        if !ops::on_cpu(r) {
+            return Ok(r.broadcast_as((n_graphs, n_nodes, h))?.contiguous()?.into());
+        }
+        Ok(Self::lazy(Expr::new(Op::Row(r.clone()), [n_graphs, n_nodes, 1, h], Of::Nodes)))
     }
 
     /// Lengths of the axes.
@@ -209,7 +221,7 @@ impl Rows {
             return Ok((a + b)?.into());
         }
         let (a, b) = self.pair("add", other)?;
-        Ok(Self::lazy(a.like(Op::Add(a.clone(), b))))
+        Ok(Self::lazy(algebra::add(&a, &b)?))
     }
 
     /// Every number times a constant.

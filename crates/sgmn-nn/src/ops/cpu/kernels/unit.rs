@@ -11,7 +11,7 @@ vectorized! {
                 y.fill(T::zero());
                 continue;
             };
-            for_each_lane!(width, [x], [y], |i| { y[i] = x[i] / scale / norm; });
+            for_each_lane!(width, [x], [y], |i| { y[i] = x[i] * scale / norm; });
         }
     }
 }
@@ -30,18 +30,19 @@ vectorized! {
             let length = norm - guard.unwrap_or(T::zero());
             let mut along = [T::zero(); LANES];
             for_each_lane!(width, [x, grad], [], |i| {
-                along[i] = (x[i] / scale).times_plus::<FUSED>(grad[i], along[i]);
+                along[i] = (x[i] * scale / length).times_plus::<FUSED>(grad[i], along[i]);
             });
             // A row that underflows to length zero behind a guard has no direction.
-            let along = if length == T::zero() { T::zero() } else { sum(along) / length / norm };
+            let along = if length == T::zero() { T::zero() } else { sum(along) };
+            let factor = scale / norm;
             for_each_lane!(width, [x, grad], [dx], |i| {
-                dx[i] = given(dx[i], (grad[i] - x[i] / scale * along) / norm / scale, first);
+                dx[i] = given(dx[i], (grad[i] - x[i] * scale / norm * along) * factor, first);
             });
         }
     }
 }
 
-/// What a row is divided by, as a rescaling and a norm of the rescaled row; `None` for a zero row.
+/// A power of two that rescales a row, and what the rescaled row is divided by; `None` for a zero row.
 #[inline(always)]
 fn row_norm<T: Element, const FUSED: bool>(x: &[T], guard: Option<T>) -> Option<(T, T)> {
     let mut lanes = [T::zero(); LANES];
@@ -58,10 +59,11 @@ fn row_norm<T: Element, const FUSED: bool>(x: &[T], guard: Option<T>) -> Option<
     if largest == T::zero() {
         return None;
     }
+    let scale = largest.rescaling();
     let mut lanes = [T::zero(); LANES];
     for_each_lane!(x.len(), [x], [], |i| {
-        let scaled = x[i] / largest;
+        let scaled = x[i] * scale;
         lanes[i] = scaled.times_plus::<FUSED>(scaled, lanes[i]);
     });
-    Some((largest, Element::sqrt(sum(lanes))))
+    Some((scale, Element::sqrt(sum(lanes))))
 }
