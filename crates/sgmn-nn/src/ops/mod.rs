@@ -173,4 +173,4 @@ fn on_rows(x: &Tensor, f: impl FnOnce(&Rows) -> Result<Rows>) -> Result<Tensor> 
 }
 
 #[cfg(test)]
-mod suite;
+pub(crate) mod suite;

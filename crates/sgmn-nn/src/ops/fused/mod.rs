@@ -21,3 +21,6 @@ mod store;
 
 pub use keep::{keep_at_most, kept_bytes};
 pub use rows::Rows;
+
+#[cfg(test)]
+mod proofs;
