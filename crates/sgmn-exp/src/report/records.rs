@@ -28,6 +28,9 @@ pub struct RunRecord {
     pub repairs: BTreeMap<String, u64>,
     /// Nets per second while the metrics were measured.
     pub nets_per_second: f64,
+    /// How long the run waited for batches since the record of training before, in seconds; in records of training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_seconds: Option<f64>,
     /// Working time of the run so far, all its parts together, in seconds.
     pub seconds: f64,
     /// When the record was written, in seconds since 1970; for people only, nothing in a run depends on it.
