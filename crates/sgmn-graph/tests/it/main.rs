@@ -106,6 +106,11 @@ fn nets_that_are_lent_collate_to_the_bits_of_their_graphs() {
             lowering.lower(&sgmn_graph::Net::new(spec.clone(), params).unwrap()).unwrap()
         })
         .collect();
+    // f64 holds the numbers of all types.
+    let bits = |tensor: &candle_core::Tensor| -> Vec<u64> {
+        let values = tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        values.into_iter().map(f64::to_bits).collect()
+    };
     for dtype in [DType::F64, DType::F32, DType::BF16, DType::F16] {
         let expected = Batch::collate(&graphs, dtype, &Device::Cpu).unwrap();
         let found = Batch::from_lent(&lowering, &lent, dtype, &Device::Cpu).unwrap();
@@ -127,12 +132,6 @@ fn nets_that_are_lent_collate_to_the_bits_of_their_graphs() {
     let stranger = LentNet::new(&other, &zeros).unwrap();
     let refusal = Batch::from_lent(&lowering, &[stranger], DType::F32, &Device::Cpu).unwrap_err();
     assert!(refusal.to_string().starts_with("spec of a net: expected"), "{refusal}");
-}
-
-/// The bits of a tensor's numbers, which f64 holds whatever their type.
-fn bits(tensor: &candle_core::Tensor) -> Vec<u64> {
-    let values = tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
-    values.into_iter().map(f64::to_bits).collect()
 }
 
 #[test]
