@@ -52,7 +52,7 @@ impl<'a> Entrant<'a> {
 /// Times everyone in turn and prints a line each: `samples NAME ELEMENTS SECONDS…`, one number a round.
 pub(crate) fn rounds(budget: Budget, entrants: &mut [Entrant<'_>]) {
     /// A sample lasts at least so long, in seconds, or one call.
-    const LEAST_SAMPLE: f64 = 0.05;
+    const LEAST_SAMPLE: f64 = 0.2;
     const MOST_ROUNDS: usize = 40;
     for entrant in entrants.iter_mut() {
         // The first call meets cold caches and fresh memory; a long one is right enough to count calls by.
