@@ -1,6 +1,42 @@
 //! Sine and cosine of sixteen angles at once, in single precision.
 
-use super::simd::{LANES, Lanes};
+use super::simd::{Job, LANES, Lanes, Level};
+
+/// Writes `sin x` and `cos x` of every angle, in radians: the fitter's own, by the machine's vector instructions.
+///
+/// Accuracy holds for |x| up to some hundreds: 1e-7 absolute, and 2 units in the last place of results of at least 2⁻⁷.
+///
+/// # Shapes
+/// Three slices of one length.
+///
+/// # Panics
+/// If lengths differ.
+pub fn sin_cos_of(angles: &[f32], sines: &mut [f32], cosines: &mut [f32]) {
+    assert_eq!(angles.len(), sines.len(), "angles and sines");
+    assert_eq!(angles.len(), cosines.len(), "angles and cosines");
+    Level::detect().run(Many { angles, sines, cosines });
+}
+
+struct Many<'a> {
+    angles: &'a [f32],
+    sines: &'a mut [f32],
+    cosines: &'a mut [f32],
+}
+
+impl Job for Many<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes, const ROWS: usize, const COLUMNS: usize>(self) {
+        let results = self.sines.chunks_mut(LANES).zip(self.cosines.chunks_mut(LANES));
+        for (angles, (sines, cosines)) in self.angles.chunks(LANES).zip(results) {
+            let mut x = [0.0; LANES];
+            x[..angles.len()].copy_from_slice(angles);
+            let (sin, cos) = sin_cos::<L>(&x);
+            sines.copy_from_slice(&sin[..sines.len()]);
+            cosines.copy_from_slice(&cos[..cosines.len()]);
+        }
+    }
+}
 
 /// `(sin x, cos x)` lane by lane, `x` in radians.
 ///
@@ -91,6 +127,18 @@ mod tests {
         for level in Level::available() {
             let (absolute, ulps) = worst_errors(level);
             assert!(absolute <= 1e-7 && ulps <= 2.0, "{level:?}: {absolute:e} absolute, {ulps} ulp");
+        }
+    }
+
+    #[test]
+    fn slices_of_any_length_are_read_to_their_end() {
+        for n in [0, 1, LANES, LANES + 1, 3 * LANES - 1] {
+            let angles: Vec<f32> = (0..n).map(|i| i as f32 - 9.5).collect();
+            let (mut sines, mut cosines) = (vec![9.0; n], vec![9.0; n]);
+            super::sin_cos_of(&angles, &mut sines, &mut cosines);
+            for (x, (s, c)) in angles.iter().zip(sines.iter().zip(&cosines)) {
+                assert!((s - x.sin()).abs() < 1e-6 && (c - x.cos()).abs() < 1e-6, "{x} of {n}");
+            }
         }
     }
 
