@@ -50,6 +50,18 @@ fn all(results: &Results) -> Vec<Bar> {
             ..bar("MNIST forward: a step's share of the machine's rate", AtLeast(0.65), Share, share("mnist"))
         },
         bar(
+            "the same, counting only what the output depends on",
+            AtLeast(0.65),
+            Share,
+            middle(results.share("mnist", "step", "read_step_flop")),
+        ),
+        bar(
+            "the same with a read-out that depends on everything",
+            AtLeast(0.65),
+            Share,
+            share("mnist-full-graph"),
+        ),
+        bar(
             "MNIST forward: a step beside its plain twin",
             AtLeast(6.0),
             Times,

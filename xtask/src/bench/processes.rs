@@ -32,8 +32,9 @@ enum Measures {
 use Measures::{Group, Rounds};
 
 /// Every process, in the order in which they run.
-pub(super) const PROCESSES: [Process; 15] = [
+pub(super) const PROCESSES: [Process; 17] = [
     Process { name: "mnist", program: "step", measures: Rounds(&["model", "mnist"]) },
+    Process { name: "mnist-full-graph", program: "step", measures: Rounds(&["model", "mnist-full-graph"]) },
     Process {
         name: "mnist-bidirectional",
         program: "step",
@@ -49,6 +50,7 @@ pub(super) const PROCESSES: [Process; 15] = [
     Process { name: "load", program: "fit", measures: Group("load") },
     Process { name: "inr", program: "canonicalize", measures: Group("inr") },
     Process { name: "cnn-zoo", program: "canonicalize", measures: Group("cnn-zoo") },
+    Process { name: "loader", program: "loader", measures: Group("loader") },
     Process { name: "growth-batch", program: "step", measures: Rounds(&["growth", "batch"]) },
     Process { name: "growth-width", program: "step", measures: Rounds(&["growth", "width"]) },
     Process { name: "growth-nets", program: "step", measures: Rounds(&["growth", "nets"]) },

@@ -21,8 +21,9 @@ pub(super) struct Head {
 }
 
 /// The models in the order of the tables, with their names in words.
-const MODELS: [(&str, &str); 5] = [
+const MODELS: [(&str, &str); 6] = [
     ("mnist", "MNIST forward"),
+    ("mnist-full-graph", "the same, all nodes read out"),
     ("mnist-bidirectional", "MNIST bidirectional"),
     ("cnn-zoo-relu", "CNN zoo, ReLU"),
     ("editing", "editing, 10 layers"),
@@ -30,7 +31,7 @@ const MODELS: [(&str, &str); 5] = [
 ];
 
 /// What is done to nets outside of models, in words.
-const OTHERS: [(&str, &str); 13] = [
+const OTHERS: [(&str, &str); 19] = [
     ("render/28x28", "render an INR, 28×28"),
     ("load/packed-open", "open and check a packed file"),
     ("load/packed-read", "read nets from it"),
@@ -44,6 +45,12 @@ const OTHERS: [(&str, &str); 13] = [
     ("cnn-zoo/canonicalize", "CNN: canonical form"),
     ("cnn-zoo/augment", "CNN: random element of the symmetries"),
     ("cnn-zoo/collate", "CNN: graphs to a batch"),
+    ("loader/inr", "INR: packed file to batches, as it is"),
+    ("loader/inr-canonical", "INR: the same in canonical form"),
+    ("loader/inr-augmented", "INR: the same, augmented"),
+    ("loader/cnn-zoo", "CNN: packed file to batches, as it is"),
+    ("loader/cnn-zoo-canonical", "CNN: the same in canonical form"),
+    ("loader/cnn-zoo-augmented", "CNN: the same, augmented"),
 ];
 
 /// The report in Markdown; `figure_prefix` begins the names of the figures' files beside it.
@@ -101,6 +108,8 @@ fn models(results: &Results) -> Option<String> {
             spread(product.rate().times(1e-9)),
             results.share(model, "step", "step_flop").map_or_else(missing, percent),
             results.share(model, "inference", "forward_flop").map_or_else(missing, percent),
+            count(fact("read_products_per_edge"), 1.0),
+            results.share(model, "step", "read_step_flop").map_or_else(missing, percent),
         ]);
         if let (Some(fused), Some(plain)) =
             (results.get(model, "twin-fused"), results.get(model, "twin-plain"))
@@ -152,6 +161,8 @@ fn models(results: &Results) -> Option<String> {
                 "machine, GFLOP/s",
                 "step, share of it",
                 "inference, share of it",
+                "d² that is read",
+                "step, share by that",
             ],
             &shares,
         );
@@ -160,7 +171,9 @@ fn models(results: &Results) -> Option<String> {
             when nothing is computed twice (`sgmn_nn::models::ReducedWork` has the rules): work on nodes is not \
             counted, `ρ(x) + ρ(−x)` shares its first product and sums before its last, linear maps in a row are one, a last linear \
             map goes behind the sum over senders where nothing else follows, and first-layer features are numbers times \
-            vectors. A step is counted as three forward passes; what the way back computes again is not counted.\n";
+            vectors. A step is counted as three forward passes; what the way back computes again is not counted. The last \
+            two columns count only what the output depends on, which is all that is computed: where the read-out reads \
+            the outputs alone, most messages of the last layer matter to nobody.\n";
     }
     if !twins.is_empty() {
         text += "\n";

@@ -22,7 +22,7 @@ pub(crate) struct Case {
 
 /// The case of a name.
 pub(crate) fn case(name: &str) -> Case {
-    let cases = [quick(), mnist(), mnist_bidirectional(), cnn_zoo_relu(), editing()];
+    let cases = [quick(), mnist(), mnist_full_graph(), mnist_bidirectional(), cnn_zoo_relu(), editing()];
     let names = cases.each_ref().map(|case| case.name);
     let found = cases.into_iter().find(|case| case.name == name);
     found.unwrap_or_else(|| panic!("expected a case of {names:?}, found {name}"))
@@ -48,6 +48,15 @@ fn mnist() -> Case {
         twin_batch_size: 16,
         n_params: Some(1_772_042),
     }
+}
+
+/// The same with a read-out of all nodes: nothing may be skipped.
+fn mnist_full_graph() -> Case {
+    let mut case = Case { name: "mnist-full-graph", n_params: None, ..mnist() };
+    if let OutputConfig::PerGraph(output) = &mut case.config.output {
+        output.readout = ReadoutRange::FullGraph;
+    }
+    case
 }
 
 fn mnist_bidirectional() -> Case {

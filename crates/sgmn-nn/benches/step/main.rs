@@ -57,6 +57,9 @@ fn model(case: &Case, effort: Effort) {
     fact(&format!("{name}/products_per_edge"), work.products_per_edge());
     fact(&format!("{name}/forward_flop"), work.forward_flop());
     fact(&format!("{name}/step_flop"), work.step_flop());
+    let read = ReducedWork::that_is_read(&case.config, &topology);
+    fact(&format!("{name}/read_products_per_edge"), read.products_per_edge());
+    fact(&format!("{name}/read_step_flop"), read.step_flop());
 
     let running = RefCell::new(Running::of(case));
     fact(&format!("{name}/n_params"), running.borrow().n_params() as f64);

@@ -8,6 +8,7 @@ use sgmn_nn::{
     Normalization, Pass, VarStore,
     loss::cross_entropy,
     models::{Model, ModelConfig, Output, ScaleGmnConfig},
+    ops,
     optim::{AdamW, AdamWConfig, Gradients, clip_by_global_norm},
 };
 
@@ -81,7 +82,7 @@ impl Running {
 
     /// Forward, for the output alone.
     pub(crate) fn infer(&self, task: &Task) {
-        drop(self.model.forward(&task.batch, &Pass::eval()).unwrap());
+        drop(ops::no_grad(|| self.model.forward(&task.batch, &Pass::eval()).unwrap()));
     }
 }
 

@@ -24,7 +24,6 @@ use crate::layers::Role;
 #[derive(Debug, Clone)]
 pub(super) struct Reach {
     config: ScaleGmnConfig,
-    layout: Layout,
     /// For each sequence of hidden activations that was announced.
     of: Vec<(Vec<Activation>, Reached)>,
 }
@@ -52,9 +51,9 @@ pub(super) struct Live {
 impl Reach {
     /// The walk through a model of this configuration, for every architecture of the layout.
     pub(super) fn new(config: &ScaleGmnConfig, layout: &Layout) -> Self {
-        let walk = |hidden: &Vec<Activation>| (hidden.clone(), Walk::new(config, layout, hidden).run());
+        let walk = |hidden: &Vec<Activation>| (hidden.clone(), Walk::new(config, hidden).run());
         let of = layout.hidden.iter().map(walk).collect();
-        Self { config: config.clone(), layout: layout.clone(), of }
+        Self { config: config.clone(), of }
     }
 
     /// Whether every batch reaches the variable, whatever architectures its nets have.
@@ -69,9 +68,14 @@ impl Reach {
     pub(super) fn layers(&self, hidden: &[Activation]) -> Cow<'_, [Live]> {
         match self.of.iter().find(|(known, _)| known == hidden) {
             Some((_, reached)) => Cow::Borrowed(&reached.layers),
-            None => Cow::Owned(Walk::new(&self.config, &self.layout, hidden).run().layers),
+            None => Cow::Owned(live_layers(&self.config, hidden)),
         }
     }
+}
+
+/// The features that matter after each layer of a model, for nets with these hidden activations.
+pub(super) fn live_layers(config: &ScaleGmnConfig, hidden: &[Activation]) -> Vec<Live> {
+    Walk::new(config, hidden).run().layers
 }
 
 /// One walk: what is alive at the place where it stands, and what it has met.
@@ -83,7 +87,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(config: &'a ScaleGmnConfig, layout: &Layout, hidden: &[Activation]) -> Self {
+    fn new(config: &'a ScaleGmnConfig, hidden: &[Activation]) -> Self {
         let n_layers = hidden.len() + 1;
         let mut walk = Self {
             config,
@@ -95,7 +99,6 @@ impl<'a> Walk<'a> {
             },
             reached: BTreeSet::new(),
         };
-        debug_assert!(n_layers <= layout.n_layers);
         walk.start_at_head();
         walk
     }

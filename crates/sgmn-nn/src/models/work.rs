@@ -1,11 +1,12 @@
 //! How much arithmetic a ScaleGMN asks for, once nothing is computed twice: what a measured time is held against.
 
-use sgmn_graph::Topology;
+use sgmn_graph::{Activation, Topology};
 use sgmn_symmetry::ScaleGroup;
 
 use super::{
     Direction, IoPath, ReversedScale, ScaleGmnConfig, SignInvariant, Symmetry,
     plan::{Groups, ReversedEdges, reversed_weight_fits},
+    reach::{Live, live_layers},
 };
 use crate::{layers::Role, ops::EdgeAxis};
 
@@ -29,10 +30,11 @@ use crate::{layers::Role, ops::EdgeAxis};
 /// 5. Features of the first layer are the edge's own number times a vector, and products of them are the number times a
 ///    product on nodes. Where an edge has K > 1 numbers that takes K rows a node; the fewer of these and the edges are
 ///    counted. Products with the K numbers themselves are not.
-/// 6. Edges into gated inputs and outputs are counted like those into hidden units. Messages of the last layer into
-///    nodes that the read-out does not read are counted, as the published program computes them.
+/// 6. Edges into gated inputs and outputs are counted like those into hidden units.
 ///
-/// The published MNIST configuration needs 22 d² an edge: 2 + 1, twice 5 + 2, and 5.
+/// The published MNIST configuration has 22 d² an edge: 2 + 1, twice 5 + 2, and 5. Its read-out reads the outputs alone,
+/// so the last messages into hidden units, and what only those need, matter to nobody: [`ReducedWork::that_is_read`]
+/// leaves them out.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ReducedWork {
     multiply_adds: usize,
@@ -41,11 +43,24 @@ pub struct ReducedWork {
 }
 
 impl ReducedWork {
-    /// Counts the products for nets of one architecture.
+    /// Counts the products of all layers for nets of one architecture.
     pub fn of(config: &ScaleGmnConfig, topology: &Topology) -> Self {
+        Self::counted(config, topology, |_| None)
+    }
+
+    /// Counts those products alone that the output depends on.
+    pub fn that_is_read(config: &ScaleGmnConfig, topology: &Topology) -> Self {
+        Self::counted(config, topology, |hidden| Some(live_layers(config, hidden)))
+    }
+
+    fn counted(
+        config: &ScaleGmnConfig,
+        topology: &Topology,
+        live: impl FnOnce(&[Activation]) -> Option<Vec<Live>>,
+    ) -> Self {
         let hidden: Vec<_> = topology.hidden_layers().filter_map(|l| topology.activation(l)).collect();
         let groups = Groups::new(config.symmetry, &hidden);
-        let count = Count { config, topology, groups };
+        let count = Count { config, topology, groups, live: live(&hidden) };
         Self { multiply_adds: count.all(), n_edges: topology.n_edges(), d_hidden: config.d_hidden }
     }
 
@@ -71,6 +86,8 @@ struct Count<'a> {
     config: &'a ScaleGmnConfig,
     topology: &'a Topology,
     groups: Groups,
+    /// The features that matter after each layer; absent: all do.
+    live: Option<Vec<Live>>,
 }
 
 /// A perceptron of edge rows: multiply-adds a row.
@@ -109,18 +126,26 @@ impl Count<'_> {
         let initial = k == 0 || !config.edge_update;
         let block = Block { l, n_rows: self.topology.edge_range(l).len(), initial };
         let is_last = k + 1 == config.n_layers;
-        let mut work = self.message(block, l + 1, EdgeAxis::Senders);
-        if config.edge_update && (!is_last || config.changes_params()) {
+        let live = self.live.as_ref().map(|layers| &layers[k]);
+        let matters = |features: fn(&Live) -> &[bool], i: usize| live.is_none_or(|live| features(live)[i]);
+        let mut work = 0;
+        if matters(|live| &live.nodes, l + 1) {
+            work += self.message(block, l + 1, EdgeAxis::Senders);
+        }
+        if config.edge_update && (!is_last || config.changes_params()) && matters(|live| &live.edges, l) {
             work += self.edge_update(block, is_last);
         }
         let Some(reversed_edges) = ReversedEdges::of(config) else { return work };
         let reversed = Block { initial: initial || reversed_edges == ReversedEdges::Initial, ..block };
-        work += if self.is_relative(l) {
-            self.relative(reversed)
-        } else {
-            self.message(reversed, l, EdgeAxis::Receivers)
-        };
-        if config.edge_update && !is_last && reversed_edges.are_updated() {
+        if matters(|live| &live.nodes, l) {
+            work += if self.is_relative(l) {
+                self.relative(reversed)
+            } else {
+                self.message(reversed, l, EdgeAxis::Receivers)
+            };
+        }
+        let updates = config.edge_update && !is_last && reversed_edges.are_updated();
+        if updates && matters(|live| &live.reversed, l) {
             work += self.edge_update(reversed, false);
         }
         work
@@ -264,7 +289,7 @@ mod tests {
     use sgmn_graph::{Activation, NetSpec};
 
     use super::*;
-    use crate::models::{EquivariantConfig, OutputConfig};
+    use crate::models::{EquivariantConfig, OutputConfig, ReadoutRange};
 
     const D: usize = 16;
 
@@ -291,6 +316,20 @@ mod tests {
         assert_eq!(work.products_per_edge(), 22.0);
         assert_eq!(work.forward_flop(), 22.0 * 1120.0 * 2.0 * (D * D) as f64);
         assert_eq!(work.step_flop(), 3.0 * work.forward_flop());
+    }
+
+    #[test]
+    fn what_no_output_reads_is_left_out() {
+        // The last layer only matters into the one output, over 32 edges; so do the edge update before it, and the
+        // messages before that into the outputs and the units that they hear.
+        let read = ReducedWork::that_is_read(&mnist(Direction::Forward), &inr());
+        let expected = 3 * 1120 + 7 * 1120 - 2 * 64 + 5 * (1024 + 32) + 2 * 32 + 5 * 32;
+        assert_eq!(read.multiply_adds, expected * D * D);
+        let mut all = mnist(Direction::Forward);
+        if let OutputConfig::PerGraph(output) = &mut all.output {
+            output.readout = ReadoutRange::FullGraph;
+        }
+        assert_eq!(ReducedWork::that_is_read(&all, &inr()), ReducedWork::of(&all, &inr()));
     }
 
     #[test]
