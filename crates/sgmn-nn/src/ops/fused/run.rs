@@ -25,7 +25,7 @@ use crate::ops::{
 };
 
 /// Values that the registers of one block should hold at most, all together: they are to stay in the second cache.
-const CACHED_VALUES: usize = 1 << 17;
+const CACHED_VALUES: usize = 1 << 18;
 /// Rows of a block, within these bounds: products want many, the cache few.
 const ROWS_PER_BLOCK: [usize; 2] = [64, 192];
 /// Parts into which the nets of a batch are cut; fixed, so that sums over all rows have a fixed order.
