@@ -157,7 +157,8 @@ impl<'a> Walk<'a> {
 
     /// From the features after layer `k` to those before it.
     fn step(&mut self, k: usize) {
-        let (nodes, edges, reversed) = (self.live.nodes.clone(), self.live.edges.clone(), self.live.reversed.clone());
+        let (nodes, edges, reversed) =
+            (self.live.nodes.clone(), self.live.edges.clone(), self.live.reversed.clone());
         for features in [&mut self.live.nodes, &mut self.live.edges, &mut self.live.reversed] {
             features.fill(false);
         }

@@ -168,7 +168,7 @@ fn on_cpu(x: &Tensor) -> bool {
 /// Applies an operation on rows to the rows of any tensor.
 fn on_rows(x: &Tensor, f: impl FnOnce(&Rows) -> Result<Rows>) -> Result<Tensor> {
     let width = x.dims().last().copied().unwrap_or(1);
-    let rows = if width == 0 { 0 } else { x.elem_count() / width };
+    let rows = x.elem_count().checked_div(width).unwrap_or(0);
     f(&Rows::nets(x.reshape((rows, width))?)?)?.tensor()?.reshape(x.shape())
 }
 

@@ -125,7 +125,11 @@ mod tests {
         let longer = pool.take(4097);
         assert_eq!((longer.len(), free()), (4097, 0), "more than was ever in use: the old one went");
         pool.give(longer);
-        assert_eq!(pool.take(LEAST_VALUES - 1).len() + free(), LEAST_VALUES - 1 + 4097, "small memory is the allocator's");
+        assert_eq!(
+            pool.take(LEAST_VALUES - 1).len() + free(),
+            LEAST_VALUES - 1 + 4097,
+            "small memory is the allocator's"
+        );
         pool.give(first);
     }
 }

@@ -46,7 +46,8 @@ fn backward<T: Element>(a: &Tensor, b: &Tensor, g: &Tensor) -> Result<(Tensor, T
         _ => bail!("compose: a gradient is on another device"),
     });
     let (a_values, b_values, g_values) = (a_values?, b_values?, g_values?);
-    let (mut da, mut db, mut turned) = (vec![T::zero(); l * m], vec![T::zero(); m * n], vec![T::zero(); m * n]);
+    let (mut da, mut db, mut turned) =
+        (vec![T::zero(); l * m], vec![T::zero(); m * n], vec![T::zero(); m * n]);
     transpose(b_values, [n, m], &mut turned);
     multiply(g_values, &turned, &mut da, [n, m], Into::Replace);
     multiply_outer(a_values, g_values, &mut db, [n, m]);
@@ -58,14 +59,26 @@ impl CustomOp2 for Compose {
         "compose"
     }
 
-    fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         match s1 {
             CpuStorage::F64(_) => forward::<f64>((s1, l1), (s2, l2)),
             _ => forward::<f32>((s1, l1), (s2, l2)),
         }
     }
 
-    fn bwd(&self, a: &Tensor, b: &Tensor, _result: &Tensor, g: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        a: &Tensor,
+        b: &Tensor,
+        _result: &Tensor,
+        g: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let g = g.contiguous()?;
         let (da, db) = match g.dtype() {
             candle_core::DType::F64 => backward::<f64>(a, b, &g)?,

@@ -6,7 +6,13 @@ use super::element::Element;
 ///
 /// # Shapes
 /// x `[n, d_in]`, v `[d_in, d_out]`, y `[n, d_out]`.
-pub(in crate::ops) fn multiply<T: Element>(x: &[T], v: &[T], y: &mut [T], [d_in, d_out]: [usize; 2], into: Into) {
+pub(in crate::ops) fn multiply<T: Element>(
+    x: &[T],
+    v: &[T],
+    y: &mut [T],
+    [d_in, d_out]: [usize; 2],
+    into: Into,
+) {
     let n = y.len() / d_out;
     product(y, [n, d_out, d_in], x, [d_in, 1], v, [d_out, 1], into);
 }

@@ -1,10 +1,10 @@
 //! The way back of a block: steps in reverse, each from the gradient of its result.
 
 use super::{
-    forward::Registers,
+    forward::{Reads, Registers},
     program::{NodeRows, Step},
-    registers::{Block, Scratch, Slot},
-    run::{Fused, Inputs},
+    registers::{Scratch, Slot},
+    run::Fused,
     store::Storable,
 };
 use crate::ops::cpu::{self, Into, kernels};
@@ -38,12 +38,9 @@ impl<'a, T: Storable> Gradients<'a, T> {
 
 impl Fused {
     /// Gives the gradients of a block, whose needed registers have been computed, to those of the operands.
-    #[allow(clippy::too_many_arguments, reason = "the state of one block")]
     pub(super) fn run_backward<'a, T: Storable>(
         &self,
-        inputs: &Inputs<'_, T>,
-        nodes: &[&[T]],
-        block: &Block,
+        Reads { inputs, nodes, block }: &Reads<'_, T>,
         registers: &mut Registers<'_, T>,
         gradients: &mut Gradients<'a, T>,
         scratch: &mut Scratch<T>,
@@ -85,7 +82,14 @@ impl Fused {
                     let (at, dnodes) = (block.at(*axis), &mut *gifts.nodes[*operand]);
                     if self.plan.wanted[*s] {
                         give!(*s, |first, ds| kernels::outer_dot(
-                            dy, value(*s), nodes[*operand], at, width, dnodes, first, ds
+                            dy,
+                            value(*s),
+                            nodes[*operand],
+                            at,
+                            width,
+                            dnodes,
+                            first,
+                            ds
                         ));
                     } else {
                         kernels::outer_dot(dy, value(*s), nodes[*operand], at, width, dnodes, true, &mut []);
@@ -104,7 +108,11 @@ impl Fused {
                     for (k, product) in sum.products.iter().enumerate() {
                         let (x, weight) = (product.x, &product.weight);
                         give!(x, |first, dx| cpu::multiply(
-                            dy, &params[weight.clone()], dx, [width, widths[x]], Into::first(first)
+                            dy,
+                            &params[weight.clone()],
+                            dx,
+                            [width, widths[x]],
+                            Into::first(first)
                         ));
                         if self.plan.late[x] {
                             waiting.push((x, i, k));
@@ -123,7 +131,14 @@ impl Fused {
                     let from = registers[*x].values(n_rows * width);
                     let (packed, sums) = (&params[packed.clone()], &mut gifts.params[packed.clone()]);
                     give!(*x, |first, dx| kernels::norm_silu_grad(
-                        from, packed, *signs, dy, first, dx, sums, y.values_mut(n_rows * width)
+                        from,
+                        packed,
+                        *signs,
+                        dy,
+                        first,
+                        dx,
+                        sums,
+                        y.values_mut(n_rows * width)
                     ));
                     registers[i] = y;
                 }
@@ -135,7 +150,14 @@ impl Fused {
                     let from = registers[*x].values(n_rows * width);
                     let (bias, sums) = (&params[bias.clone()], &mut gifts.params[bias.clone()]);
                     give!(*x, |first, dx| kernels::bias_silu_grad(
-                        from, bias, *signs, dy, first, dx, sums, y.values_mut(n_rows * width)
+                        from,
+                        bias,
+                        *signs,
+                        dy,
+                        first,
+                        dx,
+                        sums,
+                        y.values_mut(n_rows * width)
                     ));
                     registers[i] = y;
                 }
@@ -188,12 +210,15 @@ impl Fused {
             if self.plan.late[i] {
                 let y = registers[i].values(n_rows * width);
                 for (_, step, k) in waiting.iter().filter(|(x, ..)| *x == i) {
-                    let Step::Sum(sum) = &program.steps[*step] else { unreachable!("only sums have products") };
+                    let Step::Sum(sum) = &program.steps[*step] else {
+                        unreachable!("only sums have products")
+                    };
                     let dw = &mut gifts.params[sum.products[*k].weight.clone()];
                     let dy = gradients.slots[*step].values(n_rows * widths[*step]);
                     cpu::multiply_outer(dy, y, dw, [width, widths[*step]]);
                 }
-                let done: Vec<usize> = waiting.iter().filter(|(x, ..)| *x == i).map(|(_, step, _)| *step).collect();
+                let done: Vec<usize> =
+                    waiting.iter().filter(|(x, ..)| *x == i).map(|(_, step, _)| *step).collect();
                 waiting.retain(|(x, ..)| *x != i);
                 for step in done {
                     if waiting.iter().all(|(_, other, _)| *other != step) {

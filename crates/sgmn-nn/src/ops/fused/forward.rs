@@ -11,13 +11,19 @@ use crate::ops::cpu::{self, Element, Into, kernels};
 /// The registers of a block on the way forward, with what some of them write to.
 pub(super) type Registers<'a, T> = Vec<Slot<'a, T>>;
 
+/// What a block reads.
+pub(super) struct Reads<'a, T: Element> {
+    pub(super) inputs: &'a Inputs<'a, T>,
+    /// The rows of each node operand that belong to the nets of the block's part.
+    pub(super) nodes: &'a [&'a [T]],
+    pub(super) block: &'a Block,
+}
+
 impl Fused {
     /// Computes the steps for which `runs` holds; registers that are not needed any more are released if `frees`.
     pub(super) fn run_forward<T: Storable>(
         &self,
-        inputs: &Inputs<'_, T>,
-        nodes: &[&[T]],
-        block: &Block,
+        reads: &Reads<'_, T>,
         registers: &mut Registers<'_, T>,
         scratch: &mut Scratch<T>,
         frees: bool,
@@ -32,7 +38,7 @@ impl Fused {
                 y = scratch.slot(self.program.widths[i]);
             }
             if !matches!(y, Slot::Read(_)) {
-                self.step(i, inputs, nodes, block, registers, &mut y);
+                self.step(i, reads, registers, &mut y);
             }
             registers[i] = y;
             if frees {
@@ -49,12 +55,11 @@ impl Fused {
     fn step<T: Storable>(
         &self,
         i: usize,
-        inputs: &Inputs<'_, T>,
-        nodes: &[&[T]],
-        block: &Block,
+        reads: &Reads<'_, T>,
         registers: &Registers<'_, T>,
         y: &mut Slot<'_, T>,
     ) {
+        let Reads { inputs, nodes, block } = reads;
         let (widths, width, n_rows) = (&self.program.widths, self.program.widths[i], block.n_rows());
         let y = y.values_mut(n_rows * width);
         let x = |register: usize| registers[register].values(n_rows * widths[register]);
@@ -71,7 +76,7 @@ impl Fused {
             Step::Outer { s, nodes: NodeRows { operand, axis } } => {
                 kernels::outer(x(*s), nodes[*operand], block.at(*axis), width, y);
             }
-            Step::Sum(sum) => self.sum(sum, inputs, nodes, block, x, y, width),
+            Step::Sum(sum) => self.sum(sum, reads, x, y, width),
             Step::NormSilu { x: from, packed, signs } => {
                 kernels::norm_silu(x(*from), &params[packed.clone()], *signs, y);
             }
@@ -109,13 +114,10 @@ impl Fused {
     }
 
     /// `y = Σ_k x_k W_kᵀ + Σ rows of nodes + Σ registers + b`: the first addend is written, the others are added.
-    #[allow(clippy::too_many_arguments, reason = "the parts of one step")]
     fn sum<'r, T: Storable>(
         &self,
         sum: &Sum,
-        inputs: &Inputs<'_, T>,
-        nodes: &[&[T]],
-        block: &Block,
+        Reads { inputs, nodes, block }: &Reads<'_, T>,
         x: impl Fn(usize) -> &'r [T],
         y: &mut [T],
         width: usize,

@@ -3,7 +3,7 @@
 //! Between two products of an edge's row with a matrix stand a bias, a normalization, an activation, a product with a
 //! node's row. As separate tensor operations each reads and writes all edges from main memory; here they are noted
 //! down ([`rows`], [`expr`]), made fewer by the rules of [`algebra`], put in order ([`program`]) and run for a block of
-//! rows that stays in cache ([`run`], [`forward`], [`backward`]).
+//! rows that stays in cache ([`forward`], [`backward`]), the blocks of a batch in parallel ([`run`]).
 //! What a pass leaves for later ones lies in a [`store`]; what its way back needs is kept, within the limit of [`keep`].
 
 mod algebra;
@@ -11,12 +11,15 @@ mod backward;
 mod expr;
 mod forward;
 mod keep;
+mod operands;
 mod param;
 mod plan;
 mod program;
 mod registers;
 mod rows;
 mod run;
+mod run_backward;
+mod run_forward;
 mod store;
 
 pub use keep::{keep_at_most, kept_bytes};

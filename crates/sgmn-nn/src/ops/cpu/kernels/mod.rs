@@ -9,7 +9,9 @@ mod norm;
 mod unit;
 
 pub(in crate::ops) use dropout::{Mask, put_kept};
-pub(in crate::ops) use elementwise::{fill_rows, mul, mul_row, put, put_product, put_scaled, put_signed, sum_products, sum_rows};
+pub(in crate::ops) use elementwise::{
+    fill_rows, mul, mul_row, put, put_product, put_scaled, put_signed, sum_products, sum_rows,
+};
 pub(in crate::ops) use nodes::{
     add_nodes, add_product_to_nodes, add_to_nodes, copy_nodes, mul_nodes, outer, outer_dot, put_node_products,
 };
