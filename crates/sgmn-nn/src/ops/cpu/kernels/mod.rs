@@ -46,18 +46,13 @@ macro_rules! for_each_lane {
 }
 use for_each_lane;
 
-/// The sum of partial sums, pairwise.
+/// The sum of partial sums, pairwise; arrays of their own for each round keep it in vector registers.
 #[inline(always)]
-fn sum<T: Element>(mut lanes: [T; LANES]) -> T {
-    let mut half = LANES / 2;
-    while half > 0 {
-        for i in 0..half {
-            let upper = lanes[i + half];
-            lanes[i] += upper;
-        }
-        half /= 2;
-    }
-    lanes[0]
+fn sum<T: Element>(lanes: [T; LANES]) -> T {
+    let eight: [T; LANES / 2] = std::array::from_fn(|i| lanes[i] + lanes[i + LANES / 2]);
+    let four: [T; LANES / 4] = std::array::from_fn(|i| eight[i] + eight[i + LANES / 4]);
+    let two = [four[0] + four[2], four[1] + four[3]];
+    two[0] + two[1]
 }
 
 /// What memory holds after a gift.

@@ -6,6 +6,9 @@ use crate::ops::cpu::simd::{Level, level, vectorized};
 /// Added to the variance before the root, as PyTorch's LayerNorm does by default.
 pub(in crate::ops) const NORM_EPS: f64 = 1e-5;
 
+/// Rows that are normalized together: what one row waits for, its mean and its variance, another one's work hides.
+const ROWS: usize = 8;
+
 vectorized! {
     /// `y = SiLU(LayerNorm(x + b))`, with `signs` plus `SiLU(LayerNorm(−x + b))`; `packed` is `[b, γ, β]`.
     fn norm_silu<T, FUSED>(x: &[T], packed: &[T], signs: bool, y: &mut [T]) {
@@ -13,20 +16,23 @@ vectorized! {
         let (gamma, beta) = (&packed[width..2 * width], &packed[2 * width..3 * width]);
         let b = centered_bias(&packed[..width]);
         let b = &b[..];
-        for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-            let (x_mean, [plus, minus]) = row_stats::<T, FUSED>(x, b, signs);
-            if signs {
-                for_each_lane!(width, [x, b, gamma, beta], [y], |i| {
-                    let h = x[i] - x_mean;
-                    let z = ((b[i] + h) * plus).times_plus::<FUSED>(gamma[i], beta[i]);
-                    let mirrored = ((b[i] - h) * minus).times_plus::<FUSED>(gamma[i], beta[i]);
-                    y[i] = silu::<T, FUSED>(z) + silu::<T, FUSED>(mirrored);
-                });
-            } else {
-                for_each_lane!(width, [x, b, gamma, beta], [y], |i| {
-                    let z = ((b[i] + (x[i] - x_mean)) * plus).times_plus::<FUSED>(gamma[i], beta[i]);
-                    y[i] = silu::<T, FUSED>(z);
-                });
+        for (x, y) in x.chunks(ROWS * width).zip(y.chunks_mut(ROWS * width)) {
+            let Stats { mean, plus, minus } = Stats::of::<FUSED>(x, b, signs);
+            for (k, (x, y)) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).enumerate() {
+                let (mean, plus, minus) = (mean[k], plus[k], minus[k]);
+                if signs {
+                    for_each_lane!(width, [x, b, gamma, beta], [y], |i| {
+                        let h = x[i] - mean;
+                        let z = ((b[i] + h) * plus).times_plus::<FUSED>(gamma[i], beta[i]);
+                        let mirrored = ((b[i] - h) * minus).times_plus::<FUSED>(gamma[i], beta[i]);
+                        y[i] = silu::<T, FUSED>(z) + silu::<T, FUSED>(mirrored);
+                    });
+                } else {
+                    for_each_lane!(width, [x, b, gamma, beta], [y], |i| {
+                        let z = ((b[i] + (x[i] - mean)) * plus).times_plus::<FUSED>(gamma[i], beta[i]);
+                        y[i] = silu::<T, FUSED>(z);
+                    });
+                }
             }
         }
     }
@@ -44,65 +50,80 @@ vectorized! {
         let b = &b[..];
         let (db, rest) = sums[..3 * width].split_at_mut(width);
         let (dgamma, dbeta) = rest.split_at_mut(width);
-        let n = T::from_f64(width as f64);
-        // Gradients of the normalized rows of both signs, kept for the second pass over a row.
-        let (mut dv_row, mut dw_row) = (vec![T::zero(); width], vec![T::zero(); width]);
-        let rows = x.chunks_exact(width).zip(grad.chunks_exact(width));
-        for ((x, grad), (dx, y)) in rows.zip(dx.chunks_exact_mut(width).zip(y.chunks_exact_mut(width))) {
-            let (x_mean, [plus, minus]) = row_stats::<T, FUSED>(x, b, signs);
-            let (dvs, dws) = (&mut dv_row[..], &mut dw_row[..]);
-            // Sums of the gradient of a normalized row and of its product with the row.
-            let (mut sum_d, mut sum_dv) = ([T::zero(); LANES], [T::zero(); LANES]);
-            if !signs {
-                for_each_lane!(width, [x, b, gamma, beta, grad], [dvs, dgamma, dbeta, y], |i| {
-                    let v = (b[i] + (x[i] - x_mean)) * plus;
+        let per_n = T::one() / T::from_f64(width as f64);
+        // Gradients of the normalized rows of both signs, kept for the second pass over the rows.
+        let (mut dv_rows, mut dw_rows) = (vec![T::zero(); ROWS * width], vec![T::zero(); ROWS * width]);
+        let chunks = x.chunks(ROWS * width).zip(grad.chunks(ROWS * width));
+        for ((x, grad), (dx, y)) in chunks.zip(dx.chunks_mut(ROWS * width).zip(y.chunks_mut(ROWS * width))) {
+            let Stats { mean, plus, minus } = Stats::of::<FUSED>(x, b, signs);
+            // Of each row and sign: the mean of the gradient of the normalized row, and of its product with the row.
+            let (mut mean_d, mut mean_dv) = ([T::zero(); ROWS], [T::zero(); ROWS]);
+            let (mut mean_e, mut mean_ew) = ([T::zero(); ROWS], [T::zero(); ROWS]);
+            let rows = x.chunks_exact(width).zip(grad.chunks_exact(width)).zip(y.chunks_exact_mut(width));
+            let kept = dv_rows.chunks_exact_mut(width).zip(dw_rows.chunks_exact_mut(width));
+            for (k, (((x, grad), y), (dvs, dws))) in rows.zip(kept).enumerate() {
+                let (mean, plus, minus) = (mean[k], plus[k], minus[k]);
+                let (mut sum_d, mut sum_dv) = ([T::zero(); LANES], [T::zero(); LANES]);
+                if !signs {
+                    for_each_lane!(width, [x, b, gamma, beta, grad], [dvs, dgamma, dbeta, y], |i| {
+                        let v = (b[i] + (x[i] - mean)) * plus;
+                        let (value, slope) = silu_and_slope::<T, FUSED>(v.times_plus::<FUSED>(gamma[i], beta[i]));
+                        let dz = grad[i] * slope;
+                        let dv = dz * gamma[i];
+                        dgamma[i] = dz.times_plus::<FUSED>(v, dgamma[i]);
+                        dbeta[i] += dz;
+                        sum_d[i] += dv;
+                        sum_dv[i] = dv.times_plus::<FUSED>(v, sum_dv[i]);
+                        dvs[i] = dv;
+                        y[i] = value;
+                    });
+                    (mean_d[k], mean_dv[k]) = (sum(sum_d) * per_n, sum(sum_dv) * per_n);
+                    continue;
+                }
+                let (mut sum_e, mut sum_ew) = ([T::zero(); LANES], [T::zero(); LANES]);
+                for_each_lane!(width, [x, b, gamma, beta, grad], [dvs, dws, dgamma, dbeta, y], |i| {
+                    let h = x[i] - mean;
+                    let (v, w) = ((b[i] + h) * plus, (b[i] - h) * minus);
                     let (value, slope) = silu_and_slope::<T, FUSED>(v.times_plus::<FUSED>(gamma[i], beta[i]));
-                    let dz = grad[i] * slope;
-                    let dv = dz * gamma[i];
-                    dgamma[i] = dz.times_plus::<FUSED>(v, dgamma[i]);
-                    dbeta[i] += dz;
+                    let (mirrored, fall) = silu_and_slope::<T, FUSED>(w.times_plus::<FUSED>(gamma[i], beta[i]));
+                    let (dz, du) = (grad[i] * slope, grad[i] * fall);
+                    let (dv, dw) = (dz * gamma[i], du * gamma[i]);
+                    dgamma[i] = du.times_plus::<FUSED>(w, dz.times_plus::<FUSED>(v, dgamma[i]));
+                    dbeta[i] += dz + du;
                     sum_d[i] += dv;
                     sum_dv[i] = dv.times_plus::<FUSED>(v, sum_dv[i]);
+                    sum_e[i] += dw;
+                    sum_ew[i] = dw.times_plus::<FUSED>(w, sum_ew[i]);
                     dvs[i] = dv;
-                    y[i] = value;
+                    dws[i] = dw;
+                    y[i] = value + mirrored;
                 });
-                let (mean_d, mean_dv) = (sum(sum_d) / n, sum(sum_dv) / n);
-                let slope = mean_dv * plus;
-                for_each_lane!(width, [x, b, dvs], [db, dx], |i| {
-                    let h = b[i] + (x[i] - x_mean);
-                    let dh = plus * (dvs[i] - mean_d - h * slope);
-                    db[i] += dh;
-                    dx[i] = given(dx[i], dh, first);
-                });
-                continue;
+                (mean_d[k], mean_dv[k]) = (sum(sum_d) * per_n, sum(sum_dv) * per_n);
+                (mean_e[k], mean_ew[k]) = (sum(sum_e) * per_n, sum(sum_ew) * per_n);
             }
-            let (mut sum_e, mut sum_ew) = ([T::zero(); LANES], [T::zero(); LANES]);
-            for_each_lane!(width, [x, b, gamma, beta, grad], [dvs, dws, dgamma, dbeta, y], |i| {
-                let h = x[i] - x_mean;
-                let (v, w) = ((b[i] + h) * plus, (b[i] - h) * minus);
-                let (value, slope) = silu_and_slope::<T, FUSED>(v.times_plus::<FUSED>(gamma[i], beta[i]));
-                let (mirrored, fall) = silu_and_slope::<T, FUSED>(w.times_plus::<FUSED>(gamma[i], beta[i]));
-                let (dz, du) = (grad[i] * slope, grad[i] * fall);
-                let (dv, dw) = (dz * gamma[i], du * gamma[i]);
-                dgamma[i] = du.times_plus::<FUSED>(w, dz.times_plus::<FUSED>(v, dgamma[i]));
-                dbeta[i] += dz + du;
-                sum_d[i] += dv;
-                sum_dv[i] = dv.times_plus::<FUSED>(v, sum_dv[i]);
-                sum_e[i] += dw;
-                sum_ew[i] = dw.times_plus::<FUSED>(w, sum_ew[i]);
-                dvs[i] = dv;
-                dws[i] = dw;
-                y[i] = value + mirrored;
-            });
-            let (mean_d, mean_e) = (sum(sum_d) / n, sum(sum_e) / n);
-            let (slope, fall) = (sum(sum_dv) / n * plus, sum(sum_ew) / n * minus);
-            for_each_lane!(width, [x, b, dvs, dws], [db, dx], |i| {
-                let h = x[i] - x_mean;
-                let dh = plus * (dvs[i] - mean_d - (b[i] + h) * slope);
-                let dk = minus * (dws[i] - mean_e - (b[i] - h) * fall);
-                db[i] += dh + dk;
-                dx[i] = given(dx[i], dh - dk, first);
-            });
+            let kept = dv_rows.chunks_exact(width).zip(dw_rows.chunks_exact(width));
+            let rows = x.chunks_exact(width).zip(dx.chunks_exact_mut(width)).zip(kept);
+            for (k, ((x, dx), (dvs, dws))) in rows.enumerate() {
+                let (mean, plus, minus) = (mean[k], plus[k], minus[k]);
+                let (mean_d, slope) = (mean_d[k], mean_dv[k] * plus);
+                if !signs {
+                    for_each_lane!(width, [x, b, dvs], [db, dx], |i| {
+                        let h = b[i] + (x[i] - mean);
+                        let dh = plus * (dvs[i] - mean_d - h * slope);
+                        db[i] += dh;
+                        dx[i] = given(dx[i], dh, first);
+                    });
+                    continue;
+                }
+                let (mean_e, fall) = (mean_e[k], mean_ew[k] * minus);
+                for_each_lane!(width, [x, b, dvs, dws], [db, dx], |i| {
+                    let h = x[i] - mean;
+                    let dh = plus * (dvs[i] - mean_d - (b[i] + h) * slope);
+                    let dk = minus * (dws[i] - mean_e - (b[i] - h) * fall);
+                    db[i] += dh + dk;
+                    dx[i] = given(dx[i], dh - dk, first);
+                });
+            }
         }
     }
 }
@@ -174,29 +195,52 @@ fn centered_bias<T: Element>(b: &[T]) -> Vec<T> {
     b.iter().map(|b| *b - mean).collect()
 }
 
-/// The mean of x, and `1 / √(var + ε)` of `x + b` and, if asked for, of `−x + b`; b is centered.
-#[inline(always)]
-fn row_stats<T: Element, const FUSED: bool>(x: &[T], b: &[T], signs: bool) -> (T, [T; 2]) {
-    let n = T::from_f64(x.len() as f64);
-    let mut lanes = [T::zero(); LANES];
-    for_each_lane!(x.len(), [x], [], |i| {
-        lanes[i] += x[i];
-    });
-    let mean = sum(lanes) / n;
-    let rstd = |lanes| T::one() / Element::sqrt(sum(lanes) / n + T::from_f64(NORM_EPS));
-    let (mut plus, mut minus) = ([T::zero(); LANES], [T::zero(); LANES]);
-    if !signs {
-        for_each_lane!(x.len(), [x, b], [], |i| {
-            let p = b[i] + (x[i] - mean);
-            plus[i] = p.times_plus::<FUSED>(p, plus[i]);
-        });
-        return (mean, [rstd(plus), T::zero()]);
+/// Of each of some rows x: its mean, and `1 / √(var + ε)` of `x + b` and, if asked for, of `−x + b`.
+struct Stats<T> {
+    mean: [T; ROWS],
+    plus: [T; ROWS],
+    minus: [T; ROWS],
+}
+
+impl<T: Element> Stats<T> {
+    /// The statistics of at most [`ROWS`] rows; b is centered.
+    #[inline(always)]
+    fn of<const FUSED: bool>(x: &[T], b: &[T], signs: bool) -> Self {
+        let width = b.len();
+        let per_n = T::one() / T::from_f64(width as f64);
+        let mut stats = Self { mean: [T::zero(); ROWS], plus: [T::zero(); ROWS], minus: [T::zero(); ROWS] };
+        for (mean, x) in stats.mean.iter_mut().zip(x.chunks_exact(width)) {
+            let mut lanes = [T::zero(); LANES];
+            for_each_lane!(width, [x], [], |i| {
+                lanes[i] += x[i];
+            });
+            *mean = sum(lanes) * per_n;
+        }
+        for (k, x) in x.chunks_exact(width).enumerate() {
+            let mean = stats.mean[k];
+            let (mut plus, mut minus) = ([T::zero(); LANES], [T::zero(); LANES]);
+            if signs {
+                for_each_lane!(width, [x, b], [], |i| {
+                    let h = x[i] - mean;
+                    let (p, m) = (b[i] + h, b[i] - h);
+                    plus[i] = p.times_plus::<FUSED>(p, plus[i]);
+                    minus[i] = m.times_plus::<FUSED>(m, minus[i]);
+                });
+                stats.minus[k] = sum(minus);
+            } else {
+                for_each_lane!(width, [x, b], [], |i| {
+                    let p = b[i] + (x[i] - mean);
+                    plus[i] = p.times_plus::<FUSED>(p, plus[i]);
+                });
+            }
+            stats.plus[k] = sum(plus);
+        }
+        let eps = T::from_f64(NORM_EPS);
+        for variances in [&mut stats.plus, &mut stats.minus] {
+            for variance in variances {
+                *variance = T::one() / Element::sqrt(variance.times_plus::<FUSED>(per_n, eps));
+            }
+        }
+        stats
     }
-    for_each_lane!(x.len(), [x, b], [], |i| {
-        let h = x[i] - mean;
-        let (p, m) = (b[i] + h, b[i] - h);
-        plus[i] = p.times_plus::<FUSED>(p, plus[i]);
-        minus[i] = m.times_plus::<FUSED>(m, minus[i]);
-    });
-    (mean, [rstd(plus), rstd(minus)])
 }
