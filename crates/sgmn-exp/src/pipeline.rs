@@ -201,7 +201,10 @@ impl Shared {
             targets.push(target);
             repairs += repair;
         }
-        Ok(PreparedBatch { batch: Batch::collate(&graphs, self.dtype, &self.device)?, targets, repairs })
+        let batch = Batch::collate(&graphs, self.dtype, &self.device)?;
+        // A CUDA device keeps a queue for each thread, and no other queue waits for this thread's uploads.
+        self.device.synchronize()?;
+        Ok(PreparedBatch { batch, targets, repairs })
     }
 }
 

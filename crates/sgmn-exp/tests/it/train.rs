@@ -37,6 +37,7 @@ fn experiments() -> Vec<(&'static str, Experiment)> {
             tiny(&["train.epochs=9", "train.eval_every=1", "train.patience=2", "train.learning_rate=1e-9"]),
         ),
         ("clipped", tiny(&["train.epochs=1", "train.clip_norm=0.01"])),
+        ("rounded", tiny(&["train.epochs=1", "train.precision=bf16"])),
     ]
 }
 

@@ -9,9 +9,11 @@
 
 mod cpu;
 mod fused;
+mod precision;
 pub mod reference;
 
 pub use fused::Rows;
+pub use precision::ProductPrecision;
 
 use std::cell::Cell;
 
@@ -35,7 +37,7 @@ pub enum Symmetrize {
     Signs,
 }
 
-/// `y = x Wᵀ`: a linear map of the last axis, without bias.
+/// `y = x Wᵀ`: a linear map of the last axis, without bias; inside [`ProductPrecision::scope`] in that precision.
 ///
 /// # Shapes
 /// x `[…, in]`, w `[out, in]`, result `[…, out]`.
@@ -43,7 +45,8 @@ pub fn linear(x: &Tensor, w: &Tensor) -> Result<Tensor> {
     let (n_out, n_in) = w.dims2()?;
     let mut shape = x.dims().to_vec();
     let rows: usize = shape[..shape.len() - 1].iter().product();
-    let y = x.reshape((rows, n_in))?.matmul(&w.t()?)?;
+    let x = x.reshape((rows, n_in))?;
+    let y = if precision::rounds() { precision::rounded_product(&x, w)? } else { x.matmul(&w.t()?)? };
     *shape.last_mut().expect("a tensor that a linear map reads has an axis") = n_out;
     y.reshape(shape)
 }
@@ -143,9 +146,9 @@ thread_local! {
     static PLAIN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the kernels for the CPU are to be used.
+/// Whether the kernels for the CPU are to be used; their products do not round.
 fn on_cpu(x: &Tensor) -> bool {
-    matches!(x.device(), Device::Cpu) && !PLAIN.get()
+    matches!(x.device(), Device::Cpu) && !PLAIN.get() && !precision::rounds()
 }
 
 #[cfg(test)]

@@ -94,17 +94,17 @@ fn clipping_bounds_the_common_norm_and_keeps_the_direction() {
     let coefficients = [vec![3.0, 0.0, 0.0], vec![0.0, 4.0, 0.0, 0.0]];
     let vars = three_variables();
     let mut clipped = gradients(&vars, &coefficients);
-    assert_eq!(clip_by_global_norm(&mut clipped, 1.0).unwrap(), 5.0);
+    assert_eq!(clip_by_global_norm(&mut clipped, 1.0).unwrap().read().unwrap(), 5.0);
     for (grad, coefficients) in clipped.iter().flatten().zip(&coefficients) {
         for (found, before) in values(grad).iter().zip(coefficients) {
             assert!((found - before / (5.0 + 1e-6)).abs() < 1e-15);
         }
     }
     let mut small = gradients(&vars, &coefficients);
-    assert_eq!(clip_by_global_norm(&mut small, 10.0).unwrap(), 5.0);
+    assert_eq!(clip_by_global_norm(&mut small, 10.0).unwrap().read().unwrap(), 5.0);
     assert_eq!(values(small.iter().flatten().next().unwrap()), coefficients[0]);
     let mut broken = gradients(&vars, &[vec![f64::NAN, 0.0, 0.0], coefficients[1].clone()]);
-    let message = clip_by_global_norm(&mut broken, 1.0).unwrap_err().to_string();
+    let message = clip_by_global_norm(&mut broken, 1.0).unwrap().read().unwrap_err().to_string();
     assert_eq!(message, "the norm of the gradients is NaN, expected a finite number");
 }
 
