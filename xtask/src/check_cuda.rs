@@ -53,11 +53,14 @@ pub(crate) fn run() -> Result<()> {
     let mut check = repository::cargo(&[
         "check",
         "--package",
+        "sgmn-nn",
+        "--package",
         "sgmn-exp",
         "--features",
-        "cuda",
+        "sgmn-nn/cuda,sgmn-exp/cuda",
         "--lib",
         "--bins",
+        "--tests",
         "--target-dir",
     ]);
     check.arg(&target).env("CUDA_COMPUTE_CAP", COMPUTE_CAPABILITY).env("CUDA_HOME", &toolkit);

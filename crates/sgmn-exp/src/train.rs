@@ -50,6 +50,9 @@ pub fn run(
     let _lock = folder.lock()?;
     let train = experiment.train();
     let device = device(train.device)?;
+    for fault in sgmn_nn::ops::faults(&device) {
+        eprintln!("note: {fault}");
+    }
     let run = || -> Result<Outcome> {
         let mut run = Run::new(experiment, dataset, folder, &device)?;
         if run.train(stop)? { Ok(Outcome::Finished(run.finish()?)) } else { Ok(Outcome::Interrupted) }

@@ -1,13 +1,16 @@
 //! The only door to the arithmetic: one function an operation, with its formula, shapes and gradient.
 //!
 //! Layers speak to [`Rows`]. On the CPU a chain of its operations runs as one pass over memory, forward and backward,
-//! over blocks of rows in parallel (`ops/fused`, on the kernels of `ops/cpu`). Elsewhere each operation runs by itself,
-//! composed of candle's own (`ops/reference`), which also judges the passes. Nothing above knows which of them runs.
+//! over blocks of rows in parallel (`ops/fused`, on the kernels of `ops/cpu`). Elsewhere each operation runs by itself:
+//! on a CUDA device as a kernel (`ops/cuda`) or composed of candle's own (`ops/reference`), which also judges passes and
+//! kernels. Nothing above knows which of them runs.
 //!
 //! Letters: B nets in the batch, R receivers, S senders, H channels; `…` is any number of leading axes, seen as rows.
 //! Every operation has a gradient for every input, and zero rows are allowed everywhere.
 
 mod cpu;
+#[cfg(any(test, feature = "cuda"))]
+mod cuda;
 mod fused;
 mod precision;
 pub mod reference;
@@ -56,7 +59,14 @@ pub fn linear(x: &Tensor, w: &Tensor) -> Result<Tensor> {
 /// # Shapes
 /// x `[…, H]`, b `[H]`, result `[…, H]`.
 pub fn add_bias(x: &Tensor, b: &Tensor) -> Result<Tensor> {
-    if on_cpu(x) { cpu::apply2(cpu::AddBias, x, b) } else { reference::add_bias(x, b) }
+    if on_cpu(x) {
+        return cpu::apply2(cpu::AddBias, x, b);
+    }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::AddBias, x) {
+        return cuda::add_bias(x, b);
+    }
+    reference::add_bias(x, b)
 }
 
 /// `y = SiLU(γ ⊙ (h − mean) / √(var + ε) + β)` with `h = x + b`, over the last axis, ε = 1e-5: bias, layer
@@ -67,10 +77,13 @@ pub fn add_bias(x: &Tensor, b: &Tensor) -> Result<Tensor> {
 pub fn norm_silu(x: &Tensor, b: &Tensor, gamma: &Tensor, beta: &Tensor, signs: Symmetrize) -> Result<Tensor> {
     if on_cpu(x) {
         let packed = Tensor::cat(&[b, gamma, beta], 0)?;
-        cpu::apply2(cpu::NormSilu { signs }, x, &packed)
-    } else {
-        reference::norm_silu(x, b, gamma, beta, signs)
+        return cpu::apply2(cpu::NormSilu { signs }, x, &packed);
     }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::NormSilu, x) {
+        return cuda::norm_silu(x, b, gamma, beta, signs);
+    }
+    reference::norm_silu(x, b, gamma, beta, signs)
 }
 
 /// `y = SiLU(x + b)`; with [`Symmetrize::Signs`] summed over `±x`.
@@ -78,7 +91,14 @@ pub fn norm_silu(x: &Tensor, b: &Tensor, gamma: &Tensor, beta: &Tensor, signs: S
 /// # Shapes
 /// x `[…, H]`, b `[H]`, result `[…, H]`.
 pub fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
-    if on_cpu(x) { cpu::apply2(cpu::BiasSilu { signs }, x, b) } else { reference::bias_silu(x, b, signs) }
+    if on_cpu(x) {
+        return cpu::apply2(cpu::BiasSilu { signs }, x, b);
+    }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::BiasSilu, x) {
+        return cuda::bias_silu(x, b, signs);
+    }
+    reference::bias_silu(x, b, signs)
 }
 
 /// `y_ij = v_i` or `v_j`: node rows repeated along the edges of a block.
@@ -86,9 +106,11 @@ pub fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
 /// # Shapes
 /// v `[B, n, H]` for the n nodes of `axis`, `n_others` nodes on the other axis, result `[B, R, S, H]`.
 pub fn spread(v: &Tensor, n_others: usize, axis: EdgeAxis) -> Result<Tensor> {
-    let (b, n, h) = v.dims3()?;
-    let shape = if axis == EdgeAxis::Receivers { (b, n, n_others, h) } else { (b, n_others, n, h) };
-    v.unsqueeze(if axis == EdgeAxis::Receivers { 2 } else { 1 })?.broadcast_as(shape)?.contiguous()
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::Spread, v) {
+        return cuda::spread(v, n_others, axis);
+    }
+    reference::spread(v, n_others, axis)
 }
 
 /// `m_i = Σ_j e_ij`, or `Σ_i` with the other axis: messages into their nodes. An empty axis sums to zero.
@@ -96,7 +118,14 @@ pub fn spread(v: &Tensor, n_others: usize, axis: EdgeAxis) -> Result<Tensor> {
 /// # Shapes
 /// e `[B, R, S, H]`; the axis named is summed away: `[B, R, H]` for [`EdgeAxis::Senders`].
 pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
-    if on_cpu(e) { cpu::apply1(cpu::SumEdges { axis }, e) } else { reference::sum_edges(e, axis) }
+    if on_cpu(e) {
+        return cpu::apply1(cpu::SumEdges { axis }, e);
+    }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::SumEdges, e) {
+        return cuda::sum_edges(e, axis);
+    }
+    reference::sum_edges(e, axis)
 }
 
 /// `y = x / (‖x‖ + guard)` over the last axis; with no guard `x / ‖x‖`, and a zero row stays zero with zero gradient.
@@ -107,21 +136,40 @@ pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
 /// # Shapes
 /// x `[…, H]`, result `[…, H]`.
 pub fn unit_norm(x: &Tensor, guard: Option<f64>) -> Result<Tensor> {
-    if on_cpu(x) { cpu::apply1(cpu::UnitNorm { guard }, x) } else { reference::unit_norm(x, guard) }
+    if on_cpu(x) {
+        return cpu::apply1(cpu::UnitNorm { guard }, x);
+    }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::UnitNorm, x) {
+        return cuda::unit_norm(x, guard);
+    }
+    reference::unit_norm(x, guard)
 }
 
 /// `y = |x|`, with gradient `sign(x)` and 0 at 0 as in PyTorch.
 pub fn abs(x: &Tensor) -> Result<Tensor> {
-    if on_cpu(x) { cpu::apply1(cpu::Abs, x) } else { reference::abs(x) }
+    if on_cpu(x) {
+        return cpu::apply1(cpu::Abs, x);
+    }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::Abs, x) {
+        return cuda::abs(x);
+    }
+    reference::abs(x)
 }
 
-/// `y = x ⊙ mask / (1 − p)`, each element kept with probability `1 − p`; the mask is drawn from the seed.
+/// `y = x ⊙ mask / (1 − p)`, each element kept with probability `1 − p`; the mask is drawn from the seed, on a CUDA
+/// device by another generator than elsewhere.
 ///
 /// # Shapes
 /// Any; the same for the result.
 pub fn dropout(x: &Tensor, p: f64, seed: &sgmn_graph::Seed) -> Result<Tensor> {
     if p == 0.0 {
         return Ok(x.clone());
+    }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::Dropout, x) {
+        return cuda::dropout(x, p, seed);
     }
     let mask = cpu::dropout_mask(x.elem_count(), p, seed);
     let mask = Tensor::from_vec(mask, x.dims(), x.device())?.to_dtype(x.dtype())?;
@@ -149,6 +197,24 @@ thread_local! {
 /// Whether the kernels for the CPU are to be used; their products do not round.
 fn on_cpu(x: &Tensor) -> bool {
     matches!(x.device(), Device::Cpu) && !PLAIN.get() && !precision::rounds()
+}
+
+/// Whether a kernel for CUDA devices is to be used.
+#[cfg(feature = "cuda")]
+fn on_cuda(kernel: cuda::Kernel, x: &Tensor) -> bool {
+    x.device().is_cuda() && !PLAIN.get() && cuda::serves(kernel, x)
+}
+
+/// Why kernels that this build has for a device are not used there, a line each; empty where all are.
+///
+/// A CUDA device is examined when it is first used: kernels that do not agree with their plain twins there are left.
+pub fn faults(device: &Device) -> Vec<String> {
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        return cuda::faults(device);
+    }
+    let _ = device;
+    Vec::new()
 }
 
 #[cfg(test)]

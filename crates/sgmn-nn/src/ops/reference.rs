@@ -28,6 +28,13 @@ pub fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
     symmetrize(x, signs, |x| silu(&x.broadcast_add(b)?))
 }
 
+/// See [`super::spread`].
+pub fn spread(v: &Tensor, n_others: usize, axis: EdgeAxis) -> Result<Tensor> {
+    let (b, n, h) = v.dims3()?;
+    let shape = if axis == EdgeAxis::Receivers { (b, n, n_others, h) } else { (b, n_others, n, h) };
+    v.unsqueeze(if axis == EdgeAxis::Receivers { 2 } else { 1 })?.broadcast_as(shape)?.contiguous()
+}
+
 /// See [`super::sum_edges`].
 pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
     match axis {

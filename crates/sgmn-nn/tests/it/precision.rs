@@ -1,6 +1,6 @@
 //! Rounded matrix products: near the exact ones, in variables, gradients and sums that keep their type.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use sgmn_graph::{Batch, Seed};
 use sgmn_nn::{
     Normalization, Pass,
@@ -10,7 +10,7 @@ use sgmn_nn::{
     optim::Gradients,
 };
 
-use crate::setup::{DIRECTIONS, SYMMETRIES, build, mixed_mlps, nets};
+use crate::setup::{DIRECTIONS, SYMMETRIES, build, device, mixed_mlps, nets};
 
 fn values(tensor: &Tensor) -> Vec<f64> {
     tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
@@ -27,11 +27,11 @@ const ROUNDING: f64 = 1.0 / 256.0;
 
 #[test]
 fn a_rounded_product_is_that_of_rounded_factors() {
-    let cpu = Device::Cpu;
-    let x = Tensor::new(&[[1.0f32, 1.0 + 1.0 / 512.0, 3.0], [0.1, -2.0, 1e-3]], &cpu).unwrap();
-    let w = Tensor::new(&[[1.0f32, 0.3, -1.0]], &cpu).unwrap();
+    let device = device();
+    let x = Tensor::new(&[[1.0f32, 1.0 + 1.0 / 512.0, 3.0], [0.1, -2.0, 1e-3]], &device).unwrap();
+    let w = Tensor::new(&[[1.0f32, 0.3, -1.0]], &device).unwrap();
     let exact = ops::linear(&x, &w).unwrap();
-    let rounded = ProductPrecision::Bf16.scope(DType::F32, &cpu, || ops::linear(&x, &w).unwrap()).unwrap();
+    let rounded = ProductPrecision::Bf16.scope(DType::F32, &device, || ops::linear(&x, &w).unwrap()).unwrap();
     assert_eq!(rounded.dtype(), DType::F32);
     // 0.3 becomes 0.30078125; 1 + 1/512 becomes 1; the sum −1.69921875 becomes −1.703125.
     assert_eq!(values(&rounded)[0], -1.703125);
@@ -49,9 +49,9 @@ fn models_of_every_symmetry_compute_nearly_the_same_in_bf16_and_their_gradients_
             let nets = nets(Seed::new(2), &specs, 2);
             let config = ScaleGmnConfig::new(symmetry, direction, 8, 3);
             let (model, vars, _) = build(&config, &specs, Normalization::fit(&nets), DType::F32);
-            let batch = Batch::from_nets(&nets, DType::F32, &Device::Cpu).unwrap();
+            let batch = Batch::from_nets(&nets, DType::F32, &device()).unwrap();
             let classes: Vec<u32> = (0..nets.len() as u32).map(|i| i % 3).collect();
-            let classes = Tensor::new(classes, &Device::Cpu).unwrap();
+            let classes = Tensor::new(classes, &device()).unwrap();
             let step = || {
                 let Output::PerGraph(logits) = model.forward(&batch, &Pass::eval()).unwrap() else {
                     panic!("expected logits")
@@ -60,7 +60,7 @@ fn models_of_every_symmetry_compute_nearly_the_same_in_bf16_and_their_gradients_
                 (values(&logits), Gradients::of(&vars, &*model, &loss.backward().unwrap()).unwrap())
             };
             let (exact, exact_gradients) = step();
-            let (rounded, gradients) = ProductPrecision::Bf16.scope(DType::F32, &Device::Cpu, step).unwrap();
+            let (rounded, gradients) = ProductPrecision::Bf16.scope(DType::F32, &device(), step).unwrap();
             let of_outputs = distance(&rounded, &exact);
             let flat =
                 |gradients: &Gradients| gradients.iter().flatten().flat_map(values).collect::<Vec<_>>();
@@ -78,7 +78,7 @@ fn models_of_every_symmetry_compute_nearly_the_same_in_bf16_and_their_gradients_
 #[test]
 fn products_that_a_device_or_a_number_type_does_not_have_are_refused() {
     let refusal = |precision: ProductPrecision, dtype| {
-        precision.scope(dtype, &Device::Cpu, || ()).unwrap_err().to_string()
+        precision.scope(dtype, &device(), || ()).unwrap_err().to_string()
     };
     assert_eq!(
         refusal(ProductPrecision::Tf32, DType::F32),
@@ -88,15 +88,15 @@ fn products_that_a_device_or_a_number_type_does_not_have_are_refused() {
         refusal(ProductPrecision::Bf16, DType::F64),
         "precision: expected f32, since variables are f64, found bf16"
     );
-    assert!(ProductPrecision::F32.scope(DType::F64, &Device::Cpu, || ()).is_ok());
+    assert!(ProductPrecision::F32.scope(DType::F64, &device(), || ()).is_ok());
 }
 
 #[test]
 fn a_scope_that_panics_leaves_no_rounding_behind() {
-    let x = Tensor::new(&[[0.1f32, 0.7]], &Device::Cpu).unwrap();
+    let x = Tensor::new(&[[0.1f32, 0.7]], &device()).unwrap();
     let exact = values(&ops::linear(&x, &x).unwrap());
     let panicked = std::panic::catch_unwind(|| {
-        ProductPrecision::Bf16.scope(DType::F32, &Device::Cpu, || panic!("on purpose"))
+        ProductPrecision::Bf16.scope(DType::F32, &device(), || panic!("on purpose"))
     });
     assert!(panicked.is_err());
     assert_eq!(values(&ops::linear(&x, &x).unwrap()), exact);
