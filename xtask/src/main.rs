@@ -40,7 +40,7 @@ enum Command {
     Tidy,
     /// Everything that has to pass: format, tidy, lints, documentation, examples, tests.
     Ci(ci::Arguments),
-    /// Type-check the feature `cuda` on a machine without CUDA.
+    /// Type-check and lint the feature `cuda` on a machine without CUDA.
     CheckCuda,
     /// Compile the CUDA kernels to the text that is committed; needs nvcc of CUDA 13.0.
     CudaKernels,

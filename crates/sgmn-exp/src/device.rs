@@ -45,3 +45,15 @@ pub fn open(kind: DeviceKind) -> Result<Device> {
         anyhow!("expected a {name} device, found none that works: {said}")
     })
 }
+
+/// What is known about a device besides its kind: name and memory of a CUDA device.
+pub fn describe(device: &Device) -> Option<String> {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(cuda) = device {
+        let stream = cuda.cuda_stream();
+        let (name, bytes) = (stream.context().name().ok()?, stream.context().total_mem().ok()?);
+        return Some(format!("{name}, {:.1} GiB", bytes as f64 / f64::from(1 << 30)));
+    }
+    let _ = device;
+    None
+}

@@ -50,12 +50,19 @@ pub fn run(
     let _lock = folder.lock()?;
     let train = experiment.train();
     let device = device(train.device)?;
+    if let Some(facts) = crate::device::describe(&device) {
+        eprintln!("device: {facts}");
+    }
     for fault in sgmn_nn::ops::faults(&device) {
         eprintln!("note: {fault}");
     }
     let run = || -> Result<Outcome> {
         let mut run = Run::new(experiment, dataset, folder, &device)?;
-        if run.train(stop)? { Ok(Outcome::Finished(run.finish()?)) } else { Ok(Outcome::Interrupted) }
+        let is_finished = run.train(stop)?;
+        if let Some(bytes) = sgmn_nn::ops::peak_memory(&device) {
+            eprintln!("device memory at most: {:.2} GiB", bytes as f64 / f64::from(1 << 30));
+        }
+        if is_finished { Ok(Outcome::Finished(run.finish()?)) } else { Ok(Outcome::Interrupted) }
     };
     train.precision.scope(train.dtype.dtype(), &device, run).context("train")?
 }

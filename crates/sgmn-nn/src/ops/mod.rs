@@ -217,5 +217,15 @@ pub fn faults(device: &Device) -> Vec<String> {
     Vec::new()
 }
 
+/// The most bytes of a device's memory that tensors held at once since the process began, where that is known.
+pub fn peak_memory(device: &Device) -> Option<u64> {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(device) = device {
+        return cuda::peak(device).ok();
+    }
+    let _ = device;
+    None
+}
+
 #[cfg(test)]
 mod suite;

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Result, Tensor, Var, cuda_backend::DeviceId};
 use sgmn_graph::Seed;
 
 use super::{
-    Kernel, launch,
+    Kernel, launch, memory,
     operations::{self, key},
 };
 use crate::ops::{EdgeAxis, Symmetrize, reference};
@@ -58,6 +58,8 @@ fn on_device<R>(device: &Device, ask: impl FnOnce(&[Fault]) -> R) -> Option<R> {
     let place = match findings.iter().position(|(id, _)| *id == cuda.id()) {
         Some(place) => place,
         None => {
+            // Only speed depends on it, and a driver that lacks it is no fault of a kernel.
+            let _ = memory::keep_freed(cuda);
             findings.push((cuda.id(), examine(device)));
             findings.len() - 1
         }

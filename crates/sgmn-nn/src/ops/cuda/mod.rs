@@ -11,11 +11,14 @@ mod agreement;
 mod emulated;
 mod launch;
 #[cfg(feature = "cuda")]
+mod memory;
+#[cfg(feature = "cuda")]
 mod operations;
 
 #[cfg(feature = "cuda")]
 pub(super) use self::{
     agreement::{faults, serves},
+    memory::peak,
     operations::{abs, add_bias, bias_silu, dropout, norm_silu, spread, sum_edges, unit_norm},
 };
 
