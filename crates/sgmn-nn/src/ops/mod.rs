@@ -176,6 +176,56 @@ pub fn dropout(x: &Tensor, p: f64, seed: &sgmn_graph::Seed) -> Result<Tensor> {
     x * mask
 }
 
+/// `total + Σ x²`, one number that stays on the device; without a total the sum alone. No gradient.
+///
+/// # Shapes
+/// x any, total and result scalars.
+pub fn add_squares(total: Option<&Tensor>, x: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::AddSquares, x) {
+        return cuda::add_squares(total, x);
+    }
+    reference::add_squares(total, x)
+}
+
+/// The numbers of one step of AdamW.
+#[derive(Debug, Clone, Copy)]
+pub struct AdamWStep {
+    /// Decay of the running mean, β₁.
+    pub beta1: f64,
+    /// Decay of the running square, β₂.
+    pub beta2: f64,
+    /// `1 − β₁ᵗ` at step t.
+    pub mean_bias: f64,
+    /// `1 − β₂ᵗ`.
+    pub square_bias: f64,
+    /// Added to the root of the running square.
+    pub eps: f64,
+    /// The share of the variable that this step removes, `η λ`.
+    pub decay: f64,
+    /// The learning rate of this step, η.
+    pub rate: f64,
+}
+
+/// New running mean, running square and variable: `m = β₁ m + (1 − β₁) g`, `v = β₂ v + (1 − β₂) g²`,
+/// `θ = (1 − η λ) θ − η m̂ / (√v̂ + ε)` with `m̂ = m / (1 − β₁ᵗ)`, `v̂ = v / (1 − β₂ᵗ)`. No gradient.
+///
+/// # Shapes
+/// All alike.
+pub fn adamw(
+    grad: &Tensor,
+    mean: &Tensor,
+    square: &Tensor,
+    var: &Tensor,
+    step: &AdamWStep,
+) -> Result<[Tensor; 3]> {
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::AdamW, var) {
+        return cuda::adamw(grad, mean, square, var, step);
+    }
+    reference::adamw(grad, mean, square, var, step)
+}
+
 /// Runs `f` with every operation composed of candle's own, as on a device without kernels: the plain twin, for proofs
 /// and benchmarks. Only operations of this thread are concerned.
 pub fn plainly<R>(f: impl FnOnce() -> R) -> R {

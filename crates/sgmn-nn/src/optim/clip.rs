@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor, backprop::GradStore};
 
-use crate::{Error, Result, VarStore, models::Model};
+use crate::{Error, Result, VarStore, models::Model, ops};
 
 /// The gradient of every variable, in the store's order; absent where the model says that nothing may reach it.
 #[derive(Debug, Clone)]
@@ -67,11 +67,7 @@ impl GradientNorm {
 pub fn clip_by_global_norm(gradients: &mut Gradients, max_norm: f64) -> Result<GradientNorm> {
     let mut squares: Option<Tensor> = None;
     for grad in gradients.iter().flatten() {
-        let sum = grad.sqr()?.sum_all()?;
-        squares = Some(match squares {
-            Some(total) => (total + sum)?,
-            None => sum,
-        });
+        squares = Some(ops::add_squares(squares.as_ref(), grad)?);
     }
     let Some(squares) = squares else { return Ok(GradientNorm(None)) };
     let dtype = squares.dtype();

@@ -63,6 +63,8 @@ int main(int, char** argv) {
     KERNEL(absolute);
     KERNEL(absolute_grad);
     KERNEL(dropout);
+    KERNEL(add_squares);
+    KERNEL(adamw);
     std::ifstream from(argv[1], std::ios::binary);
     std::ofstream to(argv[2], std::ios::binary);
     std::string name;

@@ -3,13 +3,14 @@
 #![allow(unsafe_code, reason = "a kernel's launch is outside of what the compiler sees")]
 
 use candle_core::{
-    CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor,
+    CpuStorage, CudaStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Storage, Tensor,
     backend::BackendStorage,
     bail,
     cuda_backend::{
         WrapErr,
         cudarc::driver::{LaunchConfig, PushKernelArg},
     },
+    op::BackpropOp,
 };
 
 use super::launch::{Argument, Launch};
@@ -36,19 +37,19 @@ pub(super) fn apply2(operation: impl Operation, x: &Tensor, y: &Tensor) -> Resul
     x.contiguous()?.apply_op2(&y.contiguous()?, Adapter(operation))
 }
 
-/// Runs a kernel on up to three inputs, without a gradient; the output is a row of numbers.
-pub(super) fn run(launch: Launch, inputs: &[&Tensor]) -> Result<Tensor> {
-    let inputs = inputs.iter().map(|input| input.detach().contiguous()).collect::<Result<Vec<_>>>()?;
-    match inputs.as_slice() {
-        [x] => x.apply_op1_no_bwd(&Bare(launch)),
-        [x, y] => x.apply_op2_no_bwd(y, &Bare(launch)),
-        [x, y, z] => x.apply_op3_no_bwd(y, z, &Bare(launch)),
-        _ => bail!("{}: expected one to three inputs, found {}", launch.kernel, inputs.len()),
-    }
+/// Runs a kernel without a gradient; the output is a row of numbers.
+pub(super) fn run(description: &Launch, inputs: &[&Tensor]) -> Result<Tensor> {
+    let inputs = inputs.iter().map(|input| input.contiguous()).collect::<Result<Vec<_>>>()?;
+    let guards: Vec<_> = inputs.iter().map(Tensor::storage_and_layout).collect();
+    let stored = guards.iter().map(|(storage, layout)| match &**storage {
+        Storage::Cuda(storage) => Ok((storage, *layout)),
+        _ => bail!("{}: expected numbers on a CUDA device, found others", description.kernel),
+    });
+    let out = launch(description, &stored.collect::<Result<Vec<_>>>()?)?;
+    Ok(Tensor::from_storage(Storage::Cuda(out), description.n_out, BackpropOp::none(), false))
 }
 
 struct Adapter<O>(O);
-struct Bare(Launch);
 
 /// Inputs must be contiguous f32.
 fn launch(launch: &Launch, inputs: &[(&CudaStorage, &Layout)]) -> Result<CudaStorage> {
@@ -140,69 +141,5 @@ impl<O: Operation> CustomOp2 for Adapter<O> {
         let mut grads = self.0.backward(&[x, y], grad)?;
         let second = grads.pop();
         Ok((grads.pop(), second))
-    }
-}
-
-impl Bare {
-    fn forward(&self, inputs: &[(&CudaStorage, &Layout)]) -> Result<(CudaStorage, Shape)> {
-        Ok((launch(&self.0, inputs)?, Shape::from(self.0.n_out)))
-    }
-}
-
-impl CustomOp1 for Bare {
-    fn name(&self) -> &'static str {
-        self.0.kernel
-    }
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        no_host()
-    }
-    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        self.forward(&[(storage, layout)])
-    }
-}
-
-impl CustomOp2 for Bare {
-    fn name(&self) -> &'static str {
-        self.0.kernel
-    }
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        no_host()
-    }
-    fn cuda_fwd(
-        &self,
-        s1: &CudaStorage,
-        l1: &Layout,
-        s2: &CudaStorage,
-        l2: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        self.forward(&[(s1, l1), (s2, l2)])
-    }
-}
-
-impl CustomOp3 for Bare {
-    fn name(&self) -> &'static str {
-        self.0.kernel
-    }
-    fn cpu_fwd(
-        &self,
-        _: &CpuStorage,
-        _: &Layout,
-        _: &CpuStorage,
-        _: &Layout,
-        _: &CpuStorage,
-        _: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        no_host()
-    }
-    fn cuda_fwd(
-        &self,
-        s1: &CudaStorage,
-        l1: &Layout,
-        s2: &CudaStorage,
-        l2: &Layout,
-        s3: &CudaStorage,
-        l3: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        self.forward(&[(s1, l1), (s2, l2), (s3, l3)])
     }
 }

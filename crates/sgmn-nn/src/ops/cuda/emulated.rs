@@ -8,7 +8,7 @@ use candle_core::{Device, Result, Tensor, Var};
 use sgmn_graph::{Seed, testing::normal};
 
 use super::launch::{self, Argument, Axis, Launch, Rows};
-use crate::ops::{EdgeAxis, Symmetrize, reference};
+use crate::ops::{AdamWStep, EdgeAxis, Symmetrize, reference};
 
 /// The compiled emulator.
 struct Host {
@@ -117,6 +117,7 @@ fn kernels_compute_what_their_plain_forms_compute() {
     sums_in_parts(&host);
     special_rows(&host);
     masks(&host);
+    steps(&host);
 }
 
 fn of_rows(host: &Host, rows: Rows) {
@@ -259,4 +260,30 @@ fn masks(host: &Host) {
     assert!((share - p).abs() < 0.02, "{share}");
     let others = launch::mask(n, p, key + 1).zip(&mask).filter(|(a, b)| a != *b).count();
     assert!(others > n / 4, "masks of two keys differ: {others}");
+}
+
+fn steps(host: &Host) {
+    let step = AdamWStep {
+        beta1: 0.9,
+        beta2: 0.99,
+        mean_bias: 0.19,
+        square_bias: 0.0199,
+        eps: 1e-8,
+        decay: 0.01,
+        rate: 0.1,
+    };
+    for n in [1, 700] {
+        let [g, m, v, w] = [8, 9, 10, 11].map(|seed| numbers(n, seed));
+        let v: Vec<f32> = v.iter().map(|v| v * v).collect();
+        let tensor = |values: &[f32]| Tensor::from_slice(values, n, &Device::Cpu).unwrap();
+        let expected = reference::adamw(&tensor(&g), &tensor(&m), &tensor(&v), &tensor(&w), &step).unwrap();
+        let expected: Vec<f32> = expected.iter().flat_map(flat).collect();
+        let found = host.one(launch::adamw(n, &step), &[&g, &m, &v, &w]);
+        for (part, (found, expected)) in found.chunks(n).zip(expected.chunks(n)).enumerate() {
+            same(&format!("part {part} of adamw"), found, expected);
+        }
+        let total = Tensor::new(2.5f32, &Device::Cpu).unwrap();
+        let expected = flat(&reference::add_squares(Some(&total), &tensor(&g)).unwrap());
+        same("add_squares", &host.one(launch::add_squares(n), &[&g, &[2.5]]), &expected);
+    }
 }

@@ -7,6 +7,8 @@
 mod adapter;
 #[cfg(feature = "cuda")]
 mod agreement;
+#[cfg(feature = "cuda")]
+mod cases;
 #[cfg(test)]
 mod emulated;
 mod launch;
@@ -19,7 +21,9 @@ mod operations;
 pub(super) use self::{
     agreement::{faults, serves},
     memory::peak,
-    operations::{abs, add_bias, bias_silu, dropout, norm_silu, spread, sum_edges, unit_norm},
+    operations::{
+        abs, adamw, add_bias, add_squares, bias_silu, dropout, norm_silu, spread, sum_edges, unit_norm,
+    },
 };
 
 /// An operation that has a kernel.
@@ -34,4 +38,6 @@ pub(super) enum Kernel {
     UnitNorm,
     Abs,
     Dropout,
+    AddSquares,
+    AdamW,
 }

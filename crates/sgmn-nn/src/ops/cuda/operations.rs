@@ -8,7 +8,7 @@ use super::{
     adapter::{Operation, apply1, apply2, run},
     launch::{self, Axis, Launch, Rows},
 };
-use crate::ops::{EdgeAxis, Symmetrize};
+use crate::ops::{AdamWStep, EdgeAxis, Symmetrize};
 
 struct NormSilu(Symmetrize);
 struct BiasSilu(Symmetrize);
@@ -65,6 +65,31 @@ pub(in crate::ops) fn dropout(x: &Tensor, p: f64, seed: &Seed) -> Result<Tensor>
     apply1(Dropout { p, key: key(seed) }, x)
 }
 
+pub(in crate::ops) fn add_squares(total: Option<&Tensor>, x: &Tensor) -> Result<Tensor> {
+    let zero;
+    let total = match total {
+        Some(total) => total,
+        None => {
+            zero = Tensor::zeros((), x.dtype(), x.device())?;
+            &zero
+        }
+    };
+    run(&launch::add_squares(x.elem_count()), &[x, total])?.reshape(())
+}
+
+pub(in crate::ops) fn adamw(
+    grad: &Tensor,
+    mean: &Tensor,
+    square: &Tensor,
+    var: &Tensor,
+    step: &AdamWStep,
+) -> Result<[Tensor; 3]> {
+    let n = var.elem_count();
+    let out = run(&launch::adamw(n, step), &[grad, mean, square, var])?;
+    let part = |i: usize| out.narrow(0, i * n, n)?.reshape(var.shape());
+    Ok([part(0)?, part(1)?, part(2)?])
+}
+
 /// The key of a mask.
 pub(super) fn key(seed: &Seed) -> u64 {
     seed.rng().next_u64()
@@ -75,7 +100,7 @@ fn split(out: &Tensor, x: &Tensor, n_sums: usize) -> Result<[Tensor; 2]> {
     let (n, parts) = (x.elem_count(), Rows::of(x.dims()).parts());
     let dx = out.narrow(0, 0, n)?.reshape(x.shape())?;
     let sums = out.narrow(0, n, parts * n_sums)?;
-    Ok([dx, run(Rows { n_rows: parts, width: n_sums }.sum(1), &[&sums])?])
+    Ok([dx, run(&Rows { n_rows: parts, width: n_sums }.sum(1), &[&sums])?])
 }
 
 impl Operation for NormSilu {
@@ -84,7 +109,7 @@ impl Operation for NormSilu {
     }
     fn backward(&self, inputs: &[&Tensor], grad: &Tensor) -> Result<Vec<Tensor>> {
         let (x, packed) = (inputs[0], inputs[1]);
-        let out = run(Rows::of(x.dims()).norm_silu_grad(self.0), &[x, packed, grad])?;
+        let out = run(&Rows::of(x.dims()).norm_silu_grad(self.0), &[x, packed, grad])?;
         Ok(split(&out, x, packed.elem_count())?.into())
     }
 }
@@ -95,7 +120,7 @@ impl Operation for BiasSilu {
     }
     fn backward(&self, inputs: &[&Tensor], grad: &Tensor) -> Result<Vec<Tensor>> {
         let (x, b) = (inputs[0], inputs[1]);
-        let out = run(Rows::of(x.dims()).bias_silu_grad(self.0), &[x, b, grad])?;
+        let out = run(&Rows::of(x.dims()).bias_silu_grad(self.0), &[x, b, grad])?;
         Ok(split(&out, x, b.elem_count())?.into())
     }
 }
@@ -107,8 +132,8 @@ impl Operation for AddBias {
     fn backward(&self, _inputs: &[&Tensor], grad: &Tensor) -> Result<Vec<Tensor>> {
         let rows = Rows::of(grad.dims());
         let parts = rows.sum_parts();
-        let sums = run(rows.sum(parts), &[grad])?;
-        let sums = if parts == 1 { sums } else { run(Rows { n_rows: parts, ..rows }.sum(1), &[&sums])? };
+        let sums = run(&rows.sum(parts), &[grad])?;
+        let sums = if parts == 1 { sums } else { run(&Rows { n_rows: parts, ..rows }.sum(1), &[&sums])? };
         Ok(vec![grad.clone(), sums])
     }
 }
@@ -121,7 +146,7 @@ impl Operation for SumEdges {
     }
     fn backward(&self, inputs: &[&Tensor], grad: &Tensor) -> Result<Vec<Tensor>> {
         let e = inputs[0];
-        let repeated = run(Axis::of_edges(four(e.dims()), self.0).repeat(), &[grad])?;
+        let repeated = run(&Axis::of_edges(four(e.dims()), self.0).repeat(), &[grad])?;
         Ok(vec![repeated.reshape(e.shape())?])
     }
 }
@@ -144,7 +169,7 @@ impl Operation for Spread {
     }
     fn backward(&self, inputs: &[&Tensor], grad: &Tensor) -> Result<Vec<Tensor>> {
         let (block, repeated) = self.block(inputs[0].dims());
-        let summed = run(Axis::of_edges(block, repeated).sum(), &[grad])?;
+        let summed = run(&Axis::of_edges(block, repeated).sum(), &[grad])?;
         Ok(vec![summed.reshape(inputs[0].shape())?])
     }
 }
@@ -155,7 +180,7 @@ impl Operation for UnitNorm {
     }
     fn backward(&self, inputs: &[&Tensor], grad: &Tensor) -> Result<Vec<Tensor>> {
         let x = inputs[0];
-        let dx = run(Rows::of(x.dims()).unit_norm_grad(self.0), &[x, grad])?;
+        let dx = run(&Rows::of(x.dims()).unit_norm_grad(self.0), &[x, grad])?;
         Ok(vec![dx.reshape(x.shape())?])
     }
 }
@@ -166,7 +191,7 @@ impl Operation for Abs {
     }
     fn backward(&self, inputs: &[&Tensor], grad: &Tensor) -> Result<Vec<Tensor>> {
         let x = inputs[0];
-        Ok(vec![run(launch::absolute_grad(x.elem_count()), &[x, grad])?.reshape(x.shape())?])
+        Ok(vec![run(&launch::absolute_grad(x.elem_count()), &[x, grad])?.reshape(x.shape())?])
     }
 }
 
@@ -176,7 +201,7 @@ impl Operation for Dropout {
     }
     fn backward(&self, inputs: &[&Tensor], grad: &Tensor) -> Result<Vec<Tensor>> {
         let n = grad.elem_count();
-        Ok(vec![run(launch::dropout(n, self.p, self.key), &[grad])?.reshape(inputs[0].shape())?])
+        Ok(vec![run(&launch::dropout(n, self.p, self.key), &[grad])?.reshape(inputs[0].shape())?])
     }
 }
 
