@@ -45,11 +45,11 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
         Precision::F64 => F64,
         Precision::F32 => F32,
     };
+    let device = args.device.open()?;
     let names: Vec<String> = args.files.iter().map(|file| name(file)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("file".len());
     let heading = format!("{:<width$}  result   output  gradient  worst gradient, worst output", "file");
     writeln!(out, "{heading}")?;
-    let device = args.device.open()?;
     let mut all = Summary::default();
     for (file, name) in args.files.iter().zip(&names) {
         match Golden::read(file).and_then(|golden| golden.compare(args.dtype.dtype(), &device)) {

@@ -27,7 +27,7 @@ pub(super) struct Unread {
 }
 
 /// Numbers are read this often: a person sees them move, and a device that is fed ahead hardly notices.
-const PATIENCE: Duration = Duration::from_millis(500);
+const READ_AFTER: Duration = Duration::from_millis(500);
 /// More steps are never kept, however fast they are.
 const MOST_STEPS: usize = 256;
 
@@ -42,7 +42,7 @@ impl Unread {
 
     /// Whether it is time to read.
     pub(super) fn is_due(&self) -> bool {
-        self.steps.len() >= MOST_STEPS || self.read_at.elapsed() >= PATIENCE
+        self.steps.len() >= MOST_STEPS || self.read_at.elapsed() >= READ_AFTER
     }
 }
 

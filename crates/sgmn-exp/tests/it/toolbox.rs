@@ -421,6 +421,8 @@ fn faults_of_the_caller_are_one_line_each() {
         (vec!["convert", &text_file, &text_file], "expected nothing there yet"),
         (vec!["list", "--datasets", &text_file], "--datasets: expected a folder"),
         (vec!["parity"], "required"),
+        #[cfg(not(feature = "metal"))]
+        (vec!["parity", &empty, "--device", "metal"], "--device: expected a build with the feature `metal`"),
         (vec!["--threads", "0", "list"], "--threads"),
         (vec!["dance"], "dance"),
     ] {
