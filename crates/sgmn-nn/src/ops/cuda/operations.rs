@@ -208,3 +208,6 @@ impl Operation for Dropout {
 fn four(dims: &[usize]) -> [usize; 4] {
     dims.try_into().expect("the operation was applied to an edge block")
 }
+
+#[cfg(test)]
+mod tests;
