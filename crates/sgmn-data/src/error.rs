@@ -61,8 +61,8 @@ pub enum Error {
         /// How to place the files by hand.
         remedy: String,
     },
-    /// The caller asked to stop; finished work is kept.
-    #[error("interrupted; finished work is kept and a second call continues it")]
+    /// The caller asked to stop; nothing is damaged.
+    #[error("interrupted; the same call completes the work")]
     Interrupted,
 }
 

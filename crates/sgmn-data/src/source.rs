@@ -1,5 +1,7 @@
 //! A dataset that can be read item by item, and the pair of such a dataset with its split.
 
+use sgmn_graph::LentNet;
+
 use crate::{Result, Sample, split::Splits};
 
 /// A dataset that can be read item by item, in a fixed order.
@@ -17,6 +19,19 @@ pub trait Source: Send + Sync {
     /// # Panics
     /// If `i` is not below [`Source::len`].
     fn get(&self, i: usize) -> Result<Sample>;
+
+    /// The net of item `i` without a copy, if the source has its numbers at hand in single precision; most have not.
+    ///
+    /// These are the numbers that [`Source::get`] widens.
+    ///
+    /// # Errors
+    /// As [`Source::get`].
+    ///
+    /// # Panics
+    /// As [`Source::get`].
+    fn lend(&self, _i: usize) -> Result<Option<LentNet<'_>>> {
+        Ok(None)
+    }
 
     /// Whether there are no items.
     fn is_empty(&self) -> bool {

@@ -47,7 +47,8 @@ const MINI: Embedded = Embedded {
 /// first packed into one, INRs that do not exist yet are fitted, and both are kept below `data_dir`.
 ///
 /// # Errors
-/// If files are missing or damaged, what is kept cannot be written, or the fitting was interrupted (what is done is kept).
+/// If files are missing or damaged, what is kept cannot be written, or the
+/// work was interrupted: what is fitted is kept and goes on with the next call, packing begins again.
 pub fn open(data: &Data, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> {
     match data {
         Data::Files(files) => {
@@ -65,7 +66,7 @@ pub fn open(data: &Data, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> 
             }
             let packed = packed_path(files, data_dir)?;
             if !packed.exists() {
-                pack_files(files, &path, &packed)?;
+                pack_files(files, &path, &packed, stop)?;
             }
             Ok(packed::open(&packed, &packed::Options::default())?)
         }
@@ -118,7 +119,7 @@ fn kept_name(name: &str, request: &[u8]) -> String {
 }
 
 /// Copies nets that lie in a file each into one file, which appears when it is complete.
-fn pack_files(files: &Files, path: &Path, packed: &Path) -> Result<()> {
+fn pack_files(files: &Files, path: &Path, packed: &Path, stop: &AtomicBool) -> Result<()> {
     let dataset = files.format.open(path)?;
     let folder = packed.parent().expect("the path was joined to a folder");
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
@@ -130,7 +131,7 @@ fn pack_files(files: &Files, path: &Path, packed: &Path) -> Result<()> {
     ]);
     // The bar hides itself where nobody looks at a terminal.
     let bar = ProgressBar::new(n_nets as u64);
-    let done = packed::pack(&dataset, packed, provenance, |n_done, _| bar.set_position(n_done as u64));
+    let done = packed::pack(&dataset, packed, provenance, |n_done, _| bar.set_position(n_done as u64), stop);
     bar.finish_and_clear();
     let n_rounded = done?.n_rounded;
     if n_rounded > 0 {

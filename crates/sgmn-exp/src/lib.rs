@@ -16,7 +16,8 @@
 //! - [`run_folder`]: what stands where in the folder of a run;
 //! - [`report`]: records, TensorBoard events, figures, tables and the page made from them;
 //! - [`reproduction`]: the main job from end to end, for `cargo xtask reproduce`;
-//! - [`progress`]: what a person sees meanwhile.
+//! - [`progress`]: what a person sees meanwhile;
+//! - [`interrupt`]: what Ctrl-C does.
 //!
 //! ```
 //! use sgmn_exp::config::{ExperimentFile, TrainLength};
@@ -41,6 +42,7 @@
 pub mod config;
 pub mod datasets;
 pub mod device;
+pub mod interrupt;
 pub mod metrics;
 pub mod pipeline;
 pub mod progress;

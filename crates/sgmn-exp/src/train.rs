@@ -199,6 +199,8 @@ impl<'a> Run<'a> {
                 if evaluates {
                     self.evaluate(&progress)
                         .with_context(|| format!("validation after step {}", self.standing.n_steps))?;
+                    // That may have taken a while.
+                    stopped = stop.load(Ordering::Relaxed);
                 }
                 is_over = ends || self.is_exhausted();
                 if saves || stopped || is_over {

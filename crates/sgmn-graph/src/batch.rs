@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, WithDType};
 
-use crate::{Error, Graph, Lowering, Net, Result, Topology};
+use crate::{
+    Error, Graph, LentNet, Lowering, Net, Result, Topology,
+    graph::{INPUT_NODE, append_edges},
+};
 
 /// Graphs of one topology, stacked.
 #[derive(Debug, Clone)]
@@ -26,33 +29,114 @@ impl GraphBatch {
         let Some(first) = graphs.first() else {
             return Err(Error::shape("graphs of a batch", "at least 1", 0));
         };
-        let topology = first.topology.clone();
-        if let Some(other) = graphs.iter().find(|graph| graph.topology != topology) {
+        if let Some(other) = graphs.iter().find(|graph| !is_same(&graph.topology, &first.topology)) {
             let found = other.topology.spec().fingerprint();
-            return Err(Error::shape("spec of a graph in the batch", topology.spec().fingerprint(), found));
+            return Err(Error::shape(
+                "spec of a graph in the batch",
+                first.topology.spec().fingerprint(),
+                found,
+            ));
         }
-        let n_values = topology.n_edge_values();
-        let stack = |range: std::ops::Range<usize>, rows: &dyn Fn(&Graph) -> &[f64], shape: Vec<usize>| {
-            let values = graphs.iter().flat_map(|graph| rows(graph)[range.clone()].iter().copied());
-            match dtype {
-                DType::F64 => Tensor::from_vec(values.collect::<Vec<f64>>(), shape, device),
-                _ => Tensor::from_vec(values.map(|v| v as f32).collect::<Vec<f32>>(), shape, device)?
-                    .to_dtype(dtype),
-            }
-        };
+        Self::of_graphs(&graphs.iter().collect::<Vec<_>>(), dtype, device)
+    }
+
+    /// Stacks graphs that are known to have one topology; at least one.
+    fn of_graphs(graphs: &[&Graph], dtype: DType, device: &Device) -> Result<Self> {
+        match dtype {
+            DType::F64 => Self::stack_graphs(graphs, |value| value, device),
+            _ => Self::stack_graphs(graphs, |value| value as f32, device)?.to_dtype(dtype),
+        }
+    }
+
+    /// Lowers and stacks nets of one topology in one go.
+    fn of_lent(
+        topology: &Arc<Topology>,
+        nets: &[LentNet<'_>],
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Self> {
+        match dtype {
+            DType::F64 => Self::stack_lent(topology, nets, f64::from, device),
+            _ => Self::stack_lent(topology, nets, |value| value, device)?.to_dtype(dtype),
+        }
+    }
+
+    fn stack_graphs<T: WithDType>(
+        graphs: &[&Graph],
+        round: impl Fn(f64) -> T + Copy,
+        device: &Device,
+    ) -> Result<Self> {
+        let topology = &graphs[0].topology;
+        let slots = topology.n_edge_values();
+        Self::stack(
+            topology,
+            graphs,
+            |graph, l, out| out.extend(graph.nodes[topology.node_range(l)].iter().map(|value| round(*value))),
+            |graph, l, out| {
+                let range = topology.edge_range(l);
+                let edges = &graph.edges[range.start * slots..range.end * slots];
+                out.extend(edges.iter().map(|value| round(*value)));
+            },
+            device,
+        )
+    }
+
+    fn stack_lent<T: WithDType + Default>(
+        topology: &Arc<Topology>,
+        nets: &[LentNet<'_>],
+        widen: impl Fn(f32) -> T + Copy,
+        device: &Device,
+    ) -> Result<Self> {
+        let slots = topology.n_edge_values();
+        let own: Vec<Vec<usize>> = (0..topology.n_layers()).map(|l| topology.edge_slots(l)).collect();
+        Self::stack(
+            topology,
+            nets,
+            |net, l, out| match l.checked_sub(1) {
+                Some(before) => out.extend(net.bias(before).iter().map(|value| widen(*value))),
+                None => out.resize(out.len() + topology.widths()[0], widen(INPUT_NODE as f32)),
+            },
+            |net, l, out| append_edges(out, net.weight(l), &own[l], slots, widen),
+            device,
+        )
+    }
+
+    /// The tensors of graphs, each of which appends its numbers of a layer of nodes or edges to those before it.
+    fn stack<G, T: WithDType>(
+        topology: &Arc<Topology>,
+        graphs: &[G],
+        append_nodes: impl Fn(&G, usize, &mut Vec<T>),
+        append_edges: impl Fn(&G, usize, &mut Vec<T>),
+        device: &Device,
+    ) -> Result<Self> {
         let n_graphs = graphs.len();
         let widths = topology.widths();
+        let tensor = |shape: Vec<usize>, append: &dyn Fn(&G, &mut Vec<T>)| {
+            let mut values = Vec::with_capacity(shape.iter().product());
+            graphs.iter().for_each(|graph| append(graph, &mut values));
+            Tensor::from_vec(values, shape, device)
+        };
         let nodes = (0..widths.len())
-            .map(|l| stack(topology.node_range(l), &|graph| &graph.nodes, vec![n_graphs, widths[l], 1]))
+            .map(|l| tensor(vec![n_graphs, widths[l], 1], &|graph, out| append_nodes(graph, l, out)))
             .collect::<Result<_, _>>()?;
         let edges = (0..topology.n_layers())
             .map(|l| {
-                let range = topology.edge_range(l);
-                let shape = vec![n_graphs, widths[l + 1], widths[l], n_values];
-                stack(range.start * n_values..range.end * n_values, &|graph| &graph.edges, shape)
+                let shape = vec![n_graphs, widths[l + 1], widths[l], topology.n_edge_values()];
+                tensor(shape, &|graph, out| append_edges(graph, l, out))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { topology, nodes, edges })
+        Ok(Self { topology: topology.clone(), nodes, edges })
+    }
+
+    fn to_dtype(&self, dtype: DType) -> Result<Self> {
+        let convert = |tensors: &[Tensor]| -> Result<Vec<Tensor>> {
+            Ok(tensors.iter().map(|tensor| tensor.to_dtype(dtype)).collect::<Result<_, _>>()?)
+        };
+        Ok(Self {
+            topology: self.topology.clone(),
+            nodes: convert(&self.nodes)?,
+            edges: convert(&self.edges)?,
+        })
     }
 
     /// Number of graphs, B.
@@ -83,30 +167,50 @@ impl Batch {
     /// # Errors
     /// As [`GraphBatch::collate`].
     pub fn collate(graphs: &[Graph], dtype: DType, device: &Device) -> Result<Self> {
-        let mut buckets: Vec<(Vec<Graph>, Vec<usize>)> = Vec::new();
-        for (position, graph) in graphs.iter().enumerate() {
-            // The pointer answers for almost all graphs.
-            let same = |other: &Graph| {
-                Arc::ptr_eq(&other.topology, &graph.topology) || other.topology == graph.topology
-            };
-            match buckets.iter_mut().find(|(members, _)| same(&members[0])) {
-                Some((members, positions)) => {
-                    members.push(graph.clone());
+        Self::sorted(graphs.iter().map(|graph| (&graph.topology, graph)), |_, graphs| {
+            GraphBatch::of_graphs(graphs, dtype, device)
+        })
+    }
+
+    /// Lowers and collates nets that lie elsewhere, with no copy in between: the bits of [`Batch::collate`] on their
+    /// graphs.
+    ///
+    /// # Errors
+    /// As [`Lowering::lower`] and [`GraphBatch::collate`].
+    pub fn from_lent(
+        lowering: &Lowering,
+        nets: &[LentNet<'_>],
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Self> {
+        let with_topologies = nets.iter().map(|net| Ok((lowering.topology(net.spec())?, *net)));
+        Self::sorted(with_topologies.collect::<Result<Vec<_>>>()?, |topology, nets| {
+            GraphBatch::of_lent(topology, nets, dtype, device)
+        })
+    }
+
+    /// Sorts nets by their topology and collates those of each.
+    fn sorted<'a, G>(
+        nets: impl IntoIterator<Item = (&'a Arc<Topology>, G)>,
+        collate: impl Fn(&Arc<Topology>, &[G]) -> Result<GraphBatch>,
+    ) -> Result<Self> {
+        let mut buckets: Vec<(&Arc<Topology>, Vec<G>, Vec<usize>)> = Vec::new();
+        for (position, (topology, net)) in nets.into_iter().enumerate() {
+            match buckets.iter_mut().find(|(known, ..)| is_same(known, topology)) {
+                Some((_, members, positions)) => {
+                    members.push(net);
                     positions.push(position);
                 }
-                None => buckets.push((vec![graph.clone()], vec![position])),
+                None => buckets.push((topology, vec![net], vec![position])),
             }
         }
-        let buckets = buckets
-            .into_iter()
-            .map(|(members, positions)| {
-                Ok(Bucket { graphs: GraphBatch::collate(&members, dtype, device)?, positions })
-            })
-            .collect::<Result<Vec<_>>>()?;
         if buckets.is_empty() {
             return Err(Error::shape("graphs of a batch", "at least 1", 0));
         }
-        Ok(Self { buckets })
+        let buckets = buckets.into_iter().map(|(topology, members, positions)| {
+            Ok(Bucket { graphs: collate(topology, &members)?, positions })
+        });
+        Ok(Self { buckets: buckets.collect::<Result<_>>()? })
     }
 
     /// Lowers nets and collates them.
@@ -123,4 +227,9 @@ impl Batch {
     pub fn n_nets(&self) -> usize {
         self.buckets.iter().map(|bucket| bucket.positions.len()).sum()
     }
+}
+
+/// Equality of topologies that asks the pointer first, which answers for almost all graphs.
+fn is_same(a: &Arc<Topology>, b: &Arc<Topology>) -> bool {
+    Arc::ptr_eq(a, b) || a == b
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Error, Net, Result, Topology};
+use crate::{Error, Net, Result, Topology, lowering::same};
 
 /// A net lowered to node and edge rows in canonical order (see [`Topology`]).
 #[derive(Debug, Clone, PartialEq)]
@@ -15,28 +15,48 @@ pub struct Graph {
     pub edges: Vec<f64>,
 }
 
+/// The value of an input node, which has no bias.
+pub(crate) const INPUT_NODE: f64 = 1.0;
+
 /// The graph of a net.
 ///
 /// # Errors
 /// [`Error::Shape`] if the topology belongs to another spec.
 pub fn lower(net: &Net, topology: &Arc<Topology>) -> Result<Graph> {
-    if net.spec() != topology.spec() {
+    if !same(net.spec(), topology.spec()) {
         return Err(Error::shape("spec of a net", topology.spec().fingerprint(), net.spec().fingerprint()));
     }
     let slots = topology.n_edge_values();
-    let mut nodes = vec![1.0; topology.widths()[0]];
-    let mut edges = vec![0.0; topology.n_edges() * slots];
+    let mut nodes = Vec::with_capacity(topology.n_nodes());
+    nodes.resize(topology.widths()[0], INPUT_NODE);
+    let mut edges = Vec::with_capacity(topology.n_edges() * slots);
     for l in 0..topology.n_layers() {
         nodes.extend_from_slice(net.bias(l));
-        let own = topology.edge_slots(l);
-        let block = &mut edges[topology.edge_range(l).start * slots..topology.edge_range(l).end * slots];
-        for (edge, values) in block.chunks_mut(slots).zip(net.weight(l).chunks(own.len())) {
-            for (slot, value) in own.iter().zip(values) {
-                edge[*slot] = *value;
-            }
-        }
+        append_edges(&mut edges, net.weight(l), &topology.edge_slots(l), slots, |value| value);
     }
     Ok(Graph { topology: topology.clone(), nodes, edges })
+}
+
+/// Appends the edges of one layer, `slots` numbers each: its weights in their `own` slots, zeros in the others.
+pub(crate) fn append_edges<S: Copy, T: Copy + Default>(
+    edges: &mut Vec<T>,
+    weight: &[S],
+    own: &[usize],
+    slots: usize,
+    round: impl Fn(S) -> T,
+) {
+    // A layer that fills its edges has its numbers in the order of the slots.
+    if own.len() == slots {
+        edges.extend(weight.iter().map(|value| round(*value)));
+        return;
+    }
+    let start = edges.len();
+    edges.resize(start + weight.len() / own.len() * slots, T::default());
+    for (edge, values) in edges[start..].chunks_exact_mut(slots).zip(weight.chunks_exact(own.len())) {
+        for (slot, value) in own.iter().zip(values) {
+            edge[*slot] = round(*value);
+        }
+    }
 }
 
 impl Graph {

@@ -45,16 +45,23 @@ impl Lowering {
     /// # Errors
     /// [`Error::Shape`] if the net's spec is not among those given to [`Lowering::new`].
     pub fn lower(&self, net: &Net) -> Result<Graph> {
-        let Some(topology) = self.topologies.iter().find(|topology| same(topology.spec(), net.spec())) else {
+        lower(net, self.topology(net.spec())?)
+    }
+
+    /// The topology of an architecture.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the spec is not among those given to [`Lowering::new`].
+    pub fn topology(&self, spec: &Arc<NetSpec>) -> Result<&Arc<Topology>> {
+        self.topologies.iter().find(|topology| same(topology.spec(), spec)).ok_or_else(|| {
             let known: Vec<_> =
                 self.topologies.iter().map(|topology| topology.spec().fingerprint()).collect();
-            return Err(Error::shape("spec of a net", known.join(" or "), net.spec().fingerprint()));
-        };
-        lower(net, topology)
+            Error::shape("spec of a net", known.join(" or "), spec.fingerprint())
+        })
     }
 }
 
 /// Equality that asks the pointer first: nearly all nets of a dataset share a few specs.
-fn same(a: &Arc<NetSpec>, b: &Arc<NetSpec>) -> bool {
+pub(crate) fn same(a: &Arc<NetSpec>, b: &Arc<NetSpec>) -> bool {
     Arc::ptr_eq(a, b) || a == b
 }

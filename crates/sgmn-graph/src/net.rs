@@ -23,7 +23,9 @@ impl Net {
         if params.len() != spec.n_params() {
             return Err(Error::shape("parameters", spec.n_params(), params.len()));
         }
-        if let Some(at) = params.iter().position(|value| !value.is_finite()) {
+        // Without an early end the compiler looks at many numbers at once.
+        if !params.iter().fold(true, |finite, value| finite & value.is_finite()) {
+            let at = params.iter().position(|value| !value.is_finite()).expect("one was seen just now");
             return Err(not_finite(&spec, at, params[at]));
         }
         Ok(Self { spec, params })
@@ -51,7 +53,7 @@ impl Net {
 }
 
 /// Names the parameter that holds position `at`.
-fn not_finite(spec: &NetSpec, at: usize, value: f64) -> Error {
+pub(crate) fn not_finite(spec: &NetSpec, at: usize, value: f64) -> Error {
     for l in 0..spec.layers().len() {
         for (kind, range) in [("weight", spec.weight_range(l)), ("bias", spec.bias_range(l))] {
             if range.contains(&at) {

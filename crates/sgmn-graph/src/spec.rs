@@ -236,5 +236,5 @@ impl NetSpec {
 }
 
 fn n_weights(layer: &LayerSpec) -> usize {
-    layer.map.weight_shape().iter().product()
+    layer.map.n_out() * layer.map.n_in() * layer.map.n_edge_values()
 }

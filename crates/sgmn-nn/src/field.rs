@@ -191,7 +191,7 @@ impl Field {
     /// If shapes differ.
     pub fn spread(&self, nodes: &Rows, axis: EdgeAxis) -> Result<Rows> {
         let n_others = self.values.dims()[if axis == EdgeAxis::Receivers { 2 } else { 1 }];
-        Ok(Rows::spread(&nodes.tensor()?, n_others, axis)?)
+        Ok(Rows::spread(nodes, n_others, axis)?)
     }
 
     /// The sum over senders into each receiver: a node feature.
@@ -205,7 +205,7 @@ impl Field {
         }
         let place = Place::node(self.place.receiver);
         let law = Law::new(place, self.law.receiver(), 0);
-        let values = Rows::nodes(self.values.sum_edges(self.sender_axis())?)?;
+        let values = self.values.sum_edges(self.sender_axis())?;
         Ok(Self { values, place, law, receivers: EdgeAxis::Receivers })
     }
 

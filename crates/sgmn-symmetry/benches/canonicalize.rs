@@ -1,10 +1,11 @@
-//! Bringing nets to their canonical form, and letting random elements act on them: what a pipeline does to every net.
+//! What a pipeline does to every net: lowering, canonical form, random elements acting on it, collating.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::{sync::Arc, time::Duration};
 
+use candle_core::{DType, Device};
 use criterion::{Criterion, Throughput};
-use sgmn_graph::{Activation, NetSpec, Seed, Topology, lower, testing};
+use sgmn_graph::{Activation, Batch, Graph, NetSpec, Seed, Topology, lower, testing};
 use sgmn_symmetry::{Ranges, Symmetry, augment, canonicalize};
 
 #[global_allocator]
@@ -13,7 +14,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(5))
+        .measurement_time(Duration::from_secs(4))
         .sample_size(10)
         .without_plots()
         .configure_from_args();
@@ -38,6 +39,14 @@ fn main() {
         });
         group.bench_function("augment", |bencher| {
             bencher.iter(|| augment(Seed::new(2), &graph, symmetries, &Ranges::default()).unwrap());
+        });
+        const BATCH_SIZE: usize = 64;
+        let graphs: Vec<Graph> = (0..BATCH_SIZE as u64)
+            .map(|i| lower(&testing::random_net(Seed::new(i), &spec), &topology).unwrap())
+            .collect();
+        group.throughput(Throughput::Elements(BATCH_SIZE as u64));
+        group.bench_function("collate", |bencher| {
+            bencher.iter(|| Batch::collate(&graphs, DType::F32, &Device::Cpu).unwrap());
         });
         group.finish();
     }

@@ -84,7 +84,10 @@ pub(crate) fn act_on_layer(graph: &mut Graph, l: usize, part: &LayerElement, wha
     let incoming = &mut graph.edges[incoming.start * slots..incoming.end * slots];
     pick(incoming, n_senders * slots, part.order());
     for (row, scale) in incoming.chunks_mut(n_senders * slots).zip(part.scales()) {
-        row.iter_mut().for_each(|value| *value *= scale);
+        // Most elements are of one kind: a reordering scales nothing.
+        if *scale != 1.0 {
+            row.iter_mut().for_each(|value| *value *= scale);
+        }
     }
 
     let biases = &mut graph.nodes[topology.node_range(l)];
@@ -99,11 +102,12 @@ pub(crate) fn act_on_layer(graph: &mut Graph, l: usize, part: &LayerElement, wha
 
     let outgoing = topology.edge_range(l);
     let outgoing = &mut graph.edges[outgoing.start * slots..outgoing.end * slots];
-    let divisors: Vec<f64> = (0..n_units).map(|i| part.outgoing_divisor(i)).collect();
-    for receiver in outgoing.chunks_mut(n_units * slots) {
-        pick(receiver, slots, part.order());
-        for (edge, divisor) in receiver.chunks_mut(slots).zip(&divisors) {
-            edge.iter_mut().for_each(|value| *value /= divisor);
+    pick(outgoing, slots, part.order());
+    let divisors: Vec<f64> =
+        (0..n_units).flat_map(|i| std::iter::repeat_n(part.outgoing_divisor(i), slots)).collect();
+    if divisors.iter().any(|divisor| *divisor != 1.0) {
+        for receiver in outgoing.chunks_mut(n_units * slots) {
+            receiver.iter_mut().zip(&divisors).for_each(|(value, divisor)| *value /= divisor);
         }
     }
 }
@@ -131,14 +135,18 @@ pub(crate) fn check_lengths(graph: &Graph) -> Result<()> {
     Ok(())
 }
 
-/// Reorders items of `size` numbers: item `i` becomes what item `order[i]` was.
-fn pick(items: &mut [f64], size: usize, order: &[usize]) {
+/// Reorders the items of every group of as many as there are in the order, each of `size` numbers: item `i` of a group
+/// becomes what item `order[i]` was.
+fn pick(groups: &mut [f64], size: usize, order: &[usize]) {
     if order.iter().enumerate().all(|(i, old)| i == *old) {
         return;
     }
-    let before = items.to_vec();
-    for (item, old) in items.chunks_mut(size).zip(order) {
-        item.copy_from_slice(&before[old * size..(old + 1) * size]);
+    let mut before = vec![0.0; order.len() * size];
+    for group in groups.chunks_mut(order.len() * size) {
+        before.copy_from_slice(group);
+        for (item, old) in group.chunks_mut(size).zip(order) {
+            item.copy_from_slice(&before[old * size..(old + 1) * size]);
+        }
     }
 }
 

@@ -80,13 +80,14 @@ pub fn canonicalize(graph: &Graph, symmetries: &[Symmetry]) -> Result<Canonical>
     let mut repairs = Repairs::default();
     let mut layers = Vec::new();
     for site in Sites::new(&graph.topology, symmetries).layers() {
-        if site.symmetries.iter().any(|symmetry| symmetry.group() != ScaleGroup::Trivial) {
-            let units = Units::of(&graph, site.layer);
-            repairs.dead_units += (0..site.n_units).filter(|i| units.is_dead(*i)).count();
-        }
+        let scales = site.symmetries.iter().any(|symmetry| symmetry.group() != ScaleGroup::Trivial);
         let mut product = LayerElement::identity(site.n_units);
-        for symmetry in &site.symmetries {
-            let factor = symmetry.rule().canonical(&Units::of(&graph, site.layer), &mut repairs)?;
+        for (i, symmetry) in site.symmetries.iter().enumerate() {
+            let units = Units::of(&graph, site.layer);
+            if i == 0 && scales {
+                repairs.dead_units += (0..site.n_units).filter(|i| units.is_dead(*i)).count();
+            }
+            let factor = symmetry.rule().canonical(&units, &mut repairs)?;
             act_on_layer(&mut graph, site.layer, &factor, Part::Affine);
             product = factor.after(&product).map_err(|fault| fault.at(site.layer))?;
         }

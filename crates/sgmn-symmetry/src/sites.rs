@@ -1,5 +1,7 @@
 //! Where symmetries act: the hidden layers of a topology, and the numbers of their units.
 
+use std::cell::OnceCell;
+
 use sgmn_graph::{Activation, Graph, Topology};
 
 use crate::{Symmetry, act::half_period};
@@ -59,6 +61,8 @@ pub(crate) struct Units<'a> {
     biases: &'a [f64],
     rows: &'a [f64],
     row_len: usize,
+    /// What [`Units::norm`] has found, asked for several times a unit.
+    norms: OnceCell<Vec<f64>>,
 }
 
 impl<'a> Units<'a> {
@@ -72,6 +76,7 @@ impl<'a> Units<'a> {
             biases: &graph.nodes[topology.node_range(l)],
             rows: &graph.edges[edges.start * slots..edges.end * slots],
             row_len: topology.widths()[l - 1] * slots,
+            norms: OnceCell::new(),
         }
     }
 
@@ -94,6 +99,10 @@ impl<'a> Units<'a> {
 
     /// The Euclidean norm of unit `i`'s row and bias, safe from overflow.
     pub(crate) fn norm(&self, i: usize) -> f64 {
+        self.norms.get_or_init(|| (0..self.len()).map(|i| self.compute_norm(i)).collect())[i]
+    }
+
+    fn compute_norm(&self, i: usize) -> f64 {
         let values = || self.row(i).iter().chain(std::slice::from_ref(&self.biases[i]));
         let largest = values().fold(0.0_f64, |largest, value| largest.max(value.abs()));
         if largest == 0.0 {

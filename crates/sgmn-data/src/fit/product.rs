@@ -18,7 +18,7 @@ pub(super) fn padded(n: usize) -> usize {
 /// Adds `Σ_k a[r, k] · b[k, column..]` to every row r of a tile.
 ///
 /// # Shapes
-/// `a` begins at the tile's first row and has rows of `a_stride`; `b` is `[≥ depth, b_stride]`.
+/// `a` begins at the tile's first row and has rows of `a_stride`, a multiple of [`LANES`]; `b` is `[≥ depth, b_stride]`.
 #[inline(always)]
 pub(super) fn add_rows_times<L: Lanes, const R: usize, const V: usize>(
     depth: usize,
@@ -27,16 +27,19 @@ pub(super) fn add_rows_times<L: Lanes, const R: usize, const V: usize>(
     column: usize,
     mut tile: Tile<L, R, V>,
 ) -> Tile<L, R, V> {
-    let mut rows: [&[f32]; R] = [&[]; R];
-    for (row, values) in rows.iter_mut().zip(a.chunks_exact(a_stride)) {
-        *row = &values[..depth];
-    }
-    for (k, b_row) in b.chunks_exact(b_stride).take(depth).enumerate() {
-        let b_row = groups::<L, V>(b_row, column);
-        for r in 0..R {
-            let factor = L::splat(rows[r][k]);
-            for v in 0..V {
-                tile[r][v] = factor.mul_add(b_row[v], tile[r][v]);
+    // Sixteen steps at a time, so that the left factors lie in arrays and no index is checked.
+    for (block, b) in b[..depth * b_stride].chunks(LANES * b_stride).enumerate() {
+        let mut rows = [lanes(a, block * LANES); R];
+        for (r, row) in rows.iter_mut().enumerate() {
+            *row = lanes(a, r * a_stride + block * LANES);
+        }
+        for (k, b_row) in b.chunks_exact(b_stride).enumerate() {
+            let b_row = groups::<L, V>(b_row, column);
+            for r in 0..R {
+                let factor = L::splat(rows[r][k % LANES]);
+                for v in 0..V {
+                    tile[r][v] = factor.mul_add(b_row[v], tile[r][v]);
+                }
             }
         }
     }

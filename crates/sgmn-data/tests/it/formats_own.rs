@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use safetensors::{Dtype, tensor::TensorView};
 use sgmn_data::{
-    Sample, Source, Target,
+    Error, Sample, Source, Target,
     formats::{
         self, Format, FormatKind, idx,
         packed::{self, Item, Reader, Writer},
@@ -67,6 +67,8 @@ fn a_packed_file_gives_back_what_was_pushed() {
         let sample = reader.get(i).unwrap();
         assert_eq!((sample.id.as_str(), sample.target), (item.id.as_str(), item.target));
         assert!(sample.net.params().iter().zip(&item.params).all(|(&a, &b)| a == f64::from(b)));
+        let lent = reader.lend(i).unwrap().unwrap();
+        assert_eq!((lent.spec(), lent.weight(0).as_ptr()), (&item.spec, reader.row(i).as_ptr()), "no copy");
     }
     assert_eq!(*reader.splits(), Splits { train: vec![2], val: vec![], test: vec![0, 3] });
     assert_eq!(reader.provenance()["source"], "a test");
@@ -119,12 +121,23 @@ fn packing_keeps_nets_targets_and_splits_of_every_published_format() {
         let dataset = open(kind, name);
         let mut seen = Vec::new();
         let packed =
-            packed::pack(&dataset, &path, BTreeMap::new(), |done, all| seen.push((done, all))).unwrap();
+            packed::pack(&dataset, &path, BTreeMap::new(), |done, all| seen.push((done, all)), &false.into())
+                .unwrap();
         let n = dataset.source.len();
         assert_eq!((packed.n_items, packed.n_rounded), (n, 0));
         assert_eq!(seen, [(n, n)]);
         assert_same(&FormatKind::Packed.published().open(&path).unwrap(), &dataset);
     }
+}
+
+#[test]
+fn packing_that_is_stopped_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nets.packed");
+    let dataset = open(FormatKind::DwsMnist, "mnist-inrs");
+    let stopped = packed::pack(&dataset, &path, BTreeMap::new(), |_, _| (), &true.into());
+    assert!(matches!(stopped, Err(Error::Interrupted)));
+    assert!(file_names(folder.path()).is_empty());
 }
 
 /// The same items in the same order and in the same splits.

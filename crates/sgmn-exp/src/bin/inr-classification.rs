@@ -5,10 +5,6 @@
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
 };
 
 use anyhow::{Context, Result, bail};
@@ -16,6 +12,7 @@ use clap::Parser;
 use sgmn_exp::{
     config::{DeviceKind, EMBEDDED, Experiment, ExperimentFile},
     datasets,
+    interrupt::{INTERRUPTED, exit_code, stop_on_interrupt},
     report::{MachineFacts, commit},
     run_folder::{RunFacts, RunFolder},
     train::{self, Outcome, Summary},
@@ -67,9 +64,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
-            let interrupted =
-                error.downcast_ref().is_some_and(|e| matches!(e, sgmn_data::Error::Interrupted));
-            if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE }
+            exit_code(&error)
         }
     }
 }
@@ -81,16 +76,7 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let stop = Arc::new(AtomicBool::new(false));
-    let handler = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        // A second Ctrl-C does not wait for the step that runs.
-        if handler.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED.into());
-        }
-        eprintln!("stopping after this step (Ctrl-C again stops at once and loses it)");
-    })
-    .context("the handler of Ctrl-C")?;
+    let stop = stop_on_interrupt(Some("stopping after this step (Ctrl-C again stops at once and loses it)"))?;
 
     let (experiment, place) = open(args)?;
     // Before INRs are fitted for hours; training opens the device again.
@@ -113,9 +99,6 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
     }
 }
-
-/// Exit status of a run that was stopped, as shells report it for Ctrl-C.
-const INTERRUPTED: u8 = 130;
 
 /// Where a run is kept.
 enum Place {

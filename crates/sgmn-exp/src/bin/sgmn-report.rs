@@ -2,18 +2,14 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to the person who called it")]
 
-use std::{
-    path::PathBuf,
-    process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
-use sgmn_exp::reproduction::{self, Plan, Request, Study};
+use sgmn_exp::{
+    interrupt::{exit_code, stop_on_interrupt},
+    reproduction::{self, Plan, Request, Study},
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -58,16 +54,12 @@ enum Command {
     },
 }
 
-/// Exit status of a program that was asked to stop; the shell's custom.
-const INTERRUPTED: u8 = 130;
-
 fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            let interrupted = matches!(error.downcast_ref(), Some(sgmn_data::Error::Interrupted));
-            if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE }
+            exit_code(&error)
         }
     }
 }
@@ -82,7 +74,7 @@ fn run(args: &Args) -> Result<()> {
     };
     match &args.command {
         Command::Plan => println!("{}", serde_json::to_string(&Plan::new(&request)?)?),
-        Command::Fit => reproduction::fit(&request, &*stop_on_interrupt()?)?,
+        Command::Fit => reproduction::fit(&request, &*stop_on_interrupt(None)?)?,
         Command::Write { command, save } => {
             let report = reproduction::write(&request, command)?;
             println!("{}", report.table.to_markdown());
@@ -94,16 +86,4 @@ fn run(args: &Args) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let raised = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if raised.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED.into());
-        }
-    })
-    .context("cannot listen for Ctrl-C")?;
-    Ok(stop)
 }

@@ -13,5 +13,6 @@ pub use image::{GrayImage, ImageGrid};
 pub use machine::{MachineFacts, commit};
 pub use plots::{Curve, CurvePlot, Svg, confusion_svg};
 pub use records::{RecordLog, RunRecord, Split, read_records};
+pub(crate) use tables::thousands;
 pub use tables::{ResultRow, Table, percent, result_table};
 pub use tensorboard::EventLog;

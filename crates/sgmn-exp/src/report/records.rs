@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+pub use sgmn_data::split::Split;
 
 use crate::run_folder::write_atomic;
 
@@ -28,33 +29,13 @@ pub struct RunRecord {
     pub repairs: BTreeMap<String, u64>,
     /// Nets per second while the metrics were measured.
     pub nets_per_second: f64,
+    /// How long the run waited for batches since the record of training before, in seconds; in records of training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_seconds: Option<f64>,
     /// Working time of the run so far, all its parts together, in seconds.
     pub seconds: f64,
     /// When the record was written, in seconds since 1970; for people only, nothing in a run depends on it.
     pub unix_time: f64,
-}
-
-/// Part of a dataset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Split {
-    /// What the model learns from.
-    Train,
-    /// What the best epoch is chosen on.
-    Val,
-    /// What is reported.
-    Test,
-}
-
-impl Split {
-    /// The word for it in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Val => "val",
-            Self::Test => "test",
-        }
-    }
 }
 
 /// The open log file of a run.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::{Experiment, ExperimentFile},
-    report::{Block, Page, Section, Split, Svg, Table, confusion_svg, percent},
+    report::{Block, Page, Section, Split, Svg, Table, confusion_svg, percent, thousands},
 };
 
 /// A page and the names under which its figures are kept as files, in their order.
@@ -281,14 +281,6 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
     }
 }
 
-/// A count with commas, such as `55,000`.
-fn thousands(count: usize) -> String {
-    let digits = count.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().map(|g| std::str::from_utf8(g).expect("digits")).collect();
-    groups.join(",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,10 +289,5 @@ mod tests {
     fn a_commit_is_shortened_and_keeps_its_mark() {
         assert_eq!(short("075c5bd20005a5e037e2da72569ca8b777fb4614+"), "075c5bd20005+");
         assert_eq!(short("abc"), "abc");
-    }
-
-    #[test]
-    fn counts_have_commas() {
-        assert_eq!([7, 999, 55_000, 1_772_042].map(thousands), ["7", "999", "55,000", "1,772,042"]);
     }
 }

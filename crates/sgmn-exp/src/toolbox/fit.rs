@@ -1,13 +1,6 @@
 //! `sgmn fit`: images to sine networks, one each.
 
-use std::{
-    io::Write,
-    path::PathBuf,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{io::Write, path::PathBuf, sync::Mutex};
 
 use anyhow::{Context, Result, bail};
 use sgmn_data::{
@@ -19,10 +12,10 @@ use sgmn_data::{
 use sgmn_graph::Seed;
 
 use super::{
-    INTERRUPTED, Verdict,
+    Verdict,
     files::{refuse_existing, refuse_full_folder},
 };
-use crate::{config::Fitted, datasets, progress::FitProgress};
+use crate::{config::Fitted, datasets, interrupt::stop_on_interrupt, progress::FitProgress};
 
 /// What can be chosen; the recipe's defaults are those of the published MNIST INRs.
 #[derive(Debug, clap::Args)]
@@ -109,7 +102,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     }
     let seed = Seed::new(args.seed);
     let request = Request { images: &images, ids: &ids, splits: &splits, recipe: &recipe, seed: &seed };
-    let stop = stop_on_interrupt()?;
+    let stop = stop_on_interrupt(None)?;
 
     // The bar begins at what an earlier call has done, which the first report tells.
     let bar: Mutex<Option<FitProgress>> = Mutex::new(None);
@@ -216,19 +209,6 @@ fn first(all: Idx, n: Option<usize>) -> Result<Idx> {
     let n_bytes = shape.iter().product();
     Idx::new(shape, all.bytes()[..n_bytes].to_vec())
         .context("a part of an array has fewer bytes than the whole")
-}
-
-/// A flag that Ctrl-C raises; a second Ctrl-C ends the process at once.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let raised = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if raised.swap(true, Ordering::SeqCst) {
-            std::process::exit(INTERRUPTED.into());
-        }
-    })
-    .context("cannot listen for Ctrl-C")?;
-    Ok(stop)
 }
 
 fn describe(summary: &Summary, recipe: &Recipe, out: &mut impl Write) -> std::io::Result<()> {

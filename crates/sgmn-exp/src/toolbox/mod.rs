@@ -20,6 +20,8 @@ use std::{
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, error::ErrorKind};
 
+use crate::interrupt::exit_code;
+
 /// Looks at nets, fits them, checks models by the symmetries of the nets they read.
 #[derive(Debug, Parser)]
 #[command(name = "sgmn", version, after_help = EXAMPLES)]
@@ -63,8 +65,6 @@ Exit status: 0 if all is well, 1 for an error or a failed check, 130 if interrup
 
 /// More threads than this are taken for a mistake.
 const MOST_THREADS: i64 = 1024;
-/// Exit status of a program that was asked to stop; the shell's custom.
-const INTERRUPTED: u8 = 130;
 
 /// How a subcommand ended that did its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,9 +95,7 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", one_line(&error));
-            let interrupted =
-                error.downcast_ref().is_some_and(|e| matches!(e, sgmn_data::Error::Interrupted));
-            if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE }
+            exit_code(&error)
         }
     }
 }

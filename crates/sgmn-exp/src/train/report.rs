@@ -74,6 +74,7 @@ impl Run<'_> {
                 .map(|(name, n)| ((*name).to_owned(), *n as u64))
                 .collect(),
             nets_per_second,
+            waited_seconds: (split == Split::Train).then(|| self.pipeline.take_waited().as_secs_f64()),
             seconds: self.seconds(),
             unix_time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64()),
         };

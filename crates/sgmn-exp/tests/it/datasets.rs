@@ -67,6 +67,15 @@ fn nets_in_a_file_each_are_packed_once_and_stay_the_same() {
 }
 
 #[test]
+fn packing_that_is_stopped_leaves_nothing_behind() {
+    let (folder, files) = place();
+    let error = datasets::open(&Data::Files(files.clone()), folder.path(), &true.into()).unwrap_err();
+    assert!(matches!(error.downcast_ref(), Some(sgmn_data::Error::Interrupted)), "{error:#}");
+    let packed = datasets::packed_path(&files, folder.path()).unwrap();
+    assert_eq!(std::fs::read_dir(packed.parent().unwrap()).unwrap().count(), 0);
+}
+
+#[test]
 fn another_split_file_is_packed_anew() {
     let (folder, files) = place();
     let open = || datasets::open(&Data::Files(files.clone()), folder.path(), &false.into()).unwrap();

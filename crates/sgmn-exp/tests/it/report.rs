@@ -17,6 +17,7 @@ fn record(step: u64, loss: f64) -> RunRecord {
         metrics: BTreeMap::from([("loss".to_owned(), loss), ("accuracy".to_owned(), 0.5)]),
         repairs: BTreeMap::new(),
         nets_per_second: 412.5,
+        waited_seconds: Some(0.125),
         seconds: step as f64,
         unix_time: 1.0e9 + step as f64,
     }

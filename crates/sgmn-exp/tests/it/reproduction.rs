@@ -50,6 +50,7 @@ fn finish(run: &PlannedRun, accuracy: f64) -> RunFolder {
                 metrics: BTreeMap::from([("loss".to_owned(), 1.0 - value), ("accuracy".to_owned(), value)]),
                 repairs: BTreeMap::new(),
                 nets_per_second: 100.0,
+                waited_seconds: None,
                 seconds: epoch as f64,
                 unix_time: 0.0,
             })

@@ -5,7 +5,11 @@ mod refusals;
 mod setup;
 
 use candle_core::{DType, Device};
-use sgmn_data::split::Split;
+use sgmn_data::{
+    Sample,
+    source::{Dataset, Source},
+    split::Split,
+};
 use sgmn_exp::{
     config::Experiment,
     datasets,
@@ -161,6 +165,59 @@ fn batches_do_not_depend_on_the_number_of_workers() {
     assert_eq!(later.len(), one.len() - 2);
     for (found, expected) in later.iter().zip(&one[2..]) {
         assert_eq!((&found.targets, bits(found)), (&expected.targets, bits(expected)));
+    }
+}
+
+/// A packed file that lends nothing.
+struct Copied(Box<dyn Source>);
+
+impl Source for Copied {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn get(&self, i: usize) -> sgmn_data::Result<Sample> {
+        self.0.get(i)
+    }
+}
+
+#[test]
+fn nets_that_a_file_lends_make_the_same_batches_as_their_copies() {
+    let place = Place::new();
+    let experiment = tiny(&[]);
+    let batches = |copied: bool, dtype| -> Vec<PreparedBatch> {
+        let Dataset { source, splits } =
+            datasets::open(experiment.data(), place.path(), &false.into()).unwrap();
+        assert!(source.lend(0).unwrap().is_some(), "a packed file lends");
+        let source = if copied { Box::new(Copied(source)) } else { source };
+        let dataset = Dataset { source, splits };
+        let (pipeline, _) =
+            Pipeline::new(dataset, experiment.pipeline(), Seed::new(1), dtype, &Device::Cpu).unwrap();
+        pipeline
+            .training_batches(0, 8, 0)
+            .chain(pipeline.batches(Split::Test, 4))
+            .map(Result::unwrap)
+            .collect()
+    };
+    let facts = |batch: &PreparedBatch| {
+        let bits = batch.batch.buckets.iter().flat_map(|bucket| {
+            bucket.graphs.nodes.iter().chain(&bucket.graphs.edges).map(|tensor| {
+                let values =
+                    tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+                (
+                    tensor.dtype(),
+                    tensor.dims().to_vec(),
+                    values.into_iter().map(f64::to_bits).collect::<Vec<_>>(),
+                )
+            })
+        });
+        (batch.targets.clone(), batch.repairs, bits.collect::<Vec<_>>())
+    };
+    for dtype in [DType::F32, DType::F64] {
+        let (lent, copied) = (batches(false, dtype), batches(true, dtype));
+        assert_eq!(lent.len(), 4 + 3);
+        assert_eq!(lent.len(), copied.len());
+        assert!(lent.iter().zip(&copied).all(|(lent, copied)| facts(lent) == facts(copied)), "{dtype:?}");
     }
 }
 

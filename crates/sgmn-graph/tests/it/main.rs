@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use sgmn_graph::{
-    Activation, Batch, Graph, GraphBatch, Lowering, NetSpec, Seed, Topology, lower,
+    Activation, Batch, Graph, GraphBatch, LentNet, Lowering, NetSpec, Seed, Topology, lower,
     testing::{ACTIVATIONS, random_cnn, random_mlp, random_net},
 };
 
@@ -79,6 +79,59 @@ fn different_architectures_share_a_batch_in_buckets() {
     assert!(widths.windows(2).all(|pair| pair[0] == pair[1]), "one edge width: {widths:?}");
     let other = random_net(Seed::new(99), &random_mlp(Seed::new(99), Activation::Relu));
     assert!(Lowering::new(nets.iter().map(|net| net.spec())).unwrap().lower(&other).is_err());
+}
+
+#[test]
+fn nets_that_are_lent_collate_to_the_bits_of_their_graphs() {
+    // Nets of many architectures, kernels padded to one width, and one architecture twice.
+    let specs: Vec<_> = random_specs(4).map(|(_, spec)| spec).collect();
+    let specs = [specs.clone(), specs].concat();
+    let lowering = Lowering::new(&specs).unwrap();
+    let rows: Vec<Vec<f32>> = specs
+        .iter()
+        .enumerate()
+        .map(|(i, spec)| {
+            let net = random_net(Seed::new(i as u64), spec);
+            let mut row: Vec<f32> = net.params().iter().map(|value| *value as f32).collect();
+            (row[0], row[1]) = (-0.0, f32::MIN_POSITIVE / 4.0);
+            row
+        })
+        .collect();
+    let lent: Vec<_> = specs.iter().zip(&rows).map(|(spec, row)| LentNet::new(spec, row).unwrap()).collect();
+    let graphs: Vec<_> = specs
+        .iter()
+        .zip(&rows)
+        .map(|(spec, row)| {
+            let params = row.iter().map(|value| f64::from(*value)).collect();
+            lowering.lower(&sgmn_graph::Net::new(spec.clone(), params).unwrap()).unwrap()
+        })
+        .collect();
+    // f64 holds the numbers of all types.
+    let bits = |tensor: &candle_core::Tensor| -> Vec<u64> {
+        let values = tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        values.into_iter().map(f64::to_bits).collect()
+    };
+    for dtype in [DType::F64, DType::F32, DType::BF16, DType::F16] {
+        let expected = Batch::collate(&graphs, dtype, &Device::Cpu).unwrap();
+        let found = Batch::from_lent(&lowering, &lent, dtype, &Device::Cpu).unwrap();
+        assert_eq!(found.buckets.len(), specs.len() / 2);
+        for (found, expected) in found.buckets.iter().zip(&expected.buckets) {
+            assert_eq!(found.positions, expected.positions);
+            let (found, expected) = (&found.graphs, &expected.graphs);
+            assert!(Arc::ptr_eq(&found.topology, &expected.topology));
+            let tensors = |batch: &GraphBatch| [batch.nodes.clone(), batch.edges.clone()].concat();
+            for (found, expected) in tensors(found).iter().zip(&tensors(expected)) {
+                assert_eq!((found.dims(), found.dtype()), (expected.dims(), dtype));
+                assert_eq!(bits(found), bits(expected));
+            }
+        }
+    }
+    assert!(Batch::from_lent(&lowering, &[], DType::F32, &Device::Cpu).is_err());
+    let other = random_mlp(Seed::new(99), Activation::Relu);
+    let zeros = vec![0.0; other.n_params()];
+    let stranger = LentNet::new(&other, &zeros).unwrap();
+    let refusal = Batch::from_lent(&lowering, &[stranger], DType::F32, &Device::Cpu).unwrap_err();
+    assert!(refusal.to_string().starts_with("spec of a net: expected"), "{refusal}");
 }
 
 #[test]

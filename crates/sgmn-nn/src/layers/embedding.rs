@@ -45,14 +45,22 @@ impl NodeEmbedding {
     ///
     /// # Errors
     /// If the device refuses.
-    pub fn of_layer(&self, l: usize, n_layers: usize, n_graphs: usize, n_nodes: usize) -> Result<Tensor> {
+    pub fn of_layer(&self, l: usize, n_layers: usize, n_graphs: usize, n_nodes: usize) -> Result<Rows> {
+        let rows = self.rows_of_layer(l, n_layers)?;
+        if rows.dim(0)? == 1 {
+            return Ok(Rows::row(&rows.squeeze(0)?, n_graphs, n_nodes)?);
+        }
+        Ok(Rows::nodes(spread_rows(&rows, n_graphs, n_nodes)?)?)
+    }
+
+    /// The row of each input or output, or the one of a hidden layer: `[n, d]` or `[1, d]`.
+    fn rows_of_layer(&self, l: usize, n_layers: usize) -> Result<Tensor> {
         let Layout { n_in, n_out, n_layers: most_layers, .. } = self.layout;
-        let rows = match l {
+        Ok(match l {
             0 => self.rows.narrow(0, 0, n_in)?,
             l if l == n_layers => self.rows.narrow(0, n_in + most_layers - 1, n_out)?,
             l => self.rows.narrow(0, n_in + l - 1, 1)?,
-        };
-        spread_rows(&rows, n_graphs, n_nodes)
+        })
     }
 
     /// The features of node layer `l` with their codes.
@@ -64,10 +72,23 @@ impl NodeEmbedding {
     /// [`crate::Error::Law`] if a code would be added to a feature that scales.
     pub fn apply(&self, nodes: &Field, l: usize, n_layers: usize) -> Result<Field> {
         let [n_graphs, n_nodes, _] = *nodes.values().dims() else { unreachable!("nodes have three axes") };
-        let code = nodes.map_invariant(self.of_layer(l, n_layers, n_graphs, n_nodes)?);
         let add = if l == 0 || l == n_layers { self.add_io } else { self.add_hidden };
-        if add { nodes.add(&code) } else { nodes.mul(&code) }
+        let codes = self.rows_of_layer(l, n_layers)?;
+        if codes.dim(0)? == 1 {
+            return apply_row(nodes, &codes.squeeze(0)?, add);
+        }
+        let codes = nodes.map_invariant(spread_rows(&codes, n_graphs, n_nodes)?);
+        if add { nodes.add(&codes) } else { nodes.mul(&codes) }
     }
+}
+
+/// A feature with one code for all its rows.
+fn apply_row(x: &Field, code: &Tensor, add: bool) -> Result<Field> {
+    if add {
+        let values = x.invariant("sum with an embedding")?.add_bias(code)?;
+        return Ok(x.map_invariant(values));
+    }
+    x.map_equivariant(|values| Ok(values.mul_row(code)?))
 }
 
 /// One learned row for each input (edges of the first layer), each middle layer, each output (edges of the last).
@@ -109,33 +130,32 @@ impl EdgeEmbedding {
         let [n_graphs, n_receivers, n_senders, _] = block_dims(edges);
         let Layout { n_in, n_out, n_layers: most_layers, .. } = self.layout;
         let last = n_in + most_layers.saturating_sub(2);
-        let codes = match l {
-            0 => self.of_nodes(edges, 0, n_in, EdgeAxis::Senders)?,
-            l if l + 1 == n_layers && self.published => {
-                // The published code hands out types in blocks along sender-major order.
-                let types: Vec<u32> = (0..n_receivers * n_senders)
-                    .map(|edge| (last + (edge % n_senders * n_out + edge / n_senders) / n_senders) as u32)
-                    .collect();
-                let types = Tensor::new(types, self.rows.device())?;
-                let rows = self.rows.index_select(&types, 0)?.reshape((1, n_receivers, n_senders, ()))?;
-                rows.broadcast_as((n_graphs, n_receivers, n_senders, edges.width()))?.contiguous()?.into()
-            }
-            l if l + 1 == n_layers => self.of_nodes(edges, last, n_out, EdgeAxis::Receivers)?,
-            l => self.of_nodes(edges, n_in + l - 1, 1, EdgeAxis::Senders)?,
+        let (start, n_types, axis) = match l {
+            0 => (0, n_in, EdgeAxis::Senders),
+            l if l + 1 == n_layers => (last, n_out, EdgeAxis::Receivers),
+            l => (n_in + l - 1, 1, EdgeAxis::Senders),
+        };
+        if n_types == 1 {
+            return apply_row(edges, &self.rows.narrow(0, start, 1)?.squeeze(0)?, self.add);
+        }
+        let codes: Rows = if self.published && axis == EdgeAxis::Receivers {
+            // The published code hands out types in blocks along sender-major order.
+            let types: Vec<u32> = (0..n_receivers * n_senders)
+                .map(|edge| (start + (edge % n_senders * n_types + edge / n_senders) / n_senders) as u32)
+                .collect();
+            let types = Tensor::new(types, self.rows.device())?;
+            let rows = self.rows.index_select(&types, 0)?.reshape((1, n_receivers, n_senders, ()))?;
+            rows.broadcast_as((n_graphs, n_receivers, n_senders, edges.width()))?.contiguous()?.into()
+        } else {
+            let (n_nodes, n_others) = match axis {
+                EdgeAxis::Receivers => (n_receivers, n_senders),
+                EdgeAxis::Senders => (n_senders, n_receivers),
+            };
+            let rows = spread_rows(&self.rows.narrow(0, start, n_types)?, n_graphs, n_nodes)?;
+            Rows::spread(&Rows::nodes(rows)?, n_others, axis)?
         };
         let codes = edges.map_invariant(codes);
         if self.add { edges.add(&codes) } else { edges.mul(&codes) }
-    }
-
-    /// `n_types` rows from `start` on, one a node at one end of the block or one for all, along the edges.
-    fn of_nodes(&self, edges: &Field, start: usize, n_types: usize, axis: EdgeAxis) -> Result<Rows> {
-        let [n_graphs, n_receivers, n_senders, _] = block_dims(edges);
-        let (n_nodes, n_others) = match axis {
-            EdgeAxis::Receivers => (n_receivers, n_senders),
-            EdgeAxis::Senders => (n_senders, n_receivers),
-        };
-        let rows = spread_rows(&self.rows.narrow(0, start, n_types)?, n_graphs, n_nodes)?;
-        Ok(Rows::spread(&rows, n_others, axis)?)
     }
 }
 

@@ -7,6 +7,7 @@ mod plan;
 mod published;
 mod reach;
 mod scalegmn;
+mod work;
 
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ pub use flat_mlp::{FlatMlp, FlatMlpConfig};
 pub use layout::Layout;
 pub use published::from_published;
 pub use scalegmn::ScaleGmn;
+pub use work::ReducedWork;
 
 use crate::{Normalization, Pass, Result, VarBuilder, VarStore};
 

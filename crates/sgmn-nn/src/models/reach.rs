@@ -1,6 +1,6 @@
-//! Which variables a batch can reach: the forward pass followed backward from the output, without numbers.
+//! What the output depends on: the forward pass followed backward from the output, without numbers.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use sgmn_graph::Activation;
 use sgmn_symmetry::ScaleGroup;
@@ -19,79 +19,115 @@ use crate::layers::Role;
 /// pass the maps for signs, a shallow net has no weights in the deepest layer. All of this follows from the
 /// configuration and the architectures alone, so a variable without gradient can be told from one that was cut off by
 /// mistake. Tests compare this walk with what backpropagation finds, both ways.
+///
+/// The same walk tells which features matter after each layer: the others are not computed.
 #[derive(Debug, Clone)]
 pub(super) struct Reach {
-    /// For each architecture the paths below which every variable is reached.
-    reached: Vec<BTreeSet<String>>,
+    config: ScaleGmnConfig,
+    /// For each sequence of hidden activations that was announced.
+    of: Vec<(Vec<Activation>, Reached)>,
+}
+
+/// What the output of one architecture depends on.
+#[derive(Debug, Clone)]
+pub(super) struct Reached {
+    /// The paths below which every variable is reached.
+    variables: BTreeSet<String>,
+    /// After each layer of the model, in its order.
+    layers: Vec<Live>,
+}
+
+/// Which features influence the output.
+#[derive(Debug, Clone)]
+pub(super) struct Live {
+    /// Of each node layer.
+    pub(super) nodes: Vec<bool>,
+    /// Of each edge layer.
+    pub(super) edges: Vec<bool>,
+    /// The same for the reversed direction's own edge features, if it has any.
+    pub(super) reversed: Vec<bool>,
 }
 
 impl Reach {
     /// The walk through a model of this configuration, for every architecture of the layout.
     pub(super) fn new(config: &ScaleGmnConfig, layout: &Layout) -> Self {
-        let walk = |hidden: &Vec<Activation>| Walk::new(config, layout, hidden).run();
-        Self { reached: layout.hidden.iter().map(walk).collect() }
+        let walk = |hidden: &Vec<Activation>| (hidden.clone(), Walk::new(config, hidden).run());
+        let of = layout.hidden.iter().map(walk).collect();
+        Self { config: config.clone(), of }
     }
 
     /// Whether every batch reaches the variable, whatever architectures its nets have.
     pub(super) fn always(&self, name: &str) -> bool {
-        self.reached.iter().all(|reached| {
+        self.of.iter().all(|(_, reached)| {
             let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);
-            ends.into_iter().any(|end| reached.contains(&name[..end]))
+            ends.into_iter().any(|end| reached.variables.contains(&name[..end]))
         })
     }
+
+    /// The features that matter after each layer of the model, for nets with these hidden activations.
+    pub(super) fn layers(&self, hidden: &[Activation]) -> Cow<'_, [Live]> {
+        match self.of.iter().find(|(known, _)| known == hidden) {
+            Some((_, reached)) => Cow::Borrowed(&reached.layers),
+            None => Cow::Owned(live_layers(&self.config, hidden)),
+        }
+    }
+}
+
+/// The features that matter after each layer of a model, for nets with these hidden activations.
+pub(super) fn live_layers(config: &ScaleGmnConfig, hidden: &[Activation]) -> Vec<Live> {
+    Walk::new(config, hidden).run().layers
 }
 
 /// One walk: what is alive at the place where it stands, and what it has met.
 struct Walk<'a> {
     config: &'a ScaleGmnConfig,
     groups: Groups,
-    /// Whether the features of each node layer influence the output.
-    nodes: Vec<bool>,
-    /// The same for edge layers.
-    edges: Vec<bool>,
-    /// The same for the reversed direction's own edge features, if it has any.
-    reversed: Vec<bool>,
+    live: Live,
     reached: BTreeSet<String>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(config: &'a ScaleGmnConfig, layout: &Layout, hidden: &[Activation]) -> Self {
+    fn new(config: &'a ScaleGmnConfig, hidden: &[Activation]) -> Self {
         let n_layers = hidden.len() + 1;
         let mut walk = Self {
             config,
             groups: Groups::new(config.symmetry, hidden),
-            nodes: vec![false; n_layers + 1],
-            edges: vec![false; n_layers],
-            reversed: vec![false; n_layers],
+            live: Live {
+                nodes: vec![false; n_layers + 1],
+                edges: vec![false; n_layers],
+                reversed: vec![false; n_layers],
+            },
             reached: BTreeSet::new(),
         };
-        debug_assert!(n_layers <= layout.n_layers);
         walk.start_at_head();
         walk
     }
 
-    fn run(mut self) -> BTreeSet<String> {
+    fn run(mut self) -> Reached {
+        let mut layers = Vec::new();
         for k in (0..self.config.n_layers).rev() {
+            layers.push(self.live.clone());
             self.step(k);
         }
-        if self.nodes.contains(&true) {
+        layers.reverse();
+        if self.live.nodes.contains(&true) {
             self.meet("construct_graph.proj_bias");
             self.meet("positional_embeddings");
         }
-        if self.edges.contains(&true) || self.reversed.contains(&true) {
+        if self.live.edges.contains(&true) || self.live.reversed.contains(&true) {
             self.meet("construct_graph.proj_weight");
             self.meet("positional_embeddings_edge");
         }
-        self.reached
+        Reached { variables: self.reached, layers }
     }
 
     /// What the read-out or the changes of parameters depend on.
     fn start_at_head(&mut self) {
-        let last = self.edges.len();
+        let last = self.live.edges.len();
         match &self.config.output {
             OutputConfig::PerParam { .. } => {
-                self.nodes[1..].fill(true);
-                self.edges.fill(true);
+                self.live.nodes[1..].fill(true);
+                self.live.edges.fill(true);
                 for l in 0..last {
                     self.meet(&format!("weight_scale.{l}"));
                     self.meet(&format!("bias_scale.{l}"));
@@ -99,15 +135,15 @@ impl<'a> Walk<'a> {
             }
             OutputConfig::PerGraph(output) if output.readout == ReadoutRange::LastLayer => {
                 self.meet("gnn.readout.rho");
-                self.nodes[last] = true;
+                self.live.nodes[last] = true;
                 if self.config.direction == Direction::Bidirectional {
-                    self.nodes[0] = true;
+                    self.live.nodes[0] = true;
                     self.meet("gnn.project_last");
                     self.meet("gnn.project_first");
                 }
             }
             OutputConfig::PerGraph(_) => {
-                self.nodes.fill(true);
+                self.live.nodes.fill(true);
                 self.meet("gnn.readout.global_mlp");
                 self.meet("gnn.readout.local_mlp");
                 if self.config.symmetry != Symmetry::Permutation {
@@ -121,8 +157,9 @@ impl<'a> Walk<'a> {
 
     /// From the features after layer `k` to those before it.
     fn step(&mut self, k: usize) {
-        let (nodes, edges, reversed) = (self.nodes.clone(), self.edges.clone(), self.reversed.clone());
-        for features in [&mut self.nodes, &mut self.edges, &mut self.reversed] {
+        let (nodes, edges, reversed) =
+            (self.live.nodes.clone(), self.live.edges.clone(), self.live.reversed.clone());
+        for features in [&mut self.live.nodes, &mut self.live.edges, &mut self.live.reversed] {
             features.fill(false);
         }
         let reversed_edges = ReversedEdges::of(self.config);
@@ -130,17 +167,17 @@ impl<'a> Walk<'a> {
         for l in (0..nodes.len()).filter(|l| nodes[*l]) {
             self.meet(&paths.skip);
             self.meet_net(&paths.update, &self.config.update, l);
-            self.nodes[l] = true;
+            self.live.nodes[l] = true;
             if l > 0 {
                 self.meet_message(&paths.forward, l);
-                self.nodes[l - 1] = true;
-                self.edges[l - 1] = true;
+                self.live.nodes[l - 1] = true;
+                self.live.edges[l - 1] = true;
             }
             if l + 1 < nodes.len() && self.config.direction == Direction::Bidirectional {
                 self.meet_reversed_message(&paths.backward, l);
-                self.nodes[l + 1] = true;
+                self.live.nodes[l + 1] = true;
                 let own = reversed_edges != Some(ReversedEdges::Shared);
-                if own { self.reversed[l] = true } else { self.edges[l] = true }
+                if own { self.live.reversed[l] = true } else { self.live.edges[l] = true }
             }
         }
         let is_last = k + 1 == self.config.n_layers;
@@ -148,13 +185,13 @@ impl<'a> Walk<'a> {
         let own = reversed_edges.is_some_and(ReversedEdges::are_updated);
         for l in 0..edges.len() {
             if edges[l] {
-                self.edges[l] = true;
+                self.live.edges[l] = true;
                 if updates {
                     self.meet_edge_update(&paths.edge_update, l);
                 }
             }
             if reversed[l] {
-                self.reversed[l] = true;
+                self.live.reversed[l] = true;
                 if updates && own {
                     self.meet_edge_update(&paths.reversed_edge_update, l);
                 }
@@ -196,7 +233,7 @@ impl<'a> Walk<'a> {
         }
         let branch = if self.config.symmetry == Symmetry::Hetero { "g_sign" } else { "g1" };
         for end in [l, l + 1] {
-            self.nodes[end] = true;
+            self.live.nodes[end] = true;
             self.meet_canonical(&format!("{path}.{branch}"), self.groups.canonical[end]);
         }
     }
@@ -206,7 +243,7 @@ impl<'a> Walk<'a> {
         if self.config.symmetry == Symmetry::Permutation {
             return self.meet(&format!("{path}.rho"));
         }
-        let (role, group) = (Role::of(l, self.nodes.len()), self.groups.canonical[l]);
+        let (role, group) = (Role::of(l, self.live.nodes.len()), self.groups.canonical[l]);
         let own_last = net.n_mlps == 3 && role == Role::Output;
         for n in 0..net.n_layers {
             let stack = match (net.io, role) {

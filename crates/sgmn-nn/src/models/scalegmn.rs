@@ -6,7 +6,7 @@ use sgmn_graph::{Batch, GraphBatch};
 use super::{
     Direction, Layout, Model, Output, OutputConfig, ParamDeltas, ReversedScale, ScaleGmnConfig, Symmetry,
     plan::{Groups, Paths, ReversedEdges, is_message},
-    reach::Reach,
+    reach::{Live, Reach},
 };
 use crate::{
     Error, Field, Init, Normalization, Pass, Result, VarBuilder,
@@ -136,12 +136,14 @@ impl ScaleGmn {
     /// The final features of one bucket's nodes and edges.
     fn pass_messages(&self, graphs: &GraphBatch, scales: &[LayerScale], pass: &Pass) -> Result<State> {
         let mut state = self.start(graphs, scales)?;
-        for (k, layer) in self.layers.iter().enumerate() {
+        let topology = &graphs.topology;
+        let hidden: Vec<_> = topology.hidden_layers().filter_map(|l| topology.activation(l)).collect();
+        for (k, (layer, live)) in self.layers.iter().zip(&*self.reach.layers(&hidden)).enumerate() {
             let is_last = k + 1 == self.layers.len();
             // The published code drops even final bias changes.
             let keeps_all = is_last && self.config.changes_params() && !self.config.is_published();
             let dropout = if keeps_all { 0.0 } else { self.config.dropout };
-            state = self.step(layer, &state, dropout, pass)?;
+            state = self.step(layer, &state, live, dropout, pass)?;
         }
         Ok(state)
     }
@@ -179,9 +181,10 @@ impl ScaleGmn {
             let field = Field::edges(values.clone(), groups.of_features[l + 1], groups.of_features[l])?;
             let field = self.project_edge.forward(&field)?;
             let field = if reciprocal { field.relabel(field.law().inverse(field.place())) } else { field };
+            // Not computed now: a number times a vector is cheaper to carry than its product.
             match &self.edge_embedding {
-                Some(embedding) => embedding.apply(&field, l, n_layers)?.computed(),
-                None => field.computed(),
+                Some(embedding) => embedding.apply(&field, l, n_layers),
+                None => Ok(field),
             }
         };
         let weights =
@@ -199,11 +202,17 @@ impl ScaleGmn {
     }
 
     /// One layer: messages, node update, edge updates, all from the features at its start.
-    fn step(&self, layer: &Layer, state: &State, dropout: f64, pass: &Pass) -> Result<State> {
+    ///
+    /// Features that nothing reads afterwards stay as they were.
+    fn step(&self, layer: &Layer, state: &State, live: &Live, dropout: f64, pass: &Pass) -> Result<State> {
         let n_nodes = state.nodes.len();
         let mut nodes = Vec::with_capacity(n_nodes);
         for l in 0..n_nodes {
             let own = &state.nodes[l];
+            if !live.nodes[l] {
+                nodes.push(own.clone());
+                continue;
+            }
             let mut parts = vec![own.clone(), self.message_into(layer, state, l, pass)?];
             if let Some(reversed) = &layer.reversed {
                 parts.push(self.reversed_message_into(reversed, state, l, pass)?);
@@ -223,11 +232,13 @@ impl ScaleGmn {
             nodes.push(new.map_equivariant(|values| pass.dropout(values, dropout))?.computed()?);
         }
         let edges = match &layer.edge_update {
-            Some(update) => self.update_edges(update, state, &state.edges, false, pass)?,
+            Some(update) => self.update_edges(update, state, &state.edges, &live.edges, false, pass)?,
             None => state.edges.clone(),
         };
         let reversed = match (&layer.reversed_edge_update, &state.reversed) {
-            (Some(update), Some(reversed)) => Some(self.update_edges(update, state, reversed, true, pass)?),
+            (Some(update), Some(reversed)) => {
+                Some(self.update_edges(update, state, reversed, &live.reversed, true, pass)?)
+            }
             (_, reversed) => reversed.clone(),
         };
         Ok(State { groups: state.groups.clone(), nodes, edges, reversed })
@@ -283,17 +294,23 @@ impl ScaleGmn {
         update: &EdgeUpdate,
         state: &State,
         edges: &[Field],
+        live: &[bool],
         reversed: bool,
         pass: &Pass,
     ) -> Result<Vec<Field>> {
-        let invariants = (state.nodes.iter().zip(&state.groups.canonical))
-            .map(|(nodes, group)| update.node_invariants(nodes, *group, pass))
+        let is_end = |l: usize| live.get(l) == Some(&true) || l > 0 && live[l - 1];
+        let invariants = (state.nodes.iter().zip(&state.groups.canonical).enumerate())
+            .map(|(l, (nodes, group))| {
+                is_end(l).then(|| update.node_invariants(nodes, *group, pass)).transpose()
+            })
             .collect::<Result<Vec<_>>>()?;
         let ends = invariants.iter().zip(&invariants[1..]);
         edges
             .iter()
+            .zip(live)
             .zip(ends)
-            .map(|(edges, (lower, upper))| {
+            .map(|((edges, live), ends)| {
+                let (true, (Some(lower), Some(upper))) = (*live, ends) else { return Ok(edges.clone()) };
                 // Messages and the next update all read the result: it is computed here, once.
                 if reversed {
                     update.forward(&edges.reversed(), upper, lower, pass)?.reversed().computed()
@@ -314,7 +331,7 @@ impl ScaleGmn {
         let [n_graphs, n_nodes, _] = *state.nodes[l].values().dims() else {
             unreachable!("nodes have three axes")
         };
-        Ok(Some(embedding.of_layer(l, state.nodes.len() - 1, n_graphs, n_nodes)?.into()))
+        Ok(Some(embedding.of_layer(l, state.nodes.len() - 1, n_graphs, n_nodes)?))
     }
 }
 

@@ -15,10 +15,10 @@ mod fused;
 mod precision;
 pub mod reference;
 
-pub use fused::Rows;
+pub use fused::{Rows, keep_at_most, kept_bytes};
 pub use precision::ProductPrecision;
 
-use std::cell::Cell;
+use std::{cell::Cell, thread::LocalKey};
 
 use candle_core::{Device, Result, Tensor};
 
@@ -60,7 +60,7 @@ pub fn linear(x: &Tensor, w: &Tensor) -> Result<Tensor> {
 /// x `[…, H]`, b `[H]`, result `[…, H]`.
 pub fn add_bias(x: &Tensor, b: &Tensor) -> Result<Tensor> {
     if on_cpu(x) {
-        return cpu::apply2(cpu::AddBias, x, b);
+        return on_rows(x, |rows| rows.add_bias(b));
     }
     #[cfg(feature = "cuda")]
     if on_cuda(cuda::Kernel::AddBias, x) {
@@ -76,8 +76,7 @@ pub fn add_bias(x: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// x `[…, H]`, b, γ, β `[H]`, result `[…, H]`.
 pub fn norm_silu(x: &Tensor, b: &Tensor, gamma: &Tensor, beta: &Tensor, signs: Symmetrize) -> Result<Tensor> {
     if on_cpu(x) {
-        let packed = Tensor::cat(&[b, gamma, beta], 0)?;
-        return cpu::apply2(cpu::NormSilu { signs }, x, &packed);
+        return on_rows(x, |rows| rows.norm_silu(b, gamma, beta, signs));
     }
     #[cfg(feature = "cuda")]
     if on_cuda(cuda::Kernel::NormSilu, x) {
@@ -92,7 +91,7 @@ pub fn norm_silu(x: &Tensor, b: &Tensor, gamma: &Tensor, beta: &Tensor, signs: S
 /// x `[…, H]`, b `[H]`, result `[…, H]`.
 pub fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
     if on_cpu(x) {
-        return cpu::apply2(cpu::BiasSilu { signs }, x, b);
+        return on_rows(x, |rows| rows.bias_silu(b, signs));
     }
     #[cfg(feature = "cuda")]
     if on_cuda(cuda::Kernel::BiasSilu, x) {
@@ -119,7 +118,7 @@ pub fn spread(v: &Tensor, n_others: usize, axis: EdgeAxis) -> Result<Tensor> {
 /// e `[B, R, S, H]`; the axis named is summed away: `[B, R, H]` for [`EdgeAxis::Senders`].
 pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
     if on_cpu(e) {
-        return cpu::apply1(cpu::SumEdges { axis }, e);
+        return Rows::edges(e.clone())?.sum_edges(axis)?.tensor();
     }
     #[cfg(feature = "cuda")]
     if on_cuda(cuda::Kernel::SumEdges, e) {
@@ -130,14 +129,14 @@ pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
 
 /// `y = x / (‖x‖ + guard)` over the last axis; with no guard `x / ‖x‖`, and a zero row stays zero with zero gradient.
 ///
-/// Without a guard the row is first divided by its largest magnitude, so neither tiny nor huge rows leave the range
-/// of the number type and scaling a row by a power of two changes no bit.
+/// Without a guard the row is first brought near 1 by a power of two, so neither tiny nor huge rows leave the range of
+/// the number type, and scaling a row by a power of two changes no bit.
 ///
 /// # Shapes
 /// x `[…, H]`, result `[…, H]`.
 pub fn unit_norm(x: &Tensor, guard: Option<f64>) -> Result<Tensor> {
     if on_cpu(x) {
-        return cpu::apply1(cpu::UnitNorm { guard }, x);
+        return on_rows(x, |rows| rows.unit_norm(guard));
     }
     #[cfg(feature = "cuda")]
     if on_cuda(cuda::Kernel::UnitNorm, x) {
@@ -149,7 +148,7 @@ pub fn unit_norm(x: &Tensor, guard: Option<f64>) -> Result<Tensor> {
 /// `y = |x|`, with gradient `sign(x)` and 0 at 0 as in PyTorch.
 pub fn abs(x: &Tensor) -> Result<Tensor> {
     if on_cpu(x) {
-        return cpu::apply1(cpu::Abs, x);
+        return on_rows(x, |rows| rows.abs());
     }
     #[cfg(feature = "cuda")]
     if on_cuda(cuda::Kernel::Abs, x) {
@@ -171,7 +170,8 @@ pub fn dropout(x: &Tensor, p: f64, seed: &sgmn_graph::Seed) -> Result<Tensor> {
     if on_cuda(cuda::Kernel::Dropout, x) {
         return cuda::dropout(x, p, seed);
     }
-    let mask = cpu::dropout_mask(x.elem_count(), p, seed);
+    let width = x.dims().last().copied().unwrap_or(1).max(1);
+    let mask = cpu::kernels::Mask::new(p, seed).factors(x.elem_count() / width, width);
     let mask = Tensor::from_vec(mask, x.dims(), x.device())?.to_dtype(x.dtype())?;
     x * mask
 }
@@ -226,22 +226,39 @@ pub fn adamw(
     reference::adamw(grad, mean, square, var, step)
 }
 
+/// Runs `f` without noting down what gradients would need: for predictions, which then take less time and memory.
+///
+/// Results do not know where they came from; asking for their gradient finds none. Only this thread is concerned.
+pub fn no_grad<R>(f: impl FnOnce() -> R) -> R {
+    while_set(&NO_GRAD, f)
+}
+
 /// Runs `f` with every operation composed of candle's own, as on a device without kernels: the plain twin, for proofs
 /// and benchmarks. Only operations of this thread are concerned.
 pub fn plainly<R>(f: impl FnOnce() -> R) -> R {
-    /// Resets the mark even if `f` panics.
-    struct Reset(bool);
-    impl Drop for Reset {
-        fn drop(&mut self) {
-            PLAIN.set(self.0);
-        }
-    }
-    let _reset = Reset(PLAIN.replace(true));
-    f()
+    while_set(&PLAIN, f)
 }
 
 thread_local! {
     static PLAIN: Cell<bool> = const { Cell::new(false) };
+    static NO_GRAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `f` while a mark of this thread is set, and resets it even if `f` panics.
+fn while_set<R>(mark: &'static LocalKey<Cell<bool>>, f: impl FnOnce() -> R) -> R {
+    struct Reset(&'static LocalKey<Cell<bool>>, bool);
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            self.0.set(self.1);
+        }
+    }
+    let _reset = Reset(mark, mark.replace(true));
+    f()
+}
+
+/// Whether gradients may be asked for.
+fn wants_gradients() -> bool {
+    !NO_GRAD.get()
 }
 
 /// Whether the kernels for the CPU are to be used; their products do not round.
@@ -277,5 +294,12 @@ pub fn peak_memory(device: &Device) -> Option<u64> {
     None
 }
 
+/// Applies an operation on rows to the rows of any tensor.
+fn on_rows(x: &Tensor, f: impl FnOnce(&Rows) -> Result<Rows>) -> Result<Tensor> {
+    let width = x.dims().last().copied().unwrap_or(1);
+    let rows = x.elem_count().checked_div(width).unwrap_or(0);
+    f(&Rows::nets(x.reshape((rows, width))?)?)?.tensor()?.reshape(x.shape())
+}
+
 #[cfg(test)]
-mod suite;
+pub(crate) mod suite;

@@ -5,7 +5,7 @@ use sgmn_graph::{Seed, testing::normal};
 
 use super::{EdgeAxis, Symmetrize, reference};
 
-type Op = Box<dyn Fn(&[Tensor]) -> Result<Tensor>>;
+pub(super) type Op = Box<dyn Fn(&[Tensor]) -> Result<Tensor>>;
 
 struct Case {
     name: &'static str,
@@ -73,14 +73,14 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-fn random(shape: &[usize], seed: Seed, dtype: DType) -> Tensor {
+pub(super) fn random(shape: &[usize], seed: Seed, dtype: DType) -> Tensor {
     let mut rng = seed.rng();
     let values: Vec<f64> = (0..shape.iter().product()).map(|_| normal(&mut rng)).collect();
     Tensor::from_vec(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
 }
 
 /// The result and the gradients of `Σ result ⊙ cotangent`.
-fn run(op: &Op, inputs: &[Var]) -> Vec<Tensor> {
+pub(super) fn run(op: &Op, inputs: &[Var]) -> Vec<Tensor> {
     let inputs_as_tensors: Vec<Tensor> = inputs.iter().map(|var| var.as_tensor().clone()).collect();
     let result = op(&inputs_as_tensors).unwrap();
     let cotangent = random(result.dims(), Seed::new(5), result.dtype());
@@ -89,7 +89,7 @@ fn run(op: &Op, inputs: &[Var]) -> Vec<Tensor> {
     std::iter::once(result).chain(inputs.iter().map(grad)).collect()
 }
 
-fn worst_difference(a: &Tensor, b: &Tensor) -> f64 {
+pub(super) fn worst_difference(a: &Tensor, b: &Tensor) -> f64 {
     assert_eq!(a.dims(), b.dims());
     if a.elem_count() == 0 {
         return 0.0;
@@ -191,100 +191,4 @@ fn dropout_keeps_the_mean_and_repeats_from_its_seed() {
     let values = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     assert_eq!(values(drop(1)), values(drop(1)));
     assert_ne!(values(drop(1)), values(drop(2)));
-}
-
-/// A chain as a message is one: products, both normalizations, concatenation, all kinds of operands.
-fn chain(x: &[super::Rows], p: &[Tensor], senders: &Tensor, receivers: &Tensor) -> Result<super::Rows> {
-    use super::Rows;
-    let dims = x[0].dims().to_vec();
-    let u = x[0].linear(&p[0])?.mul(&Rows::spread(senders, dims[1], EdgeAxis::Senders)?)?;
-    let even = u.linear(&p[1])?.norm_silu(&p[2], &p[3], &p[4], Symmetrize::Signs)?;
-    let unit = u.unit_norm(None)?.add(&u.abs()?.scale(0.5)?)?;
-    let both = Rows::concat(&[&even, &unit])?.linear(&p[5])?;
-    let own = Rows::spread(receivers, dims[2], EdgeAxis::Receivers)?;
-    let gate = both.add(&own)?.bias_silu(&p[2], Symmetrize::No)?.add_bias(&p[3])?;
-    u.linear(&p[1])?.mul(&gate)
-}
-
-#[test]
-fn a_fused_chain_equals_its_operations_one_by_one() {
-    use super::Rows;
-    let (b, r, s, h) = (5, 7, 6, 12);
-    for (dtype, tolerance) in [(DType::F64, 1e-12), (DType::F32, 1e-4)] {
-        for sum in [None, Some(EdgeAxis::Senders), Some(EdgeAxis::Receivers)] {
-            let shapes: Vec<Vec<usize>> = vec![
-                vec![b, r, s, h],
-                vec![b, s, h],
-                vec![b, r, h],
-                vec![h, h],
-                vec![h, h],
-                vec![h],
-                vec![h],
-                vec![h],
-                vec![h, 2 * h],
-            ];
-            let vars: Vec<Var> = shapes
-                .iter()
-                .enumerate()
-                .map(|(i, shape)| {
-                    Var::from_tensor(&random(shape, Seed::new(3).index(i as u64), dtype)).unwrap()
-                })
-                .collect();
-            let run_with = |lazy: bool| {
-                let op: Op = Box::new(move |x: &[Tensor]| {
-                    let edges = if lazy { Rows::edges(x[0].clone())? } else { x[0].clone().into() };
-                    let (senders, receivers) = (&x[1], &x[2]);
-                    let y = if lazy {
-                        chain(&[edges], &x[3..], senders, receivers)?
-                    } else {
-                        eager_chain(&x[0], &x[3..], senders, receivers)?.into()
-                    };
-                    match sum {
-                        Some(axis) => y.sum_edges(axis),
-                        None => y.tensor(),
-                    }
-                });
-                run(&op, &vars)
-            };
-            for (i, (ours, theirs)) in run_with(true).iter().zip(run_with(false)).enumerate() {
-                let difference = worst_difference(ours, &theirs);
-                assert!(difference < tolerance, "{dtype:?} {sum:?} part {i}: {difference:e}");
-            }
-        }
-    }
-}
-
-/// The chain of [`chain`] in plain candle operations.
-fn eager_chain(e: &Tensor, p: &[Tensor], senders: &Tensor, receivers: &Tensor) -> Result<Tensor> {
-    let linear = |x: &Tensor, w: &Tensor| super::linear(x, w);
-    let u = linear(e, &p[0])?.broadcast_mul(&senders.unsqueeze(1)?)?;
-    let even = reference::norm_silu(&linear(&u, &p[1])?, &p[2], &p[3], &p[4], Symmetrize::Signs)?;
-    let unit = (reference::unit_norm(&u, None)? + (reference::abs(&u)? * 0.5)?)?;
-    let both = linear(&Tensor::cat(&[&even, &unit], 3)?, &p[5])?;
-    let own = both.broadcast_add(&receivers.unsqueeze(2)?)?;
-    let gate = reference::add_bias(&reference::bias_silu(&own, &p[2], Symmetrize::No)?, &p[3])?;
-    linear(&u, &p[1])? * gate
-}
-
-#[test]
-fn a_fused_pass_takes_empty_blocks_and_does_not_depend_on_threads() {
-    use super::Rows;
-    let w = random(&[4, 4], Seed::new(1), DType::F32);
-    for dims in [[0, 2, 3, 4], [2, 0, 3, 4], [2, 3, 0, 4]] {
-        let x = Rows::edges(random(&dims, Seed::new(2), DType::F32)).unwrap().linear(&w).unwrap();
-        assert_eq!(x.tensor().unwrap().dims(), dims);
-        assert_eq!(x.sum_edges(EdgeAxis::Senders).unwrap().dims(), [dims[0], dims[1], 4]);
-    }
-    let x = Var::from_tensor(&random(&[33, 9, 10, 4], Seed::new(3), DType::F32)).unwrap();
-    let w = Var::from_tensor(&w).unwrap();
-    let with_threads = |n: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
-        pool.install(|| {
-            let op: Op =
-                Box::new(|x| Rows::edges(x[0].clone())?.linear(&x[1])?.abs()?.sum_edges(EdgeAxis::Senders));
-            let parts = run(&op, &[x.clone(), w.clone()]);
-            parts.iter().map(|t| t.flatten_all().unwrap().to_vec1::<f32>().unwrap()).collect::<Vec<_>>()
-        })
-    };
-    assert_eq!(with_threads(1), with_threads(3));
 }

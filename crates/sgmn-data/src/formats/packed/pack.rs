@@ -1,11 +1,15 @@
 //! Turns any dataset into a packed file.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use rayon::prelude::*;
 
 use super::{Item, Writer};
-use crate::{Result, Sample, source::Dataset};
+use crate::{Error, Result, Sample, source::Dataset};
 
 /// Items read at once; large enough to keep all cores busy, small enough to stay in memory.
 const BLOCK: usize = 1024;
@@ -25,13 +29,14 @@ pub struct Packed {
 /// how many items are done and how many there are.
 ///
 /// # Errors
-/// Whatever is wrong with an item, [`crate::Error::Config`] if an item stands in two splits, and the errors of
+/// [`Error::Interrupted`] soon after `stop` becomes true, whatever is wrong with an item, [`Error::Config`] if an item stands in two splits, and the errors of
 /// [`Writer`]; then no file appears.
 pub fn pack(
     dataset: &Dataset,
     path: &Path,
     provenance: BTreeMap<String, String>,
     mut progress: impl FnMut(usize, usize),
+    stop: &AtomicBool,
 ) -> Result<Packed> {
     let n_items = dataset.source.len();
     let assignment = dataset.splits.assignment(n_items)?;
@@ -40,7 +45,8 @@ pub fn pack(
     let mut start = 0;
     while start < n_items {
         let end = (start + BLOCK).min(n_items);
-        let samples: Vec<Result<Sample>> = (start..end).into_par_iter().map(|i| dataset.source.get(i)).collect();
+        let read = |i| if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { dataset.source.get(i) };
+        let samples: Vec<Result<Sample>> = (start..end).into_par_iter().map(read).collect();
         for (i, sample) in (start..end).zip(samples) {
             let Sample { id, net, target } = sample?;
             let params: Vec<f32> = net.params().iter().map(|&value| value as f32).collect();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use sgmn_graph::{Net, NetSpec};
+use sgmn_graph::{LentNet, Net, NetSpec};
 
 use super::layout::{HEADER_LEN, Header, RECORD_LEN, Record, crc32, padded_len};
 use crate::{
@@ -109,6 +109,11 @@ impl Reader {
     pub fn provenance(&self) -> &BTreeMap<String, String> {
         &self.provenance
     }
+
+    /// What is wrong with the net of item `i`, with its file and name.
+    fn net_fault(&self, i: usize, source: sgmn_graph::Error) -> Error {
+        Error::Net { path: format!("{}: {}", self.path.display(), self.id(i)).into(), source }
+    }
 }
 
 impl Source for Reader {
@@ -118,11 +123,12 @@ impl Source for Reader {
 
     fn get(&self, i: usize) -> Result<Sample> {
         let params = self.row(i).iter().map(|&value| f64::from(value)).collect();
-        let net = Net::new(self.spec(i).clone(), params).map_err(|source| {
-            let path = format!("{}: {}", self.path.display(), self.id(i)).into();
-            Error::Net { path, source }
-        })?;
+        let net = Net::new(self.spec(i).clone(), params).map_err(|source| self.net_fault(i, source))?;
         Ok(Sample { id: self.id(i).to_owned(), net, target: self.target(i) })
+    }
+
+    fn lend(&self, i: usize) -> Result<Option<LentNet<'_>>> {
+        LentNet::new(self.spec(i), self.row(i)).map(Some).map_err(|source| self.net_fault(i, source))
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     io::Write,
     path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
 };
 
 use anyhow::{Context, Result, bail};
@@ -97,7 +98,7 @@ impl Destination {
             }
             "packed" => {
                 let packed::Packed { n_items, n_rounded } =
-                    packed::pack(dataset, &self.path, origin, progress)?;
+                    packed::pack(dataset, &self.path, origin, progress, &AtomicBool::new(false))?;
                 bar.finish_and_clear();
                 write!(out, "wrote {n_items} nets into {path}")?;
                 if n_rounded > 0 {

@@ -145,6 +145,7 @@ pub(super) fn facts(path: &Path) -> Facts {
     for record in &mut records {
         // How long it took is not a result.
         (record.nets_per_second, record.seconds, record.unix_time) = (0.0, 0.0, 0.0);
+        record.waited_seconds = None;
     }
     Facts {
         last: bits(&folder.last_checkpoint()),

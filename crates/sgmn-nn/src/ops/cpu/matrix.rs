@@ -1,45 +1,58 @@
 //! Products with small matrices, on one thread: parallelism stands outside, over blocks of rows.
 
-use super::adapter::Element;
+use super::element::Element;
 
-/// `y = x Wᵀ`.
+/// Gives `x V` to `y`, with V = Wᵀ: the product of a linear map whose weight was turned around.
 ///
 /// # Shapes
-/// x `[n, d_in]`, w `[d_out, d_in]`, y `[n, d_out]`.
-pub(in crate::ops) fn multiply_transposed<T: Element>(
+/// x `[n, d_in]`, v `[d_in, d_out]`, y `[n, d_out]`.
+pub(in crate::ops) fn multiply<T: Element>(
     x: &[T],
-    w: &[T],
+    v: &[T],
     y: &mut [T],
-    d_in: usize,
-    d_out: usize,
+    [d_in, d_out]: [usize; 2],
+    into: Into,
 ) {
     let n = y.len() / d_out;
-    product(y, [n, d_out, d_in], x, [d_in, 1], w, [1, d_in], Into::Replace);
-}
-
-/// `dx += dy W`.
-///
-/// # Shapes
-/// dy `[n, d_out]`, w `[d_out, d_in]`, dx `[n, d_in]`.
-pub(in crate::ops) fn multiply_add<T: Element>(dy: &[T], w: &[T], dx: &mut [T], d_out: usize, d_in: usize) {
-    let n = dx.len() / d_in;
-    product(dx, [n, d_in, d_out], dy, [d_out, 1], w, [d_in, 1], Into::Add);
+    product(y, [n, d_out, d_in], x, [d_in, 1], v, [d_out, 1], into);
 }
 
 /// `dw += dyᵀ x`.
 ///
 /// # Shapes
 /// dy `[n, d_out]`, x `[n, d_in]`, dw `[d_out, d_in]`.
-pub(in crate::ops) fn multiply_outer<T: Element>(dy: &[T], x: &[T], dw: &mut [T], d_out: usize, d_in: usize) {
+pub(in crate::ops) fn multiply_outer<T: Element>(dy: &[T], x: &[T], dw: &mut [T], [d_in, d_out]: [usize; 2]) {
     let n = x.len() / d_in;
     product(dw, [d_out, d_in, n], dy, [1, d_out], x, [d_in, 1], Into::Add);
 }
 
+/// `Wᵀ` in memory. Products read it faster than a weight whose columns are far apart.
+pub(in crate::ops) fn transpose<T: Element>(w: &[T], [d_in, d_out]: [usize; 2], v: &mut [T]) {
+    // Small tiles, so that both sides stay in the first cache.
+    const TILE: usize = 16;
+    for rows in (0..d_out).step_by(TILE) {
+        for columns in (0..d_in).step_by(TILE) {
+            for i in rows..(rows + TILE).min(d_out) {
+                for j in columns..(columns + TILE).min(d_in) {
+                    v[j * d_out + i] = w[i * d_in + j];
+                }
+            }
+        }
+    }
+}
+
 /// What happens to what stood in the result.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Into {
+pub(in crate::ops) enum Into {
     Replace,
     Add,
+}
+
+impl Into {
+    /// The first gift replaces what the memory held.
+    pub(in crate::ops) fn first(first: bool) -> Self {
+        if first { Self::Replace } else { Self::Add }
+    }
 }
 
 /// `c = a b` or `c += a b` for a row-major c `[m, n]`; a `[m, k]` and b `[k, n]` have the given row and column strides.
@@ -99,14 +112,17 @@ mod tests {
     fn products_equal_their_sums() {
         let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0f64]; // 2 × 3
         let w = [1.0, 0.0, -1.0, 2.0, 1.0, 0.5]; // 2 × 3
+        let mut v = [0.0; 6];
+        transpose(&w, [3, 2], &mut v);
+        assert_eq!(v, [1.0, 2.0, 0.0, 1.0, -1.0, 0.5]);
         let mut y = [9.0; 4];
-        multiply_transposed(&x, &w, &mut y, 3, 2);
+        multiply(&x, &v, &mut y, [3, 2], Into::Replace);
         assert_eq!(y, [-2.0, 5.5, -2.0, 16.0]);
         let mut dx = [1.0; 6];
-        multiply_add(&y, &w, &mut dx, 2, 3);
+        multiply(&y, &w, &mut dx, [2, 3], Into::Add);
         assert_eq!(dx, [10.0, 6.5, 5.75, 31.0, 17.0, 11.0]);
         let mut dw = [0.0; 6];
-        multiply_outer(&y, &x, &mut dw, 2, 3);
+        multiply_outer(&y, &x, &mut dw, [3, 2]);
         assert_eq!(dw, [-10.0, -14.0, -18.0, 69.5, 91.0, 112.5]);
     }
 }

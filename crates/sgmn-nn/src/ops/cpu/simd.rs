@@ -1,5 +1,7 @@
 //! Vector code without a second source: one body, compiled for the instruction sets found at run time.
 
+use super::element::Element;
+
 /// The widest instruction set that this machine has and the kernels are compiled for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
@@ -14,14 +16,16 @@ pub(super) enum Level {
 pub(super) fn level() -> Level {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f")
+        let has_fma = is_x86_feature_detected!("fma");
+        if has_fma
+            && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vl")
         {
             return Level::Avx512;
         }
-        if is_x86_feature_detected!("avx2") {
+        if has_fma && is_x86_feature_detected!("avx2") {
             return Level::Avx2;
         }
     }
@@ -30,28 +34,28 @@ pub(super) fn level() -> Level {
 
 /// Defines a function whose body is compiled once for each [`Level`]; calls go to the best one.
 ///
-/// No fused multiply-add is enabled: without it all levels round alike and give the same bits.
+/// The body may name the constant in brackets, which says whether the level has fused multiply-adds.
 macro_rules! vectorized {
-    ($(#[$doc:meta])* fn $name:ident<T>($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
+    ($(#[$doc:meta])* fn $name:ident<T, $fused:ident>($($arg:ident: $ty:ty),* $(,)?) $body:block) => {
         $(#[$doc])*
         #[allow(clippy::too_many_arguments, reason = "slices of one row block travel side by side")]
         #[allow(unsafe_code, reason = "calls into code compiled for instruction sets that were found at run time")]
-        pub(in crate::ops) fn $name<T: Element>($($arg: $ty),*) $(-> $out)? {
+        pub(in crate::ops) fn $name<T: Element>($($arg: $ty),*) {
             #[inline(always)]
-            fn portable<T: Element>($($arg: $ty),*) $(-> $out)? $body
+            fn body<T: Element, const $fused: bool>($($arg: $ty),*) $body
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2")]
-            fn avx2<T: Element>($($arg: $ty),*) $(-> $out)? { portable($($arg),*) }
+            #[target_feature(enable = "avx2,fma")]
+            fn avx2<T: Element>($($arg: $ty),*) { body::<T, true>($($arg),*) }
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl")]
-            fn avx512<T: Element>($($arg: $ty),*) $(-> $out)? { portable($($arg),*) }
+            #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,fma")]
+            fn avx512<T: Element>($($arg: $ty),*) { body::<T, true>($($arg),*) }
             match level() {
-                Level::Portable => portable($($arg),*),
+                Level::Portable => body::<T, false>($($arg),*),
                 #[cfg(target_arch = "x86_64")]
-                // SAFETY: `level` has found AVX2 on this machine.
+                // SAFETY: `level` has found AVX2 and FMA on this machine.
                 Level::Avx2 => unsafe { avx2($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
-                // SAFETY: `level` has found these four sets on this machine.
+                // SAFETY: `level` has found these five sets on this machine.
                 Level::Avx512 => unsafe { avx512($($arg),*) },
             }
         }
@@ -63,19 +67,19 @@ pub(super) use vectorized;
 ///
 /// Range reduction `x = n ln 2 + r`, `|r| ≤ ln 2 / 2`, then a polynomial of degree 6 in r.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(super) fn exp<const FUSED: bool>(x: f32) -> f32 {
     // Beyond these the result would leave the normal numbers.
     let x = x.clamp(-87.0, 88.0);
     // Adding and subtracting 1.5·2²³ rounds to the nearest integer, which then stands in the low mantissa bits.
     const ROUND: f32 = 12_582_912.0;
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let shifted = x.times_plus::<FUSED>(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
     // ln 2 in two parts, so that n ln 2 is subtracted almost exactly.
-    let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
+    let r = n.times_plus::<FUSED>(2.121_944_4e-4, n.times_plus::<FUSED>(-0.693_359_4, x));
     // Coefficients of 1/k! for k = 6 … 0; the rest of the series is below 1.2e-7 for |r| ≤ 0.347.
     let mut p = 1.0 / 720.0;
     for c in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
-        p = p * r + c;
+        p = p.times_plus::<FUSED>(r, c);
     }
     let exponent = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32).wrapping_add(127) << 23;
     p * f32::from_bits(exponent as u32)
@@ -89,7 +93,9 @@ mod tests {
         for i in -86_000..88_000 {
             let x = i as f32 / 1000.0;
             let exact = f64::from(x).exp();
-            worst = worst.max((f64::from(super::exp(x)) - exact).abs() / exact);
+            for value in [super::exp::<false>(x), super::exp::<true>(x)] {
+                worst = worst.max((f64::from(value) - exact).abs() / exact);
+            }
         }
         assert!(worst < 3e-7, "relative error {worst:e}");
     }

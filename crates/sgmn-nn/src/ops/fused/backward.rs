@@ -1,219 +1,233 @@
-//! The backward pass of a block: instructions in reverse, from the computed registers.
-
-use std::ops::Range;
+//! The way back of a block: steps in reverse, each from the gradient of its result.
 
 use super::{
-    program::{Instruction, Program},
-    run::Operands,
+    forward::{Reads, Registers},
+    program::{NodeRows, Step},
+    registers::{Scratch, Slot},
+    run::Fused,
+    store::Storable,
 };
-use crate::ops::{
-    Symmetrize,
-    cpu::{self, Element, kernels},
-};
+use crate::ops::cpu::{self, Into, kernels};
 
-/// What a part of the backward pass adds to.
-pub(super) struct Gradient<'a, T> {
-    pub(super) registers: Vec<Vec<T>>,
-    pub(super) edges: &'a mut [T],
-    /// The nodes of this part's nets, operand after operand.
-    pub(super) nodes: Vec<T>,
-    pub(super) params: Vec<T>,
+/// What a part of the way back gives to.
+pub(super) struct Gifts<'a, T> {
+    /// The nodes of this part's nets, one slice an operand.
+    pub(super) nodes: Vec<&'a mut [T]>,
+    /// The packed edge rows of this part's nets.
+    pub(super) packed: &'a mut [T],
+    pub(super) params: &'a mut [T],
 }
 
-impl Program {
-    /// Values of all node operands that belong to some nets.
-    pub(super) fn node_values(&self, nets: &Range<usize>) -> usize {
-        self.node_operands().map(|(_, per_net)| nets.len() * per_net).sum()
-    }
+/// The gradients of a block's registers; one that has been given to holds what was given so far.
+pub(super) struct Gradients<'a, T: Storable> {
+    pub(super) slots: Registers<'a, T>,
+    /// Whether a slot holds a gift already. Memory of others may, before this block begins.
+    pub(super) given: Vec<bool>,
+}
 
-    /// Start and values a net of each distinct node operand, in packed order.
-    fn node_operands(&self) -> impl Iterator<Item = (usize, usize)> {
-        let mut operands: Vec<(usize, usize)> = Vec::new();
-        for (instruction, width) in self.instructions.iter().zip(&self.widths) {
-            if let Instruction::Nodes { start, n_nodes, .. } = instruction
-                && operands.iter().all(|(known, _)| known != start)
-            {
-                operands.push((*start, n_nodes * width));
-            }
+impl<'a, T: Storable> Gradients<'a, T> {
+    /// Takes the slot of a register to give to it: with its memory, and whether the gift is its first.
+    fn open(&mut self, x: usize, width: usize, scratch: &mut Scratch<T>) -> (Slot<'a, T>, bool) {
+        let mut slot = std::mem::replace(&mut self.slots[x], Slot::Empty);
+        if slot.is_empty() {
+            slot = scratch.slot(width);
         }
-        operands.sort_unstable();
-        operands.into_iter()
+        (slot, !std::mem::replace(&mut self.given[x], true))
     }
+}
 
-    /// Where the gradient of the node operand at `start` begins in a part's own buffer.
-    fn own_start(&self, nets: &Range<usize>, start: usize) -> usize {
-        let before = self.node_operands().take_while(|(other, _)| *other < start);
-        before.map(|(_, per_net)| nets.len() * per_net).sum()
-    }
-
-    /// Copies the node gradients of some nets to their places.
-    pub(super) fn put_nodes<T: Element>(&self, nets: &Range<usize>, own: &[T], all: &mut [T]) {
-        let mut from = 0;
-        for (start, per_net) in self.node_operands() {
-            let n_values = nets.len() * per_net;
-            all[start + nets.start * per_net..][..n_values].copy_from_slice(&own[from..from + n_values]);
-            from += n_values;
-        }
-    }
-
-    /// Adds the gradients of a block, whose registers have been computed, to those of the operands.
-    pub(super) fn run_back<T: Element>(
+impl Fused {
+    /// Gives the gradients of a block, whose needed registers have been computed, to those of the operands.
+    pub(super) fn run_backward<'a, T: Storable>(
         &self,
-        operands: &Operands<'_, T>,
-        rows: Range<usize>,
-        nets: &Range<usize>,
-        registers: &[Vec<T>],
-        grad: &[T],
-        gradient: &mut Gradient<'_, T>,
+        Reads { inputs, nodes, block }: &Reads<'_, T>,
+        registers: &mut Registers<'_, T>,
+        gradients: &mut Gradients<'a, T>,
+        scratch: &mut Scratch<T>,
+        gifts: &mut Gifts<'_, T>,
     ) {
-        let n_rows = rows.len();
-        let per_net = self.block[1] * self.block[2];
-        for (register, width) in gradient.registers.iter_mut().zip(&self.widths) {
-            register[..n_rows * width].fill(T::zero());
-        }
-        self.seed_gradient(&rows, nets, grad, gradient);
-        for (i, instruction) in self.instructions.iter().enumerate().rev() {
-            let width = self.widths[i];
-            let (before, after) = gradient.registers.split_at_mut(i);
-            let dy = &after[0][..n_rows * width];
-            let x = |register: usize| &registers[register][..n_rows * self.widths[register]];
-            let widths = &self.widths;
-            let len = |register: usize| n_rows * widths[register];
-            match instruction {
-                Instruction::Edges { columns } => {
-                    let start = (rows.start - nets.start * per_net) * self.edge_width;
-                    let edges = gradient.edges[start..].chunks_exact_mut(self.edge_width);
-                    for (edge, dy) in edges.zip(dy.chunks_exact(width)) {
-                        kernels::add_assign(dy, &mut edge[columns.clone()]);
+        let (program, n_rows) = (&self.program, block.n_rows());
+        let (widths, params) = (&program.widths, &inputs.params);
+        // Weights whose gradients wait for their factor, an activation: (register of the activation, step, product).
+        let mut waiting: Vec<(usize, usize, usize)> = Vec::new();
+        for i in (0..program.steps.len()).rev() {
+            if !gradients.given[i] || matches!(program.steps[i], Step::Stored(_)) {
+                continue;
+            }
+            let width = widths[i];
+            let slot = std::mem::replace(&mut gradients.slots[i], Slot::Empty);
+            let dy = slot.values(n_rows * width);
+            let mut held = false;
+            /// Gives to the gradient of a register with a kernel that is told whether the gift is the first.
+            macro_rules! give {
+                ($x:expr, |$first:ident, $dx:ident| $kernel:expr) => {
+                    if self.plan.wanted[$x] {
+                        let (mut slot, $first) = gradients.open($x, widths[$x], scratch);
+                        let $dx = slot.values_mut(n_rows * widths[$x]);
+                        $kernel;
+                        gradients.slots[$x] = slot;
+                    }
+                };
+            }
+            let value = |x: usize| registers[x].values(n_rows * widths[x]);
+            match &program.steps[i] {
+                Step::Stored(_) => unreachable!("skipped above"),
+                Step::Packed { columns } => {
+                    let all = &mut gifts.packed[block.of_part(program.packed_width)];
+                    for (row, dy) in all.chunks_exact_mut(program.packed_width).zip(dy.chunks_exact(width)) {
+                        kernels::put(dy, true, &mut row[columns.clone()]);
                     }
                 }
-                Instruction::Nodes { start, n_nodes, axis } => {
-                    let own = self.own_start(nets, *start);
-                    for (row, dy) in rows.clone().zip(dy.chunks_exact(width)) {
-                        let node = self.node_row(row, *n_nodes, *axis) - nets.start * n_nodes;
-                        kernels::add_assign(dy, &mut gradient.nodes[own + node * width..][..width]);
-                    }
-                }
-                Instruction::Linear { x: from, weight } => {
-                    let n_in = widths[*from];
-                    let w = &operands.params[weight.clone()];
-                    cpu::multiply_add(dy, w, &mut before[*from][..len(*from)], width, n_in);
-                    cpu::multiply_outer(dy, x(*from), &mut gradient.params[weight.clone()], width, n_in);
-                }
-                Instruction::AddBias { x: from, bias } => {
-                    kernels::add_assign(dy, &mut before[*from][..len(*from)]);
-                    kernels::sum_rows(dy, &mut gradient.params[bias.clone()]);
-                }
-                Instruction::NormSilu { x: from, packed, signs } => {
-                    let (params, sums) =
-                        (&operands.params[packed.clone()], &mut gradient.params[packed.clone()]);
-                    kernels::norm_silu_grad(
-                        x(*from),
-                        params,
-                        T::one(),
-                        dy,
-                        &mut before[*from][..len(*from)],
-                        sums,
-                    );
-                    if *signs == Symmetrize::Signs {
-                        kernels::norm_silu_grad(
-                            x(*from),
-                            params,
-                            -T::one(),
+                Step::Outer { s, nodes: NodeRows { operand, axis } } => {
+                    let (at, dnodes) = (block.at(*axis), &mut *gifts.nodes[*operand]);
+                    if self.plan.wanted[*s] {
+                        give!(*s, |first, ds| kernels::outer_dot(
                             dy,
-                            &mut before[*from][..len(*from)],
-                            sums,
-                        );
+                            value(*s),
+                            nodes[*operand],
+                            at,
+                            width,
+                            dnodes,
+                            first,
+                            ds
+                        ));
+                    } else {
+                        kernels::outer_dot(dy, value(*s), nodes[*operand], at, width, dnodes, true, &mut []);
                     }
                 }
-                Instruction::BiasSilu { x: from, bias, signs } => {
-                    let (params, sums) = (&operands.params[bias.clone()], &mut gradient.params[bias.clone()]);
-                    kernels::bias_silu_grad(
-                        x(*from),
-                        params,
-                        T::one(),
-                        dy,
-                        &mut before[*from][..len(*from)],
-                        sums,
-                    );
-                    if *signs == Symmetrize::Signs {
-                        kernels::bias_silu_grad(
-                            x(*from),
-                            params,
-                            -T::one(),
+                Step::Sum(sum) => {
+                    if let Some(bias) = &sum.bias {
+                        kernels::sum_rows(dy, &mut gifts.params[bias.clone()]);
+                    }
+                    for NodeRows { operand, axis } in &sum.nodes {
+                        kernels::add_to_nodes(dy, block.at(*axis), width, gifts.nodes[*operand]);
+                    }
+                    for row in &sum.rows {
+                        give!(*row, |first, dx| kernels::put(dy, first, dx));
+                    }
+                    for (k, product) in sum.products.iter().enumerate() {
+                        let (x, weight) = (product.x, &product.weight);
+                        give!(x, |first, dx| cpu::multiply(
                             dy,
-                            &mut before[*from][..len(*from)],
-                            sums,
-                        );
+                            &params[weight.clone()],
+                            dx,
+                            [width, widths[x]],
+                            Into::first(first)
+                        ));
+                        if self.plan.late[x] {
+                            waiting.push((x, i, k));
+                            held = true;
+                        } else {
+                            let dw = &mut gifts.params[weight.clone()];
+                            cpu::multiply_outer(dy, value(x), dw, [widths[x], width]);
+                        }
                     }
                 }
-                Instruction::Mul { a, b } => {
-                    kernels::add_product(dy, x(*b), &mut before[*a][..len(*a)]);
-                    kernels::add_product(dy, x(*a), &mut before[*b][..len(*b)]);
-                }
-                Instruction::Add { a, b } => {
-                    kernels::add_assign(dy, &mut before[*a][..len(*a)]);
-                    kernels::add_assign(dy, &mut before[*b][..len(*b)]);
-                }
-                Instruction::Scale { x: from, factor } => {
-                    kernels::add_scaled(dy, T::from_f64(*factor), &mut before[*from][..len(*from)])
-                }
-                Instruction::Abs { x: from } => {
-                    kernels::add_signed(dy, x(*from), &mut before[*from][..len(*from)])
-                }
-                Instruction::UnitNorm { x: from, guard } => {
-                    kernels::unit_norm_grad(
-                        x(*from),
-                        width,
-                        guard.map(T::from_f64),
+                Step::NormSilu { x, packed, signs } => {
+                    let mut y = std::mem::replace(&mut registers[i], Slot::Empty);
+                    if y.is_empty() {
+                        y = scratch.slot(width);
+                    }
+                    let from = registers[*x].values(n_rows * width);
+                    let (packed, sums) = (&params[packed.clone()], &mut gifts.params[packed.clone()]);
+                    give!(*x, |first, dx| kernels::norm_silu_grad(
+                        from,
+                        packed,
+                        *signs,
                         dy,
-                        &mut before[*from][..len(*from)],
-                    );
+                        first,
+                        dx,
+                        sums,
+                        y.values_mut(n_rows * width)
+                    ));
+                    registers[i] = y;
                 }
-                Instruction::Concat { parts } => {
+                Step::BiasSilu { x, bias, signs } => {
+                    let mut y = std::mem::replace(&mut registers[i], Slot::Empty);
+                    if y.is_empty() {
+                        y = scratch.slot(width);
+                    }
+                    let from = registers[*x].values(n_rows * width);
+                    let (bias, sums) = (&params[bias.clone()], &mut gifts.params[bias.clone()]);
+                    give!(*x, |first, dx| kernels::bias_silu_grad(
+                        from,
+                        bias,
+                        *signs,
+                        dy,
+                        first,
+                        dx,
+                        sums,
+                        y.values_mut(n_rows * width)
+                    ));
+                    registers[i] = y;
+                }
+                Step::Mul { a, b } => {
+                    give!(*a, |first, da| kernels::put_product(dy, value(*b), first, da));
+                    give!(*b, |first, db| kernels::put_product(dy, value(*a), first, db));
+                }
+                Step::MulNodes { x, nodes: NodeRows { operand, axis } } => {
+                    let at = block.at(*axis);
+                    kernels::add_product_to_nodes(dy, value(*x), at, width, gifts.nodes[*operand]);
+                    give!(*x, |first, dx| kernels::mul_nodes(dy, nodes[*operand], at, width, first, dx));
+                }
+                Step::MulRow { x, row } => {
+                    kernels::sum_products(dy, value(*x), &mut gifts.params[row.clone()]);
+                    give!(*x, |first, dx| kernels::mul_row(dy, &params[row.clone()], first, dx));
+                }
+                Step::Scale { x, factor } => {
+                    give!(*x, |first, dx| kernels::put_scaled(dy, T::from_f64(*factor), first, dx));
+                }
+                Step::Abs { x } => {
+                    give!(*x, |first, dx| kernels::put_signed(dy, value(*x), first, dx));
+                }
+                Step::UnitNorm { x, guard } => {
+                    let guard = guard.map(T::from_f64);
+                    give!(*x, |first, dx| kernels::unit_norm_grad(value(*x), width, guard, dy, first, dx));
+                }
+                Step::Concat { parts } => {
                     let mut start = 0;
                     for part in parts {
                         let part_width = widths[*part];
-                        for (dx, dy) in before[*part][..len(*part)]
-                            .chunks_exact_mut(part_width)
-                            .zip(dy.chunks_exact(width))
-                        {
-                            kernels::add_assign(&dy[start..start + part_width], dx);
-                        }
+                        give!(*part, |first, dx| {
+                            let rows = dx.chunks_exact_mut(part_width).zip(dy.chunks_exact(width));
+                            for (dx, dy) in rows {
+                                kernels::put(&dy[start..start + part_width], first, dx);
+                            }
+                        });
                         start += part_width;
                     }
                 }
-                Instruction::Dropout { x: from, p, seed } => {
-                    let mask = cpu::block_mask::<T>(dy.len(), *p, seed, rows.start);
-                    kernels::add_product(dy, &mask, &mut before[*from][..len(*from)]);
+                Step::Dropout { x, mask } => {
+                    give!(*x, |first, dx| kernels::put_kept(dy, *mask, block.rows.start, width, first, dx));
                 }
             }
-        }
-    }
-
-    /// The gradient of the last register from that of the result.
-    fn seed_gradient<T: Element>(
-        &self,
-        rows: &Range<usize>,
-        nets: &Range<usize>,
-        grad: &[T],
-        gradient: &mut Gradient<'_, T>,
-    ) {
-        let width = self.out_width();
-        let per_net = self.block[1] * self.block[2];
-        let last = gradient.registers.last_mut().expect("a program has instructions");
-        match self.sum {
-            None => {
-                let start = (rows.start - nets.start * per_net) * width;
-                last[..rows.len() * width].copy_from_slice(&grad[start..start + rows.len() * width]);
+            if held {
+                gradients.slots[i] = slot;
+            } else {
+                scratch.release(slot);
             }
-            Some(axis) => {
-                let (n_nodes, kept) = self.kept(axis);
-                for (row, last) in rows.clone().zip(last.chunks_exact_mut(width)) {
-                    let node = self.node_row(row, n_nodes, kept) - nets.start * n_nodes;
-                    last.copy_from_slice(&grad[node * width..][..width]);
+            // The activation of this step stands now: weights that waited for it get their gradients.
+            if self.plan.late[i] {
+                let y = registers[i].values(n_rows * width);
+                for (_, step, k) in waiting.iter().filter(|(x, ..)| *x == i) {
+                    let Step::Sum(sum) = &program.steps[*step] else {
+                        unreachable!("only sums have products")
+                    };
+                    let dw = &mut gifts.params[sum.products[*k].weight.clone()];
+                    let dy = gradients.slots[*step].values(n_rows * widths[*step]);
+                    cpu::multiply_outer(dy, y, dw, [width, widths[*step]]);
+                }
+                let done: Vec<usize> =
+                    waiting.iter().filter(|(x, ..)| *x == i).map(|(_, step, _)| *step).collect();
+                waiting.retain(|(x, ..)| *x != i);
+                for step in done {
+                    if waiting.iter().all(|(_, other, _)| *other != step) {
+                        scratch.release(std::mem::replace(&mut gradients.slots[step], Slot::Empty));
+                    }
                 }
             }
+            // Nothing before this step reads its value.
+            scratch.release(std::mem::replace(&mut registers[i], Slot::Empty));
         }
     }
 }

@@ -1,13 +1,29 @@
-//! Chains of edge operations as one pass over memory.
+//! Chains of operations on rows as one pass over memory.
 //!
 //! Between two products of an edge's row with a matrix stand a bias, a normalization, an activation, a product with a
 //! node's row. As separate tensor operations each reads and writes all edges from main memory; here they are noted
-//! down ([`expr`]), put in order ([`program`]) and run for a block of rows that stays in cache ([`run`]).
-//! The backward pass computes a block's forward values again instead of having kept them.
+//! down ([`rows`], [`expr`]), made fewer by the rules of [`algebra`], put in order ([`program`]) and run for a block of
+//! rows that stays in cache ([`forward`], [`backward`]), the blocks of a batch in parallel ([`run`]).
+//! What a pass leaves for later ones lies in a [`store`]; what its way back needs is kept, within the limit of [`keep`].
 
+mod algebra;
 mod backward;
 mod expr;
+mod forward;
+mod keep;
+mod operands;
+mod param;
+mod plan;
 mod program;
+mod registers;
+mod rows;
 mod run;
+mod run_backward;
+mod run_forward;
+mod store;
 
-pub use expr::Rows;
+pub use keep::{keep_at_most, kept_bytes};
+pub use rows::Rows;
+
+#[cfg(test)]
+mod proofs;

@@ -1,51 +1,54 @@
-//! Expressions put in order: a list of instructions on registers of one block of rows.
+//! Expressions put in order: a list of steps on registers of one block of rows.
 
-use std::{collections::BTreeMap, ops::Range, rc::Rc};
+use std::{collections::BTreeMap, ops::Range, rc::Rc, sync::Arc};
 
-use candle_core::{Result, Tensor, TensorId};
-use sgmn_graph::Seed;
+use candle_core::Result;
 
-use super::expr::{Expr, Op, apply};
-use crate::ops::{EdgeAxis, Symmetrize};
+use super::{
+    expr::{Expr, Memory, Op},
+    operands::Operands,
+    param::Param,
+    store::Store,
+};
+use crate::ops::{EdgeAxis, Symmetrize, cpu::kernels::Mask};
 
 /// One step on a block of rows; its result is the register of the same number, operands are earlier registers.
 #[derive(Debug, Clone)]
-pub(super) enum Instruction {
+pub(super) enum Step {
+    /// Rows that an earlier pass left in the store of this number.
+    Stored(usize),
     /// Columns of the packed edge rows.
-    Edges {
+    Packed {
         columns: Range<usize>,
     },
-    /// Rows of the nodes at one end, which lie in the packed nodes from `start` on.
-    Nodes {
-        start: usize,
-        n_nodes: usize,
-        axis: EdgeAxis,
+    /// `s v`: the register of width 1 times rows of nodes.
+    Outer {
+        s: usize,
+        nodes: NodeRows,
     },
-    Linear {
-        x: usize,
-        weight: Range<usize>,
-    },
-    AddBias {
-        x: usize,
-        bias: Range<usize>,
-    },
+    /// Everything that is added up.
+    Sum(Sum),
     NormSilu {
         x: usize,
         packed: Range<usize>,
-        signs: Symmetrize,
+        signs: bool,
     },
     BiasSilu {
         x: usize,
         bias: Range<usize>,
-        signs: Symmetrize,
+        signs: bool,
     },
     Mul {
         a: usize,
         b: usize,
     },
-    Add {
-        a: usize,
-        b: usize,
+    MulNodes {
+        x: usize,
+        nodes: NodeRows,
+    },
+    MulRow {
+        x: usize,
+        row: Range<usize>,
     },
     Scale {
         x: usize,
@@ -63,37 +66,87 @@ pub(super) enum Instruction {
     },
     Dropout {
         x: usize,
-        p: f64,
-        seed: Seed,
+        mask: Mask,
     },
 }
 
-/// Instructions, the operands they read, and what becomes of the last register.
+/// `Σ_k x_k W_kᵀ + Σ rows of nodes + Σ registers + b`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sum {
+    pub(super) products: Vec<Product>,
+    pub(super) nodes: Vec<NodeRows>,
+    pub(super) rows: Vec<usize>,
+    pub(super) bias: Option<Range<usize>>,
+}
+
+/// A register times a weight `[out, in]` of the packed parameters.
+#[derive(Debug, Clone)]
+pub(super) struct Product {
+    pub(super) x: usize,
+    pub(super) weight: Range<usize>,
+}
+
+/// The rows of a node operand, one for each edge row by the node at that end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NodeRows {
+    pub(super) operand: usize,
+    pub(super) axis: EdgeAxis,
+}
+
+/// Rows of nodes that a program reads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NodeOperand {
+    pub(super) place: Place,
+    /// Values of one net.
+    pub(super) per_net: usize,
+}
+
+/// Where rows of nodes lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Among the packed nodes, from here on.
+    Packed(usize),
+    /// In the store of this number.
+    Store(usize),
+}
+
+/// What becomes of the last register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Out {
+    /// Every row is written.
+    Rows,
+    /// The axis is summed away.
+    Sum(EdgeAxis),
+}
+
+/// Steps, the operands they read, and what becomes of the last register.
 #[derive(Debug)]
 pub(super) struct Program {
-    pub(super) instructions: Vec<Instruction>,
+    pub(super) steps: Vec<Step>,
     /// Width of each register.
     pub(super) widths: Vec<usize>,
     /// B, R, S.
     pub(super) block: [usize; 3],
     /// Width of the packed edge rows.
-    pub(super) edge_width: usize,
-    /// Axis that is summed away; none: every row is stored.
-    pub(super) sum: Option<EdgeAxis>,
-    operands: Operands,
+    pub(super) packed_width: usize,
+    /// Whether anybody wants the gradient of the packed edge rows.
+    pub(super) packed_tracked: bool,
+    pub(super) stores: Vec<(Arc<Store>, bool)>,
+    pub(super) node_operands: Vec<NodeOperand>,
+    /// Weights and biases, one after the other in the order of their ranges.
+    pub(super) params: Vec<Param>,
+    pub(super) out: Out,
+    /// Two registers whose product is summed without being written; then there is no last register.
+    pub(super) tail: Option<[usize; 2]>,
+    pub(super) operands: Operands,
 }
 
-/// The tensors that a program reads, until it runs.
-#[derive(Debug, Default)]
-struct Operands {
-    edges: Vec<Tensor>,
-    nodes: Vec<Tensor>,
-    n_node_values: usize,
-    params: Vec<Tensor>,
-    n_params: usize,
-    /// Operands that were met before and where they lie; a program has a dozen, so a list is searched fastest.
-    known_nodes: Vec<(TensorId, usize)>,
-    known_params: Vec<(TensorId, Range<usize>)>,
+/// What is known of an expression's graph while it is put in order.
+#[derive(Default)]
+struct Order {
+    /// How many expressions read each one. Expressions live until the program is built, so addresses tell them apart.
+    readers: BTreeMap<*const Expr, usize>,
+    placed: BTreeMap<*const Expr, usize>,
 }
 
 impl Program {
@@ -101,117 +154,135 @@ impl Program {
     pub(super) fn new(expr: &Rc<Expr>, sum: Option<EdgeAxis>) -> Result<Self> {
         let [b, r, s, _] = expr.dims;
         let mut program = Self {
-            instructions: Vec::new(),
+            steps: Vec::new(),
             widths: Vec::new(),
             block: [b, r, s],
-            edge_width: 0,
-            sum,
+            packed_width: 0,
+            packed_tracked: false,
+            stores: Vec::new(),
+            node_operands: Vec::new(),
+            params: Vec::new(),
+            out: sum.map_or(Out::Rows, Out::Sum),
+            tail: None,
             operands: Operands::default(),
         };
-        program.place(expr, &mut BTreeMap::new());
+        let mut order = Order::default();
+        order.count(expr);
+        match &expr.op {
+            Op::Mul(a, b) if sum.is_some() && expr.in_memory().is_none() => {
+                program.tail = Some([program.place(a, &mut order)?, program.place(b, &mut order)?]);
+            }
+            _ => {
+                program.place(expr, &mut order)?;
+            }
+        }
         Ok(program)
     }
 
-    /// The register of an expression, its instruction appended if it is met for the first time.
-    fn place(&mut self, expr: &Rc<Expr>, placed: &mut BTreeMap<usize, usize>) -> usize {
-        // Expressions live until the program is built, so addresses tell them apart.
-        let key = Rc::as_ptr(expr) as usize;
-        if let Some(register) = placed.get(&key) {
-            return *register;
-        }
-        let instruction = match (&expr.op, expr.in_memory()) {
-            (_, Some(tensor)) => {
-                let columns = self.edge_width..self.edge_width + expr.dims[3];
-                self.edge_width = columns.end;
-                self.operands.edges.push(tensor.clone());
-                Instruction::Edges { columns }
-            }
-            (Op::Edges(_), None) => unreachable!("edges are in memory"),
-            (Op::Spread(nodes, axis), _) => {
-                let start = self.operands.node(nodes);
-                let n_nodes = if *axis == EdgeAxis::Receivers { expr.dims[1] } else { expr.dims[2] };
-                Instruction::Nodes { start, n_nodes, axis: *axis }
-            }
-            (Op::Linear(x, weight), _) => {
-                let x = self.place(x, placed);
-                Instruction::Linear { x, weight: self.operands.param(weight) }
-            }
-            (Op::AddBias(x, bias), _) => {
-                let x = self.place(x, placed);
-                Instruction::AddBias { x, bias: self.operands.param(bias) }
-            }
-            (Op::NormSilu(x, packed, signs), _) => {
-                let x = self.place(x, placed);
-                Instruction::NormSilu { x, packed: self.operands.param(packed), signs: *signs }
-            }
-            (Op::BiasSilu(x, bias, signs), _) => {
-                let x = self.place(x, placed);
-                Instruction::BiasSilu { x, bias: self.operands.param(bias), signs: *signs }
-            }
-            (Op::Mul(a, b), _) => Instruction::Mul { a: self.place(a, placed), b: self.place(b, placed) },
-            (Op::Add(a, b), _) => Instruction::Add { a: self.place(a, placed), b: self.place(b, placed) },
-            (Op::Scale(x, factor), _) => Instruction::Scale { x: self.place(x, placed), factor: *factor },
-            (Op::Abs(x), _) => Instruction::Abs { x: self.place(x, placed) },
-            (Op::UnitNorm(x, guard), _) => Instruction::UnitNorm { x: self.place(x, placed), guard: *guard },
-            (Op::Concat(parts), _) => {
-                Instruction::Concat { parts: parts.iter().map(|part| self.place(part, placed)).collect() }
-            }
-            (Op::Dropout(x, p, seed), _) => {
-                Instruction::Dropout { x: self.place(x, placed), p: *p, seed: *seed }
-            }
-        };
-        self.instructions.push(instruction);
-        self.widths.push(expr.dims[3]);
-        placed.insert(key, self.widths.len() - 1);
-        self.widths.len() - 1
+    /// Width of the result's rows.
+    pub(super) fn out_width(&self) -> usize {
+        let last = self.tail.map_or(self.widths.len() - 1, |[a, _]| a);
+        self.widths[last]
     }
 
-    /// Runs the program; gradients flow to every tensor that it reads.
-    pub(super) fn apply(mut self) -> Result<Tensor> {
-        let operands = std::mem::take(&mut self.operands);
-        let some = operands.edges.first().or(operands.nodes.first()).or(operands.params.first());
-        let some = some.expect("an expression reads at least one tensor");
-        // A program without operands of a kind is given one number that it does not read.
-        let unread = || Tensor::zeros(1, some.dtype(), some.device());
-        let flat = |tensors: &[Tensor]| -> Result<Tensor> {
-            match tensors {
-                [] => unread(),
-                [one] => one.flatten_all(),
-                many => Tensor::cat(&many.iter().map(Tensor::flatten_all).collect::<Result<Vec<_>>>()?, 0),
+    /// The register of an expression, its step appended if it is met for the first time.
+    fn place(&mut self, expr: &Rc<Expr>, order: &mut Order) -> Result<usize> {
+        if let Some(register) = order.placed.get(&Rc::as_ptr(expr)) {
+            return Ok(*register);
+        }
+        let step = match (&expr.op, expr.in_memory()) {
+            (_, Some(Memory::Stored(store, token))) => Step::Stored(self.stored(store, token)),
+            (_, Some(Memory::Tensor(tensor))) => {
+                let columns = self.packed_width..self.packed_width + expr.width();
+                self.packed_width = columns.end;
+                self.packed_tracked |= tensor.track_op();
+                self.operands.edges.push(tensor.clone());
+                Step::Packed { columns }
             }
+            (Op::Memory(_), None) => unreachable!("memory is in memory"),
+            (Op::Outer(s, nodes, axis), _) => {
+                let s = self.place(s, order)?;
+                Step::Outer { s, nodes: self.node_rows(nodes, *axis)? }
+            }
+            (Op::Row(_) | Op::Spread(..) | Op::Linear(..) | Op::AddBias(..) | Op::Add(..), _) => {
+                let mut sum = Sum::default();
+                self.gather(expr, &mut sum, true, order)?;
+                Step::Sum(sum)
+            }
+            (Op::Mul(a, b), _) => match (&a.op, &b.op) {
+                (_, Op::Spread(nodes, axis)) if b.in_memory().is_none() => {
+                    Step::MulNodes { x: self.place(a, order)?, nodes: self.node_rows(nodes, *axis)? }
+                }
+                (Op::Spread(nodes, axis), _) if a.in_memory().is_none() => {
+                    Step::MulNodes { x: self.place(b, order)?, nodes: self.node_rows(nodes, *axis)? }
+                }
+                _ => Step::Mul { a: self.place(a, order)?, b: self.place(b, order)? },
+            },
+            (Op::MulRow(x, row), _) => Step::MulRow { x: self.place(x, order)?, row: self.param(row) },
+            (Op::NormSilu(x, packed, signs), _) => {
+                let (x, signs) = (self.place(x, order)?, *signs == Symmetrize::Signs);
+                Step::NormSilu { x, packed: self.param(packed), signs }
+            }
+            (Op::BiasSilu(x, bias, signs), _) => {
+                let (x, signs) = (self.place(x, order)?, *signs == Symmetrize::Signs);
+                Step::BiasSilu { x, bias: self.param(bias), signs }
+            }
+            (Op::Scale(x, factor), _) => Step::Scale { x: self.place(x, order)?, factor: *factor },
+            (Op::Abs(x), _) => Step::Abs { x: self.place(x, order)? },
+            (Op::UnitNorm(x, guard), _) => Step::UnitNorm { x: self.place(x, order)?, guard: *guard },
+            (Op::Concat(parts), _) => {
+                let parts = parts.iter().map(|part| self.place(part, order)).collect::<Result<_>>()?;
+                Step::Concat { parts }
+            }
+            (Op::Dropout(x, mask), _) => Step::Dropout { x: self.place(x, order)?, mask: *mask },
         };
-        let edges = match operands.edges.as_slice() {
-            [] => unread()?,
-            [one] => one.clone(),
-            many => Tensor::cat(many, 3)?,
-        };
-        let (nodes, params) = (flat(&operands.nodes)?, flat(&operands.params)?);
-        apply(self, [edges, nodes, params])
+        self.steps.push(step);
+        self.widths.push(expr.width());
+        order.placed.insert(Rc::as_ptr(expr), self.widths.len() - 1);
+        Ok(self.widths.len() - 1)
+    }
+
+    /// Collects what an expression adds up; addends that others read too keep a register of their own.
+    fn gather(&mut self, expr: &Rc<Expr>, sum: &mut Sum, is_root: bool, order: &mut Order) -> Result<()> {
+        let shared = !is_root && order.readers.get(&Rc::as_ptr(expr)).is_some_and(|n| *n > 1);
+        match &expr.op {
+            _ if shared || expr.in_memory().is_some() => sum.rows.push(self.place(expr, order)?),
+            Op::Add(a, b) => {
+                self.gather(a, sum, false, order)?;
+                self.gather(b, sum, false, order)?;
+            }
+            Op::Spread(nodes, axis) => sum.nodes.push(self.node_rows(nodes, *axis)?),
+            // One bias a step; a second one waits in a register of its own.
+            Op::Row(_) | Op::Linear(_, _, Some(_)) | Op::AddBias(..) if sum.bias.is_some() => {
+                sum.rows.push(self.place(expr, order)?);
+            }
+            Op::Row(row) => sum.bias = Some(self.param(row)),
+            Op::Linear(x, weight, bias) => {
+                let x = self.place(x, order)?;
+                sum.products.push(Product { x, weight: self.param(weight) });
+                if let Some(bias) = bias {
+                    sum.bias = Some(self.param(bias));
+                }
+            }
+            Op::AddBias(x, bias) => {
+                sum.bias = Some(self.param(bias));
+                self.gather(x, sum, false, order)?;
+            }
+            _ => sum.rows.push(self.place(expr, order)?),
+        }
+        Ok(())
     }
 }
 
-impl Operands {
-    /// Where a tensor lies among the packed nodes; it is packed if it is met for the first time.
-    fn node(&mut self, tensor: &Tensor) -> usize {
-        if let Some((_, start)) = self.known_nodes.iter().find(|(id, _)| *id == tensor.id()) {
-            return *start;
+impl Order {
+    fn count(&mut self, expr: &Rc<Expr>) {
+        let readers = self.readers.entry(Rc::as_ptr(expr)).or_insert(0);
+        *readers += 1;
+        if *readers > 1 || expr.in_memory().is_some() {
+            return;
         }
-        let start = self.n_node_values;
-        self.n_node_values += tensor.elem_count();
-        self.nodes.push(tensor.clone());
-        self.known_nodes.push((tensor.id(), start));
-        start
-    }
-
-    /// Where a tensor lies among the packed parameters; it is packed if it is met for the first time.
-    fn param(&mut self, tensor: &Tensor) -> Range<usize> {
-        if let Some((_, range)) = self.known_params.iter().find(|(id, _)| *id == tensor.id()) {
-            return range.clone();
+        for operand in expr.op.operands() {
+            self.count(operand);
         }
-        let range = self.n_params..self.n_params + tensor.elem_count();
-        self.n_params = range.end;
-        self.params.push(tensor.clone());
-        self.known_params.push((tensor.id(), range.clone()));
-        range
     }
 }

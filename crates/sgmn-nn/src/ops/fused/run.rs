@@ -1,267 +1,272 @@
-//! Programs run on blocks of rows, forward and backward.
+//! Programs run on blocks of rows, forward and backward, as one of candle's custom operations.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use candle_core::Result;
-use rayon::prelude::*;
+use candle_core::{
+    CpuStorage, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, backend::BackendStorage, bail,
+};
 
 use super::{
-    backward::Gradient,
-    program::{Instruction, Program},
+    keep::Share,
+    plan::Plan,
+    program::{NodeOperand, Out, Place, Program, Step},
+    registers::Block,
+    store::{Held, Storable, Store},
 };
 use crate::ops::{
-    EdgeAxis, Symmetrize,
-    cpu::{self, Element, Kernel, View, kernels},
+    EdgeAxis,
+    cpu::{self, Buffer, Element},
 };
 
 /// Values that the registers of one block should hold at most, all together: they are to stay in the second cache.
-const CACHED_VALUES: usize = 1 << 17;
+const CACHED_VALUES: usize = 1 << 18;
+/// Rows of a block, within these bounds: products want many, the cache few.
+const ROWS_PER_BLOCK: [usize; 2] = [64, 192];
 /// Parts into which the nets of a batch are cut; fixed, so that sums over all rows have a fixed order.
 const PARTS: usize = 16;
 /// Rows that a part has at least, where there are so many: fewer are not worth a task and its registers.
 const LEAST_ROWS: usize = 256;
 
-impl Kernel for Program {
-    const NAME: &'static str = "fused edge operations";
+/// A program about to run, and what it keeps for its way back.
+#[derive(Debug)]
+pub(super) struct Fused {
+    pub(super) program: Program,
+    pub(super) plan: Plan,
+    /// Whether anybody will ask for gradients.
+    tracked: bool,
+    /// Where the rows go, if not into a tensor.
+    pub(super) store: Option<Arc<Store>>,
+    pub(super) kept: Mutex<Option<Kept>>,
+}
 
-    fn shape(&self, _inputs: &[&[usize]]) -> Result<Vec<usize>> {
-        let [b, r, s] = self.block;
-        let width = self.out_width();
-        Ok(match self.sum {
-            None => vec![b, r, s, width],
-            Some(EdgeAxis::Senders) => vec![b, r, width],
-            Some(EdgeAxis::Receivers) => vec![b, s, width],
-        })
+/// Registers of every part that are worth their memory.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) parts: Vec<Vec<Option<Held>>>,
+    _share: Share,
+}
+
+/// The packed operands, the parameters, and the weights among them turned around, at the same places.
+pub(super) struct Inputs<'a, T: Element> {
+    pub(super) edges: &'a [T],
+    pub(super) nodes: &'a [T],
+    pub(super) params: Buffer<T>,
+    pub(super) turned: Buffer<T>,
+}
+
+impl Fused {
+    pub(super) fn new(program: Program, tracked: bool, store: Option<Arc<Store>>) -> Self {
+        Self { plan: Plan::new(&program), program, tracked, store, kept: Mutex::new(None) }
     }
 
-    fn forward<T: Element>(&self, inputs: &[View<'_, T>]) -> Vec<T> {
-        let operands = Operands::of(inputs);
-        let per_net = self.out_values_per_net();
-        let mut out = vec![T::zero(); self.block[0] * per_net];
-        if out.is_empty() {
-            return out;
+    pub(super) fn apply(self, operands: [Tensor; 3]) -> Result<Tensor> {
+        let [edges, nodes, tokens] = operands;
+        edges.apply_op3(&nodes, &tokens, self)
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        let ([b, r, s], width) = (self.program.block, self.program.out_width());
+        match self.program.out {
+            _ if self.store.is_some() => 1.into(),
+            Out::Rows => (b, r, s, width).into(),
+            Out::Sum(EdgeAxis::Senders) => (b, r, width).into(),
+            Out::Sum(EdgeAxis::Receivers) => (b, s, width).into(),
         }
-        let part = self.nets_per_part();
-        out.par_chunks_mut(part * per_net).enumerate().for_each(|(i, out)| {
-            let nets = i * part..i * part + out.len() / per_net;
-            let mut registers = self.registers::<T>();
-            for rows in self.blocks(&nets) {
-                self.run(&operands, rows.clone(), &mut registers);
-                let last = registers.last().expect("a program has instructions");
-                self.emit(last, rows, &nets, out);
+    }
+
+    /// Rows of one net.
+    pub(super) fn rows_per_net(&self) -> usize {
+        self.program.block[1] * self.program.block[2]
+    }
+
+    /// Values of the result that belong to one net.
+    pub(super) fn out_per_net(&self) -> usize {
+        let [_, r, s] = self.program.block;
+        self.program.out_width()
+            * match self.program.out {
+                Out::Rows => r * s,
+                Out::Sum(EdgeAxis::Senders) => r,
+                Out::Sum(EdgeAxis::Receivers) => s,
             }
-        });
-        out
     }
 
-    fn backward<T: Element>(&self, inputs: &[View<'_, T>], grad: &[T]) -> Vec<Vec<T>> {
-        let operands = Operands::of(inputs);
-        let zeros = |values: &[T]| vec![T::zero(); values.len()];
-        let (mut d_edges, mut d_nodes) = (zeros(operands.edges), zeros(operands.nodes));
-        let mut d_params = zeros(operands.params);
-        let out_per_net = self.out_values_per_net();
-        if self.block.contains(&0) || out_per_net == 0 {
-            return vec![d_edges, d_nodes, d_params];
-        }
+    pub(super) fn nets_per_part(&self) -> usize {
+        self.program.block[0].div_ceil(PARTS).max(LEAST_ROWS.div_ceil(self.rows_per_net().max(1)))
+    }
+
+    pub(super) fn rows_per_block(&self) -> usize {
+        let width: usize = self.program.widths.iter().sum();
+        let [least, most] = ROWS_PER_BLOCK;
+        let of_part = self.nets_per_part() * self.rows_per_net();
+        (CACHED_VALUES / width.max(1)).clamp(least, most).min(of_part.max(1))
+    }
+
+    /// The nets of part `i`.
+    pub(super) fn nets(&self, i: usize) -> Range<usize> {
         let part = self.nets_per_part();
-        let edges_per_net = self.block[1] * self.block[2] * self.edge_width;
-        let n_parts = self.block[0].div_ceil(part);
-        // Edge gradients are cut by nets; a program without edges has one number there that nobody writes.
-        let mut edge_parts: Vec<&mut [T]> = if edges_per_net == 0 {
-            (0..n_parts).map(|_| Default::default()).collect()
-        } else {
-            d_edges.chunks_mut(part * edges_per_net).collect()
+        i * part..((i + 1) * part).min(self.program.block[0])
+    }
+
+    /// The blocks of the rows of some nets.
+    pub(super) fn blocks(&self, nets: &Range<usize>) -> impl Iterator<Item = Block> {
+        let ([_, r, s], first_net) = (self.program.block, nets.start);
+        let rows = nets.start * r * s..nets.end * r * s;
+        let step = self.rows_per_block();
+        rows.clone()
+            .step_by(step)
+            .map(move |start| Block::new(start..(start + step).min(rows.end), first_net, [r, s]))
+    }
+
+    /// The rows of each node operand that belong to some nets.
+    pub(super) fn nodes<'a, T: Storable>(
+        &'a self,
+        inputs: &Inputs<'a, T>,
+        nets: &Range<usize>,
+    ) -> Vec<&'a [T]> {
+        let of_nets = |operand: &NodeOperand| -> &'a [T] {
+            let range = nets.start * operand.per_net..nets.end * operand.per_net;
+            match operand.place {
+                Place::Packed(start) => &inputs.nodes[start + range.start..start + range.end],
+                Place::Store(store) => &self.program.stores[store].0.values()[range],
+            }
         };
-        let results: Vec<(Vec<T>, Vec<T>)> = edge_parts
-            .par_iter_mut()
-            .enumerate()
-            .map(|(i, d_edges)| {
-                let nets = i * part..((i + 1) * part).min(self.block[0]);
-                let grad = &grad[nets.start * out_per_net..nets.end * out_per_net];
-                let mut gradient = Gradient {
-                    registers: self.registers(),
-                    edges: d_edges,
-                    nodes: vec![T::zero(); self.node_values(&nets)],
-                    params: zeros(operands.params),
-                };
-                let mut registers = self.registers::<T>();
-                for rows in self.blocks(&nets) {
-                    self.run(&operands, rows.clone(), &mut registers);
-                    self.run_back(&operands, rows, &nets, &registers, grad, &mut gradient);
-                }
-                (gradient.nodes, gradient.params)
-            })
-            .collect();
-        for (i, (nodes, params)) in results.iter().enumerate() {
-            let nets = i * part..((i + 1) * part).min(self.block[0]);
-            self.put_nodes(&nets, nodes, &mut d_nodes);
-            d_params.iter_mut().zip(params).for_each(|(total, value)| *total += *value);
+        self.program.node_operands.iter().map(of_nets).collect()
+    }
+
+    pub(super) fn inputs<'a, T: Storable>(&self, edges: &'a [T], nodes: &'a [T]) -> Result<Inputs<'a, T>> {
+        let n_params = self.program.params.last().map_or(0, |last| last.range.end);
+        let (mut params, mut turned) = (Buffer::stale(n_params), Buffer::stale(n_params));
+        self.program.params.iter().try_for_each(|param| param.read(&mut params))?;
+        for (i, step) in self.program.steps.iter().enumerate() {
+            let Step::Sum(sum) = step else { continue };
+            for product in &sum.products {
+                let widths = [self.program.widths[product.x], self.program.widths[i]];
+                cpu::transpose(&params[product.weight.clone()], widths, &mut turned[product.weight.clone()]);
+            }
         }
-        vec![d_edges, d_nodes, d_params]
-    }
-}
-
-/// The packed operands.
-#[derive(Clone, Copy)]
-pub(super) struct Operands<'a, T> {
-    edges: &'a [T],
-    nodes: &'a [T],
-    pub(super) params: &'a [T],
-}
-
-impl<'a, T> Operands<'a, T> {
-    fn of(inputs: &[View<'a, T>]) -> Self {
-        let [edges, nodes, params] = inputs else { unreachable!("programs have three operands") };
-        Self { edges: edges.values, nodes: nodes.values, params: params.values }
-    }
-}
-
-impl Program {
-    pub(super) fn out_width(&self) -> usize {
-        *self.widths.last().expect("a program has instructions")
+        Ok(Inputs { edges, nodes, params, turned })
     }
 
-    fn out_values_per_net(&self) -> usize {
-        let [_, r, s] = self.block;
-        self.out_width()
-            * match self.sum {
-                None => r * s,
-                Some(EdgeAxis::Senders) => r,
-                Some(EdgeAxis::Receivers) => s,
+    /// Whether the register lies in memory of others, and that memory for the rows of a block.
+    pub(super) fn in_memory<'a, T: Storable>(
+        &'a self,
+        i: usize,
+        inputs: &Inputs<'a, T>,
+        block: &Block,
+    ) -> Option<&'a [T]> {
+        let width = self.program.widths[i];
+        match self.program.steps[i] {
+            Step::Stored(store) => {
+                let store: &'a Store = &self.program.stores[store].0;
+                Some(&store.values()[block.of_batch(width)])
             }
-    }
-
-    fn nets_per_part(&self) -> usize {
-        let [b, r, s] = self.block;
-        b.div_ceil(PARTS).max(LEAST_ROWS.div_ceil((r * s).max(1)))
-    }
-
-    /// Rows of a block: as many as keep all registers in cache.
-    fn rows_per_block(&self) -> usize {
-        let width: usize = self.widths.iter().sum();
-        let of_part = self.nets_per_part() * self.block[1] * self.block[2];
-        (CACHED_VALUES / width.max(1)).clamp(32, 512).min(of_part.max(1))
-    }
-
-    fn registers<T: Element>(&self) -> Vec<Vec<T>> {
-        let rows = self.rows_per_block();
-        self.widths.iter().map(|width| vec![T::zero(); rows * width]).collect()
-    }
-
-    /// The rows of some nets, counted over all nets, block by block.
-    fn blocks(&self, nets: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
-        let per_net = self.block[1] * self.block[2];
-        let (end, step) = (nets.end * per_net, self.rows_per_block());
-        (nets.start * per_net..end).step_by(step).map(move |start| start..(start + step).min(end))
-    }
-
-    /// The row of the node at one end of edge row `row`, counted over all nets.
-    #[inline(always)]
-    pub(super) fn node_row(&self, row: usize, n_nodes: usize, axis: EdgeAxis) -> usize {
-        let [_, r, s] = self.block;
-        let (net, edge) = (row / (r * s), row % (r * s));
-        net * n_nodes + if axis == EdgeAxis::Receivers { edge / s } else { edge % s }
-    }
-
-    /// Computes all registers of a block.
-    fn run<T: Element>(&self, operands: &Operands<'_, T>, rows: Range<usize>, registers: &mut [Vec<T>]) {
-        let n_rows = rows.len();
-        for (i, instruction) in self.instructions.iter().enumerate() {
-            let width = self.widths[i];
-            let (before, after) = registers.split_at_mut(i);
-            let y = &mut after[0][..n_rows * width];
-            let x = |register: usize| &before[register][..n_rows * self.widths[register]];
-            match instruction {
-                Instruction::Edges { columns } => {
-                    let all = operands.edges[rows.start * self.edge_width..].chunks_exact(self.edge_width);
-                    for (y, edge) in y.chunks_exact_mut(width).zip(all) {
-                        y.copy_from_slice(&edge[columns.clone()]);
-                    }
-                }
-                Instruction::Nodes { start, n_nodes, axis } => {
-                    let nodes = &operands.nodes[*start..];
-                    for (y, row) in y.chunks_exact_mut(width).zip(rows.clone()) {
-                        y.copy_from_slice(&nodes[self.node_row(row, *n_nodes, *axis) * width..][..width]);
-                    }
-                }
-                Instruction::Linear { x: from, weight } => {
-                    let w = &operands.params[weight.clone()];
-                    cpu::multiply_transposed(x(*from), w, y, self.widths[*from], width);
-                }
-                Instruction::AddBias { x: from, bias } => {
-                    kernels::add_bias(x(*from), &operands.params[bias.clone()], y)
-                }
-                Instruction::NormSilu { x: from, packed, signs } => {
-                    y.fill(T::zero());
-                    let packed = &operands.params[packed.clone()];
-                    kernels::norm_silu(x(*from), packed, T::one(), y);
-                    if *signs == Symmetrize::Signs {
-                        kernels::norm_silu(x(*from), packed, -T::one(), y);
-                    }
-                }
-                Instruction::BiasSilu { x: from, bias, signs } => {
-                    y.fill(T::zero());
-                    let bias = &operands.params[bias.clone()];
-                    kernels::bias_silu(x(*from), bias, T::one(), y);
-                    if *signs == Symmetrize::Signs {
-                        kernels::bias_silu(x(*from), bias, -T::one(), y);
-                    }
-                }
-                Instruction::Mul { a, b } => kernels::mul(x(*a), x(*b), y),
-                Instruction::Add { a, b } => kernels::add(x(*a), x(*b), y),
-                Instruction::Scale { x: from, factor } => {
-                    y.fill(T::zero());
-                    kernels::add_scaled(x(*from), T::from_f64(*factor), y);
-                }
-                Instruction::Abs { x: from } => {
-                    y.iter_mut().zip(x(*from)).for_each(|(y, x)| *y = Element::abs(*x));
-                }
-                Instruction::UnitNorm { x: from, guard } => {
-                    y.fill(T::zero());
-                    kernels::unit_norm(x(*from), width, guard.map(T::from_f64), y);
-                }
-                Instruction::Concat { parts } => {
-                    let mut start = 0;
-                    for part in parts {
-                        let part_width = self.widths[*part];
-                        for (y, x) in y.chunks_exact_mut(width).zip(x(*part).chunks_exact(part_width)) {
-                            y[start..start + part_width].copy_from_slice(x);
-                        }
-                        start += part_width;
-                    }
-                }
-                Instruction::Dropout { x: from, p, seed } => {
-                    let mask = cpu::block_mask::<T>(y.len(), *p, seed, rows.start);
-                    kernels::mul(x(*from), &mask, y);
-                }
+            Step::Packed { .. } if width == self.program.packed_width => {
+                Some(&inputs.edges[block.of_batch(width)])
             }
+            _ => None,
         }
     }
 
-    /// Stores the last register, or adds it to its nodes.
-    fn emit<T: Element>(&self, last: &[T], rows: Range<usize>, nets: &Range<usize>, out: &mut [T]) {
-        let width = self.out_width();
-        let per_net = self.block[1] * self.block[2];
-        match self.sum {
+    /// Runs forward on candle's storages.
+    fn forward_in<T: Storable>(&self, stored: [(&CpuStorage, &Layout); 3]) -> Result<(CpuStorage, Shape)> {
+        let [edges, nodes, _] = stored.map(|(storage, layout)| values::<T>(storage, layout));
+        let inputs = self.inputs(edges?, nodes?)?;
+        let rows = self.program.block[0] * self.rows_per_net();
+        let worth: usize =
+            self.plan.worth.iter().zip(&self.program.widths).map(|(w, n)| usize::from(*w) * n).sum();
+        let share = self.tracked.then(|| Share::of(rows * worth * size_of::<T>())).flatten();
+        let (n_values, keeps) = (self.program.block[0] * self.out_per_net(), share.is_some());
+        let (values, parts) = match &self.store {
+            Some(store) => {
+                let is_sum = matches!(self.program.out, Out::Sum(_));
+                let mut out = if is_sum { Buffer::zeros(n_values) } else { Buffer::stale(n_values) };
+                let parts = self.forward(&inputs, &mut out, keeps);
+                store.write(out);
+                (vec![T::zero()], parts)
+            }
             None => {
-                let start = (rows.start - nets.start * per_net) * width;
-                out[start..start + rows.len() * width].copy_from_slice(&last[..rows.len() * width]);
+                let mut out = vec![T::zero(); n_values];
+                let parts = self.forward(&inputs, &mut out, keeps);
+                (out, parts)
             }
-            Some(axis) => {
-                let (n_nodes, kept) = self.kept(axis);
-                for (row, last) in rows.zip(last.chunks_exact(width)) {
-                    let node = self.node_row(row, n_nodes, kept) - nets.start * n_nodes;
-                    kernels::add_assign(last, &mut out[node * width..][..width]);
-                }
-            }
+        };
+        if let Some(share) = share {
+            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(Kept { parts, _share: share });
+        }
+        Ok((T::to_cpu_storage_owned(values), self.shape()))
+    }
+
+    fn backward_in<T: Storable>(&self, operands: [&Tensor; 3], grad: &Tensor) -> Result<[Option<Tensor>; 3]> {
+        let [edges, nodes, tokens] = operands;
+        let guards = [edges, nodes, grad].map(Tensor::storage_and_layout);
+        let [e, n, g] = [0, 1, 2].map(|i| match &*guards[i].0 {
+            Storage::Cpu(storage) => values::<T>(storage, guards[i].1),
+            _ => bail!("rows: a pass on the CPU was given a gradient on another device"),
+        });
+        let (d_edges, d_nodes) = self.backward(&self.inputs(e?, n?)?, g?);
+        let tensor = |values: Vec<T>, like: &Tensor| Tensor::from_vec(values, like.shape(), like.device());
+        Ok([
+            d_edges.map(|values| tensor(values, edges)).transpose()?,
+            Some(tensor(d_nodes, nodes)?),
+            Some(tokens.zeros_like()?),
+        ])
+    }
+}
+
+/// The axis of nodes that remains when the other one is summed away.
+pub(super) fn kept_axis(summed: EdgeAxis) -> EdgeAxis {
+    match summed {
+        EdgeAxis::Senders => EdgeAxis::Receivers,
+        EdgeAxis::Receivers => EdgeAxis::Senders,
+    }
+}
+
+/// The values of a contiguous tensor.
+fn values<'a, T: Element>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&storage.as_slice::<T>()?[start..end]),
+        None => bail!("rows: a pass was given strided input"),
+    }
+}
+
+impl CustomOp3 for Fused {
+    fn name(&self) -> &'static str {
+        "pass over rows"
+    }
+
+    fn cpu_fwd(
+        &self,
+        s1: &CpuStorage,
+        l1: &Layout,
+        s2: &CpuStorage,
+        l2: &Layout,
+        s3: &CpuStorage,
+        l3: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let stored = [(s1, l1), (s2, l2), (s3, l3)];
+        match s1.dtype() {
+            DType::F64 => self.forward_in::<f64>(stored),
+            _ => self.forward_in::<f32>(stored),
         }
     }
 
-    /// The axis that remains when `axis` is summed away, and its length.
-    pub(super) fn kept(&self, axis: EdgeAxis) -> (usize, EdgeAxis) {
-        match axis {
-            EdgeAxis::Senders => (self.block[1], EdgeAxis::Receivers),
-            EdgeAxis::Receivers => (self.block[2], EdgeAxis::Senders),
-        }
+    fn bwd(
+        &self,
+        edges: &Tensor,
+        nodes: &Tensor,
+        tokens: &Tensor,
+        _result: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let grad = grad.contiguous()?;
+        let operands = [edges, nodes, tokens];
+        let [edges, nodes, tokens] = match grad.dtype() {
+            DType::F64 => self.backward_in::<f64>(operands, &grad)?,
+            _ => self.backward_in::<f32>(operands, &grad)?,
+        };
+        Ok((edges, nodes, tokens))
     }
 }

@@ -1,0 +1,263 @@
+//! Passes over rows against the same operations one by one: every rule of the algebra, every step, every shape.
+
+use candle_core::{DType, Result, Tensor, Var};
+use sgmn_graph::Seed;
+
+use super::{Rows, keep_at_most};
+use crate::ops::{
+    self, EdgeAxis,
+    Symmetrize::{self, No, Signs},
+    suite::{Op, random, run, worst_difference},
+};
+
+const SENDERS: EdgeAxis = EdgeAxis::Senders;
+const RECEIVERS: EdgeAxis = EdgeAxis::Receivers;
+
+/// Tensors a chain reads: edges of H channels and of one, nodes at both ends, square weights, rows.
+struct Given<'a> {
+    dims: [usize; 4],
+    x: &'a [Tensor],
+}
+
+impl Given<'_> {
+    fn shapes([b, r, s, h]: [usize; 4]) -> Vec<Vec<usize>> {
+        let mut shapes = vec![vec![b, r, s, h], vec![b, r, s, 1], vec![b, r, h], vec![b, s, h]];
+        shapes.extend([vec![h, h], vec![h, h], vec![h, h], vec![h, 1], vec![h, 2 * h], vec![h, 3 * h]]);
+        shapes.extend(vec![vec![h]; 4]);
+        shapes
+    }
+    fn edges(&self) -> Result<Rows> {
+        Rows::edges(self.x[0].clone())
+    }
+    fn numbers(&self) -> Result<Rows> {
+        Rows::edges(self.x[1].clone())
+    }
+    fn nodes(&self, axis: EdgeAxis) -> Result<Rows> {
+        Rows::nodes(self.x[if axis == RECEIVERS { 2 } else { 3 }].clone())
+    }
+    /// The nodes of one end along the edges.
+    fn spread(&self, axis: EdgeAxis) -> Result<Rows> {
+        self.along(&self.nodes(axis)?, axis)
+    }
+    fn along(&self, nodes: &Rows, axis: EdgeAxis) -> Result<Rows> {
+        Rows::spread(nodes, self.dims[if axis == RECEIVERS { 2 } else { 1 }], axis)
+    }
+    /// One row along the edges.
+    fn constant(&self, row: usize) -> Result<Rows> {
+        self.along(&Rows::row(self.row(row), self.dims[0], self.dims[2])?, SENDERS)
+    }
+    fn weight(&self, i: usize) -> &Tensor {
+        &self.x[4 + i]
+    }
+    fn column(&self) -> &Tensor {
+        &self.x[7]
+    }
+    fn wide(&self, n_parts: usize) -> &Tensor {
+        &self.x[6 + n_parts]
+    }
+    fn row(&self, i: usize) -> &Tensor {
+        &self.x[10 + i]
+    }
+    fn normed(&self, rows: &Rows, signs: Symmetrize) -> Result<Rows> {
+        rows.norm_silu(self.row(0), self.row(1), self.row(2), signs)
+    }
+}
+
+type Chain = fn(&Given<'_>) -> Result<Rows>;
+
+/// Every rule and step, in chains as layers form them.
+const CHAINS: [(&str, Chain); 16] = [
+    ("adjacent maps", |g| {
+        let inner =
+            g.normed(&g.edges()?.linear(g.weight(0))?, Signs)?.linear(g.weight(1))?.add_bias(g.row(3))?;
+        g.normed(&inner.linear(g.weight(2))?, No)
+    }),
+    ("a first layer along its senders", |g| {
+        let e = g.numbers()?.linear(g.column())?.mul_row(g.row(0))?.linear(g.weight(0))?;
+        let u = e.mul(&g.spread(SENDERS)?)?;
+        g.normed(&u.linear(g.weight(1))?, Signs)?.linear(g.weight(2))?.mul(&u.linear(g.weight(0))?)
+    }),
+    ("a first layer across its senders", |g| {
+        let e = g.numbers()?.linear(g.column())?.mul(&g.spread(RECEIVERS)?)?;
+        let u = g.spread(SENDERS)?.mul(&e.linear(g.weight(0))?)?;
+        u.linear(g.weight(1))?.mul(&e)
+    }),
+    ("products of node rows", |g| {
+        let nodes = g.spread(SENDERS)?.mul(&g.spread(SENDERS)?)?.mul_row(g.row(1))?.add_bias(g.row(2))?;
+        g.edges()?.mul(&nodes.linear(g.weight(0))?)
+    }),
+    ("concatenation of all kinds", |g| {
+        let even = g.normed(&g.edges()?, Signs)?.linear(g.weight(0))?.add_bias(g.row(0))?;
+        let all = Rows::concat(&[&even, &g.spread(RECEIVERS)?, &g.constant(3)?])?;
+        g.normed(&all.linear(g.wide(3))?, No)?.linear(g.weight(1))?.add_bias(g.row(1))?.mul(&g.edges()?)
+    }),
+    ("concatenation that is read as it is", |g| {
+        let both = Rows::concat(&[&g.edges()?, &g.spread(SENDERS)?])?.abs()?;
+        both.unit_norm(None)?.linear(g.wide(2))
+    }),
+    ("sums of everything", |g| {
+        let sum = g.edges()?.linear(g.weight(0))?.add(&g.spread(RECEIVERS)?.add(&g.spread(SENDERS)?)?)?;
+        let sum = g.constant(0)?.add(&sum)?.add(&g.edges()?)?.add_bias(g.row(1))?;
+        sum.add(&g.edges()?.linear(g.weight(1))?.add_bias(g.row(2))?)?.bias_silu(g.row(3), No)
+    }),
+    ("a gate of nodes alone", |g| {
+        let ends = g.along(&g.nodes(RECEIVERS)?.linear(g.weight(0))?, RECEIVERS)?.add(&g.spread(SENDERS)?)?;
+        let gate = g.normed(&ends, No)?.linear(g.weight(1))?.add_bias(g.row(3))?;
+        g.edges()?.linear(g.weight(2))?.mul(&gate)
+    }),
+    ("a last map before a sum", |g| {
+        let x = g
+            .edges()?
+            .linear(g.weight(0))?
+            .add(&g.along(&g.nodes(SENDERS)?.linear(g.weight(1))?, SENDERS)?)?;
+        g.normed(&x, No)?.linear(g.weight(2))?.add_bias(g.row(3))
+    }),
+    ("a square", |g| {
+        let x = g.edges()?.linear(g.weight(0))?;
+        x.mul(&x)
+    }),
+    ("one product read three times", |g| {
+        let x = g.edges()?.linear(g.weight(0))?;
+        x.add(&x.mul(&x.unit_norm(Some(0.3))?)?)?.add(&x)
+    }),
+    ("small steps", |g| {
+        let x = g.edges()?.scale(-0.5)?.mul_row(g.row(0))?.abs()?.add_bias(g.row(1))?;
+        x.bias_silu(g.row(2), Signs)?.unit_norm(None)
+    }),
+    ("an activation read by products and by others", |g| {
+        let x = g.normed(&g.edges()?, No)?;
+        x.linear(g.weight(0))?.mul(&x)
+    }),
+    ("rows kept in between", |g| {
+        let e = g.normed(&g.edges()?.linear(g.weight(0))?, No)?.computed()?;
+        let nodes = g.normed(&g.nodes(SENDERS)?.linear(g.weight(1))?, No)?.computed()?;
+        let sum = e.linear(g.weight(1))?.mul(&g.along(&nodes, SENDERS)?)?.sum_edges(SENDERS)?;
+        e.linear(g.weight(2))?.mul(&g.along(&sum, RECEIVERS)?)?.add(&g.along(&nodes, SENDERS)?)
+    }),
+    ("rows kept and given back at once", |g| g.edges()?.linear(g.weight(0))?.computed()),
+    ("a constant", |g| g.constant(0)?.linear(g.weight(0))?.bias_silu(g.row(1), No)),
+];
+
+/// The chain as it is, or summed over an axis, as a function of its tensors.
+fn op(chain: Chain, dims: [usize; 4], sum: Option<EdgeAxis>) -> Op {
+    Box::new(move |x| {
+        let rows = chain(&Given { dims, x })?;
+        match sum {
+            Some(axis) => rows.sum_edges(axis)?.tensor(),
+            None => rows.tensor(),
+        }
+    })
+}
+
+fn variables(dims: [usize; 4], dtype: DType) -> Vec<Var> {
+    let shapes = Given::shapes(dims);
+    let tensors =
+        shapes.iter().enumerate().map(|(i, shape)| random(shape, Seed::new(3).index(i as u64), dtype));
+    tensors.map(|tensor| Var::from_tensor(&tensor).unwrap()).collect()
+}
+
+fn bits(parts: &[Tensor]) -> Vec<Vec<f32>> {
+    parts.iter().map(|part| part.flatten_all().unwrap().to_vec1().unwrap()).collect()
+}
+
+#[test]
+fn a_pass_equals_its_operations_one_by_one_in_values_and_gradients() {
+    for dims in [[5, 7, 6, 12], [3, 1, 1, 32], [2, 1, 9, 16], [2, 9, 1, 5], [1, 33, 17, 1]] {
+        for (dtype, tolerance) in [(DType::F64, 1e-11), (DType::F32, 3e-4)] {
+            let vars = variables(dims, dtype);
+            for (name, chain) in CHAINS {
+                for sum in [None, Some(SENDERS), Some(RECEIVERS)] {
+                    let op = op(chain, dims, sum);
+                    let plain = ops::plainly(|| run(&op, &vars));
+                    for (part, (ours, theirs)) in run(&op, &vars).iter().zip(&plain).enumerate() {
+                        let difference = worst_difference(ours, theirs);
+                        assert!(
+                            difference < tolerance,
+                            "{name} {dims:?} {dtype:?} {sum:?} part {part}: {difference:e}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn empty_blocks_give_zeros_of_the_right_shape() {
+    for dims in [[0, 2, 3, 4], [2, 0, 3, 4], [2, 3, 0, 4]] {
+        let vars = variables(dims, DType::F32);
+        let x: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
+        for (name, chain) in CHAINS {
+            assert_eq!(op(chain, dims, None)(&x).unwrap().dims(), dims, "{name}");
+            let sum = op(chain, dims, Some(SENDERS))(&x).unwrap();
+            assert_eq!(sum.dims(), [dims[0], dims[1], dims[3]], "{name}");
+            sum.sum_all().unwrap().backward().unwrap();
+        }
+    }
+}
+
+#[test]
+fn threads_and_keeping_change_no_bit() {
+    let dims = [33, 9, 10, 16];
+    let vars = variables(dims, DType::F32);
+    let mut all = Vec::new();
+    for (n_threads, limit) in [(1, 1 << 30), (3, 1 << 30), (2, 0)] {
+        keep_at_most(limit);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        let run_all = || CHAINS.map(|(_, chain)| bits(&run(&op(chain, dims, Some(SENDERS)), &vars)));
+        all.push(pool.install(run_all));
+    }
+    keep_at_most(1 << 30);
+    assert!(all.iter().all(|bits| *bits == all[0]));
+}
+
+#[test]
+fn gradients_may_be_asked_for_twice_and_may_be_done_without() {
+    let dims = [4, 5, 6, 16];
+    let vars = variables(dims, DType::F32);
+    let x: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
+    for (name, chain) in CHAINS {
+        let op = op(chain, dims, Some(SENDERS));
+        let result = op(&x).unwrap();
+        let loss = result.sqr().unwrap().sum_all().unwrap();
+        let [first, second] = [loss.backward().unwrap(), loss.backward().unwrap()];
+        for var in &vars {
+            let [first, second] = [first.get(var), second.get(var)]
+                .map(|grad| grad.map(|grad| bits(std::slice::from_ref(grad))));
+            assert_eq!(first, second, "{name}");
+        }
+        let alone = ops::no_grad(|| op(&x)).unwrap();
+        assert_eq!(bits(std::slice::from_ref(&alone)), bits(&[result]), "{name}");
+        assert!(!alone.track_op(), "{name}");
+    }
+}
+
+#[test]
+fn gradients_of_data_are_not_computed() {
+    let dims = [3, 4, 5, 8];
+    let mut x: Vec<Tensor> = variables(dims, DType::F32).iter().map(|var| var.as_tensor().clone()).collect();
+    let with_all = op(CHAINS[1].1, dims, None)(&x).unwrap().sum_all().unwrap().backward().unwrap();
+    for i in [0, 1] {
+        x[i] = x[i].detach();
+    }
+    let with_few = op(CHAINS[1].1, dims, None)(&x).unwrap().sum_all().unwrap().backward().unwrap();
+    assert!(with_all.get(&x[4]).is_some() && with_few.get(&x[1]).is_none());
+    for x in &x[3..9] {
+        let of = |grads: &candle_core::backprop::GradStore| {
+            grads.get(x).map(|grad| bits(std::slice::from_ref(grad)))
+        };
+        assert_eq!(of(&with_all), of(&with_few));
+    }
+}
+
+#[test]
+fn dropout_drops_the_same_elements_in_a_pass_and_alone() {
+    let dims = [3, 40, 7, 9];
+    let vars = variables(dims, DType::F32);
+    let seed = Seed::new(8);
+    let alone = ops::dropout(vars[0].as_tensor(), 0.3, &seed).unwrap();
+    let rows = Rows::edges(vars[0].as_tensor().clone()).unwrap().dropout(0.3, &seed).unwrap();
+    assert_eq!(bits(&[rows.tensor().unwrap()]), bits(std::slice::from_ref(&alone)));
+    let grad = |x: &Tensor| x.sum_all().unwrap().backward().unwrap().get(&vars[0]).unwrap().clone();
+    assert_eq!(bits(&[grad(&rows.tensor().unwrap())]), bits(&[grad(&alone)]));
+}

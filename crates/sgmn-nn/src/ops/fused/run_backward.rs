@@ -1,0 +1,269 @@
+//! A program's way back: the same parts and blocks, each computed again as far as it was not kept.
+
+use std::{ops::Range, sync::PoisonError};
+
+use rayon::prelude::*;
+
+use super::{
+    backward::{Gifts, Gradients},
+    forward::{Reads, Registers},
+    program::{Out, Place, Step},
+    registers::{Block, Scratch, Slot},
+    run::{Fused, Inputs, kept_axis},
+    store::{Held, Storable},
+};
+use crate::ops::cpu::{Buffer, kernels};
+
+impl Fused {
+    /// Gradients of the packed edges (none if nobody wants them) and nodes; those of stores and parameters are put there.
+    pub(super) fn backward<T: Storable>(
+        &self,
+        inputs: &Inputs<'_, T>,
+        grad: &[T],
+    ) -> (Option<Vec<T>>, Vec<T>) {
+        let zeros = |values: &[T]| vec![T::zero(); values.len()];
+        let mut d_packed = if self.program.packed_tracked { zeros(inputs.edges) } else { Vec::new() };
+        let mut d_nodes = zeros(inputs.nodes);
+        let stored = self.store.as_ref().map(|store| store.take_gradient::<T>());
+        // Nobody has given to the rows of this pass, or there are none: nothing flows further.
+        let is_idle = self.out_per_net() * self.program.block[0] * self.rows_per_net() == 0;
+        let grad: &[T] = match &stored {
+            Some(Some(stored)) => stored,
+            Some(None) => &[],
+            None => grad,
+        };
+        if !is_idle && !grad.is_empty() {
+            self.backward_parts(inputs, grad, &mut d_packed, &mut d_nodes);
+        }
+        (self.program.packed_tracked.then_some(d_packed), d_nodes)
+    }
+
+    fn backward_parts<T: Storable>(
+        &self,
+        inputs: &Inputs<'_, T>,
+        grad: &[T],
+        d_packed: &mut [T],
+        d_nodes: &mut [T],
+    ) {
+        let (part, rows_per_net) = (self.nets_per_part(), self.rows_per_net());
+        let n_parts = self.program.block[0].div_ceil(part);
+        // Kept registers serve once: whoever asks for gradients a second time pays for computing them again.
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Gradients of nodes are given even where nobody wants them: they are small.
+        let is_node =
+            |i: usize| self.program.node_operands.iter().any(|nodes| nodes.place == Place::Store(i));
+        let mut gradients: Vec<Option<(Buffer<T>, bool)>> = (self.program.stores.iter().enumerate())
+            .map(|(i, (store, tracked))| {
+                (*tracked || is_node(i)).then(|| match store.take_gradient() {
+                    Some(gradient) => (gradient, true),
+                    None => (Buffer::stale(store.values::<T>().len()), false),
+                })
+            })
+            .collect();
+        let mut parts: Vec<Part<'_, T>> = (0..n_parts)
+            .map(|_| Part { nodes: Vec::new(), packed: Default::default(), stores: Vec::new() })
+            .collect();
+        // Every store belongs to rows or to nodes; both are cut by nets.
+        let n_nets = self.program.block[0];
+        let mut slices: Vec<Option<(&mut [T], bool)>> = gradients
+            .iter_mut()
+            .map(|gradient| gradient.as_mut().map(|(gradient, given)| (&mut gradient[..], *given)))
+            .collect();
+        let mut rest = d_nodes;
+        for operand in &self.program.node_operands {
+            let own: &mut [T] = match operand.place {
+                Place::Packed(_) => {
+                    // Packed operands lie one after the other: each takes its own from the rest.
+                    let (own, later) = std::mem::take(&mut rest).split_at_mut(operand.per_net * n_nets);
+                    rest = later;
+                    own
+                }
+                Place::Store(store) => match slices[store].take() {
+                    Some((own, given)) => {
+                        if !given {
+                            own.fill(T::zero());
+                        }
+                        own
+                    }
+                    None => Default::default(),
+                },
+            };
+            let mut chunks = own.chunks_mut((part * operand.per_net).max(1));
+            parts.iter_mut().for_each(|part| part.nodes.push(chunks.next().unwrap_or_default()));
+        }
+        if self.program.packed_tracked {
+            let chunks = d_packed.chunks_mut(part * rows_per_net * self.program.packed_width);
+            parts.iter_mut().zip(chunks).for_each(|(part, packed)| part.packed = packed);
+        }
+        for slice in slices {
+            match slice {
+                Some((rows, given)) => {
+                    let chunks = rows.chunks_mut((part * rows.len() / n_nets).max(1));
+                    parts
+                        .iter_mut()
+                        .zip(chunks)
+                        .for_each(|(part, rows)| part.stores.push(Some((rows, given))));
+                }
+                None => parts.iter_mut().for_each(|part| part.stores.push(None)),
+            }
+        }
+        let kept_parts = kept.as_ref().map(|kept| kept.parts.as_slice());
+        let sums: Vec<Buffer<T>> = parts
+            .par_iter_mut()
+            .enumerate()
+            .map(|(i, part)| {
+                let mut params = Buffer::zeros(inputs.params.len());
+                let nets = self.nets(i);
+                let grad = &grad[nets.start * self.out_per_net()..nets.end * self.out_per_net()];
+                let kept = kept_parts.and_then(|parts| parts.get(i)).map(Vec::as_slice);
+                self.backward_part(inputs, grad, &nets, kept, part, &mut params);
+                params
+            })
+            .collect();
+        // Every parameter adds up its parts in their order, whoever does it.
+        const CHUNK: usize = 1 << 13;
+        let mut sums = sums.into_iter();
+        let mut total = sums.next().expect("a pass has parts");
+        let others: Vec<Buffer<T>> = sums.collect();
+        total.par_chunks_mut(CHUNK).enumerate().for_each(|(i, total)| {
+            for part in &others {
+                kernels::put(&part[i * CHUNK..][..total.len()], false, total);
+            }
+        });
+        self.program.params.iter().for_each(|param| param.sink.put(&total[param.range.clone()]));
+        for ((store, tracked), gradient) in self.program.stores.iter().zip(gradients) {
+            if let Some((gradient, _)) = gradient
+                && *tracked
+            {
+                store.put_gradient(gradient);
+            }
+        }
+    }
+
+    fn backward_part<T: Storable>(
+        &self,
+        inputs: &Inputs<'_, T>,
+        grad: &[T],
+        nets: &Range<usize>,
+        kept: Option<&[Option<Held>]>,
+        part: &mut Part<'_, T>,
+        params: &mut [T],
+    ) {
+        let program = &self.program;
+        let again = self.plan.again(program, kept.is_some());
+        let nodes = self.nodes(inputs, nets);
+        let mut scratch = Scratch::new(self.rows_per_block());
+        let width = program.out_width();
+        let mut gifts = Gifts {
+            nodes: part.nodes.iter_mut().map(|nodes| &mut **nodes).collect(),
+            packed: &mut *part.packed,
+            params,
+        };
+        for block in self.blocks(nets) {
+            let mut registers: Registers<'_, T> = (0..program.steps.len())
+                .map(|i| {
+                    let kept = kept.and_then(|kept| kept[i].as_ref()).and_then(T::held);
+                    match (kept, self.in_memory(i, inputs, &block)) {
+                        (Some(kept), _) => Slot::Read(&kept[block.of_part(program.widths[i])]),
+                        (None, Some(values)) => Slot::Read(values),
+                        (None, None) => Slot::Empty,
+                    }
+                })
+                .collect();
+            let reads = Reads { inputs, nodes: &nodes, block: &block };
+            self.run_forward(&reads, &mut registers, &mut scratch, false, |i| again[i]);
+            let mut gradients = Gradients {
+                slots: (0..program.steps.len()).map(|_| Slot::Empty).collect(),
+                given: vec![false; program.steps.len()],
+            };
+            let mut stores: Vec<Option<(&mut [T], bool)>> = (part.stores.iter_mut())
+                .map(|store| store.as_mut().map(|(rows, given)| (&mut **rows, *given)))
+                .collect();
+            for (i, step) in program.steps.iter().enumerate() {
+                if let Step::Stored(store) = step
+                    && let Some((rows, given)) = stores[*store].take()
+                {
+                    gradients.slots[i] = Slot::Write(&mut rows[block.of_part(program.widths[i])]);
+                    gradients.given[i] = given;
+                }
+            }
+            self.seed(grad, &block, width, &registers, &mut gradients, &mut scratch);
+            self.run_backward(&reads, &mut registers, &mut gradients, &mut scratch, &mut gifts);
+            registers.into_iter().chain(gradients.slots).for_each(|slot| scratch.release(slot));
+        }
+    }
+
+    /// The gradients of the last register, or of the two whose product is summed, from that of the result.
+    fn seed<'a, T: Storable>(
+        &self,
+        grad: &'a [T],
+        block: &Block,
+        width: usize,
+        registers: &Registers<'_, T>,
+        gradients: &mut Gradients<'a, T>,
+        scratch: &mut Scratch<T>,
+    ) {
+        let n_values = block.n_rows() * width;
+        let last = self.program.steps.len() - 1;
+        match (self.program.out, self.program.tail) {
+            // A program that only reads a store gives its gradient straight back.
+            (Out::Rows, _) if !gradients.slots[last].is_empty() => {
+                let first = !std::mem::replace(&mut gradients.given[last], true);
+                let slot = gradients.slots[last].values_mut(n_values);
+                kernels::put(&grad[block.of_part(width)], first, slot);
+            }
+            (Out::Rows, _) => {
+                gradients.slots[last] = Slot::Read(&grad[block.of_part(width)]);
+                gradients.given[last] = true;
+            }
+            (Out::Sum(axis), None) => {
+                let at = block.at(kept_axis(axis));
+                let first = !std::mem::replace(&mut gradients.given[last], true);
+                if gradients.slots[last].is_empty() {
+                    gradients.slots[last] = scratch.slot(width);
+                }
+                let slot = gradients.slots[last].values_mut(n_values);
+                if first {
+                    kernels::copy_nodes(grad, at, width, slot);
+                } else {
+                    kernels::add_nodes(grad, at, width, slot);
+                }
+            }
+            (Out::Sum(axis), Some([a, b])) => {
+                let at = block.at(kept_axis(axis));
+                let mut open = |x: usize| {
+                    let mut slot = std::mem::replace(&mut gradients.slots[x], Slot::Empty);
+                    if slot.is_empty() {
+                        slot = scratch.slot(width);
+                    }
+                    (slot, !std::mem::replace(&mut gradients.given[x], true))
+                };
+                let value = |x: usize| registers[x].values(n_values);
+                let (mut da, first_a) = open(a);
+                if a == b {
+                    // A square gives twice to the same gradient.
+                    let mut twice = scratch.slot(width);
+                    kernels::mul_nodes(value(a), grad, at, width, true, twice.values_mut(n_values));
+                    let factor = T::one() + T::one();
+                    kernels::put_scaled(twice.values(n_values), factor, first_a, da.values_mut(n_values));
+                    gradients.slots[a] = da;
+                    scratch.release(twice);
+                    return;
+                }
+                let (mut db, first_b) = open(b);
+                let (to_a, to_b) = (da.values_mut(n_values), db.values_mut(n_values));
+                kernels::put_node_products(grad, at, width, value(a), value(b), first_a, to_a, first_b, to_b);
+                gradients.slots[a] = da;
+                gradients.slots[b] = db;
+            }
+        }
+    }
+}
+
+/// What a part of the way back gives to, of its own nets.
+struct Part<'a, T> {
+    nodes: Vec<&'a mut [T]>,
+    packed: &'a mut [T],
+    /// Rows of the stores, with whether they hold gifts already.
+    stores: Vec<Option<(&'a mut [T], bool)>>,
+}

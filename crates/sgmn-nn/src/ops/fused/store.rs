@@ -1,0 +1,83 @@
+//! Rows of edges between two passes, outside candle's graph.
+//!
+//! A feature of all edges is the largest thing there is, and candle would add up its gradients in new memory each time.
+//! Here the rows and their gradient lie in one place each; a token of one number stands for them in candle's graph, so
+//! that it still decides the order in which gradients are computed.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::ops::cpu::{Buffer, Element};
+
+/// Values of one of the two number types.
+#[derive(Debug)]
+enum Values {
+    F32(Buffer<f32>),
+    F64(Buffer<f64>),
+}
+
+/// Number types that a [`Store`] can hold.
+pub(super) trait Storable: Element {
+    fn hold(buffer: Buffer<Self>) -> Held;
+    fn held(held: &Held) -> Option<&Buffer<Self>>;
+    fn take(held: Held) -> Option<Buffer<Self>>;
+}
+
+/// A buffer whose number type is known at run time only.
+#[derive(Debug)]
+pub(super) struct Held(Values);
+
+impl Storable for f32 {
+    fn hold(buffer: Buffer<Self>) -> Held {
+        Held(Values::F32(buffer))
+    }
+    fn held(held: &Held) -> Option<&Buffer<Self>> {
+        if let Values::F32(buffer) = &held.0 { Some(buffer) } else { None }
+    }
+    fn take(held: Held) -> Option<Buffer<Self>> {
+        if let Values::F32(buffer) = held.0 { Some(buffer) } else { None }
+    }
+}
+
+impl Storable for f64 {
+    fn hold(buffer: Buffer<Self>) -> Held {
+        Held(Values::F64(buffer))
+    }
+    fn held(held: &Held) -> Option<&Buffer<Self>> {
+        if let Values::F64(buffer) = &held.0 { Some(buffer) } else { None }
+    }
+    fn take(held: Held) -> Option<Buffer<Self>> {
+        if let Values::F64(buffer) = held.0 { Some(buffer) } else { None }
+    }
+}
+
+/// Rows that one pass writes and others read, and the gradient that those give back.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    values: OnceLock<Held>,
+    gradient: Mutex<Option<Held>>,
+}
+
+impl Store {
+    /// Sets the rows; a store is written once.
+    pub(super) fn write<T: Storable>(&self, values: Buffer<T>) {
+        let written = self.values.set(T::hold(values));
+        debug_assert!(written.is_ok(), "a store is written by one pass, once");
+    }
+
+    /// The rows.
+    pub(super) fn values<T: Storable>(&self) -> &[T] {
+        let held = self.values.get().and_then(T::held);
+        held.expect("a pass reads what an earlier one of its number type has written")
+    }
+
+    /// The gradient that later passes have given so far, which the caller now owns.
+    pub(super) fn take_gradient<T: Storable>(&self) -> Option<Buffer<T>> {
+        let held = self.gradient.lock().unwrap_or_else(PoisonError::into_inner).take();
+        held.and_then(T::take)
+    }
+
+    /// Puts the gradient back, more having been added.
+    pub(super) fn put_gradient<T: Storable>(&self, gradient: Buffer<T>) {
+        *self.gradient.lock().unwrap_or_else(PoisonError::into_inner) = Some(T::hold(gradient));
+    }
+}
