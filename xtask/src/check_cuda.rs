@@ -1,4 +1,4 @@
-//! `cargo xtask check-cuda`: type-checks the feature `cuda` on a machine that has no CUDA.
+//! `cargo xtask check-cuda`: type-checks and lints the feature `cuda` on a machine that has no CUDA.
 //!
 //! The build scripts of candle and cudarc want `nvcc` and a toolkit folder before the compiler runs. Both get a
 //! stand-in that answers their questions and makes empty outputs; types are checked, nothing is linked or run.
@@ -51,20 +51,27 @@ pub(crate) fn run() -> Result<()> {
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths([toolkit.join("bin")].into_iter().chain(env::split_paths(&path)))?;
     let mut check = repository::cargo(&[
-        "check",
+        "clippy",
+        "--package",
+        "sgmn-nn",
         "--package",
         "sgmn-exp",
         "--features",
-        "cuda",
+        "sgmn-nn/cuda,sgmn-exp/cuda",
         "--lib",
         "--bins",
+        "--tests",
         "--target-dir",
     ]);
-    check.arg(&target).env("CUDA_COMPUTE_CAP", COMPUTE_CAPABILITY).env("CUDA_HOME", &toolkit);
+    check
+        .arg(&target)
+        .args(["--", "-D", "warnings"])
+        .env("CUDA_COMPUTE_CAP", COMPUTE_CAPABILITY)
+        .env("CUDA_HOME", &toolkit);
     // Not shown with the others: it is long and says nothing.
     println!("$ {}", repository::describe(&check));
     let status = check.env("PATH", path).status().context("could not start cargo")?;
-    anyhow::ensure!(status.success(), "the feature cuda does not type-check");
+    anyhow::ensure!(status.success(), "the feature cuda does not pass its checks");
     Ok(())
 }
 

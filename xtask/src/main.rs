@@ -8,7 +8,9 @@ mod bench;
 mod check_cuda;
 mod check_metal;
 mod ci;
+mod cuda_kernels;
 mod datasets;
+mod device;
 mod repository;
 mod reproduce;
 mod tidy;
@@ -38,8 +40,10 @@ enum Command {
     Tidy,
     /// Everything that has to pass: format, tidy, lints, documentation, examples, tests.
     Ci(ci::Arguments),
-    /// Type-check the feature `cuda` on a machine without CUDA.
+    /// Type-check and lint the feature `cuda` on a machine without CUDA.
     CheckCuda,
+    /// Compile the CUDA kernels to the text that is committed; needs nvcc of CUDA 13.0.
+    CudaKernels,
     /// Type-check the feature `metal` where the Apple target is installed.
     CheckMetal,
 }
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Ci(arguments) => ci::run(&arguments),
         Command::CheckCuda => check_cuda::run(),
+        Command::CudaKernels => cuda_kernels::run(),
         Command::CheckMetal => check_metal::run(),
     };
     match done {

@@ -21,7 +21,7 @@ use self::{
     children::{Children, Ended, Programs, describe},
     dataset::Dataset,
 };
-use crate::repository;
+use crate::{device::Device, repository};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -37,6 +37,9 @@ pub(crate) struct Arguments {
     /// Time in minutes within which runs with further seeds have to fit; seed 0 of each model is always run
     #[arg(long, value_name = "MINUTES", default_value_t = 10.0, conflicts_with = "seeds")]
     minutes: f64,
+    /// Where the models are trained; cuda and metal are built for with the feature of that name
+    #[arg(long, value_enum, value_name = "DEVICE", default_value_t = Device::Cpu)]
+    device: Device,
     /// Folder of runs and report [default: target/reproduce, for other datasets a folder of their name in it]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -88,7 +91,7 @@ enum State {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let job = Job::new(arguments)?;
-    let programs = Programs::build()?;
+    let programs = Programs::build(arguments.device)?;
     let mut job = RunningJob { job, programs, children: Children::listen()?, began: Instant::now() };
     if !arguments.report_only {
         job.fit()?;
@@ -134,7 +137,8 @@ impl<'a> Job<'a> {
         push("--seeds", n_seeds.to_string());
         push("--out", out.display().to_string());
         push("--data-dir", nets.data_dir.display().to_string());
-        for assignment in nets.overrides.iter().chain(&arguments.overrides) {
+        let device = arguments.device.assignment();
+        for assignment in nets.overrides.iter().chain(&device).chain(&arguments.overrides) {
             push("--set", assignment.clone());
         }
         Ok(Self { arguments, options })

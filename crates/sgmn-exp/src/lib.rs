@@ -8,6 +8,7 @@
 //!
 //! - [`config`]: what a person writes, checked and completed into what is run;
 //! - [`datasets`]: the nets that an experiment names, fitted where they do not exist yet;
+//! - [`device`]: where models run;
 //! - [`pipeline`]: from nets to batches on a device, ahead of training;
 //! - [`tasks`]: loss and metrics of a question;
 //! - [`train`]: the loop, interruptible and resumable;
@@ -40,6 +41,7 @@
 
 pub mod config;
 pub mod datasets;
+pub mod device;
 pub mod interrupt;
 pub mod metrics;
 pub mod pipeline;

@@ -178,6 +178,8 @@ impl Shared {
             repairs += repair;
         }
         let batch = Batch::collate(&graphs, self.dtype, &self.device)?;
+        // A CUDA device keeps a queue for each thread, and no other queue waits for this thread's uploads.
+        self.device.synchronize()?;
         let targets = items.iter().map(|item| self.targets[*item]).collect();
         Ok(PreparedBatch { batch, targets, repairs })
     }

@@ -2,6 +2,7 @@
 
 mod report;
 mod standing;
+mod unread;
 
 use std::{
     path::Path,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use sgmn_data::{source::Dataset, split::Split as Part};
 use sgmn_graph::{NetSpec, Seed};
 use sgmn_nn::{
@@ -21,8 +22,7 @@ use sgmn_nn::{
 };
 
 use crate::{
-    config::{DeviceKind, EvalEvery, Experiment, Precision, TrainLength},
-    metrics::Mean,
+    config::{DeviceKind, EvalEvery, Experiment, TrainLength},
     pipeline::{Pipeline, PreparedBatch},
     progress::{EpochSummary, TrainProgress},
     report::{EventLog, RecordLog, Split, read_records},
@@ -30,8 +30,11 @@ use crate::{
     tasks::{self, Scores, Task},
 };
 
-use self::standing::Standing;
 pub use self::standing::{Outcome, Summary};
+use self::{
+    standing::Standing,
+    unread::{Step, Unread},
+};
 
 /// Runs an experiment in a folder, from its beginning or from where an earlier call stopped.
 ///
@@ -45,8 +48,23 @@ pub fn run(
     stop: &AtomicBool,
 ) -> Result<Outcome> {
     let _lock = folder.lock()?;
-    let mut run = Run::new(experiment, dataset, folder)?;
-    if run.train(stop)? { Ok(Outcome::Finished(run.finish()?)) } else { Ok(Outcome::Interrupted) }
+    let train = experiment.train();
+    let device = device(train.device)?;
+    if let Some(facts) = crate::device::describe(&device) {
+        eprintln!("device: {facts}");
+    }
+    for fault in sgmn_nn::ops::faults(&device) {
+        eprintln!("note: {fault}");
+    }
+    let run = || -> Result<Outcome> {
+        let mut run = Run::new(experiment, dataset, folder, &device)?;
+        let is_finished = run.train(stop)?;
+        if let Some(bytes) = sgmn_nn::ops::peak_memory(&device) {
+            eprintln!("device memory at most: {:.2} GiB", bytes as f64 / f64::from(1 << 30));
+        }
+        if is_finished { Ok(Outcome::Finished(run.finish()?)) } else { Ok(Outcome::Interrupted) }
+    };
+    train.precision.scope(train.dtype.dtype(), &device, run).context("train")?
 }
 
 struct Run<'a> {
@@ -60,33 +78,35 @@ struct Run<'a> {
     task: Box<dyn Task>,
     seed: Seed,
     standing: Standing,
+    unread: Unread,
     records: RecordLog,
     events: EventLog,
     began: Instant,
 }
 
 impl<'a> Run<'a> {
-    fn new(experiment: &'a Experiment, dataset: Dataset, folder: &'a RunFolder) -> Result<Self> {
+    fn new(
+        experiment: &'a Experiment,
+        dataset: Dataset,
+        folder: &'a RunFolder,
+        device: &Device,
+    ) -> Result<Self> {
         let began = Instant::now();
         let train = experiment.train();
-        let device = device(train.device)?;
-        let dtype = match train.dtype {
-            Precision::F32 => DType::F32,
-            Precision::F64 => DType::F64,
-        };
+        let dtype = train.dtype.dtype();
         let seed = Seed::new(train.seed);
-        let (pipeline, normalization) = Pipeline::new(dataset, experiment.pipeline(), seed, dtype, &device)?;
+        let (pipeline, normalization) = Pipeline::new(dataset, experiment.pipeline(), seed, dtype, device)?;
         let task = tasks::of(experiment.task());
         // Now rather than after days of training, when the last test net is asked about.
         pipeline.check_targets(|target| task.check(target))?;
         let (model, vars) =
-            experiment.model().build(pipeline.lowering(), normalization.clone(), seed, dtype, &device)?;
+            experiment.model().build(pipeline.lowering(), normalization.clone(), seed, dtype, device)?;
         let mut optimizer = AdamW::new(AdamWConfig::new(train.weight_decay), &vars)?;
         let mut standing =
             Standing { experiment: experiment.hash(), n_nets: n_nets(&pipeline), ..Standing::default() };
         let last = folder.last_checkpoint();
         if last.exists() {
-            let checkpoint = Checkpoint::read(&last, &device)?;
+            let checkpoint = Checkpoint::read(&last, device)?;
             let earlier: Standing = serde_json::from_value(checkpoint.header.progress)
                 .with_context(|| format!("{}: expected the standing of a training run", last.display()))?;
             if earlier.experiment != standing.experiment {
@@ -129,6 +149,7 @@ impl<'a> Run<'a> {
             task,
             seed,
             standing,
+            unread: Unread::new(),
             records,
             events,
             began,
@@ -156,8 +177,7 @@ impl<'a> Run<'a> {
             let n_before = self.standing.n_steps;
             for prepared in batches {
                 let prepared = prepared?;
-                self.step(&prepared, &progress)
-                    .with_context(|| format!("step {}", self.standing.n_steps + 1))?;
+                self.step(prepared).with_context(|| format!("step {}", self.standing.n_steps + 1))?;
                 self.standing.batch += 1;
                 let epoch_ends = self.standing.batch == batches_per_epoch;
                 if epoch_ends {
@@ -170,13 +190,19 @@ impl<'a> Run<'a> {
                         self.standing.n_steps.is_multiple_of(every) || self.standing.n_steps == n_steps
                     }
                 };
+                stopped = stop.load(Ordering::Relaxed);
+                let ends = self.standing.n_steps == n_steps;
+                let saves = epoch_ends && self.standing.epoch.is_multiple_of(train.checkpoint_every_epochs);
+                if evaluates || saves || stopped || ends || self.unread.is_due() {
+                    self.read_steps(&progress)?;
+                }
                 if evaluates {
                     self.evaluate(&progress)
                         .with_context(|| format!("validation after step {}", self.standing.n_steps))?;
+                    // That may have taken a while.
+                    stopped = stop.load(Ordering::Relaxed);
                 }
-                stopped = stop.load(Ordering::Relaxed);
-                is_over = self.standing.n_steps == n_steps || self.is_exhausted();
-                let saves = epoch_ends && self.standing.epoch.is_multiple_of(train.checkpoint_every_epochs);
+                is_over = ends || self.is_exhausted();
                 if saves || stopped || is_over {
                     self.save(&self.folder.last_checkpoint(), true)?;
                 }
@@ -196,33 +222,26 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    fn step(&mut self, prepared: &PreparedBatch, progress: &TrainProgress) -> Result<()> {
+    /// Takes a step. Its numbers stay on the device until [`Run::read_steps`].
+    fn step(&mut self, prepared: PreparedBatch) -> Result<()> {
         let began = Instant::now();
         let train = self.experiment.train();
-        let n_nets = prepared.targets.len();
+        let PreparedBatch { batch, targets, repairs } = prepared;
         let pass = Pass::train(self.seed.child("dropout").index(self.standing.n_steps));
-        let output = self.model.forward(&prepared.batch, &pass)?;
-        let loss = self.task.loss(&output, &prepared.targets)?;
-        let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-        if !value.is_finite() {
-            bail!("the loss is {value}, expected a finite number; {DIVERGED}");
-        }
+        let output = self.model.forward(&batch, &pass)?;
+        let loss = self.task.loss(&output, &targets)?;
         let mut gradients = Gradients::of(&self.vars, self.model.as_ref(), &loss.backward()?)?;
-        clip_by_global_norm(&mut gradients, train.clip_norm.unwrap_or(f64::INFINITY)).context(DIVERGED)?;
+        let norm = clip_by_global_norm(&mut gradients, train.clip_norm.unwrap_or(f64::INFINITY))?;
         let warmup = Warmup { learning_rate: train.learning_rate, n_steps: train.warmup_steps };
         self.optimizer.step(&self.vars, &gradients, warmup.rate(self.standing.n_steps))?;
-        let mut scores = Scores::default();
-        self.task.judge(&output, &prepared.targets, &mut scores)?;
-        let metrics = scores.metrics();
         let standing = &mut self.standing;
         standing.n_steps += 1;
-        standing.repairs += prepared.repairs;
-        standing.train_loss.add(metrics["loss"], n_nets as f64);
-        standing.train_score.add(metrics[self.task.criterion()], n_nets as f64);
-        standing.n_trained += n_nets as u64;
+        standing.repairs += repairs;
+        standing.n_trained += targets.len() as u64;
+        // Detached: otherwise the graphs of all unread steps would be kept.
+        let (loss, output) = (loss.detach(), output.detach());
+        self.unread.push(Step { number: standing.n_steps, loss, norm, output, targets });
         standing.step_seconds += began.elapsed().as_secs_f64();
-        let running = |mean: &Mean| mean.value().unwrap_or(f64::NAN);
-        progress.step(n_nets as u64, running(&standing.train_loss), running(&standing.train_score));
         Ok(())
     }
 
@@ -273,7 +292,7 @@ impl<'a> Run<'a> {
         for prepared in self.pipeline.batches(part, self.experiment.train().batch_size) {
             let prepared = prepared?;
             let output = self.model.forward(&prepared.batch, &Pass::eval())?;
-            self.task.judge(&output, &prepared.targets, &mut scores)?;
+            self.task.judge(&output.to_device(&Device::Cpu)?, &prepared.targets, &mut scores)?;
         }
         Ok(scores)
     }
@@ -314,9 +333,10 @@ impl<'a> Run<'a> {
     /// Writes a checkpoint, with what a continuation needs or for prediction only.
     fn save(&self, path: &Path, resumable: bool) -> Result<()> {
         let vars = self.vars.snapshot()?;
-        for (name, var) in &vars {
-            // One number finds NaN and infinity anywhere: 0 times either is NaN, and so is any sum with it.
-            let probe = (var * 0.0)?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        // One number finds NaN and infinity anywhere: 0 times either is NaN, and so is any sum with it.
+        let probes = vars.values().map(|var| (var * 0.0)?.sum_all()).collect::<Result<Vec<_>, _>>()?;
+        let probes = Tensor::stack(&probes, 0)?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
+        for (name, probe) in vars.keys().zip(probes.to_vec1::<f64>()?) {
             if probe != 0.0 {
                 bail!("{name} after step {} is not finite; {DIVERGED}", self.standing.n_steps);
             }
@@ -360,21 +380,7 @@ fn specs(pipeline: &Pipeline) -> Vec<NetSpec> {
 /// The device that an experiment names.
 ///
 /// # Errors
-/// If the program was built without it, or there is none.
+/// As [`crate::device::open`].
 pub fn device(kind: DeviceKind) -> Result<Device> {
-    match kind {
-        DeviceKind::Cpu => Ok(Device::Cpu),
-        DeviceKind::Cuda if !candle_core::utils::cuda_is_available() => {
-            bail!(
-                "train.device: expected a build with the feature `cuda` to run on cuda, found one without it"
-            )
-        }
-        DeviceKind::Metal if !candle_core::utils::metal_is_available() => {
-            bail!(
-                "train.device: expected a build with the feature `metal` to run on metal, found one without it"
-            )
-        }
-        DeviceKind::Cuda => Device::new_cuda(0).context("train.device: no CUDA device on this machine"),
-        DeviceKind::Metal => Device::new_metal(0).context("train.device: no Metal device on this machine"),
-    }
+    crate::device::open(kind).context("train.device")
 }

@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use cargo_metadata::Message;
 
-use crate::repository;
+use crate::{device::Device, repository};
 
 /// Exit status of a program that was asked to stop; the shell's custom.
 pub(super) const INTERRUPTED: i32 = 130;
@@ -41,8 +41,8 @@ pub(super) enum Ended {
 }
 
 impl Programs {
-    /// Builds both, in the profile that tests and lints share.
-    pub(super) fn build() -> Result<Self> {
+    /// Builds both for a device, in the profile that tests and lints share.
+    pub(super) fn build(device: Device) -> Result<Self> {
         // Not --package, which would choose other features for the dependencies than tests and lints.
         let mut build = repository::cargo(&[
             "build",
@@ -52,6 +52,7 @@ impl Programs {
             "sgmn-report",
             "--message-format=json-render-diagnostics",
         ]);
+        build.args(device.features());
         println!("$ {}", repository::describe(&build));
         let output = build.stderr(Stdio::inherit()).output().context("could not start cargo")?;
         ensure!(output.status.success(), "the experiment binaries do not build");

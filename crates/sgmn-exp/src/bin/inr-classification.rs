@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use sgmn_exp::{
-    config::{EMBEDDED, Experiment, ExperimentFile},
+    config::{DeviceKind, EMBEDDED, Experiment, ExperimentFile},
     datasets,
     interrupt::{INTERRUPTED, exit_code, stop_on_interrupt},
     report::{MachineFacts, commit},
@@ -31,6 +31,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
     inr-classification --experiment quick\n  \
     inr-classification --experiment mnist --data-dir data --set train.seed=1\n  \
     inr-classification --experiment my.toml --run runs/mine\n  \
+    inr-classification --experiment mnist --device cuda --set train.precision=tf32\n  \
     inr-classification --resume --run runs/mine\n\n\
     The run folder holds resolved.toml, facts.json, records.jsonl, TensorBoard events, checkpoints/, plots/ and summary.json."
 )]
@@ -41,6 +42,9 @@ struct Args {
     /// Overrides one value, for example train.seed=3; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+    /// Where the model runs, in place of train.device; cuda and metal need a build with the feature of that name.
+    #[arg(long, value_enum, value_name = "DEVICE")]
+    device: Option<DeviceKind>,
     /// Folder of the run; runs/NAME-seedN if left out.
     #[arg(long, value_name = "FOLDER")]
     run: Option<PathBuf>,
@@ -112,10 +116,16 @@ fn open(args: &Args) -> Result<(Experiment, Place)> {
             for assignment in &args.overrides {
                 file.set(assignment)?;
             }
+            if let Some(device) = args.device {
+                file.set(&format!("train.device={}", device.name()))?;
+            }
             Some(file.resolve()?)
         }
         None if !args.overrides.is_empty() => {
             bail!("--set: expected --experiment beside it; a resumed run is never changed")
+        }
+        None if args.device.is_some() => {
+            bail!("--device: expected --experiment beside it; a resumed run is never changed")
         }
         None => None,
     };

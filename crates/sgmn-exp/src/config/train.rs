@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
+use candle_core::DType;
+use clap::ValueEnum;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sgmn_nn::ops::ProductPrecision;
 
 use super::check;
 
@@ -36,6 +39,9 @@ pub struct Train {
     pub checkpoint_every_epochs: u64,
     /// Number format of the model.
     pub dtype: Precision,
+    /// Number format of the factors of its matrix products; those of `dtype` if left out, and then not written.
+    #[serde(default, skip_serializing_if = "is_exact")]
+    pub precision: ProductPrecision,
     /// Where the model runs.
     pub device: DeviceKind,
     /// The run ends after this many evaluations without a better one; absent: it runs to its end.
@@ -71,8 +77,23 @@ pub enum Precision {
     F64,
 }
 
+impl Precision {
+    /// The type of tensors.
+    pub fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::F64 => DType::F64,
+        }
+    }
+}
+
+/// Whether products are taken in the model's own number type, as in files written before there was a choice.
+fn is_exact(precision: &ProductPrecision) -> bool {
+    *precision == ProductPrecision::F32
+}
+
 /// Where the model runs; `cuda` and `metal` need a build with the feature of that name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceKind {
     /// The processor, all cores.
@@ -81,6 +102,17 @@ pub enum DeviceKind {
     Cuda,
     /// The GPU of an Apple machine.
     Metal,
+}
+
+impl DeviceKind {
+    /// The word in experiment files and on command lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::Metal => "metal",
+        }
+    }
 }
 
 impl Train {
@@ -107,6 +139,9 @@ impl Train {
             check::at_least("train.eval_every", 1, n)?;
         }
         check::at_least("train.checkpoint_every_epochs", 1, self.checkpoint_every_epochs)?;
+        self.precision
+            .check(self.dtype.dtype(), self.device == DeviceKind::Cuda)
+            .map_err(|error| anyhow!("train.{error}"))?;
         self.patience.map_or(Ok(()), |n| check::at_least("train.patience", 1, n))
     }
 }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use sgmn_nn::golden::{Golden, Parity, Worst};
 
 use super::{Verdict, precision::Precision};
+use crate::device::DeviceArg;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,8 @@ pub(super) struct Args {
     /// Number format of our computation
     #[arg(long, value_enum, default_value_t = Precision::F64)]
     dtype: Precision,
+    #[command(flatten)]
+    device: DeviceArg,
 }
 
 /// Largest relative errors that count as agreement.
@@ -42,13 +45,14 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
         Precision::F64 => F64,
         Precision::F32 => F32,
     };
+    let device = args.device.open()?;
     let names: Vec<String> = args.files.iter().map(|file| name(file)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("file".len());
     let heading = format!("{:<width$}  result   output  gradient  worst gradient, worst output", "file");
     writeln!(out, "{heading}")?;
     let mut all = Summary::default();
     for (file, name) in args.files.iter().zip(&names) {
-        match Golden::read(file).and_then(|golden| golden.compare(args.dtype.dtype())) {
+        match Golden::read(file).and_then(|golden| golden.compare(args.dtype.dtype(), &device)) {
             Ok(parity) => {
                 let result = if tolerance.admits(&parity) { "pass" } else { "FAIL" };
                 let Parity { output, gradient } = &parity;

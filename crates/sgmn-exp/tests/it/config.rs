@@ -117,6 +117,23 @@ fn overrides_end_in_the_resolved_file() {
 }
 
 #[test]
+fn rounded_products_are_written_down_and_exact_ones_are_the_rule() {
+    let resolve = |assignments: &[&str]| {
+        let mut file = ExperimentFile::open("quick").unwrap();
+        assignments.iter().for_each(|assignment| file.set(assignment).unwrap());
+        file.resolve()
+    };
+    let written = |assignments: &[&str]| resolve(assignments).unwrap().to_toml();
+    assert!(written(&["train.precision=bf16"]).contains("precision = \"bf16\""));
+    assert!(written(&["train.precision=tf32", "train.device=cuda"]).contains("precision = \"tf32\""));
+    // A file from before there was a choice is the same experiment, to its hash.
+    assert!(!written(&[]).contains("precision"));
+    let message = resolve(&["train.precision=bf16", "train.dtype=f64"]).unwrap_err();
+    let expected = "train.precision: expected f32, since variables are f64, found bf16";
+    assert_eq!(format!("{message:#}"), format!("experiment quick: {expected}"));
+}
+
+#[test]
 fn values_out_of_range_name_their_key() {
     for (assignment, message) in [
         ("train.batch_size=0", "train.batch_size: expected at least 1, found 0"),
@@ -126,6 +143,10 @@ fn values_out_of_range_name_their_key() {
         ("train.clip_norm=0", "train.clip_norm: expected a number above 0, found 0"),
         ("train.eval_every=0", "train.eval_every: expected at least 1, found 0"),
         ("pipeline.workers=0", "pipeline.workers: expected at least 1, found 0"),
+        (
+            "train.precision=tf32",
+            "train.precision: expected f32 or bf16, since only a CUDA device has tf32, found tf32",
+        ),
         ("task.n_classes=1", "task.n_classes: expected at least 2, found 1"),
         ("data.n_train=0", "data.n_train: expected at least 1, found 0"),
         ("data.recipe.omega=0", "data.recipe.omega: expected a number above 0, found 0"),
@@ -147,6 +168,7 @@ fn unknown_keys_and_words_list_the_known_ones() {
         ("data.recipe.steps=x", &["data.recipe.steps: ", "`max_steps`"]),
         ("task.kind=guess", &["task: ", "`guess`", "`classify`"]),
         ("train.device=tpu", &["train.device: ", "`tpu`", "`cuda`"]),
+        ("train.precision=f16", &["train.precision: ", "`f16`", "`bf16`"]),
         ("train.eval_every=often", &["train.eval_every: ", "often", "\"epoch\" or a number of steps"]),
         ("pipeline.canonicalize=[\"rotation\"]", &["pipeline.canonicalize: ", "`rotation`", "`phase`"]),
         ("training.seed=1", &["unknown key `training`", "data, pipeline, model, task, train, expect"]),

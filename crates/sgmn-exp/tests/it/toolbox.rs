@@ -301,7 +301,7 @@ fn published_checkpoints_are_imported_number_by_number() {
     let place = Place::new();
     let file = golden("mnist_cls.forward.sign.safetensors");
     let theirs = Golden::read(&file).unwrap();
-    let (_, vars) = theirs.build(candle_core::DType::F32).unwrap();
+    let (_, vars) = theirs.build(candle_core::DType::F32, &Device::Cpu).unwrap();
     let vars: Vec<(String, Tensor)> = vars.snapshot().unwrap().into_iter().collect();
     let [archive, nested, config, net, out] =
         ["best.pt", "last.pt", "config.json", "net.safetensors", "model.safetensors"]
@@ -421,6 +421,8 @@ fn faults_of_the_caller_are_one_line_each() {
         (vec!["convert", &text_file, &text_file], "expected nothing there yet"),
         (vec!["list", "--datasets", &text_file], "--datasets: expected a folder"),
         (vec!["parity"], "required"),
+        #[cfg(not(feature = "metal"))]
+        (vec!["parity", &empty, "--device", "metal"], "--device: expected a build with the feature `metal`"),
         (vec!["--threads", "0", "list"], "--threads"),
         (vec!["dance"], "dance"),
     ] {

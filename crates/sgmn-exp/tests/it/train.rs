@@ -41,6 +41,7 @@ fn experiments() -> Vec<(&'static str, Experiment)> {
             tiny(&["train.epochs=9", "train.eval_every=1", "train.patience=2", "train.learning_rate=1e-9"]),
         ),
         ("clipped", tiny(&["train.epochs=1", "train.clip_norm=0.01"])),
+        ("rounded", tiny(&["train.epochs=1", "train.precision=bf16"])),
     ]
 }
 
@@ -57,6 +58,23 @@ fn a_run_that_is_stopped_after_every_step_ends_with_the_same_bits() {
         }
         assert_eq!(n_calls, straight.n_steps, "{name}: the last step ends the run");
         assert_eq!(facts(&place.run_path(&stopped)), facts(&place.run_path(name)), "{name}");
+    }
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn a_run_on_a_cuda_device_goes_on_as_if_it_had_not_been_stopped() {
+    if sgmn_exp::device::open(sgmn_exp::config::DeviceKind::Cuda).is_err() {
+        return;
+    }
+    let place = Place::new();
+    for precision in ["f32", "tf32", "bf16"] {
+        let experiment = tiny(&["train.device=cuda", &format!("train.precision={precision}")]);
+        let straight = place.finish(precision, &experiment);
+        let stopped = format!("{precision}-stopped");
+        while let Outcome::Interrupted = place.run(&stopped, &experiment, true).unwrap() {}
+        assert_eq!(facts(&place.run_path(&stopped)), facts(&place.run_path(precision)), "{precision}");
+        assert!(straight.test["loss"].is_finite());
     }
 }
 

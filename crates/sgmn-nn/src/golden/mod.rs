@@ -61,20 +61,20 @@ impl Golden {
         file::read(path).map_err(|why| Error::Checkpoint { path: path.to_path_buf(), why })
     }
 
-    /// Rebuilds the model, loads its variables, runs the inputs and compares outputs and gradients.
+    /// Rebuilds the model on a device, loads its variables, runs the inputs and compares outputs and gradients.
     ///
     /// # Errors
     /// [`Error::Checkpoint`] if the file's variables, outputs or gradients are not the model's.
-    pub fn compare(&self, dtype: DType) -> Result<Parity> {
-        self.compared(dtype).map_err(|error| self.fault(&error))
+    pub fn compare(&self, dtype: DType, device: &Device) -> Result<Parity> {
+        self.compared(dtype, device).map_err(|error| self.fault(&error))
     }
 
-    /// The model of the file with the file's variables.
+    /// The model of the file with the file's variables, on a device.
     ///
     /// # Errors
     /// [`Error::Checkpoint`] if the file's variables are not the model's.
-    pub fn build(&self, dtype: DType) -> Result<(Box<dyn Model>, VarStore)> {
-        self.built(dtype).map_err(|error| self.fault(&error))
+    pub fn build(&self, dtype: DType, device: &Device) -> Result<(Box<dyn Model>, VarStore)> {
+        self.built(dtype, device).map_err(|error| self.fault(&error))
     }
 
     /// The configuration of the file's model.
@@ -87,7 +87,7 @@ impl Golden {
         &self.nets
     }
 
-    fn built(&self, dtype: DType) -> Result<(Box<dyn Model>, VarStore)> {
+    fn built(&self, dtype: DType, device: &Device) -> Result<(Box<dyn Model>, VarStore)> {
         let params: BTreeMap<String, Tensor> = (self.tensors.iter())
             .filter_map(|(name, tensor)| Some((name.strip_prefix("param.")?.to_owned(), tensor.clone())))
             .collect();
@@ -95,22 +95,22 @@ impl Golden {
         // room for a model that differs a little, so that the first difference can be named.
         let n_params: usize = params.values().map(Tensor::elem_count).sum();
         let most_params = 2 * n_params + (1 << 20);
-        let vars = VarBuilder::new(Seed::new(0), dtype, &Device::Cpu).with_limit(most_params);
+        let vars = VarBuilder::new(Seed::new(0), dtype, device).with_limit(most_params);
         let (model, vars) = self.config.build_below(&self.lowering, Normalization::none(), vars)?;
         vars.load(&params)?;
         Ok((model, vars))
     }
 
-    fn compared(&self, dtype: DType) -> Result<Parity> {
-        let (model, vars) = self.built(dtype)?;
+    fn compared(&self, dtype: DType, device: &Device) -> Result<Parity> {
+        let (model, vars) = self.built(dtype, device)?;
         let graphs = self.nets.iter().map(|net| self.lowering.lower(net)).collect::<Result<Vec<_>, _>>()?;
-        let batch = Batch::collate(&graphs, dtype, &Device::Cpu)?;
+        let batch = Batch::collate(&graphs, dtype, device)?;
         let outputs = named(model.forward(&batch, &Pass::eval())?)?;
-        let mut loss = Tensor::zeros((), dtype, &Device::Cpu)?;
+        let mut loss = Tensor::zeros((), dtype, device)?;
         let mut parity = Parity { output: Worst::none(), gradient: Worst::none() };
         for (name, ours) in &outputs {
             let cotangent = self.tensor(&name.replace("output", "cotangent"), ours.dims())?;
-            loss = (loss + (ours * cotangent.to_dtype(dtype)?)?.sum_all()?)?;
+            loss = (loss + (ours * cotangent.to_dtype(dtype)?.to_device(device)?)?.sum_all()?)?;
             parity.output.update(name, ours, self.tensor(name, ours.dims())?)?;
         }
         let grads = loss.backward()?;
@@ -165,7 +165,9 @@ impl Worst {
     }
 
     fn update(&mut self, name: &str, ours: &Tensor, expected: &Tensor) -> Result<()> {
-        let values = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
+        let values = |tensor: &Tensor| {
+            tensor.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()
+        };
         let (ours, expected) = (values(ours)?, values(expected)?);
         let largest = expected.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
         let difference = ours.iter().zip(&expected).map(|(a, b)| (a - b).abs());

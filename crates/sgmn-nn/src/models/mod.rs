@@ -43,6 +43,34 @@ pub struct ParamDeltas {
     pub biases: Vec<Tensor>,
 }
 
+impl Output {
+    /// The same numbers without the graph that computed them.
+    pub fn detach(&self) -> Self {
+        self.map(|tensor| Ok(tensor.detach())).expect("to detach a tensor cannot fail")
+    }
+
+    /// The same numbers on a device; the graph stays.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        self.map(|tensor| Ok(tensor.to_device(device)?))
+    }
+
+    fn map(&self, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
+        let all = |tensors: &[Tensor]| tensors.iter().map(&f).collect::<Result<Vec<_>>>();
+        Ok(match self {
+            Self::PerGraph(rows) => Self::PerGraph(f(rows)?),
+            Self::PerParam(deltas) => {
+                let one = |ParamDeltas { weights, biases }: &ParamDeltas| {
+                    Ok(ParamDeltas { weights: all(weights)?, biases: all(biases)? })
+                };
+                Self::PerParam(deltas.iter().map(one).collect::<Result<_>>()?)
+            }
+        })
+    }
+}
+
 /// A model that reads nets.
 pub trait Model {
     /// The output for a batch of nets.

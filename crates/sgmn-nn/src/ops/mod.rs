@@ -1,17 +1,22 @@
 //! The only door to the arithmetic: one function an operation, with its formula, shapes and gradient.
 //!
 //! Layers speak to [`Rows`]. On the CPU a chain of its operations runs as one pass over memory, forward and backward,
-//! over blocks of rows in parallel (`ops/fused`, on the kernels of `ops/cpu`). Elsewhere each operation runs by itself,
-//! composed of candle's own (`ops/reference`), which also judges the passes. Nothing above knows which of them runs.
+//! over blocks of rows in parallel (`ops/fused`, on the kernels of `ops/cpu`). Elsewhere each operation runs by itself:
+//! on a CUDA device as a kernel (`ops/cuda`) or composed of candle's own (`ops/reference`), which also judges passes and
+//! kernels. Nothing above knows which of them runs.
 //!
 //! Letters: B nets in the batch, R receivers, S senders, H channels; `…` is any number of leading axes, seen as rows.
 //! Every operation has a gradient for every input, and zero rows are allowed everywhere.
 
 mod cpu;
+#[cfg(any(test, feature = "cuda"))]
+mod cuda;
 mod fused;
+mod precision;
 pub mod reference;
 
 pub use fused::{Rows, keep_at_most, kept_bytes};
+pub use precision::ProductPrecision;
 
 use std::{cell::Cell, thread::LocalKey};
 
@@ -35,7 +40,7 @@ pub enum Symmetrize {
     Signs,
 }
 
-/// `y = x Wᵀ`: a linear map of the last axis, without bias.
+/// `y = x Wᵀ`: a linear map of the last axis, without bias; inside [`ProductPrecision::scope`] in that precision.
 ///
 /// # Shapes
 /// x `[…, in]`, w `[out, in]`, result `[…, out]`.
@@ -43,7 +48,8 @@ pub fn linear(x: &Tensor, w: &Tensor) -> Result<Tensor> {
     let (n_out, n_in) = w.dims2()?;
     let mut shape = x.dims().to_vec();
     let rows: usize = shape[..shape.len() - 1].iter().product();
-    let y = x.reshape((rows, n_in))?.matmul(&w.t()?)?;
+    let x = x.reshape((rows, n_in))?;
+    let y = if precision::rounds() { precision::rounded_product(&x, w)? } else { x.matmul(&w.t()?)? };
     *shape.last_mut().expect("a tensor that a linear map reads has an axis") = n_out;
     y.reshape(shape)
 }
@@ -53,7 +59,14 @@ pub fn linear(x: &Tensor, w: &Tensor) -> Result<Tensor> {
 /// # Shapes
 /// x `[…, H]`, b `[H]`, result `[…, H]`.
 pub fn add_bias(x: &Tensor, b: &Tensor) -> Result<Tensor> {
-    if on_cpu(x) { on_rows(x, |rows| rows.add_bias(b)) } else { reference::add_bias(x, b) }
+    if on_cpu(x) {
+        return on_rows(x, |rows| rows.add_bias(b));
+    }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::AddBias, x) {
+        return cuda::add_bias(x, b);
+    }
+    reference::add_bias(x, b)
 }
 
 /// `y = SiLU(γ ⊙ (h − mean) / √(var + ε) + β)` with `h = x + b`, over the last axis, ε = 1e-5: bias, layer
@@ -63,10 +76,13 @@ pub fn add_bias(x: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// x `[…, H]`, b, γ, β `[H]`, result `[…, H]`.
 pub fn norm_silu(x: &Tensor, b: &Tensor, gamma: &Tensor, beta: &Tensor, signs: Symmetrize) -> Result<Tensor> {
     if on_cpu(x) {
-        on_rows(x, |rows| rows.norm_silu(b, gamma, beta, signs))
-    } else {
-        reference::norm_silu(x, b, gamma, beta, signs)
+        return on_rows(x, |rows| rows.norm_silu(b, gamma, beta, signs));
     }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::NormSilu, x) {
+        return cuda::norm_silu(x, b, gamma, beta, signs);
+    }
+    reference::norm_silu(x, b, gamma, beta, signs)
 }
 
 /// `y = SiLU(x + b)`; with [`Symmetrize::Signs`] summed over `±x`.
@@ -74,7 +90,14 @@ pub fn norm_silu(x: &Tensor, b: &Tensor, gamma: &Tensor, beta: &Tensor, signs: S
 /// # Shapes
 /// x `[…, H]`, b `[H]`, result `[…, H]`.
 pub fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
-    if on_cpu(x) { on_rows(x, |rows| rows.bias_silu(b, signs)) } else { reference::bias_silu(x, b, signs) }
+    if on_cpu(x) {
+        return on_rows(x, |rows| rows.bias_silu(b, signs));
+    }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::BiasSilu, x) {
+        return cuda::bias_silu(x, b, signs);
+    }
+    reference::bias_silu(x, b, signs)
 }
 
 /// `y_ij = v_i` or `v_j`: node rows repeated along the edges of a block.
@@ -82,9 +105,11 @@ pub fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
 /// # Shapes
 /// v `[B, n, H]` for the n nodes of `axis`, `n_others` nodes on the other axis, result `[B, R, S, H]`.
 pub fn spread(v: &Tensor, n_others: usize, axis: EdgeAxis) -> Result<Tensor> {
-    let (b, n, h) = v.dims3()?;
-    let shape = if axis == EdgeAxis::Receivers { (b, n, n_others, h) } else { (b, n_others, n, h) };
-    v.unsqueeze(if axis == EdgeAxis::Receivers { 2 } else { 1 })?.broadcast_as(shape)?.contiguous()
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::Spread, v) {
+        return cuda::spread(v, n_others, axis);
+    }
+    reference::spread(v, n_others, axis)
 }
 
 /// `m_i = Σ_j e_ij`, or `Σ_i` with the other axis: messages into their nodes. An empty axis sums to zero.
@@ -92,7 +117,14 @@ pub fn spread(v: &Tensor, n_others: usize, axis: EdgeAxis) -> Result<Tensor> {
 /// # Shapes
 /// e `[B, R, S, H]`; the axis named is summed away: `[B, R, H]` for [`EdgeAxis::Senders`].
 pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
-    if on_cpu(e) { Rows::edges(e.clone())?.sum_edges(axis)?.tensor() } else { reference::sum_edges(e, axis) }
+    if on_cpu(e) {
+        return Rows::edges(e.clone())?.sum_edges(axis)?.tensor();
+    }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::SumEdges, e) {
+        return cuda::sum_edges(e, axis);
+    }
+    reference::sum_edges(e, axis)
 }
 
 /// `y = x / (‖x‖ + guard)` over the last axis; with no guard `x / ‖x‖`, and a zero row stays zero with zero gradient.
@@ -103,15 +135,30 @@ pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
 /// # Shapes
 /// x `[…, H]`, result `[…, H]`.
 pub fn unit_norm(x: &Tensor, guard: Option<f64>) -> Result<Tensor> {
-    if on_cpu(x) { on_rows(x, |rows| rows.unit_norm(guard)) } else { reference::unit_norm(x, guard) }
+    if on_cpu(x) {
+        return on_rows(x, |rows| rows.unit_norm(guard));
+    }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::UnitNorm, x) {
+        return cuda::unit_norm(x, guard);
+    }
+    reference::unit_norm(x, guard)
 }
 
 /// `y = |x|`, with gradient `sign(x)` and 0 at 0 as in PyTorch.
 pub fn abs(x: &Tensor) -> Result<Tensor> {
-    if on_cpu(x) { on_rows(x, |rows| rows.abs()) } else { reference::abs(x) }
+    if on_cpu(x) {
+        return on_rows(x, |rows| rows.abs());
+    }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::Abs, x) {
+        return cuda::abs(x);
+    }
+    reference::abs(x)
 }
 
-/// `y = x ⊙ mask / (1 − p)`, each element kept with probability `1 − p`; the mask is drawn from the seed.
+/// `y = x ⊙ mask / (1 − p)`, each element kept with probability `1 − p`; the mask is drawn from the seed, on a CUDA
+/// device by another generator than elsewhere.
 ///
 /// # Shapes
 /// Any; the same for the result.
@@ -119,10 +166,64 @@ pub fn dropout(x: &Tensor, p: f64, seed: &sgmn_graph::Seed) -> Result<Tensor> {
     if p == 0.0 {
         return Ok(x.clone());
     }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::Dropout, x) {
+        return cuda::dropout(x, p, seed);
+    }
     let width = x.dims().last().copied().unwrap_or(1).max(1);
     let mask = cpu::kernels::Mask::new(p, seed).factors(x.elem_count() / width, width);
     let mask = Tensor::from_vec(mask, x.dims(), x.device())?.to_dtype(x.dtype())?;
     x * mask
+}
+
+/// `total + Σ x²`, one number that stays on the device; without a total the sum alone. No gradient.
+///
+/// # Shapes
+/// x any, total and result scalars.
+pub fn add_squares(total: Option<&Tensor>, x: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::AddSquares, x) {
+        return cuda::add_squares(total, x);
+    }
+    reference::add_squares(total, x)
+}
+
+/// The numbers of one step of AdamW.
+#[derive(Debug, Clone, Copy)]
+pub struct AdamWStep {
+    /// Decay of the running mean, β₁.
+    pub beta1: f64,
+    /// Decay of the running square, β₂.
+    pub beta2: f64,
+    /// `1 − β₁ᵗ` at step t.
+    pub mean_bias: f64,
+    /// `1 − β₂ᵗ`.
+    pub square_bias: f64,
+    /// Added to the root of the running square.
+    pub eps: f64,
+    /// The share of the variable that this step removes, `η λ`.
+    pub decay: f64,
+    /// The learning rate of this step, η.
+    pub rate: f64,
+}
+
+/// New running mean, running square and variable: `m = β₁ m + (1 − β₁) g`, `v = β₂ v + (1 − β₂) g²`,
+/// `θ = (1 − η λ) θ − η m̂ / (√v̂ + ε)` with `m̂ = m / (1 − β₁ᵗ)`, `v̂ = v / (1 − β₂ᵗ)`. No gradient.
+///
+/// # Shapes
+/// All alike.
+pub fn adamw(
+    grad: &Tensor,
+    mean: &Tensor,
+    square: &Tensor,
+    var: &Tensor,
+    step: &AdamWStep,
+) -> Result<[Tensor; 3]> {
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::AdamW, var) {
+        return cuda::adamw(grad, mean, square, var, step);
+    }
+    reference::adamw(grad, mean, square, var, step)
 }
 
 /// Runs `f` without noting down what gradients would need: for predictions, which then take less time and memory.
@@ -160,9 +261,37 @@ fn wants_gradients() -> bool {
     !NO_GRAD.get()
 }
 
-/// Whether the kernels for the CPU are to be used.
+/// Whether the kernels for the CPU are to be used; their products do not round.
 fn on_cpu(x: &Tensor) -> bool {
-    matches!(x.device(), Device::Cpu) && !PLAIN.get()
+    matches!(x.device(), Device::Cpu) && !PLAIN.get() && !precision::rounds()
+}
+
+/// Whether a kernel for CUDA devices is to be used.
+#[cfg(feature = "cuda")]
+fn on_cuda(kernel: cuda::Kernel, x: &Tensor) -> bool {
+    x.device().is_cuda() && !PLAIN.get() && cuda::serves(kernel, x)
+}
+
+/// Why kernels that this build has for a device are not used there, a line each; empty where all are.
+///
+/// A CUDA device is examined when it is first used: kernels that do not agree with their plain twins there are left.
+pub fn faults(device: &Device) -> Vec<String> {
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        return cuda::faults(device);
+    }
+    let _ = device;
+    Vec::new()
+}
+
+/// The most bytes of a device's memory that tensors held at once since the process began, where that is known.
+pub fn peak_memory(device: &Device) -> Option<u64> {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(device) = device {
+        return cuda::peak(device).ok();
+    }
+    let _ = device;
+    None
 }
 
 /// Applies an operation on rows to the rows of any tensor.

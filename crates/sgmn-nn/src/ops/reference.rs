@@ -4,7 +4,7 @@
 
 use candle_core::{D, DType, Result, Tensor};
 
-use super::{EdgeAxis, Symmetrize};
+use super::{AdamWStep, EdgeAxis, Symmetrize};
 
 /// See [`super::add_bias`].
 pub fn add_bias(x: &Tensor, b: &Tensor) -> Result<Tensor> {
@@ -26,6 +26,13 @@ pub fn norm_silu(x: &Tensor, b: &Tensor, gamma: &Tensor, beta: &Tensor, signs: S
 /// See [`super::bias_silu`].
 pub fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
     symmetrize(x, signs, |x| silu(&x.broadcast_add(b)?))
+}
+
+/// See [`super::spread`].
+pub fn spread(v: &Tensor, n_others: usize, axis: EdgeAxis) -> Result<Tensor> {
+    let (b, n, h) = v.dims3()?;
+    let shape = if axis == EdgeAxis::Receivers { (b, n, n_others, h) } else { (b, n_others, n, h) };
+    v.unsqueeze(if axis == EdgeAxis::Receivers { 2 } else { 1 })?.broadcast_as(shape)?.contiguous()
 }
 
 /// See [`super::sum_edges`].
@@ -62,6 +69,32 @@ pub fn abs(x: &Tensor) -> Result<Tensor> {
     let positive = x.gt(0.0)?.to_dtype(x.dtype())?;
     let negative = x.lt(0.0)?.to_dtype(x.dtype())?;
     x * (positive - negative)?
+}
+
+/// See [`super::add_squares`].
+pub fn add_squares(total: Option<&Tensor>, x: &Tensor) -> Result<Tensor> {
+    let sum = x.sqr()?.sum_all()?;
+    match total {
+        Some(total) => total + sum,
+        None => Ok(sum),
+    }
+}
+
+/// See [`super::adamw`].
+pub fn adamw(
+    grad: &Tensor,
+    mean: &Tensor,
+    square: &Tensor,
+    var: &Tensor,
+    step: &AdamWStep,
+) -> Result<[Tensor; 3]> {
+    let AdamWStep { beta1, beta2, mean_bias, square_bias, eps, decay, rate } = *step;
+    let mean = ((mean * beta1)? + (grad * (1.0 - beta1))?)?;
+    let square = ((square * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
+    let root = ((&square / square_bias)?.sqrt()? + eps)?;
+    let update = ((&mean / mean_bias)? / root)?;
+    let var = ((var * (1.0 - decay))? - (update * rate)?)?;
+    Ok([mean, square, var])
 }
 
 fn silu(x: &Tensor) -> Result<Tensor> {

@@ -6,7 +6,10 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::Gradients;
-use crate::{Error, Result, VarStore};
+use crate::{
+    Error, Result, VarStore,
+    ops::{self, AdamWStep},
+};
 
 /// Constants of AdamW.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -71,18 +74,22 @@ impl AdamW {
         self.n_steps += 1;
         let AdamWConfig { beta1, beta2, eps, weight_decay } = self.config;
         let n_steps = self.n_steps as i32;
-        let mean_bias = 1.0 - beta1.powi(n_steps);
-        let square_bias = 1.0 - beta2.powi(n_steps);
+        let step = AdamWStep {
+            beta1,
+            beta2,
+            mean_bias: 1.0 - beta1.powi(n_steps),
+            square_bias: 1.0 - beta2.powi(n_steps),
+            eps,
+            decay: learning_rate * weight_decay,
+            rate: learning_rate,
+        };
         for (i, ((_, var), grad)) in vars.iter().zip(gradients.iter()).enumerate() {
             let Some(grad) = grad else { continue };
             // Detached: otherwise the graphs of all steps would hang together.
-            let grad = grad.detach();
-            self.means[i] = ((&self.means[i] * beta1)? + (&grad * (1.0 - beta1))?)?;
-            self.squares[i] = ((&self.squares[i] * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
-            let root = ((&self.squares[i] / square_bias)?.sqrt()? + eps)?;
-            let update = ((&self.means[i] / mean_bias)? / root)?;
-            let decayed = (var.as_detached_tensor() * (1.0 - learning_rate * weight_decay))?;
-            var.set(&(decayed - (update * learning_rate)?)?)?;
+            let (grad, value) = (grad.detach(), var.as_detached_tensor());
+            let [mean, square, value] = ops::adamw(&grad, &self.means[i], &self.squares[i], &value, &step)?;
+            var.set(&value)?;
+            (self.means[i], self.squares[i]) = (mean, square);
         }
         Ok(())
     }

@@ -5,5 +5,5 @@ mod clip;
 mod schedule;
 
 pub use adamw::{AdamW, AdamWConfig};
-pub use clip::{Gradients, clip_by_global_norm};
+pub use clip::{GradientNorm, Gradients, clip_by_global_norm};
 pub use schedule::Warmup;

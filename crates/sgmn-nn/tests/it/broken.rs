@@ -1,6 +1,6 @@
 //! Layers broken on purpose: the checker must find every one of them.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use sgmn_graph::{Activation, Batch, Lowering, Seed};
 use sgmn_nn::{
     Field, Init, Pass, Result, VarBuilder,
@@ -10,7 +10,7 @@ use sgmn_nn::{
 };
 use sgmn_symmetry::{Law, ScaleGroup, check::Trials, tolerance};
 
-use crate::setup::{net, nets, plain_mlps};
+use crate::setup::{device, net, nets, plain_mlps};
 
 /// What is wrong with a model.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,7 +39,7 @@ const D: usize = 4;
 
 impl Tiny {
     fn new(fault: Fault, symmetry: Symmetry) -> Self {
-        let vars = VarBuilder::new(Seed::new(3), DType::F64, &Device::Cpu);
+        let vars = VarBuilder::new(Seed::new(3), DType::F64, &device());
         let config = ScaleGmnConfig::new(symmetry, Direction::Forward, D, 2);
         let widths = Widths { d_in: D, d_extra: 0, d_out: D };
         Self {
@@ -64,7 +64,7 @@ impl Model for Tiny {
             Fault::WrongExponent => x = x.relabel(Law::INVARIANT),
             Fault::Order => {
                 x = x.map_equivariant(|values| {
-                    let weights = Tensor::arange(0.0, values.dims()[1] as f64, &Device::Cpu)?;
+                    let weights = Tensor::arange(0.0, values.dims()[1] as f64, &device())?;
                     Ok(values.tensor()?.broadcast_mul(&weights.reshape((1, (), 1))?)?.into())
                 })?;
             }
@@ -94,7 +94,7 @@ fn a_broken_layer_fails_the_check_and_the_sound_one_passes() {
         let trials = Trials::new(Seed::new(9), symmetry.respected(), 4);
         for fault in [Fault::None, Fault::Bias, Fault::WrongExponent, Fault::Order] {
             let model = Tiny::new(fault, symmetry);
-            let report = symmetry_error(&model, &trials, &nets, &lowering, DType::F64, &Device::Cpu).unwrap();
+            let report = symmetry_error(&model, &trials, &nets, &lowering, DType::F64, &device()).unwrap();
             println!("{symmetry:?}, {fault:?}: {report}");
             assert_eq!(report.within(tolerance::MODEL_F64), fault == Fault::None, "{fault:?}: {report}");
             assert!(fault == Fault::None || report.worst > 1e-3, "{fault:?}: {report}");
@@ -105,7 +105,7 @@ fn a_broken_layer_fails_the_check_and_the_sound_one_passes() {
 #[test]
 fn the_laws_refuse_what_the_check_would_find() {
     let group = ScaleGroup::Positive;
-    let ones = |shape: &[usize]| Tensor::ones(shape, DType::F64, &Device::Cpu).unwrap();
+    let ones = |shape: &[usize]| Tensor::ones(shape, DType::F64, &device()).unwrap();
     let edges = Field::edges(ones(&[1, 2, 3, D]), group, group).unwrap();
     let receivers = Field::nodes(ones(&[1, 2, D]), group).unwrap();
     // The published reversed message; a sum of unlike features; a perceptron of a feature that scales.

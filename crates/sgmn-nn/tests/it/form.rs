@@ -105,7 +105,7 @@ impl Form {
     pub(crate) fn parity(&self) -> Result<(f64, f64), String> {
         let folder = tempfile::tempdir().unwrap();
         let golden = Golden::read(&self.write(folder.path())).map_err(|error| error.to_string())?;
-        let parity = golden.compare(DType::F64).map_err(|error| error.to_string())?;
+        let parity = golden.compare(DType::F64, &Device::Cpu).map_err(|error| error.to_string())?;
         Ok((parity.output.error, parity.gradient.error))
     }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use candle_core::DType;
 use sgmn_nn::golden::Golden;
 
+use crate::setup::device;
+
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/golden");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -17,7 +19,7 @@ fn compare(dtype: DType, output_tolerance: f64, gradient_tolerance: f64) {
     let mut faults = Vec::new();
     for file in files() {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        match Golden::read(&file).and_then(|golden| golden.compare(dtype)) {
+        match Golden::read(&file).and_then(|golden| golden.compare(dtype, &device())) {
             Ok(parity) => {
                 println!("{name}: {:?} {:?}", parity.output, parity.gradient);
                 if !(parity.output.error < output_tolerance && parity.gradient.error < gradient_tolerance) {

@@ -119,7 +119,9 @@ fn truncated_and_flipped_files_are_refused_or_read_but_never_panic() {
         flipped[rng.random_range(0..header_end)] ^= 1 << rng.random_range(0..8);
         std::fs::write(&path, &flipped).unwrap();
         // A flip in a name or a number of the configuration may leave another valid file.
-        if let Err(error) = Golden::read(&path).and_then(|golden| golden.build(DType::F32)) {
+        if let Err(error) =
+            Golden::read(&path).and_then(|golden| golden.build(DType::F32, &candle_core::Device::Cpu))
+        {
             assert!(error.to_string().contains("form.safetensors"), "{error}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use candle_core::{DType, Device, Tensor, Var, backprop::GradStore};
+use candle_core::{DType, Tensor, Var, backprop::GradStore};
 use rand::RngExt;
 use sgmn_graph::{Activation, Batch, Net, NetSpec, Seed};
 use sgmn_nn::{
@@ -11,7 +11,9 @@ use sgmn_nn::{
     optim::Gradients,
 };
 
-use crate::setup::{DIRECTIONS, SYMMETRIES, build, mixed_cnns, mixed_mlps, nets, plain_mlps, variants};
+use crate::setup::{
+    DIRECTIONS, SYMMETRIES, build, device, mixed_cnns, mixed_mlps, nets, plain_mlps, variants,
+};
 
 /// `Σ output ⊙ cotangent` with fixed random cotangents.
 fn loss(model: &dyn Model, batch: &Batch) -> Tensor {
@@ -22,11 +24,11 @@ fn loss(model: &dyn Model, batch: &Batch) -> Tensor {
         }
     };
     let mut rng = Seed::new(1).child("cotangent").rng();
-    let mut total = Tensor::zeros((), DType::F64, &Device::Cpu).unwrap();
+    let mut total = Tensor::zeros((), DType::F64, &device()).unwrap();
     for output in outputs {
         let weights: Vec<f64> = (0..output.elem_count()).map(|_| rng.random_range(-1.0..1.0)).collect();
         let weights =
-            Tensor::from_vec(weights, output.dims(), &Device::Cpu).unwrap().to_dtype(output.dtype()).unwrap();
+            Tensor::from_vec(weights, output.dims(), &device()).unwrap().to_dtype(output.dtype()).unwrap();
         let part = (output * weights).unwrap().sum_all().unwrap().to_dtype(DType::F64).unwrap();
         total = (total + part).unwrap();
     }
@@ -36,7 +38,7 @@ fn loss(model: &dyn Model, batch: &Batch) -> Tensor {
 fn batch_of(specs: &[Arc<NetSpec>], nets: &[Net]) -> Batch {
     let lowering = sgmn_graph::Lowering::new(specs).unwrap();
     let graphs: Vec<_> = nets.iter().map(|net| lowering.lower(net).unwrap()).collect();
-    Batch::collate(&graphs, DType::F64, &Device::Cpu).unwrap()
+    Batch::collate(&graphs, DType::F64, &device()).unwrap()
 }
 
 /// The largest difference between derivatives along random directions, all variables moving together, and central
@@ -53,7 +55,7 @@ fn gradient_error(config: &ScaleGmnConfig, specs: &[Arc<NetSpec>]) -> f64 {
         let (mut expected, mut magnitude) = (0.0, 0.0);
         for (_, var) in vars.iter() {
             let direction: Vec<f64> = (0..var.elem_count()).map(|_| rng.random_range(-1.0..1.0)).collect();
-            let direction = Tensor::from_vec(direction, var.dims(), &Device::Cpu).unwrap();
+            let direction = Tensor::from_vec(direction, var.dims(), &device()).unwrap();
             if let Some(grad) = grads.get(var) {
                 let part = (grad * &direction).unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap();
                 expected += part;
@@ -177,7 +179,7 @@ fn a_variable_that_is_cut_off_is_reported_by_name() {
             name == self.excused
         }
     }
-    let builder = sgmn_nn::VarBuilder::new(Seed::new(0), DType::F64, &Device::Cpu);
+    let builder = sgmn_nn::VarBuilder::new(Seed::new(0), DType::F64, &device());
     let used = builder.var("used", &[5], sgmn_nn::Init::Normal).unwrap();
     builder.at("layers").at(3).var("forgotten", &[2], sgmn_nn::Init::Normal).unwrap();
     let vars = builder.finish();

@@ -40,6 +40,16 @@ pub(crate) fn mixed_mlps(symmetry: Symmetry, n_out: usize) -> Vec<Arc<NetSpec>> 
     vec![spec(&[2, 5, 4, n_out]), spec(&[2, 6, n_out]), spec(&[2, 3, 5, 4, n_out]), spec(&[2, 4, 4, n_out])]
 }
 
+/// The device that the tests of models run on: a CUDA device where build and machine have one, the CPU elsewhere.
+///
+/// Each thread has its own: tensors of two handles do not mix, and a handle's products are not for two threads at once.
+pub(crate) fn device() -> Device {
+    thread_local! {
+        static DEVICE: Device = Device::cuda_if_available(0).unwrap_or(Device::Cpu);
+    }
+    DEVICE.with(Device::clone)
+}
+
 /// Nets of one hidden activation.
 pub(crate) fn plain_mlps(activation: Activation) -> Vec<Arc<NetSpec>> {
     vec![Arc::new(NetSpec::mlp(&[2, 5, 4, 1], activation, 0.5).unwrap())]
@@ -158,6 +168,6 @@ pub(crate) fn build(
 ) -> (Box<dyn Model>, VarStore, Lowering) {
     let lowering = Lowering::new(specs).unwrap();
     let config = ModelConfig::ScaleGmn(config.clone());
-    let (model, vars) = config.build(&lowering, normalization, Seed::new(11), dtype, &Device::Cpu).unwrap();
+    let (model, vars) = config.build(&lowering, normalization, Seed::new(11), dtype, &device()).unwrap();
     (model, vars, lowering)
 }

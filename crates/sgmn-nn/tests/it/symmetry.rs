@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device};
+use candle_core::DType;
 use sgmn_graph::{Activation, Net, NetSpec, Seed};
 use sgmn_nn::{
     Normalization,
@@ -15,7 +15,7 @@ use sgmn_symmetry::{
 };
 
 use crate::setup::{
-    DIRECTIONS, SYMMETRIES, activations, build, mixed_cnns, mixed_mlps, nets, plain_mlps, variants,
+    DIRECTIONS, SYMMETRIES, activations, build, device, mixed_cnns, mixed_mlps, nets, plain_mlps, variants,
 };
 
 /// The error of one configuration on random nets of these architectures, moved by scalings in [1/30, 30].
@@ -24,7 +24,7 @@ fn measure(config: &ScaleGmnConfig, specs: &[Arc<NetSpec>], dtype: DType, normal
     let normalization = if normalized { Normalization::fit(&nets) } else { Normalization::none() };
     let (model, _, lowering) = build(config, specs, normalization, dtype);
     let trials = Trials::new(Seed::new(6), config.symmetry.respected(), 2);
-    symmetry_error(&*model, &trials, &nets, &lowering, dtype, &Device::Cpu).unwrap()
+    symmetry_error(&*model, &trials, &nets, &lowering, dtype, &device()).unwrap()
 }
 
 /// Examinations of many configurations, and the worst of each number type.

@@ -13,7 +13,7 @@ use sgmn_nn::{
     optim::{AdamW, AdamWConfig, Gradients, Warmup, clip_by_global_norm},
 };
 
-use crate::setup::{build, nets, plain_mlps};
+use crate::setup::{build, device, nets, plain_mlps};
 
 /// A model of two variables whose gradients the test chooses.
 struct Chosen;
@@ -29,7 +29,7 @@ impl Model for Chosen {
 
 /// Two variables, and one that nothing reads.
 fn three_variables() -> VarStore {
-    let builder = VarBuilder::new(Seed::new(1), DType::F64, &Device::Cpu);
+    let builder = VarBuilder::new(Seed::new(1), DType::F64, &device());
     for (name, shape) in [("a", [3, 1]), ("b", [2, 2]), ("idle", [2, 1])] {
         builder.var(name, &shape, Init::Normal).unwrap();
     }
@@ -39,7 +39,7 @@ fn three_variables() -> VarStore {
 /// Gradients of the first two variables that are these numbers.
 fn gradients(vars: &VarStore, coefficients: &[Vec<f64>]) -> Gradients {
     let terms = vars.iter().zip(coefficients).map(|((_, var), grad)| {
-        let grad = Tensor::new(grad.as_slice(), &Device::Cpu).unwrap().reshape(var.dims()).unwrap();
+        let grad = Tensor::new(grad.as_slice(), &device()).unwrap().reshape(var.dims()).unwrap();
         (var.as_tensor() * grad).unwrap().sum_all().unwrap()
     });
     let loss = terms.reduce(|a, b| (a + b).unwrap()).unwrap();
@@ -94,24 +94,24 @@ fn clipping_bounds_the_common_norm_and_keeps_the_direction() {
     let coefficients = [vec![3.0, 0.0, 0.0], vec![0.0, 4.0, 0.0, 0.0]];
     let vars = three_variables();
     let mut clipped = gradients(&vars, &coefficients);
-    assert_eq!(clip_by_global_norm(&mut clipped, 1.0).unwrap(), 5.0);
+    assert_eq!(clip_by_global_norm(&mut clipped, 1.0).unwrap().read().unwrap(), 5.0);
     for (grad, coefficients) in clipped.iter().flatten().zip(&coefficients) {
         for (found, before) in values(grad).iter().zip(coefficients) {
             assert!((found - before / (5.0 + 1e-6)).abs() < 1e-15);
         }
     }
     let mut small = gradients(&vars, &coefficients);
-    assert_eq!(clip_by_global_norm(&mut small, 10.0).unwrap(), 5.0);
+    assert_eq!(clip_by_global_norm(&mut small, 10.0).unwrap().read().unwrap(), 5.0);
     assert_eq!(values(small.iter().flatten().next().unwrap()), coefficients[0]);
     let mut broken = gradients(&vars, &[vec![f64::NAN, 0.0, 0.0], coefficients[1].clone()]);
-    let message = clip_by_global_norm(&mut broken, 1.0).unwrap_err().to_string();
+    let message = clip_by_global_norm(&mut broken, 1.0).unwrap().read().unwrap_err().to_string();
     assert_eq!(message, "the norm of the gradients is NaN, expected a finite number");
 }
 
 /// Four random sine nets and a class for each.
 fn four_nets() -> (Vec<Net>, Tensor) {
     let nets = nets(Seed::new(3), &plain_mlps(Activation::Sine { omega: 30.0 }), 4);
-    (nets, Tensor::new(&[0u32, 1, 2, 1], &Device::Cpu).unwrap())
+    (nets, Tensor::new(&[0u32, 1, 2, 1], &device()).unwrap())
 }
 
 /// Trains a tiny model on four nets, and returns its losses and final variables.
@@ -119,7 +119,7 @@ fn train(config: &ScaleGmnConfig, n_steps: u64) -> (Vec<f64>, BTreeMap<String, T
     let (nets, classes) = four_nets();
     let specs = [nets[0].spec().clone()];
     let (model, vars, _) = build(config, &specs, Normalization::fit(&nets), DType::F32);
-    let batch = Batch::from_nets(&nets, DType::F32, &Device::Cpu).unwrap();
+    let batch = Batch::from_nets(&nets, DType::F32, &device()).unwrap();
     let mut optimizer = AdamW::new(AdamWConfig::new(0.0), &vars).unwrap();
     let mut losses = Vec::new();
     for step in 0..n_steps {
@@ -133,7 +133,10 @@ fn train(config: &ScaleGmnConfig, n_steps: u64) -> (Vec<f64>, BTreeMap<String, T
         optimizer.step(&vars, &gradients, Warmup { learning_rate: 1e-2, n_steps: 10 }.rate(step)).unwrap();
         losses.push(values(&loss)[0]);
     }
-    (losses, vars.snapshot().unwrap())
+    // The caller may read from another thread, whose queue on a device does not wait for this one's.
+    let snapshot = vars.snapshot().unwrap();
+    vars.device().synchronize().unwrap();
+    (losses, snapshot)
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn one_seed_gives_the_same_bits_whatever_the_number_of_threads() {
 #[test]
 fn a_saved_model_is_loaded_with_the_same_outputs() {
     let (nets, _) = four_nets();
-    let batch = Batch::from_nets(&nets, DType::F32, &Device::Cpu).unwrap();
+    let batch = Batch::from_nets(&nets, DType::F32, &device()).unwrap();
     let specs = [nets[0].spec().clone()];
     let config = ScaleGmnConfig::new(Symmetry::Sign, Direction::Bidirectional, 8, 3);
     let normalization = Normalization::fit(&nets);
@@ -197,7 +200,7 @@ fn a_saved_model_is_loaded_with_the_same_outputs() {
             read.header.normalization.clone(),
             Seed::new(99),
             dtype,
-            &Device::Cpu,
+            &device(),
         );
         let (model, vars) = built.unwrap();
         vars.load(&read.vars).unwrap();
@@ -211,7 +214,7 @@ fn a_saved_model_is_loaded_with_the_same_outputs() {
     AdamW::new(AdamWConfig::new(0.0), &same_vars).unwrap().restore(&same_vars, 0, &read.optimizer).unwrap();
     // In f64 the same model, but for the rounding that f32 had.
     let (precise, _) = rebuild(DType::F64);
-    let precise = output(&*precise, &Batch::from_nets(&nets, DType::F64, &Device::Cpu).unwrap());
+    let precise = output(&*precise, &Batch::from_nets(&nets, DType::F64, &device()).unwrap());
     for (a, b) in precise.iter().zip(output(&*model, &batch)) {
         assert!((a - b).abs() < 1e-5, "{a} {b}");
     }
@@ -242,7 +245,7 @@ fn changes_of_parameters_can_be_learned() {
         ..ScaleGmnConfig::new(Symmetry::Scale, Direction::Forward, 8, 1)
     };
     let (model, vars, _) = build(&config, &specs, Normalization::fit(&nets), DType::F32);
-    let batch = Batch::from_nets(&nets, DType::F32, &Device::Cpu).unwrap();
+    let batch = Batch::from_nets(&nets, DType::F32, &device()).unwrap();
     let mut optimizer = AdamW::new(AdamWConfig::new(0.0), &vars).unwrap();
     let mut losses = Vec::new();
     for step in 0..60 {

@@ -15,6 +15,7 @@ use super::{
     files::{self, ReadArgs},
     precision::Precision,
 };
+use crate::device::DeviceArg;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
@@ -37,6 +38,8 @@ pub(super) struct Args {
     /// Number format of the computation
     #[arg(long, value_enum, default_value_t = Precision::F64)]
     dtype: Precision,
+    #[command(flatten)]
+    device: DeviceArg,
     /// Number of nets
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     n: u32,
@@ -70,7 +73,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
         None => None,
     };
     let source = Source::find(&args.subject, &args.overrides, &args.read)?;
-    let subject = Subject::new(source, given, n_nets, args.dtype.dtype(), seed)?;
+    let subject = Subject::new(source, given, n_nets, args.dtype.dtype(), args.device.open()?, seed)?;
     let claimed = claimed(subject.config());
     let symmetries = match (args.symmetries.as_slice(), claimed.as_slice()) {
         ([], []) => Symmetry::of_group(ScaleGroup::NonZero)

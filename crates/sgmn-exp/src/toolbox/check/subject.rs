@@ -36,6 +36,7 @@ pub(super) struct Subject {
     model: Box<dyn Model>,
     lowering: Lowering,
     dtype: DType,
+    device: Device,
     nets: Vec<Net>,
 }
 
@@ -102,6 +103,7 @@ impl Subject {
         given: Option<Vec<Net>>,
         n_nets: usize,
         dtype: DType,
+        device: Device,
         seed: Seed,
     ) -> Result<Self> {
         let nets = match given.or_else(|| source.nets()) {
@@ -130,7 +132,7 @@ impl Subject {
             }
             Source::Experiment(_) | Source::Golden { .. } => Normalization::none(),
         };
-        let build = || config.build(&lowering, normalization, seed.child("model"), dtype, &Device::Cpu);
+        let build = || config.build(&lowering, normalization, seed.child("model"), dtype, &device);
         let (model, vars, title) = match &source {
             Source::Checkpoint { path, checkpoint } => {
                 let (model, vars) = build()?;
@@ -138,7 +140,7 @@ impl Subject {
                 (model, vars, format!("checkpoint {path} after {} steps", checkpoint.header.n_steps))
             }
             Source::Golden { path, golden } => {
-                let (model, vars) = golden.build(dtype)?;
+                let (model, vars) = golden.build(dtype, &device)?;
                 (model, vars, format!("golden file {path}"))
             }
             Source::Experiment(experiment) => {
@@ -147,7 +149,7 @@ impl Subject {
             }
         };
         let title = format!("{title}: {} numbers in {} variables", vars.n_params(), vars.len());
-        Ok(Self { title, config, model, lowering, dtype, nets })
+        Ok(Self { title, config, model, lowering, dtype, device, nets })
     }
 
     /// What is checked, in one line.
@@ -169,7 +171,7 @@ impl Subject {
     /// If a net does not fit the model.
     fn outputs(&self, nets: &[Net]) -> sgmn_nn::Result<Vec<Vec<f64>>> {
         let graphs = nets.iter().map(|net| self.lowering.lower(net)).collect::<Result<Vec<_>, _>>()?;
-        let batch = Batch::collate(&graphs, self.dtype, &Device::Cpu)?;
+        let batch = Batch::collate(&graphs, self.dtype, &self.device)?;
         self.model.forward(&batch, &Pass::eval())?.of_nets(&batch)
     }
 
@@ -178,7 +180,7 @@ impl Subject {
     /// # Errors
     /// If a net does not fit the model.
     pub(super) fn symmetry_error(&self, trials: &Trials) -> sgmn_nn::Result<Report> {
-        symmetry_error(&*self.model, trials, &self.nets, &self.lowering, self.dtype, &Device::Cpu)
+        symmetry_error(&*self.model, trials, &self.nets, &self.lowering, self.dtype, &self.device)
     }
 
     /// Largest difference between the outputs of the first net and any other with as many, relative to the largest

@@ -152,6 +152,9 @@ fn a_folder_to_resume_must_be_there_and_be_of_a_run() {
     let mut command = resume("empty");
     command.args(["--set", "train.seed=1"]);
     assert!(refuse(command).contains("a resumed run is never changed"));
+    let mut command = resume("empty");
+    command.args(["--device", "cpu"]);
+    assert!(refuse(command).contains("a resumed run is never changed"));
 }
 
 #[test]
@@ -173,7 +176,7 @@ fn mistakes_in_an_experiment_are_one_line_of_error() {
     assert!(!place.run_path("run").exists());
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(any(feature = "cuda", feature = "metal")))]
 #[test]
 fn a_device_that_this_build_cannot_use_is_refused_before_anything_is_read() {
     let place = Place::new();
@@ -181,6 +184,12 @@ fn a_device_that_this_build_cannot_use_is_refused_before_anything_is_read() {
     assert_eq!(
         refuse_run(&place, "run", &experiment),
         "error: train.device: expected a build with the feature `cuda` to run on cuda, found one without it"
+    );
+    let mut command = binary::train(&place, "run", &tiny(&["data.path=absent.packed"]));
+    command.args(["--device", "metal"]);
+    assert_eq!(
+        refuse(command),
+        "error: train.device: expected a build with the feature `metal` to run on metal, found one without it"
     );
     assert!(!place.run_path("run").exists());
 }

@@ -1,0 +1,83 @@
+//! Steps whose numbers still lie on the device: many are read together, so that no step waits for the device.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use candle_core::{DType, Device, Tensor};
+use sgmn_data::Target;
+use sgmn_nn::{models::Output, optim::GradientNorm};
+
+use super::{DIVERGED, Run};
+use crate::{metrics::Mean, progress::TrainProgress, tasks::Scores};
+
+/// What a step leaves behind, without the graph it was computed by.
+pub(super) struct Step {
+    /// Counted from 1.
+    pub(super) number: u64,
+    pub(super) loss: Tensor,
+    pub(super) norm: GradientNorm,
+    pub(super) output: Output,
+    pub(super) targets: Vec<Target>,
+}
+
+/// Steps in their order, none of them read.
+pub(super) struct Unread {
+    steps: Vec<Step>,
+    read_at: Instant,
+}
+
+/// Numbers are read this often: a person sees them move, and a device that is fed ahead hardly notices.
+const READ_AFTER: Duration = Duration::from_millis(500);
+/// More steps are never kept, however fast they are.
+const MOST_STEPS: usize = 256;
+
+impl Unread {
+    pub(super) fn new() -> Self {
+        Self { steps: Vec::new(), read_at: Instant::now() }
+    }
+
+    pub(super) fn push(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Whether it is time to read.
+    pub(super) fn is_due(&self) -> bool {
+        self.steps.len() >= MOST_STEPS || self.read_at.elapsed() >= READ_AFTER
+    }
+}
+
+impl Run<'_> {
+    /// Reads and counts what the last steps left behind. Nothing is saved or judged before this has gone well.
+    ///
+    /// # Errors
+    /// If a loss or a norm is not finite, with the number of the first such step.
+    pub(super) fn read_steps(&mut self, progress: &TrainProgress) -> Result<()> {
+        let began = Instant::now();
+        for step in std::mem::take(&mut self.unread.steps) {
+            let number = step.number;
+            self.read_step(step, progress).with_context(|| format!("step {number}"))?;
+        }
+        self.unread.read_at = Instant::now();
+        // A device works while nobody waits for it; this is where its time shows.
+        self.standing.step_seconds += began.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    fn read_step(&mut self, step: Step, progress: &TrainProgress) -> Result<()> {
+        let value = step.loss.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        if !value.is_finite() {
+            bail!("the loss is {value}, expected a finite number; {DIVERGED}");
+        }
+        step.norm.read().context(DIVERGED)?;
+        let mut scores = Scores::default();
+        self.task.judge(&step.output.to_device(&Device::Cpu)?, &step.targets, &mut scores)?;
+        let metrics = scores.metrics();
+        let n_nets = step.targets.len();
+        let standing = &mut self.standing;
+        standing.train_loss.add(metrics["loss"], n_nets as f64);
+        standing.train_score.add(metrics[self.task.criterion()], n_nets as f64);
+        let running = |mean: &Mean| mean.value().unwrap_or(f64::NAN);
+        progress.step(n_nets as u64, running(&standing.train_loss), running(&standing.train_score));
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! Launches on a CUDA device as candle custom operations: storage, layouts and gradients are settled here.
+
+#![allow(unsafe_code, reason = "a kernel's launch is outside of what the compiler sees")]
+
+use candle_core::{
+    CpuStorage, CudaStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Storage, Tensor,
+    backend::BackendStorage,
+    bail,
+    cuda_backend::{
+        WrapErr,
+        cudarc::driver::{LaunchConfig, PushKernelArg},
+    },
+    op::BackpropOp,
+};
+
+use super::launch::{Argument, Launch};
+
+/// The kernels, compiled from `kernels.cu` by `cargo xtask cuda-kernels`.
+const PTX: &str = include_str!("kernels.ptx");
+/// The name under which candle keeps them, once loaded.
+const MODULE: &str = "sgmn_kernels";
+
+/// An operation with its gradient.
+pub(super) trait Operation: Send + Sync + 'static {
+    fn forward(&self, dims: &[&[usize]]) -> (Launch, Shape);
+    /// The gradient of every input from that of the result.
+    fn backward(&self, inputs: &[&Tensor], grad: &Tensor) -> Result<Vec<Tensor>>;
+}
+
+/// Applies an operation of one input.
+pub(super) fn apply1(operation: impl Operation, x: &Tensor) -> Result<Tensor> {
+    x.contiguous()?.apply_op1(Adapter(operation))
+}
+
+/// Applies an operation of two inputs.
+pub(super) fn apply2(operation: impl Operation, x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    x.contiguous()?.apply_op2(&y.contiguous()?, Adapter(operation))
+}
+
+/// Runs a kernel without a gradient; the output is a row of numbers.
+pub(super) fn run(description: &Launch, inputs: &[&Tensor]) -> Result<Tensor> {
+    let inputs = inputs.iter().map(|input| input.contiguous()).collect::<Result<Vec<_>>>()?;
+    let guards: Vec<_> = inputs.iter().map(Tensor::storage_and_layout).collect();
+    let stored = guards.iter().map(|(storage, layout)| match &**storage {
+        Storage::Cuda(storage) => Ok((storage, *layout)),
+        _ => bail!("{}: expected numbers on a CUDA device, found others", description.kernel),
+    });
+    let out = launch(description, &stored.collect::<Result<Vec<_>>>()?)?;
+    Ok(Tensor::from_storage(Storage::Cuda(out), description.n_out, BackpropOp::none(), false))
+}
+
+struct Adapter<O>(O);
+
+/// Inputs must be contiguous f32.
+fn launch(launch: &Launch, inputs: &[(&CudaStorage, &Layout)]) -> Result<CudaStorage> {
+    let device = inputs[0].0.device().clone();
+    let mut views = Vec::with_capacity(inputs.len());
+    for (storage, layout) in inputs {
+        let Some((start, end)) = layout.contiguous_offsets() else {
+            bail!("{}: expected contiguous input, found {layout:?}", launch.kernel)
+        };
+        views.push(storage.as_cuda_slice::<f32>()?.slice(start..end));
+    }
+    // SAFETY: every kernel writes all of its output before anyone reads it.
+    let mut out = unsafe { device.alloc::<f32>(launch.n_out)? };
+    let function = device.get_or_load_custom_func(launch.kernel, MODULE, PTX)?;
+    let mut builder = function.builder();
+    for view in &views {
+        builder.arg(view);
+    }
+    builder.arg(&mut out);
+    for argument in &launch.arguments {
+        match argument {
+            Argument::U64(value) => builder.arg(value),
+            Argument::U32(value) => builder.arg(value),
+            Argument::F32(value) => builder.arg(value),
+        };
+    }
+    let config = LaunchConfig {
+        grid_dim: (launch.grid[0], launch.grid[1], 1),
+        block_dim: (launch.block[0], launch.block[1], 1),
+        shared_mem_bytes: launch.shared,
+    };
+    // SAFETY: the arguments are those of the kernel's signature, and sizes follow from the inputs' shapes; both are
+    // run against the same source on a host by the tests.
+    unsafe { builder.launch(config) }.w()?;
+    drop(builder);
+    Ok(CudaStorage::wrap_cuda_slice(out, device))
+}
+
+impl<O: Operation> Adapter<O> {
+    fn forward(&self, inputs: &[(&CudaStorage, &Layout)]) -> Result<(CudaStorage, Shape)> {
+        let dims: Vec<&[usize]> = inputs.iter().map(|(_, layout)| layout.dims()).collect();
+        let (description, shape) = self.0.forward(&dims);
+        Ok((launch(&description, inputs)?, shape))
+    }
+}
+
+fn no_host() -> Result<(CpuStorage, Shape)> {
+    bail!("a CUDA kernel was given numbers on the host")
+}
+
+impl<O: Operation> CustomOp1 for Adapter<O> {
+    fn name(&self) -> &'static str {
+        MODULE
+    }
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        no_host()
+    }
+    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.forward(&[(storage, layout)])
+    }
+    fn bwd(&self, x: &Tensor, _result: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        Ok(self.0.backward(&[x], grad)?.pop())
+    }
+}
+
+impl<O: Operation> CustomOp2 for Adapter<O> {
+    fn name(&self) -> &'static str {
+        MODULE
+    }
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        no_host()
+    }
+    fn cuda_fwd(
+        &self,
+        s1: &CudaStorage,
+        l1: &Layout,
+        s2: &CudaStorage,
+        l2: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        self.forward(&[(s1, l1), (s2, l2)])
+    }
+    fn bwd(
+        &self,
+        x: &Tensor,
+        y: &Tensor,
+        _result: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let mut grads = self.0.backward(&[x, y], grad)?;
+        let second = grads.pop();
+        Ok((grads.pop(), second))
+    }
+}

@@ -1,0 +1,289 @@
+//! The kernels' source, compiled for the host and run by an emulator, against the plain forms.
+//!
+//! Without a C++ compiler under the name `c++` nothing is shown; the check at first use on a device remains.
+
+use std::{fmt::Write, path::Path, process::Command};
+
+use candle_core::{Device, Result, Tensor, Var};
+use sgmn_graph::{Seed, testing::normal};
+
+use super::launch::{self, Argument, Axis, Launch, Rows};
+use crate::ops::{AdamWStep, EdgeAxis, Symmetrize, reference};
+
+/// The compiled emulator.
+struct Host {
+    folder: tempfile::TempDir,
+}
+
+impl Host {
+    fn compile() -> Option<Self> {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folder = tempfile::tempdir().unwrap();
+        let output = Command::new("c++")
+            .args(["-std=c++17", "-O1", "-o"])
+            .arg(folder.path().join("driver"))
+            .arg("-I")
+            .arg(source.join("src/ops/cuda"))
+            .arg(source.join("testdata/cuda/driver.cpp"))
+            .output()
+            .ok()?;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Some(Self { folder })
+    }
+
+    /// The outputs of some launches.
+    fn run(&self, launches: &[(Launch, Vec<&[f32]>)]) -> Vec<Vec<f32>> {
+        let mut bytes = Vec::new();
+        for (launch, inputs) in launches {
+            let Launch { kernel, n_out, grid, block, shared, arguments } = launch;
+            let mut line = String::new();
+            write!(line, "{kernel} {} {} {} {} ", grid[0], grid[1], block[0], block[1]).unwrap();
+            writeln!(line, "{shared} {n_out} {} {}", arguments.len(), inputs.len()).unwrap();
+            bytes.extend(line.bytes());
+            for argument in arguments {
+                let bits = match argument {
+                    Argument::U64(value) => *value,
+                    Argument::U32(value) => (*value).into(),
+                    Argument::F32(value) => value.to_bits().into(),
+                };
+                bytes.extend(bits.to_le_bytes());
+            }
+            for input in inputs {
+                bytes.extend((input.len() as u64).to_le_bytes());
+                bytes.extend(input.iter().flat_map(|value| value.to_le_bytes()));
+            }
+        }
+        let [from, to] = ["launches", "outputs"].map(|name| self.folder.path().join(name));
+        std::fs::write(&from, bytes).unwrap();
+        let output = Command::new(self.folder.path().join("driver")).arg(&from).arg(&to).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let bytes = std::fs::read(&to).unwrap();
+        let mut numbers = bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap()));
+        launches.iter().map(|(launch, _)| numbers.by_ref().take(launch.n_out).collect()).collect()
+    }
+
+    fn one(&self, launch: Launch, inputs: &[&[f32]]) -> Vec<f32> {
+        self.run(&[(launch, inputs.to_vec())]).remove(0)
+    }
+}
+
+fn numbers(n: usize, seed: u64) -> Vec<f32> {
+    let mut rng = Seed::new(seed).rng();
+    (0..n).map(|_| normal(&mut rng) as f32).collect()
+}
+
+fn flat(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// The plain result and the gradients of `Σ result ⊙ cotangent`.
+fn plain(
+    shapes: &[&[usize]],
+    values: &[&[f32]],
+    cotangent: &[f32],
+    f: impl Fn(&[Tensor]) -> Result<Tensor>,
+) -> Vec<Vec<f32>> {
+    let vars: Vec<Var> = shapes
+        .iter()
+        .zip(values)
+        .map(|(shape, values)| Var::from_slice(values, *shape, &Device::Cpu).unwrap())
+        .collect();
+    let result = f(&vars.iter().map(|var| var.as_tensor().clone()).collect::<Vec<_>>()).unwrap();
+    let cotangent = Tensor::from_slice(cotangent, result.dims(), &Device::Cpu).unwrap();
+    let grads = (&result * cotangent).unwrap().sum_all().unwrap().backward().unwrap();
+    std::iter::once(flat(&result)).chain(vars.iter().map(|var| flat(grads.get(var).unwrap()))).collect()
+}
+
+#[track_caller]
+fn same(what: &str, ours: &[f32], plain: &[f32]) {
+    assert_eq!(ours.len(), plain.len(), "{what}");
+    let largest = plain.iter().fold(1e-3, |largest: f32, v| largest.max(v.abs()));
+    for (i, (a, b)) in ours.iter().zip(plain).enumerate() {
+        assert!((a - b).abs() <= 3e-5 * largest, "{what} at {i}: {a} instead of {b}");
+    }
+}
+
+#[test]
+fn kernels_compute_what_their_plain_forms_compute() {
+    let Some(host) = Host::compile() else { return };
+    // One, several and many turns of a warp along a row; fewer rows than a block takes, and more.
+    for (n_rows, width) in [(1, 1), (3, 31), (67, 7), (19, 128), (5, 300)] {
+        of_rows(&host, Rows { n_rows, width });
+    }
+    for block in [[1, 1, 1, 1], [3, 5, 4, 8], [2, 1, 33, 6], [2, 3, 4, 128], [1, 40, 40, 3]] {
+        of_edges(&host, block);
+    }
+    more_rows_than_blocks(&host);
+    sums_in_parts(&host);
+    special_rows(&host);
+    masks(&host);
+    steps(&host);
+}
+
+fn of_rows(host: &Host, rows: Rows) {
+    let Rows { n_rows, width } = rows;
+    let shape: &[usize] = &[n_rows, width];
+    let (x, g) = (numbers(n_rows * width, 1), numbers(n_rows * width, 2));
+    let params = numbers(3 * width, 3);
+    let [b, gamma, beta] = [0, 1, 2].map(|i| &params[i * width..(i + 1) * width]);
+    for signs in [Symmetrize::No, Symmetrize::Signs] {
+        let what = |name: &str| format!("{name} {shape:?} {signs:?}");
+        let expected = plain(&[shape, &[width], &[width], &[width]], &[&x, b, gamma, beta], &g, |x| {
+            reference::norm_silu(&x[0], &x[1], &x[2], &x[3], signs)
+        });
+        same(&what("norm_silu"), &host.one(rows.norm_silu(signs), &[&x, &params]), &expected[0]);
+        let out = host.one(rows.norm_silu_grad(signs), &[&x, &params, &g]);
+        let (dx, parts) = out.split_at(n_rows * width);
+        // A width of one normalizes to zero: rounding is all that is left of its gradient.
+        if width > 1 {
+            same(&what("dx of norm_silu"), dx, &expected[1]);
+        }
+        let parts_of = Rows { n_rows: rows.parts(), width: 3 * width };
+        let sums = host.one(parts_of.sum(1), &[parts]);
+        if width > 1 {
+            same(&what("parameters of norm_silu"), &sums, &expected[2..].concat());
+        }
+
+        let expected = plain(&[shape, &[width]], &[&x, b], &g, |x| reference::bias_silu(&x[0], &x[1], signs));
+        same(&what("bias_silu"), &host.one(rows.bias_silu(signs), &[&x, b]), &expected[0]);
+        let out = host.one(rows.bias_silu_grad(signs), &[&x, b, &g]);
+        let (dx, parts) = out.split_at(n_rows * width);
+        same(&what("dx of bias_silu"), dx, &expected[1]);
+        let sums = host.one(Rows { n_rows: rows.parts(), width }.sum(1), &[parts]);
+        same(&what("bias of bias_silu"), &sums, &expected[2]);
+    }
+    let expected = plain(&[shape, &[width]], &[&x, b], &g, |x| reference::add_bias(&x[0], &x[1]));
+    same("add_bias", &host.one(rows.add_bias(), &[&x, b]), &expected[0]);
+    for guard in [None, Some(0.3)] {
+        let expected = plain(&[shape], &[&x], &g, |x| reference::unit_norm(&x[0], guard));
+        same("unit_norm", &host.one(rows.unit_norm(guard), &[&x]), &expected[0]);
+        same("dx of unit_norm", &host.one(rows.unit_norm_grad(guard), &[&x, &g]), &expected[1]);
+    }
+    let expected = plain(&[shape], &[&x], &g, |x| reference::abs(&x[0]));
+    same("abs", &host.one(launch::absolute(x.len()), &[&x]), &expected[0]);
+    same("dx of abs", &host.one(launch::absolute_grad(x.len()), &[&x, &g]), &expected[1]);
+}
+
+fn of_edges(host: &Host, block: [usize; 4]) {
+    let [b, r, s, h] = block;
+    let e = numbers(b * r * s * h, 4);
+    for axis in [EdgeAxis::Receivers, EdgeAxis::Senders] {
+        let n_kept = if axis == EdgeAxis::Senders { r } else { s };
+        let nodes = numbers(b * n_kept * h, 5);
+        let view = Axis::of_edges(block, axis);
+        let expected = plain(&[&block], &[&e], &nodes, |e| reference::sum_edges(&e[0], axis));
+        same("sum_edges", &host.one(view.sum(), &[&e]), &expected[0]);
+        same("gradient of sum_edges", &host.one(view.repeat(), &[&nodes]), &expected[1]);
+        // Rows of the nodes that remain are spread along the axis that a sum takes away.
+        let (of, n_others) =
+            if axis == EdgeAxis::Senders { (EdgeAxis::Receivers, s) } else { (EdgeAxis::Senders, r) };
+        let shape = [b, n_kept, h];
+        let expected = plain(&[&shape], &[&nodes], &e, |v| reference::spread(&v[0], n_others, of));
+        same("spread", &host.one(view.repeat(), &[&nodes]), &expected[0]);
+        same("gradient of spread", &host.one(view.sum(), &[&e]), &expected[1]);
+    }
+}
+
+/// A description for so few blocks that each has to take several turns.
+fn in_turns(launch: Launch, n_sums: usize) -> Launch {
+    let blocks = launch.grid[0] as usize;
+    Launch { n_out: launch.n_out - (blocks - 2) * n_sums, grid: [2, 1], ..launch }
+}
+
+fn more_rows_than_blocks(host: &Host) {
+    let rows = Rows { n_rows: 300, width: 5 };
+    let (x, g, params) = (numbers(1500, 1), numbers(1500, 2), numbers(15, 3));
+    let signs = Symmetrize::Signs;
+    let grad = rows.norm_silu_grad(signs);
+    assert!(grad.grid[0] > 2);
+    let (many, few) =
+        (host.one(grad.clone(), &[&x, &params, &g]), host.one(in_turns(grad, 15), &[&x, &params, &g]));
+    assert_eq!(many[..1500], few[..1500]);
+    let sum =
+        |out: &[f32]| host.one(Rows { n_rows: (out.len() - 1500) / 15, width: 15 }.sum(1), &[&out[1500..]]);
+    same("parameters of norm_silu", &sum(&few), &sum(&many));
+    for (launch, inputs) in [
+        (rows.norm_silu(signs), vec![&x[..], &params]),
+        (rows.unit_norm(None), vec![&x]),
+        (rows.unit_norm_grad(None), vec![&x, &g]),
+        (rows.add_bias(), vec![&x, &params[..5]]),
+        (rows.bias_silu(signs), vec![&x, &params[..5]]),
+        (launch::absolute(1500), vec![&x]),
+        (launch::dropout(1500, 0.5, 3), vec![&x]),
+    ] {
+        assert_eq!(host.one(in_turns(launch.clone(), 0), &inputs), host.one(launch, &inputs));
+    }
+}
+
+fn sums_in_parts(host: &Host) {
+    let best = Rows::of(&[4, 200, 33]).sum_parts();
+    assert_eq!(best, 3);
+    for (n_rows, width, parts) in [(1, 1, 1), (800, 33, best), (5, 3, 4), (3000, 1, 11)] {
+        let x = numbers(n_rows * width, 6);
+        let rows = Rows::of(&[n_rows, width]);
+        let sums = host.one(rows.sum(parts), &[&x]);
+        let sums = host.one(Rows { n_rows: parts, width }.sum(1), &[&sums]);
+        let mut expected = vec![0.0f64; width];
+        x.iter().enumerate().for_each(|(i, value)| expected[i % width] += f64::from(*value));
+        let expected: Vec<f32> = expected.iter().map(|sum| *sum as f32).collect();
+        same(&format!("sum of {rows:?} in {parts} parts"), &sums, &expected);
+    }
+}
+
+#[test]
+fn the_widest_rows_fit_into_the_memory_of_a_block() {
+    let shared = |width| Rows { n_rows: 9, width }.norm_silu_grad(Symmetrize::No).shared;
+    assert!(shared(launch::MOST_WIDTH) <= 48 << 10);
+    assert!(shared(launch::MOST_WIDTH + 1) > 48 << 10);
+}
+
+fn special_rows(host: &Host) {
+    let x = [0.0, 0.0, 3.0, -4.0, 3e-30, 4e-30, 3e30, 4e30, f32::NAN, f32::NAN, 0.0, -2.0];
+    let rows = Rows { n_rows: 6, width: 2 };
+    let y = host.one(rows.unit_norm(None), &[&x]);
+    assert_eq!(y[..2], [0.0, 0.0], "a zero row stays zero");
+    same("rows of every size have length one", &y[2..8], &[0.6, -0.8, 0.6, 0.8, 0.6, 0.8]);
+    assert!(y[8].is_nan() && y[9].is_nan(), "NaN is not lost");
+    let dx = host.one(rows.unit_norm_grad(None), &[&x, &[1.0; 12]]);
+    assert_eq!(dx[..2], [0.0, 0.0], "a zero row has no gradient");
+    let dx = host.one(launch::absolute_grad(12), &[&x, &[1.0; 12]]);
+    assert_eq!(dx[..4], [0.0, 0.0, 1.0, -1.0]);
+}
+
+fn masks(host: &Host) {
+    let (n, p, key) = (5000, 0.3, 0x0123_4567_89ab_cdef);
+    let x = numbers(n, 7);
+    let mask: Vec<f32> = launch::mask(n, p, key).collect();
+    let expected: Vec<f32> = x.iter().zip(&mask).map(|(x, mask)| x * mask).collect();
+    assert_eq!(host.one(launch::dropout(n, p, key), &[&x]), expected);
+    let share = mask.iter().filter(|mask| **mask == 0.0).count() as f64 / n as f64;
+    assert!((share - p).abs() < 0.02, "{share}");
+    let others = launch::mask(n, p, key + 1).zip(&mask).filter(|(a, b)| a != *b).count();
+    assert!(others > n / 4, "masks of two keys differ: {others}");
+}
+
+fn steps(host: &Host) {
+    let step = AdamWStep {
+        beta1: 0.9,
+        beta2: 0.99,
+        mean_bias: 0.19,
+        square_bias: 0.0199,
+        eps: 1e-8,
+        decay: 0.01,
+        rate: 0.1,
+    };
+    for n in [1, 700] {
+        let [g, m, v, w] = [8, 9, 10, 11].map(|seed| numbers(n, seed));
+        let v: Vec<f32> = v.iter().map(|v| v * v).collect();
+        let tensor = |values: &[f32]| Tensor::from_slice(values, n, &Device::Cpu).unwrap();
+        let expected = reference::adamw(&tensor(&g), &tensor(&m), &tensor(&v), &tensor(&w), &step).unwrap();
+        let expected: Vec<f32> = expected.iter().flat_map(flat).collect();
+        let found = host.one(launch::adamw(n, &step), &[&g, &m, &v, &w]);
+        for (part, (found, expected)) in found.chunks(n).zip(expected.chunks(n)).enumerate() {
+            same(&format!("part {part} of adamw"), found, expected);
+        }
+        let total = Tensor::new(2.5f32, &Device::Cpu).unwrap();
+        let expected = flat(&reference::add_squares(Some(&total), &tensor(&g)).unwrap());
+        same("add_squares", &host.one(launch::add_squares(n), &[&g, &[2.5]]), &expected);
+    }
+}

@@ -1,0 +1,54 @@
+//! How a device's memory is handled, and how much of it was in use.
+
+#![allow(unsafe_code, reason = "settings of the driver are set through pointers")]
+
+use candle_core::{
+    CudaDevice,
+    cuda_backend::cudarc::driver::{
+        result::{self, DriverError, mem_pool},
+        sys::{CUmemPool_attribute as Attribute, CUmemoryPool},
+    },
+};
+
+/// Lets freed memory stay with the process.
+///
+/// Otherwise the driver gives it back whenever a thread waits for the device, and the next step has to map it again.
+///
+/// # Errors
+/// What the driver says; nothing depends on it but speed.
+pub(super) fn keep_freed(device: &CudaDevice) -> Result<(), DriverError> {
+    let mut threshold = u64::MAX;
+    // SAFETY: the attribute is a u64, which lives through the call.
+    unsafe {
+        mem_pool::set_attribute(
+            pool(device)?,
+            Attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD,
+            (&raw mut threshold).cast(),
+        )
+    }
+}
+
+/// The most bytes that tensors held at once since the process began.
+///
+/// # Errors
+/// What the driver says.
+pub(in crate::ops) fn peak(device: &CudaDevice) -> Result<u64, DriverError> {
+    let mut bytes = 0u64;
+    // SAFETY: as in `keep_freed`.
+    unsafe {
+        mem_pool::get_attribute(
+            pool(device)?,
+            Attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH,
+            (&raw mut bytes).cast(),
+        )?;
+    }
+    Ok(bytes)
+}
+
+/// The pool that allocations come from.
+fn pool(device: &CudaDevice) -> Result<CUmemoryPool, DriverError> {
+    let stream = device.cuda_stream();
+    stream.context().bind_to_thread()?;
+    // SAFETY: the device is that of a living context.
+    unsafe { result::device::get_default_mem_pool(stream.context().cu_device()) }
+}

@@ -1,0 +1,43 @@
+//! Kernels for CUDA devices, f32: used on a device only after they have agreed there with their plain twins.
+//!
+//! `kernels.cu` is the source and `kernels.ptx` what NVIDIA's compiler made of it (`cargo xtask cuda-kernels`), for
+//! devices from compute capability 8.0 on. `launch` describes runs, and tests follow the descriptions on a host.
+
+#[cfg(feature = "cuda")]
+mod adapter;
+#[cfg(feature = "cuda")]
+mod agreement;
+#[cfg(feature = "cuda")]
+mod cases;
+#[cfg(test)]
+mod emulated;
+mod launch;
+#[cfg(feature = "cuda")]
+mod memory;
+#[cfg(feature = "cuda")]
+mod operations;
+
+#[cfg(feature = "cuda")]
+pub(super) use self::{
+    agreement::{faults, serves},
+    memory::peak,
+    operations::{
+        abs, adamw, add_bias, add_squares, bias_silu, dropout, norm_silu, spread, sum_edges, unit_norm,
+    },
+};
+
+/// An operation that has a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg(feature = "cuda")]
+pub(super) enum Kernel {
+    NormSilu,
+    BiasSilu,
+    AddBias,
+    SumEdges,
+    Spread,
+    UnitNorm,
+    Abs,
+    Dropout,
+    AddSquares,
+    AdamW,
+}
