@@ -214,7 +214,7 @@ impl Field {
     /// # Errors
     /// If the device refuses.
     pub fn zeros_like(&self) -> Result<Self> {
-        Ok(Self { values: Rows::nodes(self.values.tensor()?.zeros_like()?)?, ..self.clone() })
+        Ok(Self { values: self.values.zeros_like()?, ..self.clone() })
     }
 
     /// The axis of the edges' receivers in the block.

@@ -98,11 +98,11 @@ impl<T> Free<T> {
     fn shrink(&mut self) {
         while self.n_used + self.n_free > self.most_used {
             let Some(mut longest) = self.by_length.last_entry() else { return };
-            match longest.get_mut().pop() {
-                Some(values) => self.n_free -= values.len(),
-                None => {
-                    longest.remove();
-                }
+            if let Some(values) = longest.get_mut().pop() {
+                self.n_free -= values.len();
+            }
+            if longest.get().is_empty() {
+                longest.remove();
             }
         }
     }

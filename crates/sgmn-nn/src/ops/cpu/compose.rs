@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Storage, Tensor,
 
 use super::{
     element::Element,
-    matrix::{Into, multiply, multiply_outer, transpose},
+    matrix::{Onto, multiply, multiply_outer, transpose},
 };
 
 /// `a b` for matrices `[l, m]` and `[m, n]` on the CPU.
@@ -33,7 +33,7 @@ fn forward<T: Element>(
         bail!("compose: expected [l, m] and [m, n], found {:?} and {:?}", l1.dims(), l2.dims());
     }
     let mut y = vec![T::zero(); l * n];
-    multiply(values::<T>(s1, l1)?, values::<T>(s2, l2)?, &mut y, [m, n], Into::Replace);
+    multiply(values::<T>(s1, l1)?, values::<T>(s2, l2)?, &mut y, [m, n], Onto::Replace);
     Ok((T::to_cpu_storage_owned(y), (l, n).into()))
 }
 
@@ -49,7 +49,7 @@ fn backward<T: Element>(a: &Tensor, b: &Tensor, g: &Tensor) -> Result<(Tensor, T
     let (mut da, mut db, mut turned) =
         (vec![T::zero(); l * m], vec![T::zero(); m * n], vec![T::zero(); m * n]);
     transpose(b_values, [n, m], &mut turned);
-    multiply(g_values, &turned, &mut da, [n, m], Into::Replace);
+    multiply(g_values, &turned, &mut da, [n, m], Onto::Replace);
     multiply_outer(a_values, g_values, &mut db, [n, m]);
     Ok((Tensor::from_vec(da, (l, m), a.device())?, Tensor::from_vec(db, (m, n), b.device())?))
 }

@@ -65,7 +65,7 @@ impl Element for f32 {
     #[inline(always)]
     fn rescaling(self) -> Self {
         // 254 is twice the bias of the exponent; 0 and 255 stand for other things than powers.
-        f32::from_bits((254 - (self.to_bits() >> 23)).clamp(1, 253) << 23)
+        f32::from_bits(254u32.saturating_sub(self.to_bits() >> 23).clamp(1, 253) << 23)
     }
     fn pool() -> &'static Pool<Self> {
         static POOL: Pool<f32> = Pool::new();
@@ -92,7 +92,7 @@ impl Element for f64 {
     }
     #[inline(always)]
     fn rescaling(self) -> Self {
-        f64::from_bits((2046 - (self.to_bits() >> 52)).clamp(1, 2045) << 52)
+        f64::from_bits(2046u64.saturating_sub(self.to_bits() >> 52).clamp(1, 2045) << 52)
     }
     fn pool() -> &'static Pool<Self> {
         static POOL: Pool<f64> = Pool::new();

@@ -11,7 +11,7 @@ pub(in crate::ops) fn multiply<T: Element>(
     v: &[T],
     y: &mut [T],
     [d_in, d_out]: [usize; 2],
-    into: Into,
+    into: Onto,
 ) {
     let n = y.len() / d_out;
     product(y, [n, d_out, d_in], x, [d_in, 1], v, [d_out, 1], into);
@@ -23,7 +23,7 @@ pub(in crate::ops) fn multiply<T: Element>(
 /// dy `[n, d_out]`, x `[n, d_in]`, dw `[d_out, d_in]`.
 pub(in crate::ops) fn multiply_outer<T: Element>(dy: &[T], x: &[T], dw: &mut [T], [d_in, d_out]: [usize; 2]) {
     let n = x.len() / d_in;
-    product(dw, [d_out, d_in, n], dy, [1, d_out], x, [d_in, 1], Into::Add);
+    product(dw, [d_out, d_in, n], dy, [1, d_out], x, [d_in, 1], Onto::Add);
 }
 
 /// `Wᵀ` in memory. Products read it faster than a weight whose columns are far apart.
@@ -43,12 +43,12 @@ pub(in crate::ops) fn transpose<T: Element>(w: &[T], [d_in, d_out]: [usize; 2], 
 
 /// What happens to what stood in the result.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::ops) enum Into {
+pub(in crate::ops) enum Onto {
     Replace,
     Add,
 }
 
-impl Into {
+impl Onto {
     /// The first gift replaces what the memory held.
     pub(in crate::ops) fn first(first: bool) -> Self {
         if first { Self::Replace } else { Self::Add }
@@ -64,7 +64,7 @@ fn product<T: Element>(
     a_strides: [usize; 2],
     b: &[T],
     b_strides: [usize; 2],
-    into: Into,
+    into: Onto,
 ) {
     assert!(c.len() >= m * n, "result of {} values for {m} × {n}", c.len());
     for (values, rows, columns, strides) in [(a, m, k, a_strides), (b, k, n, b_strides)] {
@@ -75,7 +75,7 @@ fn product<T: Element>(
             values.len()
         );
     }
-    let adds = into == Into::Add;
+    let adds = into == Onto::Add;
     let (one, zero) = (T::one(), T::zero());
     // SAFETY: every position that the strides reach lies inside its slice, as asserted above, and c does not overlap
     // a and b, for it is borrowed alone.
@@ -116,10 +116,10 @@ mod tests {
         transpose(&w, [3, 2], &mut v);
         assert_eq!(v, [1.0, 2.0, 0.0, 1.0, -1.0, 0.5]);
         let mut y = [9.0; 4];
-        multiply(&x, &v, &mut y, [3, 2], Into::Replace);
+        multiply(&x, &v, &mut y, [3, 2], Onto::Replace);
         assert_eq!(y, [-2.0, 5.5, -2.0, 16.0]);
         let mut dx = [1.0; 6];
-        multiply(&y, &w, &mut dx, [2, 3], Into::Add);
+        multiply(&y, &w, &mut dx, [2, 3], Onto::Add);
         assert_eq!(dx, [10.0, 6.5, 5.75, 31.0, 17.0, 11.0]);
         let mut dw = [0.0; 6];
         multiply_outer(&y, &x, &mut dw, [3, 2]);

@@ -13,4 +13,4 @@ pub(super) use buffers::Buffer;
 pub(super) use compose::compose;
 pub(super) use element::Element;
 pub(super) use kernels::NORM_EPS;
-pub(super) use matrix::{Into, multiply, multiply_outer, transpose};
+pub(super) use matrix::{Onto, multiply, multiply_outer, transpose};

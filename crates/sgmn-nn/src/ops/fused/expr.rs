@@ -104,6 +104,9 @@ impl Expr {
                 tensor.dims()
             ),
         };
+        if dims[3] == 0 {
+            candle_core::bail!("rows: expected at least one channel, found {:?}", tensor.dims());
+        }
         Ok(Self::new(Op::Memory(Memory::Tensor(tensor.reshape(&dims[..])?)), dims, of))
     }
 
@@ -131,9 +134,20 @@ impl Expr {
             return Ok(tensor.clone());
         }
         let tensor = Program::new(self, None)?.apply()?.reshape(&self.dims[..])?;
-        // Already set if the rows lie in a store: those who do not need a tensor read them there.
-        self.memory.get_or_init(|| Memory::Tensor(tensor.clone()));
+        // Rows that lie in a store stay there for other passes: this is a copy for those who need a tensor.
+        if self.in_memory().is_none() {
+            self.memory.get_or_init(|| Memory::Tensor(tensor.clone()));
+        }
         Ok(tensor)
+    }
+
+    /// A tensor of the rows' number type and device, some parameter or operand.
+    pub(super) fn witness(&self) -> &Tensor {
+        match &self.op {
+            Op::Memory(Memory::Tensor(tensor) | Memory::Stored(_, tensor)) | Op::Row(tensor) => tensor,
+            Op::Spread(nodes, _) => nodes.witness(),
+            op => op.operands()[0].witness(),
+        }
     }
 
     /// The same rows in memory, where those of nodes and edges have a store of their own.

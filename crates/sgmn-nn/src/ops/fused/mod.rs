@@ -3,13 +3,15 @@
 //! Between two products of an edge's row with a matrix stand a bias, a normalization, an activation, a product with a
 //! node's row. As separate tensor operations each reads and writes all edges from main memory; here they are noted
 //! down ([`rows`], [`expr`]), made fewer by the rules of [`algebra`], put in order ([`program`]) and run for a block of
-//! rows that stays in cache ([`forward`], [`backward`]), the blocks of a batch in parallel ([`run`]).
+//! rows that stays in cache ([`block_forward`], [`block_backward`]), many blocks at once ([`batch_forward`], [`batch_backward`]).
 //! What a pass leaves for later ones lies in a [`store`]; what its way back needs is kept, within the limit of [`keep`].
 
 mod algebra;
-mod backward;
+mod batch_backward;
+mod batch_forward;
+mod block_backward;
+mod block_forward;
 mod expr;
-mod forward;
 mod keep;
 mod operands;
 mod param;
@@ -18,8 +20,6 @@ mod program;
 mod registers;
 mod rows;
 mod run;
-mod run_backward;
-mod run_forward;
 mod store;
 
 pub use keep::{keep_at_most, kept_bytes};

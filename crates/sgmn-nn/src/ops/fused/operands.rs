@@ -35,7 +35,9 @@ impl Program {
             Memory::Tensor(tensor) => Place::Packed(self.operands.node(tensor)),
         };
         let [b, n, _, h] = nodes.dims;
-        debug_assert_eq!(b, self.block[0]);
+        if b != self.block[0] {
+            candle_core::bail!("rows: expected nodes of {} nets, found {b}", self.block[0]);
+        }
         let known = self.node_operands.iter().position(|known| known.place == place);
         let operand = known.unwrap_or_else(|| {
             self.node_operands.push(NodeOperand { place, per_net: n * h });
@@ -94,6 +96,10 @@ impl Program {
         let some = some.expect("an expression reads at least one tensor").clone();
         if !matches!(some.dtype(), DType::F32 | DType::F64) {
             candle_core::bail!("rows: expected f32 or f64, found {:?}", some.dtype());
+        }
+        let [b, r, s] = self.block;
+        if b.checked_mul(r).and_then(|n| n.checked_mul(s)).is_none_or(|n| u32::try_from(n).is_err()) {
+            candle_core::bail!("rows: expected less than 2^32 of them, found {b} × {r} × {s}");
         }
         // A program without operands of a kind is given one number that it does not read.
         let unread = || Tensor::zeros(1, some.dtype(), some.device());

@@ -34,10 +34,10 @@ impl Sink {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(T::hold(buffer));
     }
 
-    /// The gradient, zero if nobody gave one.
-    fn take<T: Storable>(&self, n_values: usize) -> Vec<T> {
+    /// The gradient, if one was given.
+    fn take<T: Storable>(&self) -> Option<Vec<T>> {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        held.and_then(T::take).map_or_else(|| vec![T::zero(); n_values], |buffer| buffer.to_vec())
+        held.and_then(T::take).map(|buffer| buffer.to_vec())
     }
 }
 
@@ -77,10 +77,15 @@ impl CustomOp1 for Token {
     }
 
     fn bwd(&self, param: &Tensor, _result: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let (n, shape, device) = (param.elem_count(), param.shape(), param.device());
-        Ok(Some(match grad.dtype() {
-            DType::F64 => Tensor::from_vec(self.sink.take::<f64>(n), shape, device)?,
-            _ => Tensor::from_vec(self.sink.take::<f32>(n), shape, device)?,
-        }))
+        let (shape, device) = (param.shape(), param.device());
+        let gradient = match grad.dtype() {
+            DType::F64 => self.sink.take::<f64>().map(|values| Tensor::from_vec(values, shape, device)),
+            _ => self.sink.take::<f32>().map(|values| Tensor::from_vec(values, shape, device)),
+        };
+        match gradient.transpose()? {
+            // candle insists on a gradient for what was computed; a variable without one shall be seen to have none.
+            None if !param.is_variable() => Ok(Some(param.zeros_like()?)),
+            gradient => Ok(gradient),
+        }
     }
 }

@@ -190,6 +190,14 @@ impl Program {
         if let Some(register) = order.placed.get(&Rc::as_ptr(expr)) {
             return Ok(*register);
         }
+        // Another expression may stand for the same store.
+        if let Some(Memory::Stored(store, token)) = expr.in_memory() {
+            let number = self.stored(store, token);
+            let known = self.steps.iter().position(|step| matches!(step, Step::Stored(n) if *n == number));
+            if let Some(register) = known {
+                return Ok(register);
+            }
+        }
         let step = match (&expr.op, expr.in_memory()) {
             (_, Some(Memory::Stored(store, token))) => Step::Stored(self.stored(store, token)),
             (_, Some(Memory::Tensor(tensor))) => {

@@ -89,7 +89,7 @@ impl Block {
         for row in rows.clone() {
             let row = row - first_row;
             let (receiver, net) = (row / s, row / (r * s));
-            // A part has some hundred nets at most, and graphs are bounded.
+            // All rows of a batch are less than 2^32, which was checked when operands were packed.
             receivers.push(receiver as u32);
             senders.push((net * s + row % s) as u32);
         }

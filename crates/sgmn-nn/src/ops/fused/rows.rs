@@ -95,6 +95,21 @@ impl Rows {
         Ok(Self::lazy(Expr::new(Op::Row(r.clone()), [n_graphs, n_nodes, 1, h], Of::Nodes)))
     }
 
+    /// Zeros, as many as these rows have.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn zeros_like(&self) -> Result<Self> {
+        match &self.0 {
+            Repr::Tensor(tensor) => Ok(tensor.zeros_like()?.into()),
+            Repr::Lazy(expr) => {
+                let witness = expr.witness();
+                let zeros = Tensor::zeros(expr.width(), witness.dtype(), witness.device())?;
+                Ok(Self::lazy(expr.like(Op::Row(zeros))))
+            }
+        }
+    }
+
     /// Lengths of the axes.
     pub fn dims(&self) -> &[usize] {
         match &self.0 {
@@ -138,7 +153,11 @@ impl Rows {
         match &self.0 {
             Repr::Tensor(x) => Ok(ops::linear(x, w)?.into()),
             Repr::Lazy(x) => {
-                x.expect_width("linear", w.dims2()?.1)?;
+                let (n_out, n_in) = w.dims2()?;
+                x.expect_width("linear", n_in)?;
+                if n_out == 0 {
+                    candle_core::bail!("linear: expected at least one row of weights, found none");
+                }
                 Ok(Self::lazy(algebra::linear(x, w)?))
             }
         }
@@ -180,7 +199,9 @@ impl Rows {
         match &self.0 {
             Repr::Tensor(x) => Ok(ops::norm_silu(x, b, gamma, beta, signs)?.into()),
             Repr::Lazy(x) => {
-                x.expect_width("norm_silu", b.elem_count())?;
+                for parameter in [b, gamma, beta] {
+                    x.expect_width("norm_silu", parameter.elem_count())?;
+                }
                 Ok(Self::lazy(algebra::norm_silu(x, b, gamma, beta, signs)?))
             }
         }
@@ -295,6 +316,9 @@ impl Rows {
     pub fn sum_edges(&self, axis: EdgeAxis) -> Result<Self> {
         match &self.0 {
             Repr::Tensor(x) => Ok(ops::sum_edges(x, axis)?.into()),
+            Repr::Lazy(expr) if expr.of() != Of::Edges => {
+                candle_core::bail!("sum_edges: expected edges [B, R, S, H], found {:?}", self.dims())
+            }
             Repr::Lazy(expr) => Ok(Self::lazy(algebra::sum_edges(expr, axis)?)),
         }
     }

@@ -1,8 +1,9 @@
-//! Rows of edges between two passes, outside candle's graph.
+//! Rows between two passes, outside candle's graph.
 //!
 //! A feature of all edges is the largest thing there is, and candle would add up its gradients in new memory each time.
 //! Here the rows and their gradient lie in one place each; a token of one number stands for them in candle's graph, so
 //! that it still decides the order in which gradients are computed.
+//! So one graph has one way back at a time: asked for from two threads at once, gradients would mix.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -61,7 +62,7 @@ impl Store {
     /// Sets the rows; a store is written once.
     pub(super) fn write<T: Storable>(&self, values: Buffer<T>) {
         let written = self.values.set(T::hold(values));
-        debug_assert!(written.is_ok(), "a store is written by one pass, once");
+        assert!(written.is_ok(), "a store is written by one pass, once");
     }
 
     /// The rows.

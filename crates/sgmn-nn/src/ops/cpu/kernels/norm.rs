@@ -50,7 +50,7 @@ vectorized! {
         let b = &b[..];
         let (db, rest) = sums[..3 * width].split_at_mut(width);
         let (dgamma, dbeta) = rest.split_at_mut(width);
-        let per_n = T::one() / T::from_f64(width as f64);
+        let n = T::from_f64(width as f64);
         // Gradients of the normalized rows of both signs, kept for the second pass over the rows.
         let (mut dv_rows, mut dw_rows) = (vec![T::zero(); ROWS * width], vec![T::zero(); ROWS * width]);
         let chunks = x.chunks(ROWS * width).zip(grad.chunks(ROWS * width));
@@ -77,7 +77,7 @@ vectorized! {
                         dvs[i] = dv;
                         y[i] = value;
                     });
-                    (mean_d[k], mean_dv[k]) = (sum(sum_d) * per_n, sum(sum_dv) * per_n);
+                    (mean_d[k], mean_dv[k]) = (sum(sum_d) / n, sum(sum_dv) / n);
                     continue;
                 }
                 let (mut sum_e, mut sum_ew) = ([T::zero(); LANES], [T::zero(); LANES]);
@@ -98,8 +98,8 @@ vectorized! {
                     dws[i] = dw;
                     y[i] = value + mirrored;
                 });
-                (mean_d[k], mean_dv[k]) = (sum(sum_d) * per_n, sum(sum_dv) * per_n);
-                (mean_e[k], mean_ew[k]) = (sum(sum_e) * per_n, sum(sum_ew) * per_n);
+                (mean_d[k], mean_dv[k]) = (sum(sum_d) / n, sum(sum_dv) / n);
+                (mean_e[k], mean_ew[k]) = (sum(sum_e) / n, sum(sum_ew) / n);
             }
             let kept = dv_rows.chunks_exact(width).zip(dw_rows.chunks_exact(width));
             let rows = x.chunks_exact(width).zip(dx.chunks_exact_mut(width)).zip(kept);
@@ -207,14 +207,14 @@ impl<T: Element> Stats<T> {
     #[inline(always)]
     fn of<const FUSED: bool>(x: &[T], b: &[T], signs: bool) -> Self {
         let width = b.len();
-        let per_n = T::one() / T::from_f64(width as f64);
+        let n = T::from_f64(width as f64);
         let mut stats = Self { mean: [T::zero(); ROWS], plus: [T::zero(); ROWS], minus: [T::zero(); ROWS] };
         for (mean, x) in stats.mean.iter_mut().zip(x.chunks_exact(width)) {
             let mut lanes = [T::zero(); LANES];
             for_each_lane!(width, [x], [], |i| {
                 lanes[i] += x[i];
             });
-            *mean = sum(lanes) * per_n;
+            *mean = sum(lanes) / n;
         }
         for (k, x) in x.chunks_exact(width).enumerate() {
             let mean = stats.mean[k];
@@ -238,7 +238,7 @@ impl<T: Element> Stats<T> {
         let eps = T::from_f64(NORM_EPS);
         for variances in [&mut stats.plus, &mut stats.minus] {
             for variance in variances {
-                *variance = T::one() / Element::sqrt(variance.times_plus::<FUSED>(per_n, eps));
+                *variance = T::one() / Element::sqrt(*variance / n + eps);
             }
         }
         stats

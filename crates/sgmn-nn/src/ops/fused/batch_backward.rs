@@ -5,8 +5,8 @@ use std::{ops::Range, sync::PoisonError};
 use rayon::prelude::*;
 
 use super::{
-    backward::{Gifts, Gradients},
-    forward::{Reads, Registers},
+    block_backward::{Gifts, Gradients},
+    block_forward::{Reads, Registers},
     program::{Out, Place, Step},
     registers::{Block, Scratch, Slot},
     run::{Fused, Inputs, kept_axis},
@@ -130,7 +130,8 @@ impl Fused {
                 kernels::put(&part[i * CHUNK..][..total.len()], false, total);
             }
         });
-        self.program.params.iter().for_each(|param| param.sink.put(&total[param.range.clone()]));
+        let wanted = self.program.params.iter().filter(|param| param.tensor.track_op());
+        wanted.for_each(|param| param.sink.put(&total[param.range.clone()]));
         for ((store, tracked), gradient) in self.program.stores.iter().zip(gradients) {
             if let Some((gradient, _)) = gradient
                 && *tracked
@@ -205,58 +206,49 @@ impl Fused {
     ) {
         let n_values = block.n_rows() * width;
         let last = self.program.steps.len() - 1;
-        match (self.program.out, self.program.tail) {
-            // A program that only reads a store gives its gradient straight back.
-            (Out::Rows, _) if !gradients.slots[last].is_empty() => {
-                let first = !std::mem::replace(&mut gradients.given[last], true);
-                let slot = gradients.slots[last].values_mut(n_values);
-                kernels::put(&grad[block.of_part(width)], first, slot);
-            }
-            (Out::Rows, _) => {
+        let axis = match self.program.out {
+            Out::Rows if gradients.slots[last].is_empty() => {
                 gradients.slots[last] = Slot::Read(&grad[block.of_part(width)]);
                 gradients.given[last] = true;
+                return;
             }
-            (Out::Sum(axis), None) => {
-                let at = block.at(kept_axis(axis));
-                let first = !std::mem::replace(&mut gradients.given[last], true);
-                if gradients.slots[last].is_empty() {
-                    gradients.slots[last] = scratch.slot(width);
-                }
-                let slot = gradients.slots[last].values_mut(n_values);
-                if first {
-                    kernels::copy_nodes(grad, at, width, slot);
-                } else {
-                    kernels::add_nodes(grad, at, width, slot);
-                }
+            Out::Rows => {
+                // A program that only reads a store gives its gradient straight back.
+                let (mut slot, first) = gradients.open(last, width, scratch);
+                kernels::put(&grad[block.of_part(width)], first, slot.values_mut(n_values));
+                gradients.slots[last] = slot;
+                return;
             }
-            (Out::Sum(axis), Some([a, b])) => {
-                let at = block.at(kept_axis(axis));
-                let mut open = |x: usize| {
-                    let mut slot = std::mem::replace(&mut gradients.slots[x], Slot::Empty);
-                    if slot.is_empty() {
-                        slot = scratch.slot(width);
-                    }
-                    (slot, !std::mem::replace(&mut gradients.given[x], true))
-                };
-                let value = |x: usize| registers[x].values(n_values);
-                let (mut da, first_a) = open(a);
-                if a == b {
-                    // A square gives twice to the same gradient.
-                    let mut twice = scratch.slot(width);
-                    kernels::mul_nodes(value(a), grad, at, width, true, twice.values_mut(n_values));
-                    let factor = T::one() + T::one();
-                    kernels::put_scaled(twice.values(n_values), factor, first_a, da.values_mut(n_values));
-                    gradients.slots[a] = da;
-                    scratch.release(twice);
-                    return;
-                }
-                let (mut db, first_b) = open(b);
-                let (to_a, to_b) = (da.values_mut(n_values), db.values_mut(n_values));
-                kernels::put_node_products(grad, at, width, value(a), value(b), first_a, to_a, first_b, to_b);
-                gradients.slots[a] = da;
-                gradients.slots[b] = db;
+            Out::Sum(axis) => axis,
+        };
+        let at = block.at(kept_axis(axis));
+        let Some([a, b]) = self.program.tail else {
+            let (mut slot, first) = gradients.open(last, width, scratch);
+            let values = slot.values_mut(n_values);
+            if first {
+                kernels::copy_nodes(grad, at, width, values)
+            } else {
+                kernels::add_nodes(grad, at, width, values)
             }
+            gradients.slots[last] = slot;
+            return;
+        };
+        let value = |x: usize| registers[x].values(n_values);
+        let (mut da, first_a) = gradients.open(a, width, scratch);
+        if a == b {
+            // A square gives twice to the same gradient.
+            let mut twice = scratch.slot(width);
+            kernels::mul_nodes(value(a), grad, at, width, true, twice.values_mut(n_values));
+            let factor = T::one() + T::one();
+            kernels::put_scaled(twice.values(n_values), factor, first_a, da.values_mut(n_values));
+            scratch.release(twice);
+        } else {
+            let (mut db, first_b) = gradients.open(b, width, scratch);
+            let (to_a, to_b) = (da.values_mut(n_values), db.values_mut(n_values));
+            kernels::put_node_products(grad, at, width, value(a), value(b), first_a, to_a, first_b, to_b);
+            gradients.slots[b] = db;
         }
+        gradients.slots[a] = da;
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     run::{Fused, Inputs},
     store::Storable,
 };
-use crate::ops::cpu::{self, Element, Into, kernels};
+use crate::ops::cpu::{self, Element, Onto, kernels};
 
 /// The registers of a block on the way forward, with what some of them write to.
 pub(super) type Registers<'a, T> = Vec<Slot<'a, T>>;
@@ -139,7 +139,7 @@ impl Fused {
             kernels::put(x(*row), std::mem::replace(&mut first, false), y);
         }
         for product in &sum.products {
-            let into = Into::first(std::mem::replace(&mut first, false));
+            let into = Onto::first(std::mem::replace(&mut first, false));
             let turned = &inputs.turned[product.weight.clone()];
             cpu::multiply(x(product.x), turned, y, [self.program.widths[product.x], width], into);
         }

@@ -1,13 +1,15 @@
 //! The way back of a block: steps in reverse, each from the gradient of its result.
 
+use std::ops::Range;
+
 use super::{
-    forward::{Reads, Registers},
+    block_forward::{Reads, Registers},
     program::{NodeRows, Step},
     registers::{Scratch, Slot},
     run::Fused,
     store::Storable,
 };
-use crate::ops::cpu::{self, Into, kernels};
+use crate::ops::cpu::{self, Onto, kernels};
 
 /// What a part of the way back gives to.
 pub(super) struct Gifts<'a, T> {
@@ -27,7 +29,7 @@ pub(super) struct Gradients<'a, T: Storable> {
 
 impl<'a, T: Storable> Gradients<'a, T> {
     /// Takes the slot of a register to give to it: with its memory, and whether the gift is its first.
-    fn open(&mut self, x: usize, width: usize, scratch: &mut Scratch<T>) -> (Slot<'a, T>, bool) {
+    pub(super) fn open(&mut self, x: usize, width: usize, scratch: &mut Scratch<T>) -> (Slot<'a, T>, bool) {
         let mut slot = std::mem::replace(&mut self.slots[x], Slot::Empty);
         if slot.is_empty() {
             slot = scratch.slot(width);
@@ -40,18 +42,19 @@ impl Fused {
     /// Gives the gradients of a block, whose needed registers have been computed, to those of the operands.
     pub(super) fn run_backward<'a, T: Storable>(
         &self,
-        Reads { inputs, nodes, block }: &Reads<'_, T>,
+        reads: &Reads<'_, T>,
         registers: &mut Registers<'_, T>,
         gradients: &mut Gradients<'a, T>,
         scratch: &mut Scratch<T>,
         gifts: &mut Gifts<'_, T>,
     ) {
+        let Reads { inputs, nodes, block } = reads;
         let (program, n_rows) = (&self.program, block.n_rows());
         let (widths, params) = (&program.widths, &inputs.params);
-        // Weights whose gradients wait for their factor, an activation: (register of the activation, step, product).
-        let mut waiting: Vec<(usize, usize, usize)> = Vec::new();
+        let mut waiting: Vec<Waiting> = Vec::new();
         for i in (0..program.steps.len()).rev() {
-            if !gradients.given[i] || matches!(program.steps[i], Step::Stored(_)) {
+            let is_leaf = matches!(program.steps[i], Step::Stored(_)) || !self.plan.wanted[i];
+            if is_leaf || !gradients.given[i] {
                 continue;
             }
             let width = widths[i];
@@ -105,17 +108,17 @@ impl Fused {
                     for row in &sum.rows {
                         give!(*row, |first, dx| kernels::put(dy, first, dx));
                     }
-                    for (k, product) in sum.products.iter().enumerate() {
+                    for product in &sum.products {
                         let (x, weight) = (product.x, &product.weight);
                         give!(x, |first, dx| cpu::multiply(
                             dy,
                             &params[weight.clone()],
                             dx,
                             [width, widths[x]],
-                            Into::first(first)
+                            Onto::first(first)
                         ));
                         if self.plan.late[x] {
-                            waiting.push((x, i, k));
+                            waiting.push(Waiting { activation: x, step: i, weight: weight.clone() });
                             held = true;
                         } else {
                             let dw = &mut gifts.params[weight.clone()];
@@ -123,43 +126,8 @@ impl Fused {
                         }
                     }
                 }
-                Step::NormSilu { x, packed, signs } => {
-                    let mut y = std::mem::replace(&mut registers[i], Slot::Empty);
-                    if y.is_empty() {
-                        y = scratch.slot(width);
-                    }
-                    let from = registers[*x].values(n_rows * width);
-                    let (packed, sums) = (&params[packed.clone()], &mut gifts.params[packed.clone()]);
-                    give!(*x, |first, dx| kernels::norm_silu_grad(
-                        from,
-                        packed,
-                        *signs,
-                        dy,
-                        first,
-                        dx,
-                        sums,
-                        y.values_mut(n_rows * width)
-                    ));
-                    registers[i] = y;
-                }
-                Step::BiasSilu { x, bias, signs } => {
-                    let mut y = std::mem::replace(&mut registers[i], Slot::Empty);
-                    if y.is_empty() {
-                        y = scratch.slot(width);
-                    }
-                    let from = registers[*x].values(n_rows * width);
-                    let (bias, sums) = (&params[bias.clone()], &mut gifts.params[bias.clone()]);
-                    give!(*x, |first, dx| kernels::bias_silu_grad(
-                        from,
-                        bias,
-                        *signs,
-                        dy,
-                        first,
-                        dx,
-                        sums,
-                        y.values_mut(n_rows * width)
-                    ));
-                    registers[i] = y;
+                Step::NormSilu { .. } | Step::BiasSilu { .. } => {
+                    self.activation_back(i, reads, dy, registers, gradients, scratch, gifts);
                 }
                 Step::Mul { a, b } => {
                     give!(*a, |first, da| kernels::put_product(dy, value(*b), first, da));
@@ -207,27 +175,74 @@ impl Fused {
                 scratch.release(slot);
             }
             // The activation of this step stands now: weights that waited for it get their gradients.
-            if self.plan.late[i] {
+            let (settled, still): (Vec<Waiting>, Vec<Waiting>) =
+                waiting.into_iter().partition(|w| w.activation == i);
+            waiting = still;
+            for Waiting { step, weight, .. } in settled {
+                let dy = gradients.slots[step].values(n_rows * widths[step]);
                 let y = registers[i].values(n_rows * width);
-                for (_, step, k) in waiting.iter().filter(|(x, ..)| *x == i) {
-                    let Step::Sum(sum) = &program.steps[*step] else {
-                        unreachable!("only sums have products")
-                    };
-                    let dw = &mut gifts.params[sum.products[*k].weight.clone()];
-                    let dy = gradients.slots[*step].values(n_rows * widths[*step]);
-                    cpu::multiply_outer(dy, y, dw, [width, widths[*step]]);
-                }
-                let done: Vec<usize> =
-                    waiting.iter().filter(|(x, ..)| *x == i).map(|(_, step, _)| *step).collect();
-                waiting.retain(|(x, ..)| *x != i);
-                for step in done {
-                    if waiting.iter().all(|(_, other, _)| *other != step) {
-                        scratch.release(std::mem::replace(&mut gradients.slots[step], Slot::Empty));
-                    }
+                cpu::multiply_outer(dy, y, &mut gifts.params[weight], [width, widths[step]]);
+                if waiting.iter().all(|other| other.step != step) {
+                    scratch.release(std::mem::replace(&mut gradients.slots[step], Slot::Empty));
                 }
             }
             // Nothing before this step reads its value.
             scratch.release(std::mem::replace(&mut registers[i], Slot::Empty));
         }
     }
+
+    /// Back through an activation, which is computed once more on the way.
+    #[allow(clippy::too_many_arguments, reason = "the state of one block")]
+    fn activation_back<'a, T: Storable>(
+        &self,
+        i: usize,
+        Reads { inputs, block, .. }: &Reads<'_, T>,
+        dy: &[T],
+        registers: &mut Registers<'_, T>,
+        gradients: &mut Gradients<'a, T>,
+        scratch: &mut Scratch<T>,
+        gifts: &mut Gifts<'_, T>,
+    ) {
+        let width = self.program.widths[i];
+        let n_values = block.n_rows() * width;
+        let mut y = std::mem::replace(&mut registers[i], Slot::Empty);
+        if y.is_empty() {
+            y = scratch.slot(width);
+        }
+        let (Step::NormSilu { x, .. } | Step::BiasSilu { x, .. }) = self.program.steps[i] else {
+            unreachable!("only activations come here")
+        };
+        // Nobody may want the gradient of x; those of the parameters are wanted all the same.
+        let wanted = self.plan.wanted[x];
+        let (mut slot, first) =
+            if wanted { gradients.open(x, width, scratch) } else { (scratch.slot(width), true) };
+        let (from, dx, values) =
+            (registers[x].values(n_values), slot.values_mut(n_values), y.values_mut(n_values));
+        match &self.program.steps[i] {
+            Step::NormSilu { packed, signs, .. } => {
+                let (params, sums) = (&inputs.params[packed.clone()], &mut gifts.params[packed.clone()]);
+                kernels::norm_silu_grad(from, params, *signs, dy, first, dx, sums, values);
+            }
+            Step::BiasSilu { bias, signs, .. } => {
+                let (params, sums) = (&inputs.params[bias.clone()], &mut gifts.params[bias.clone()]);
+                kernels::bias_silu_grad(from, params, *signs, dy, first, dx, sums, values);
+            }
+            _ => unreachable!("only activations come here"),
+        }
+        registers[i] = y;
+        if wanted {
+            gradients.slots[x] = slot;
+        } else {
+            scratch.release(slot);
+        }
+    }
+}
+
+/// A weight whose gradient waits for its factor, an activation that its own step computes once more.
+struct Waiting {
+    /// The register of the activation.
+    activation: usize,
+    /// The step that multiplied it, whose gradient is held until then.
+    step: usize,
+    weight: Range<usize>,
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
-    forward::{Reads, Registers},
+    block_forward::{Reads, Registers},
     program::Out,
     registers::{Scratch, Slot},
     run::{Fused, Inputs, kept_axis},
