@@ -18,6 +18,7 @@ use sgmn_nn::{
     Checkpoint, Normalization, Pass, VarStore,
     checkpoint::Header,
     models::Model,
+    no_grad,
     optim::{AdamW, AdamWConfig, Gradients, Warmup, clip_by_global_norm},
 };
 
@@ -56,6 +57,8 @@ pub fn run(
     for fault in sgmn_nn::ops::faults(&device) {
         eprintln!("note: {fault}");
     }
+    const MIB: usize = 1 << 20;
+    sgmn_nn::ops::keep_at_most(train.keep_mib.map_or(1024, |mib| mib as usize).saturating_mul(MIB));
     let run = || -> Result<Outcome> {
         let mut run = Run::new(experiment, dataset, folder, &device)?;
         let is_finished = run.train(stop)?;
@@ -291,7 +294,7 @@ impl<'a> Run<'a> {
         let mut scores = Scores::default();
         for prepared in self.pipeline.batches(part, self.experiment.train().batch_size) {
             let prepared = prepared?;
-            let output = self.model.forward(&prepared.batch, &Pass::eval())?;
+            let output = no_grad(|| self.model.forward(&prepared.batch, &Pass::eval()))?;
             self.task.judge(&output.to_device(&Device::Cpu)?, &prepared.targets, &mut scores)?;
         }
         Ok(scores)

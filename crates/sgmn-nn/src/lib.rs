@@ -81,5 +81,6 @@ pub use checkpoint::Checkpoint;
 pub use error::{Error, Result};
 pub use field::Field;
 pub use normalization::Normalization;
+pub use ops::no_grad;
 pub use pass::Pass;
 pub use vars::{Init, VarBuilder, VarStore};

@@ -44,6 +44,10 @@ pub struct Train {
     pub precision: ProductPrecision,
     /// Where the model runs.
     pub device: DeviceKind,
+    /// MiB that passes on the CPU may keep between forward and backward; absent: 1024, and 0 computes everything again.
+    /// Results are the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_mib: Option<u32>,
     /// The run ends after this many evaluations without a better one; absent: it runs to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<u64>,

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device};
 use sgmn_data::{Target, fit::Renderer, formats::packed::Reader, source::Source};
 use sgmn_graph::{Batch, Lowering, Net, Seed};
-use sgmn_nn::{Checkpoint, Pass, models::Output};
+use sgmn_nn::{Checkpoint, Pass, models::Output, no_grad};
 use sgmn_symmetry::canonicalize_net;
 
 use super::{plan::Request, results::RunResult};
@@ -175,7 +175,8 @@ fn beliefs(run: &RunResult, experiment: &Experiment, nets: &[Net]) -> Result<Vec
             symmetries => Ok(lowering.lower(&canonicalize_net(net, symmetries)?.0)?),
         };
         let graphs = nets.iter().map(lower).collect::<Result<Vec<_>>>()?;
-        match model.forward(&Batch::collate(&graphs, DType::F32, &Device::Cpu)?, &Pass::eval())? {
+        let batch = Batch::collate(&graphs, DType::F32, &Device::Cpu)?;
+        match no_grad(|| model.forward(&batch, &Pass::eval()))? {
             Output::PerGraph(logits) => beliefs.extend(logits.to_vec2()?.iter().map(|row| softmax(row))),
             Output::PerParam(_) => bail!("{}: expected a model of whole nets", path.display()),
         }

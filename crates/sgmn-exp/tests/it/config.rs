@@ -128,6 +128,8 @@ fn rounded_products_are_written_down_and_exact_ones_are_the_rule() {
     assert!(written(&["train.precision=tf32", "train.device=cuda"]).contains("precision = \"tf32\""));
     // A file from before there was a choice is the same experiment, to its hash.
     assert!(!written(&[]).contains("precision"));
+    assert!(written(&["train.keep_mib=0"]).contains("keep_mib = 0"));
+    assert!(!written(&[]).contains("keep_mib"));
     let message = resolve(&["train.precision=bf16", "train.dtype=f64"]).unwrap_err();
     let expected = "train.precision: expected f32, since variables are f64, found bf16";
     assert_eq!(format!("{message:#}"), format!("experiment quick: {expected}"));

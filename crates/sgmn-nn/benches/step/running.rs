@@ -8,7 +8,7 @@ use sgmn_nn::{
     Normalization, Pass, VarStore,
     loss::cross_entropy,
     models::{Model, ModelConfig, Output, ScaleGmnConfig},
-    ops,
+    no_grad,
     optim::{AdamW, AdamWConfig, Gradients, clip_by_global_norm},
 };
 
@@ -82,7 +82,7 @@ impl Running {
 
     /// Forward, for the output alone.
     pub(crate) fn infer(&self, task: &Task) {
-        drop(ops::no_grad(|| self.model.forward(&task.batch, &Pass::eval()).unwrap()));
+        drop(no_grad(|| self.model.forward(&task.batch, &Pass::eval()).unwrap()));
     }
 }
 

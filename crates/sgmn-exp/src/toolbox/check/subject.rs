@@ -10,6 +10,7 @@ use sgmn_nn::{
     equivariance::symmetry_error,
     golden::Golden,
     models::{Model, ModelConfig},
+    no_grad,
 };
 use sgmn_symmetry::check::{Report, Trials};
 
@@ -172,7 +173,7 @@ impl Subject {
     fn outputs(&self, nets: &[Net]) -> sgmn_nn::Result<Vec<Vec<f64>>> {
         let graphs = nets.iter().map(|net| self.lowering.lower(net)).collect::<Result<Vec<_>, _>>()?;
         let batch = Batch::collate(&graphs, self.dtype, &self.device)?;
-        self.model.forward(&batch, &Pass::eval())?.of_nets(&batch)
+        no_grad(|| self.model.forward(&batch, &Pass::eval()))?.of_nets(&batch)
     }
 
     /// How far the outputs are from moving as they should under the elements of the trials.
