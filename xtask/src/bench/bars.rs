@@ -56,12 +56,6 @@ fn all(results: &Results) -> Vec<Bar> {
             middle(results.share("mnist", "step", "read_step_flop")),
         ),
         bar(
-            "the same with a read-out that depends on everything",
-            AtLeast(0.65),
-            Share,
-            share("mnist-full-graph"),
-        ),
-        bar(
             "MNIST forward: a step beside its plain twin",
             AtLeast(6.0),
             Times,
