@@ -45,33 +45,68 @@ impl Fused {
         d_packed: &mut [T],
         d_nodes: &mut [T],
     ) {
-        let (part, rows_per_net) = (self.nets_per_part(), self.rows_per_net());
-        let n_parts = self.program.block[0].div_ceil(part);
         // Kept registers serve once: whoever asks for gradients a second time pays for computing them again.
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let kept_parts = kept.as_ref().map(|kept| kept.parts.as_slice());
+        let mut gradients = self.stored_gradients();
+        let mut parts = self.cut(&mut gradients, d_packed, d_nodes);
+        let sums: Vec<Buffer<T>> = parts
+            .par_iter_mut()
+            .enumerate()
+            .map(|(i, part)| {
+                let mut params = Buffer::zeros(inputs.params.len());
+                let nets = self.nets(i);
+                let grad = &grad[nets.start * self.out_per_net()..nets.end * self.out_per_net()];
+                let kept = kept_parts.and_then(|parts| parts.get(i)).map(Vec::as_slice);
+                self.backward_part(inputs, grad, &nets, kept, part, &mut params);
+                params
+            })
+            .collect();
+        let total = add_up(sums);
+        let wanted = self.program.params.iter().filter(|param| param.tensor.track_op());
+        wanted.for_each(|param| param.sink.put(&total[param.range.clone()]));
+        for ((store, tracked), gradient) in self.program.stores.iter().zip(gradients) {
+            if let Some((gradient, _)) = gradient
+                && *tracked
+            {
+                store.put_gradient(gradient);
+            }
+        }
+    }
+
+    /// The gradient of each store as far as it was given, with whether it was; none where nobody wants it.
+    fn stored_gradients<T: Storable>(&self) -> Vec<Option<(Buffer<T>, bool)>> {
         // Gradients of nodes are given even where nobody wants them: they are small.
         let is_node =
             |i: usize| self.program.node_operands.iter().any(|nodes| nodes.place == Place::Store(i));
-        let mut gradients: Vec<Option<(Buffer<T>, bool)>> = (self.program.stores.iter().enumerate())
+        let stores = self.program.stores.iter().enumerate();
+        stores
             .map(|(i, (store, tracked))| {
                 (*tracked || is_node(i)).then(|| match store.take_gradient() {
                     Some(gradient) => (gradient, true),
                     None => (Buffer::stale(store.values::<T>().len()), false),
                 })
             })
-            .collect();
-        let mut parts: Vec<Part<'_, T>> = (0..n_parts)
+            .collect()
+    }
+
+    /// Cuts everything that is given to by nets. A store belongs to rows or to nodes, never to both.
+    fn cut<'a, T: Storable>(
+        &self,
+        gradients: &'a mut [Option<(Buffer<T>, bool)>],
+        d_packed: &'a mut [T],
+        d_nodes: &'a mut [T],
+    ) -> Vec<Part<'a, T>> {
+        let (n_nets, part) = (self.program.block[0], self.nets_per_part());
+        let mut parts: Vec<Part<'a, T>> = (0..n_nets.div_ceil(part))
             .map(|_| Part { nodes: Vec::new(), packed: Default::default(), stores: Vec::new() })
             .collect();
-        // Every store belongs to rows or to nodes; both are cut by nets.
-        let n_nets = self.program.block[0];
-        let mut slices: Vec<Option<(&mut [T], bool)>> = gradients
-            .iter_mut()
-            .map(|gradient| gradient.as_mut().map(|(gradient, given)| (&mut gradient[..], *given)))
-            .collect();
+        let slices = gradients.iter_mut();
+        let mut slices: Vec<Option<(&'a mut [T], bool)>> =
+            slices.map(|slice| slice.as_mut().map(|(gradient, given)| (&mut gradient[..], *given))).collect();
         let mut rest = d_nodes;
         for operand in &self.program.node_operands {
-            let own: &mut [T] = match operand.place {
+            let own: &'a mut [T] = match operand.place {
                 Place::Packed(_) => {
                     // Packed operands lie one after the other: each takes its own from the rest.
                     let (own, later) = std::mem::take(&mut rest).split_at_mut(operand.per_net * n_nets);
@@ -92,53 +127,19 @@ impl Fused {
             parts.iter_mut().for_each(|part| part.nodes.push(chunks.next().unwrap_or_default()));
         }
         if self.program.packed_tracked {
-            let chunks = d_packed.chunks_mut(part * rows_per_net * self.program.packed_width);
+            let chunks = d_packed.chunks_mut(part * self.rows_per_net() * self.program.packed_width);
             parts.iter_mut().zip(chunks).for_each(|(part, packed)| part.packed = packed);
         }
         for slice in slices {
-            match slice {
-                Some((rows, given)) => {
-                    let chunks = rows.chunks_mut((part * rows.len() / n_nets).max(1));
-                    parts
-                        .iter_mut()
-                        .zip(chunks)
-                        .for_each(|(part, rows)| part.stores.push(Some((rows, given))));
-                }
-                None => parts.iter_mut().for_each(|part| part.stores.push(None)),
-            }
+            let Some((rows, given)) = slice else {
+                parts.iter_mut().for_each(|part| part.stores.push(None));
+                continue;
+            };
+            let mut chunks = rows.chunks_mut((part * rows.len() / n_nets).max(1));
+            let mut next = || chunks.next().map(|rows| (rows, given));
+            parts.iter_mut().for_each(|part| part.stores.push(next()));
         }
-        let kept_parts = kept.as_ref().map(|kept| kept.parts.as_slice());
-        let sums: Vec<Buffer<T>> = parts
-            .par_iter_mut()
-            .enumerate()
-            .map(|(i, part)| {
-                let mut params = Buffer::zeros(inputs.params.len());
-                let nets = self.nets(i);
-                let grad = &grad[nets.start * self.out_per_net()..nets.end * self.out_per_net()];
-                let kept = kept_parts.and_then(|parts| parts.get(i)).map(Vec::as_slice);
-                self.backward_part(inputs, grad, &nets, kept, part, &mut params);
-                params
-            })
-            .collect();
-        // Every parameter adds up its parts in their order, whoever does it.
-        const CHUNK: usize = 1 << 13;
-        let mut sums = sums.into_iter();
-        let mut total = sums.next().expect("a pass has parts");
-        let others: Vec<Buffer<T>> = sums.collect();
-        total.par_chunks_mut(CHUNK).enumerate().for_each(|(i, total)| {
-            for part in &others {
-                kernels::put(&part[i * CHUNK..][..total.len()], false, total);
-            }
-        });
-        let wanted = self.program.params.iter().filter(|param| param.tensor.track_op());
-        wanted.for_each(|param| param.sink.put(&total[param.range.clone()]));
-        for ((store, tracked), gradient) in self.program.stores.iter().zip(gradients) {
-            if let Some((gradient, _)) = gradient
-                && *tracked
-            {
-                store.put_gradient(gradient);
-            }
-        }
+        parts
     }
 
     fn backward_part<T: Storable>(
@@ -250,6 +251,20 @@ impl Fused {
         }
         gradients.slots[a] = da;
     }
+}
+
+/// The sum of the parts' gradients of parameters, each number in the order of the parts, whoever does it.
+fn add_up<T: Storable>(parts: Vec<Buffer<T>>) -> Buffer<T> {
+    const CHUNK: usize = 1 << 13;
+    let mut parts = parts.into_iter();
+    let mut total = parts.next().expect("a pass has parts");
+    let others: Vec<Buffer<T>> = parts.collect();
+    total.par_chunks_mut(CHUNK).enumerate().for_each(|(i, total)| {
+        for part in &others {
+            kernels::put(&part[i * CHUNK..][..total.len()], false, total);
+        }
+    });
+    total
 }
 
 /// What a part of the way back gives to, of its own nets.
