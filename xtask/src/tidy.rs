@@ -5,6 +5,7 @@
 
 mod code;
 mod edges;
+mod links;
 mod lists;
 mod modules;
 mod paths;
@@ -61,6 +62,7 @@ pub(crate) fn run() -> Result<()> {
     complaints.extend(words::prints(&files));
     complaints.extend(words::silenced_tests(&files));
     complaints.extend(lists::complete(&files));
+    complaints.extend(links::lead_somewhere(root, &files));
     complaints.extend(paths::of_machines(&files));
     complaints.extend(tables::well_formed(&files));
     complaints.extend(tables::manifests(root));

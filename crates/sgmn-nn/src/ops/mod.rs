@@ -207,6 +207,20 @@ pub struct AdamWStep {
     pub rate: f64,
 }
 
+#[cfg(test)]
+impl AdamWStep {
+    /// An early step with every number its own, for tests of the kernels.
+    const EARLY: Self = Self {
+        beta1: 0.9,
+        beta2: 0.99,
+        mean_bias: 0.19,
+        square_bias: 0.0199,
+        eps: 1e-8,
+        decay: 0.01,
+        rate: 0.1,
+    };
+}
+
 /// New running mean, running square and variable: `m = β₁ m + (1 − β₁) g`, `v = β₂ v + (1 − β₂) g²`,
 /// `θ = (1 − η λ) θ − η m̂ / (√v̂ + ε)` with `m̂ = m / (1 − β₁ᵗ)`, `v̂ = v / (1 − β₂ᵗ)`. No gradient.
 ///

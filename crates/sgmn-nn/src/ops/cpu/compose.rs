@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Storage, Tensor, bail};
 
 use super::{
-    element::Element,
+    element::{Element, values},
     matrix::{Onto, multiply, multiply_outer, transpose},
 };
 
@@ -15,14 +15,6 @@ pub(in crate::ops) fn compose(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 }
 
 struct Compose;
-
-/// The values of a contiguous matrix.
-fn values<'a, T: Element>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&storage.as_slice::<T>()?[start..end]),
-        None => bail!("compose: expected contiguous matrices"),
-    }
-}
 
 fn forward<T: Element>(
     (s1, l1): (&CpuStorage, &Layout),

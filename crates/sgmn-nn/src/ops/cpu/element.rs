@@ -5,7 +5,7 @@ use std::{
     ops::{Add, AddAssign, Div, Mul, Neg, Sub},
 };
 
-use candle_core::WithDType;
+use candle_core::{CpuStorage, Layout, Result, WithDType, bail};
 
 use super::buffers::Pool;
 
@@ -97,5 +97,13 @@ impl Element for f64 {
     fn pool() -> &'static Pool<Self> {
         static POOL: Pool<f64> = Pool::new();
         &POOL
+    }
+}
+
+/// The values of a contiguous tensor.
+pub(in crate::ops) fn values<'a, T: Element>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&T::cpu_storage_as_slice(storage)?[start..end]),
+        None => bail!("expected contiguous values, found strides {:?}", layout.stride()),
     }
 }

@@ -11,6 +11,6 @@ mod simd;
 
 pub(super) use buffers::Buffer;
 pub(super) use compose::compose;
-pub(super) use element::Element;
+pub(super) use element::{Element, values};
 pub(super) use kernels::NORM_EPS;
 pub(super) use matrix::{Onto, multiply, multiply_outer, transpose};

@@ -263,15 +263,7 @@ fn masks(host: &Host) {
 }
 
 fn steps(host: &Host) {
-    let step = AdamWStep {
-        beta1: 0.9,
-        beta2: 0.99,
-        mean_bias: 0.19,
-        square_bias: 0.0199,
-        eps: 1e-8,
-        decay: 0.01,
-        rate: 0.1,
-    };
+    let step = AdamWStep::EARLY;
     for n in [1, 700] {
         let [g, m, v, w] = [8, 9, 10, 11].map(|seed| numbers(n, seed));
         let v: Vec<f32> = v.iter().map(|v| v * v).collect();

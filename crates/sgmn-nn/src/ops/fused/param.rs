@@ -10,7 +10,7 @@ use candle_core::{
 };
 
 use super::store::{Held, Storable};
-use crate::ops::cpu::Buffer;
+use crate::ops::cpu::{self, Buffer};
 
 /// A parameter and where it lies among those of its program.
 ///
@@ -50,13 +50,9 @@ impl Param {
     /// Copies the numbers to their place among those of the program.
     pub(super) fn read<T: Storable>(&self, all: &mut [T]) -> Result<()> {
         let (storage, layout) = self.tensor.storage_and_layout();
-        match (&*storage, layout.contiguous_offsets()) {
-            (Storage::Cpu(storage), Some((start, end))) => {
-                all[self.range.clone()].copy_from_slice(&storage.as_slice::<T>()?[start..end]);
-                Ok(())
-            }
-            _ => bail!("rows: expected a contiguous parameter on the CPU"),
-        }
+        let Storage::Cpu(storage) = &*storage else { bail!("rows: expected a parameter on the CPU") };
+        all[self.range.clone()].copy_from_slice(cpu::values(storage, layout)?);
+        Ok(())
     }
 }
 

@@ -172,7 +172,7 @@ impl Fused {
 
     /// Runs forward on candle's storages.
     fn forward_in<T: Storable>(&self, stored: [(&CpuStorage, &Layout); 3]) -> Result<(CpuStorage, Shape)> {
-        let [edges, nodes, _] = stored.map(|(storage, layout)| values::<T>(storage, layout));
+        let [edges, nodes, _] = stored.map(|(storage, layout)| cpu::values::<T>(storage, layout));
         let inputs = self.inputs(edges?, nodes?)?;
         let rows = self.program.block[0] * self.rows_per_net();
         let worth: usize =
@@ -203,7 +203,7 @@ impl Fused {
         let [edges, nodes, tokens] = operands;
         let guards = [edges, nodes, grad].map(Tensor::storage_and_layout);
         let [e, n, g] = [0, 1, 2].map(|i| match &*guards[i].0 {
-            Storage::Cpu(storage) => values::<T>(storage, guards[i].1),
+            Storage::Cpu(storage) => cpu::values::<T>(storage, guards[i].1),
             _ => bail!("rows: a pass on the CPU was given a gradient on another device"),
         });
         let (d_edges, d_nodes) = self.backward(&self.inputs(e?, n?)?, g?);
@@ -221,14 +221,6 @@ pub(super) fn kept_axis(summed: EdgeAxis) -> EdgeAxis {
     match summed {
         EdgeAxis::Senders => EdgeAxis::Receivers,
         EdgeAxis::Receivers => EdgeAxis::Senders,
-    }
-}
-
-/// The values of a contiguous tensor.
-fn values<'a, T: Element>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&storage.as_slice::<T>()?[start..end]),
-        None => bail!("rows: a pass was given strided input"),
     }
 }
 

@@ -80,15 +80,7 @@ fn results_and_gradients_on_a_device_are_those_of_the_plain_forms() {
 #[test]
 fn a_step_of_the_optimizer_on_a_device_is_that_of_the_plain_form() {
     let Ok(device) = Device::new_cuda(0) else { return };
-    let step = AdamWStep {
-        beta1: 0.9,
-        beta2: 0.99,
-        mean_bias: 0.19,
-        square_bias: 0.0199,
-        eps: 1e-8,
-        decay: 0.01,
-        rate: 0.1,
-    };
+    let step = AdamWStep::EARLY;
     let of = |device: &Device| [0, 1, 2, 3].map(|seed| numbers(&[5, 60], seed, device));
     let square = numbers(&[5, 60], 4, &Device::Cpu).sqr().unwrap();
     let [g, m, _, w] = of(&Device::Cpu);
