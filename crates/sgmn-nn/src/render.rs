@@ -1,7 +1,10 @@
 //! Nets run as the functions they are, many at once and differentiably: pictures of INRs, with gradients into weights.
 
-use candle_core::{Device, Tensor};
-use sgmn_graph::{Activation, GraphBatch, LayerMap, NetSpec, Reading};
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use serde::{Deserialize, Serialize};
+use sgmn_graph::{Activation, GraphBatch, LayerMap, Net, NetSpec, Reading};
 
 use crate::{Error, Result, models::ParamDeltas, ops};
 
@@ -65,6 +68,19 @@ impl NetTensors {
         })
     }
 
+    /// Net `i` of the architecture, its numbers as they are.
+    ///
+    /// # Errors
+    /// [`Error::Graph`] if the architecture is another one, or a number is not finite.
+    pub fn net(&self, i: usize, spec: &Arc<NetSpec>) -> Result<Net> {
+        let mut params = Vec::with_capacity(spec.n_params());
+        for tensor in self.weights.iter().zip(&self.biases).flat_map(|(weight, bias)| [weight, bias]) {
+            let values = tensor.get(i)?.flatten_all()?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
+            params.extend(values.to_vec1::<f64>()?);
+        }
+        Ok(Net::new(spec.clone(), params)?)
+    }
+
     /// Number of nets, B.
     ///
     /// # Errors
@@ -77,20 +93,31 @@ impl NetTensors {
     }
 }
 
+/// Which coordinate of a pixel a net reads first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Axes {
+    /// Column, then row: nets of DWSNets, and those fitted here.
+    #[default]
+    ColumnRow,
+    /// Row, then column: nets of NFN.
+    RowColumn,
+}
+
 /// Draws INRs of one architecture on a grid of pixels.
 ///
-/// Pixels run row by row; the coordinates of a pixel are `(column, row)`, each evenly from −1 at the first to 1 at the
-/// last, as the published INRs were fitted.
+/// Pixels run row by row; each coordinate of a pixel runs evenly from −1 at the first to 1 at the last, as the published
+/// INRs were fitted.
 ///
 /// ```
 /// use candle_core::{DType, Device};
 /// use sgmn_graph::{Activation, Batch, NetSpec, Seed, eval, testing};
-/// use sgmn_nn::render::{NetTensors, Renderer};
+/// use sgmn_nn::render::{Axes, NetTensors, Renderer};
 ///
 /// let spec = NetSpec::mlp(&[2, 8, 1], Activation::Sine { omega: 30.0 }, 0.5)?.into();
 /// let net = testing::random_net(Seed::new(0), &spec);
 /// let batch = Batch::from_nets([&net], DType::F64, &Device::Cpu)?;
-/// let picture = Renderer::new(&spec, [3, 4])?.render(&NetTensors::of(&batch.buckets[0].graphs)?)?;
+/// let picture = Renderer::new(&spec, [3, 4], Axes::ColumnRow)?.render(&NetTensors::of(&batch.buckets[0].graphs)?)?;
 /// assert_eq!(picture.dims(), [1, 12, 1]); // [B, H · W, channels]
 /// let corner = picture.flatten_all()?.to_vec1::<f64>()?[3]; // first row, last column
 /// assert!((corner - eval::run(&net, &[1.0, -1.0])?[0]).abs() < 1e-12);
@@ -115,11 +142,11 @@ impl Renderer {
     /// # Errors
     /// [`Error::Config`] if the net does not read two coordinates, a layer is no plain linear map, or the size is zero
     /// or absurd.
-    pub fn new(spec: &NetSpec, size: [usize; 2]) -> Result<Self> {
+    pub fn new(spec: &NetSpec, size: [usize; 2], axes: Axes) -> Result<Self> {
         check_layers(spec)?;
         let widths = spec.widths();
         if widths[0] != 2 {
-            return Err(Error::config("nets to render", "two inputs, column and row", widths[0]));
+            return Err(Error::config("nets to render", "two inputs, the coordinates of a pixel", widths[0]));
         }
         let [height, width] = size;
         let n_pixels = height.checked_mul(width).filter(|n| (1..=MOST_PIXELS).contains(n));
@@ -133,7 +160,10 @@ impl Renderer {
             n_channels: widths[widths.len() - 1],
             size,
             positions: (0..n_pixels)
-                .flat_map(|pixel| [coordinate(pixel % width, width), coordinate(pixel / width, height)])
+                .flat_map(|pixel| {
+                    let at = [coordinate(pixel % width, width), coordinate(pixel / width, height)];
+                    if axes == Axes::ColumnRow { at } else { [at[1], at[0]] }
+                })
                 .collect(),
         })
     }

@@ -9,7 +9,7 @@ mod tables;
 mod tensorboard;
 
 pub use html::{Block, Page, Section};
-pub use image::{GrayImage, ImageGrid};
+pub use image::{Colors, Image, ImageGrid, byte};
 pub use machine::{MachineFacts, commit};
 pub use plots::{Curve, CurvePlot, Svg, confusion_svg};
 pub use records::{RecordLog, RunRecord, Split, read_records};

@@ -8,7 +8,7 @@ use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
     models::{Direction, Model, Output, OutputConfig, ScaleGmnConfig, Symmetry},
-    render::{NetTensors, Renderer},
+    render::{Axes, NetTensors, Renderer},
 };
 use sgmn_symmetry::{Element, Ranges, check::Trials, sample, tolerance};
 
@@ -48,7 +48,7 @@ fn edit(model: &dyn Model, lowering: &Lowering, nets: &[Net]) -> (Vec<Vec<f64>>,
         old.zip(&delta).map(|(old, delta)| old + delta).take(n_copies * net.params().len()).collect()
     });
     let Output::PerParam(copies) = &output else { panic!("expected changes") };
-    let renderer = Renderer::new(&inr(), SIZE).unwrap();
+    let renderer = Renderer::new(&inr(), SIZE, Axes::ColumnRow).unwrap();
     let graphs = &batch.buckets[0].graphs;
     let draw = |delta| renderer.render(&NetTensors::changed(graphs, delta).unwrap()).unwrap();
     (edited.collect(), copies[0].iter().map(draw).collect())
@@ -110,7 +110,7 @@ fn copies_start_different_and_all_change_the_picture() {
         let (_, pictures) = edit(&*model, &lowering, &nets);
         let batch = Batch::from_nets(&nets, DType::F64, &device()).unwrap();
         let own = NetTensors::of(&batch.buckets[0].graphs).unwrap();
-        let unedited = Renderer::new(&inr(), SIZE).unwrap().render(&own).unwrap();
+        let unedited = Renderer::new(&inr(), SIZE, Axes::ColumnRow).unwrap().render(&own).unwrap();
         for (i, picture) in pictures.iter().enumerate() {
             assert!(distance(picture, &unedited) > 1e-6, "copy {i}: {:e}", distance(picture, &unedited));
             for other in &pictures[..i] {
@@ -124,7 +124,7 @@ fn copies_start_different_and_all_change_the_picture() {
 fn pictures_are_what_the_interpreter_says_pixel_by_pixel() {
     let nets = inrs(2);
     let batch = Batch::from_nets(&nets, DType::F64, &device()).unwrap();
-    let renderer = Renderer::new(&inr(), SIZE).unwrap();
+    let renderer = Renderer::new(&inr(), SIZE, Axes::ColumnRow).unwrap();
     let drawn = renderer.render(&NetTensors::of(&batch.buckets[0].graphs).unwrap()).unwrap();
     assert_eq!(drawn.dims(), [2, SIZE[0] * SIZE[1], 3]);
     for (i, net) in nets.iter().enumerate() {
@@ -140,6 +140,20 @@ fn pictures_are_what_the_interpreter_says_pixel_by_pixel() {
 }
 
 #[test]
+fn nets_that_read_the_row_first_draw_the_picture_turned_around() {
+    let nets = inrs(1);
+    let batch = Batch::from_nets(&nets, DType::F64, &device()).unwrap();
+    let own = NetTensors::of(&batch.buckets[0].graphs).unwrap();
+    let draw = |size: [usize; 2], axes| -> Tensor {
+        let picture = Renderer::new(&inr(), size, axes).unwrap().render(&own).unwrap();
+        picture.reshape((size[0], size[1], 3)).unwrap()
+    };
+    let turned = draw([SIZE[1], SIZE[0]], Axes::RowColumn).transpose(0, 1).unwrap().contiguous().unwrap();
+    assert_eq!(distance(&draw(SIZE, Axes::ColumnRow), &turned), 0.0);
+    assert_eq!(own.net(0, &inr()).unwrap().params(), nets[0].params());
+}
+
+#[test]
 fn one_copy_is_what_it_was_before_there_were_copies() {
     let config = editor(Direction::Forward, 1);
     let text = serde_json::to_string(&config.output).unwrap();
@@ -151,9 +165,9 @@ fn one_copy_is_what_it_was_before_there_were_copies() {
 
 #[test]
 fn nets_that_are_no_inrs_are_refused_by_the_reason() {
-    let fault = |spec: &NetSpec, size| Renderer::new(spec, size).unwrap_err().to_string();
+    let fault = |spec: &NetSpec, size| Renderer::new(spec, size, Axes::ColumnRow).unwrap_err().to_string();
     let three = NetSpec::mlp(&[3, 4, 1], Activation::Relu, 0.0).unwrap();
-    assert_eq!(fault(&three, SIZE), "nets to render: expected two inputs, column and row, found 3");
+    assert_eq!(fault(&three, SIZE), "nets to render: expected two inputs, the coordinates of a pixel, found 3");
     let cnn = NetSpec::cnn_zoo(&[1, 4, 2], Activation::Relu).unwrap();
     assert!(fault(&cnn, SIZE).starts_with("nets to render: expected linear layers alone, found Conv"));
     assert!(fault(&inr(), [0, 4]).starts_with("picture size: expected from 1 to"));

@@ -37,7 +37,7 @@ vectorized! {
     /// `x ← x ⊙ y`.
     fn scale<T, FUSED>(x: &mut [T], y: &[T]) {
         for (x, y) in x.iter_mut().zip(y) {
-            *x = *x * *y;
+            *x *= *y;
         }
     }
 }
@@ -112,7 +112,7 @@ vectorized! {
     fn rectify_with_slope<T, FUSED>(x: &mut [T], slope: &mut [T], leak: T) {
         for (x, slope) in x.iter_mut().zip(slope) {
             *slope = if *x > T::zero() { T::one() } else { leak };
-            *x = *x * *slope;
+            *x *= *slope;
         }
     }
 }
