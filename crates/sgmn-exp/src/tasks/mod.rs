@@ -75,6 +75,13 @@ impl Scores {
     }
 }
 
+/// What the models of a question are compared by.
+pub fn criterion(config: &TaskConfig) -> Criterion {
+    match config {
+        TaskConfig::Classify { .. } => Criterion::Accuracy,
+    }
+}
+
 /// The task that an experiment names.
 pub fn of(config: &TaskConfig) -> Box<dyn Task> {
     match config {
