@@ -25,7 +25,7 @@ use toml::Table;
 
 pub use data::{Data, Files, Fitted};
 pub use embedded::{EMBEDDED, EmbeddedExperiment};
-pub use expect::{Expect, Metric};
+pub use expect::Expect;
 pub use file::ExperimentFile;
 pub use pipeline::{Augment, Normalize, Pipeline};
 pub use task::Task;

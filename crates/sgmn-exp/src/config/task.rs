@@ -17,6 +17,13 @@ pub enum Task {
 }
 
 impl Task {
+    /// The program whose experiments ask this question.
+    pub fn program(&self) -> &'static str {
+        match self {
+            Self::Classify { .. } => "inr-classification",
+        }
+    }
+
     pub(super) fn validate(&self) -> Result<()> {
         match self {
             Self::Classify { n_classes } => check::at_least("task.n_classes", 2, *n_classes),

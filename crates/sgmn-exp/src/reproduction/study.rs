@@ -193,7 +193,7 @@ mod tests {
             let Some(published) = model.published else { continue };
             let experiment = ExperimentFile::open(published.experiment).unwrap().resolve().unwrap();
             let expect = experiment.expect().unwrap();
-            assert_eq!(Some((expect.paper_mean, expect.paper_std)), model.paper, "{published:?}");
+            assert_eq!(Some((expect.paper_mean, expect.paper_std.unwrap())), model.paper, "{published:?}");
         }
     }
 

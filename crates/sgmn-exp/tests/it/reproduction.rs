@@ -9,6 +9,7 @@ use std::{
 use sgmn_exp::{
     datasets,
     metrics::Confusion,
+    metrics::Criterion,
     report::{MachineFacts, RecordLog, RunRecord, Split},
     reproduction::{self, Examples, Inrs, Plan, PlannedRun, Request, Results, RunState, Study},
     run_folder::{RunFacts, RunFolder, write_json},
@@ -68,6 +69,8 @@ fn finish(run: &PlannedRun, accuracy: f64) -> RunFolder {
         best_epoch: 3,
         best_val: accuracy,
         test: BTreeMap::from([("accuracy".to_owned(), accuracy), ("loss".to_owned(), 0.1)]),
+        criterion: Criterion::Accuracy,
+        pairs: Vec::new(),
         confusion: Some(confusion),
         n_steps: 30,
         seconds: 40.0,
