@@ -31,9 +31,10 @@ impl StatNnConfig {
     /// # Errors
     /// [`Error::Config`] naming the first field that cannot be used.
     pub fn validate(&self) -> Result<()> {
-        for (field, width) in
-            [("model.d_hidden", self.d_hidden.iter().copied().min().unwrap_or(1)), ("model.d_out", self.d_out)]
-        {
+        for (field, width) in [
+            ("model.d_hidden", self.d_hidden.iter().copied().min().unwrap_or(1)),
+            ("model.d_out", self.d_out),
+        ] {
             if width == 0 {
                 return Err(Error::config(field, "at least 1", 0));
             }
