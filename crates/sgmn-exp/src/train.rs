@@ -255,7 +255,7 @@ impl<'a> Run<'a> {
         let val_rate = self.pipeline.n_nets(Part::Val) as f64 / began.elapsed().as_secs_f64();
         let metrics = scores.metrics();
         let criterion = self.task.criterion();
-        let score = metrics[criterion.name()];
+        let score = metrics.get(criterion.name()).copied().unwrap_or(f64::NAN);
         let train_rate = self.standing.n_trained as f64 / self.standing.step_seconds.max(1e-9);
         let train_loss = std::mem::take(&mut self.standing.train_loss).value().unwrap_or(f64::NAN);
         let train_score = std::mem::take(&mut self.standing.train_score).value().unwrap_or(f64::NAN);
@@ -304,6 +304,12 @@ impl<'a> Run<'a> {
 
     /// Tests the best model and writes the report of the run.
     fn finish(mut self) -> Result<Summary> {
+        let Some(best_val) = self.standing.best_val else {
+            let name = self.task.criterion().name();
+            bail!(
+                "validation: expected a {name} in some epoch, found none: all predictions or all targets were equal"
+            )
+        };
         let best = self.folder.best_checkpoint();
         let checkpoint = Checkpoint::read(&best, self.vars.device())?;
         self.vars.load(&checkpoint.vars).with_context(|| best.display().to_string())?;
@@ -323,7 +329,7 @@ impl<'a> Run<'a> {
             n_nets: standing.n_nets,
             criterion: self.task.criterion(),
             best_epoch: standing.best_epoch,
-            best_val: standing.best_val.context("the run ended before any evaluation")?,
+            best_val,
             test: scores.metrics(),
             confusion: scores.confusion.clone(),
             pairs: scores.pairs.clone(),

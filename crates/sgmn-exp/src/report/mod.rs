@@ -11,7 +11,7 @@ mod tensorboard;
 pub use html::{Block, Figure, Page, Section};
 pub use image::{GrayImage, ImageGrid};
 pub use machine::{MachineFacts, commit};
-pub use plots::{Curve, CurvePlot, Svg, confusion_svg};
+pub use plots::{Curve, CurvePlot, Svg, confusion_svg, scatter_svg};
 pub use records::{RecordLog, RunRecord, Split, read_records};
 pub use tables::Table;
 pub(crate) use tables::{duration, thousands};

@@ -1,6 +1,7 @@
 //! Questions about nets: the loss to learn by and the metrics to judge by.
 
 mod classify;
+mod predict;
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,11 @@ use sgmn_data::Target;
 use sgmn_nn::models::Output;
 
 pub use classify::Classify;
+pub use predict::Predict;
 
 use crate::{
     config::Task as TaskConfig,
-    metrics::{Confusion, Criterion},
+    metrics::{Confusion, Criterion, kendall_tau, mean_absolute_error, r_squared},
     pipeline::PreparedBatch,
 };
 
@@ -69,9 +71,15 @@ impl Scores {
         self.means.entry(name).or_default().add(value, n_nets as f64);
     }
 
-    /// The metrics by name.
+    /// The metrics by name; those that are not defined are absent, such as τ where all predictions are equal.
     pub fn metrics(&self) -> BTreeMap<String, f64> {
-        self.means.iter().filter_map(|(name, mean)| Some(((*name).to_owned(), mean.value()?))).collect()
+        let means = self.means.iter().map(|(name, mean)| (*name, mean.value()));
+        let of_pairs = [
+            (Criterion::Tau.name(), kendall_tau(&self.pairs)),
+            ("r2", r_squared(&self.pairs)),
+            ("mae", mean_absolute_error(&self.pairs)),
+        ];
+        means.chain(of_pairs).filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 }
 
@@ -86,5 +94,6 @@ pub fn criterion(config: &TaskConfig) -> Criterion {
 pub fn of(config: &TaskConfig) -> Box<dyn Task> {
     match config {
         TaskConfig::Classify { n_classes } => Box::new(Classify { n_classes: *n_classes }),
+        TaskConfig::Predict {} => Box::new(Predict),
     }
 }

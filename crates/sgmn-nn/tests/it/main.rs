@@ -11,6 +11,7 @@ mod golden_forms;
 mod gradients;
 mod precision;
 mod setup;
+mod stat_nn;
 mod symmetry;
 mod training;
 
