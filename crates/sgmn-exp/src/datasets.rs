@@ -20,7 +20,8 @@ use sgmn_graph::Seed;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    config::{Data, Files, Fitted},
+    config::{Data, EditTarget, EditTask, Experiment, Files, Fitted, Task},
+    editing::Pictures,
     progress::FitProgress,
 };
 
@@ -78,6 +79,41 @@ pub fn open(data: &Data, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> 
             Ok(packed::open(&path, &packed::Options::default())?)
         }
     }
+}
+
+/// The nets of an experiment, and their images where the experiment asks about them.
+#[derive(Debug)]
+pub struct Material {
+    /// The nets.
+    pub dataset: Dataset,
+    /// The image of each net.
+    pub pictures: Option<Pictures>,
+}
+
+impl From<Dataset> for Material {
+    fn from(dataset: Dataset) -> Self {
+        Self { dataset, pictures: None }
+    }
+}
+
+/// Opens everything that an experiment reads, see [`open`].
+///
+/// # Errors
+/// As [`open`] and [`Pictures::open`].
+pub fn material(experiment: &Experiment, data_dir: &Path, stop: &AtomicBool) -> Result<Material> {
+    let folder = match (experiment.task(), experiment.data()) {
+        (Task::Edit(EditTask { target: EditTarget::Image, images, .. }), data) => match (images, data) {
+            (Some(folder), _) => Some(folder),
+            (None, Data::Fitted(fitted)) => Some(&fitted.images),
+            (None, _) => bail!(
+                "task.images: expected the folder of the images that the nets were fitted to, found nothing"
+            ),
+        },
+        _ => None,
+    };
+    let dataset = open(experiment.data(), data_dir, stop)?;
+    let pictures = folder.map(|folder| Pictures::open(folder, &dataset, data_dir)).transpose()?;
+    Ok(Material { dataset, pictures })
 }
 
 /// Where the INRs of a request are kept: the name holds a digest of the request, so another one has another file.
@@ -140,26 +176,34 @@ fn pack_files(files: &Files, path: &Path, packed: &Path, stop: &AtomicBool) -> R
     Ok(())
 }
 
+/// Training and test images with their classes: of IDX files in a folder below `data_dir`, or of the digits that come
+/// with the program.
+///
+/// # Errors
+/// If files are missing or damaged.
+pub fn image_sets(name: &str, data_dir: &Path) -> Result<[Images; 2]> {
+    if name == MINI_NAME {
+        let read = |images, labels| -> Result<Images> {
+            let name = Path::new("embedded mini digits");
+            Ok(Images::from_idx(&idx::read_bytes(name, images)?, Some(&idx::read_bytes(name, labels)?))?)
+        };
+        return Ok([read(MINI.train_images, MINI.train_labels)?, read(MINI.test_images, MINI.test_labels)?]);
+    }
+    let folder = data_dir.join(name);
+    let read = |part: &str| -> Result<Images> {
+        let images = idx::read_images(&plain_or_gz(&folder, &format!("{part}-images-idx3-ubyte"))?)?;
+        let labels = idx::read_labels(&plain_or_gz(&folder, &format!("{part}-labels-idx1-ubyte"))?)?;
+        Ok(Images::from_idx(&images, Some(&labels))?)
+    };
+    Ok([read("train")?, read("t10k")?])
+}
+
 /// The images of a request, those of the test set last, and the part of the dataset each belongs to.
 ///
 /// # Errors
 /// If files are missing or damaged, or hold fewer images than asked for.
 pub fn images(fitted: &Fitted, data_dir: &Path) -> Result<(Images, Vec<String>, Vec<Option<Split>>)> {
-    let (train, test) = if fitted.images == MINI_NAME {
-        let read = |images, labels| -> Result<Images> {
-            let name = Path::new("embedded mini digits");
-            Ok(Images::from_idx(&idx::read_bytes(name, images)?, Some(&idx::read_bytes(name, labels)?))?)
-        };
-        (read(MINI.train_images, MINI.train_labels)?, read(MINI.test_images, MINI.test_labels)?)
-    } else {
-        let folder = data_dir.join(&fitted.images);
-        let read = |part: &str| -> Result<Images> {
-            let images = idx::read_images(&plain_or_gz(&folder, &format!("{part}-images-idx3-ubyte"))?)?;
-            let labels = idx::read_labels(&plain_or_gz(&folder, &format!("{part}-labels-idx1-ubyte"))?)?;
-            Ok(Images::from_idx(&images, Some(&labels))?)
-        };
-        (read("train")?, read("t10k")?)
-    };
+    let [train, test] = image_sets(&fitted.images, data_dir)?;
     let n_learn = fitted.n_train + fitted.n_val;
     for (key, expected, images) in
         [("data.n_train + data.n_val", n_learn, &train), ("data.n_test", fitted.n_test, &test)]

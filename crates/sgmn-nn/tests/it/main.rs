@@ -12,6 +12,7 @@ mod golden_forms;
 mod gradients;
 mod precision;
 mod setup;
+mod stat_nn;
 mod symmetry;
 mod training;
 
