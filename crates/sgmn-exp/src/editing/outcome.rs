@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, sync::atomic::AtomicBool
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device, Tensor};
 use sgmn_data::{
-    Sample, Target,
+    Sample,
     formats::packed::{Item, Reader, Writer},
     source::{Dataset, Source},
     split::Split,

@@ -38,8 +38,9 @@ impl Task for EditNets {
             asked.batch.buckets.len(),
             deltas.len()
         );
-        let of_bucket = |(bucket, copies)| self.easel.after(bucket, copies);
-        let drawn = asked.batch.buckets.iter().zip(deltas).map(of_bucket).collect::<Result<Vec<_>>>()?;
+        let buckets = asked.batch.buckets.iter().zip(deltas);
+        let drawn = buckets.map(|(bucket, copies)| self.easel.after(bucket, copies));
+        let drawn = drawn.collect::<Result<Vec<_>>>()?;
         self.error(asked, &drawn)
     }
 
