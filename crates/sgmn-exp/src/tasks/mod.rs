@@ -87,6 +87,7 @@ impl Scores {
 pub fn criterion(config: &TaskConfig) -> Criterion {
     match config {
         TaskConfig::Classify { .. } => Criterion::Accuracy,
+        TaskConfig::Predict {} => Criterion::Tau,
     }
 }
 
