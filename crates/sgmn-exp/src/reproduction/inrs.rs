@@ -46,7 +46,7 @@ struct FitTime {
 pub fn fit(request: &Request, stop: &AtomicBool) -> Result<()> {
     let data = shared_data(request)?;
     let is_new = match &data {
-        Data::Files(_) => false,
+        Data::Files(_) | Data::Trained(_) => false,
         Data::Fitted(fitted) => !datasets::fitted_path(fitted, &request.data_dir).exists(),
     };
     let began = Instant::now();
