@@ -76,6 +76,7 @@ fn made_path(data: &Data, data_dir: &Path) -> Option<PathBuf> {
     match data {
         Data::Files(_) => None,
         Data::Fitted(fitted) => Some(datasets::fitted_path(fitted, data_dir)),
+        Data::Trained(trained) => Some(datasets::trained_path(trained, data_dir)),
     }
 }
 
@@ -96,6 +97,7 @@ impl Nets {
                 let fact = |name: &str| reader.provenance().get(name).and_then(|text| text.parse().ok());
                 (reader.len(), fact("psnr_db_median").zip(fact("share_reached")))
             }
+            Data::Trained(trained) => (trained.n_nets, None),
             Data::Files(_) => return Ok(None),
         };
         Ok(Some(Self { data, path, n_nets, seconds, fit }))
@@ -121,6 +123,12 @@ impl Nets {
                 }
                 text
             }
+            Data::Trained(trained) => format!(
+                "{} CNNs, half of them ReLU and half tanh, trained here for {} epochs each with hyper-parameters drawn as \
+                 those of the Small CNN Zoo, and split as it is: half to test on, 40 % to train on, 10 % to choose \
+                 the best epoch on.",
+                self.n_nets, trained.epochs
+            ),
             Data::Files(_) => format!("{} nets.", self.n_nets),
         };
         if let Some(seconds) = self.seconds {
