@@ -79,7 +79,7 @@ impl EpochSummary<'_> {
     }
 }
 
-/// Shows how the fitting of INRs goes.
+/// Shows how the making of a population goes, INRs or CNNs.
 #[derive(Debug)]
 pub struct FitProgress {
     bar: ProgressBar,
@@ -87,31 +87,27 @@ pub struct FitProgress {
 }
 
 impl FitProgress {
-    /// Starts to show the fitting of `n_nets` nets, `n_done` of which were fitted by an earlier call.
-    pub fn new(name: &str, n_nets: u64, n_done: u64) -> Self {
+    /// Starts to show the making of `n_nets` nets, `n_done` of which were made by an earlier call; `unit` names the rate.
+    pub fn new(name: &str, unit: &'static str, n_nets: u64, n_done: u64) -> Self {
         let template = "{prefix} {bar:28} {pos}/{len}  {msg}  {rate}  {left}";
-        let (bar, terminal) = bar(name, n_nets, template, "fits/s");
+        let (bar, terminal) = bar(name, n_nets, template, unit);
         bar.set_position(n_done);
         bar.reset_eta();
         Self { bar, terminal }
     }
 
-    /// Shows that `n_done` nets are fitted, and which share of this call's nets reached the goal.
+    /// Shows that `n_done` nets are made, and what else there is to say.
     ///
     /// Where nobody looks at a terminal, a line is printed at every tenth of the way.
-    pub fn update(&self, n_done: u64, share_reached: f64) {
+    pub fn update(&self, n_done: u64, message: &str) {
         let n_nets = self.bar.length().unwrap_or(0).max(1);
         let tenth = |n: u64| n.saturating_mul(10) / n_nets;
         let passed = tenth(n_done) > tenth(self.bar.position());
-        self.bar.set_message(format!("{:.0} % at goal", 100.0 * share_reached));
+        self.bar.set_message(message.to_owned());
         self.bar.set_position(n_done);
         if passed && !self.terminal {
             let name = self.bar.prefix();
-            print_line(
-                &self.bar,
-                false,
-                &format!("{name}: {n_done}/{n_nets}, {:.0} % at goal", 100.0 * share_reached),
-            );
+            print_line(&self.bar, false, &format!("{name}: {n_done}/{n_nets}, {message}"));
         }
     }
 

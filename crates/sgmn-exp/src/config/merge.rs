@@ -95,6 +95,13 @@ mod tests {
     }
 
     #[test]
+    fn a_value_for_another_metric_replaces_the_one_expected() {
+        let mut parent = table("[expect]\nmetric = 'test_accuracy'\npaper_mean = 0.9\npaper_std = 0.1");
+        merge(&mut parent, table("[expect]\nmetric = 'test_mse'\npaper_mean = 0.02"));
+        assert_eq!(parent, table("[expect]\nmetric = 'test_mse'\npaper_mean = 0.02"));
+    }
+
+    #[test]
     fn writing_steps_takes_inherited_epochs_away() {
         let mut parent = table("[train]\nepochs = 200");
         merge(&mut parent, table("[train]\nsteps = 10"));

@@ -23,7 +23,7 @@ use sgmn_nn::models::{ModelConfig, OutputConfig};
 use sha2::{Digest, Sha256};
 use toml::Table;
 
-pub use data::{Data, Files, Fitted};
+pub use data::{Data, Files, Fitted, Trained};
 pub use embedded::{EMBEDDED, EmbeddedExperiment};
 pub use expect::Expect;
 pub use file::ExperimentFile;

@@ -23,7 +23,7 @@ impl Pictures {
     /// # Errors
     /// If files are missing or damaged, a net's name does not say which image it draws, or the two disagree on the class.
     pub fn open(folder: &str, dataset: &Dataset, data_dir: &Path) -> Result<Self> {
-        let sets = datasets::image_sets(folder, data_dir)?;
+        let sets = <[Images; 2]>::from(datasets::image_sets(folder, data_dir)?);
         ensure!(
             sets[0].size() == sets[1].size(),
             "{folder}: expected training and test images of one size, found {:?} and {:?}",

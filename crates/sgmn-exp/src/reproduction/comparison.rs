@@ -17,7 +17,7 @@ use crate::{
 pub(super) fn table(results: &Results, group: Group) -> Option<Table> {
     let paper = paper::table(group)?;
     let studies: Vec<&StudyResults> = results.of(group).collect();
-    let mut columns: Vec<Column> = Vec::new();
+    let mut columns: Vec<Column<'_>> = Vec::new();
     let own = |place: Option<usize>| {
         studies.iter().filter(move |results| results.study.paper_column == place).map(|r| Column::Ours(r))
     };
@@ -32,7 +32,7 @@ pub(super) fn table(results: &Results, group: Group) -> Option<Table> {
             methods.push(row.method);
         }
     }
-    let heading = |column: &Column| column.heading(paper.criterion);
+    let heading = |column: &Column<'_>| column.heading(paper.criterion);
     let header = std::iter::once("method".to_owned()).chain(columns.iter().map(heading)).collect();
     let row = |method: &&str| {
         let cells = columns.iter().map(|column| column.cell(method, paper.criterion));

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::{Composer, figure};
 use crate::{
-    report::{Block, Split, confusion_svg},
+    report::{Block, Split, confusion_svg, scatter_svg},
     reproduction::{
         comparison::{ablation_table, findings, size_table, table},
         examples::{Example, Examples},
@@ -108,7 +108,16 @@ impl Composer<'_> {
                     blocks.extend(pictures(&examples, &model));
                 }
             }
-            Group::Generalization | Group::Editing | Group::Ablations => {}
+            Group::Generalization => {
+                let tau = run.summary.test.get(criterion.name()).copied().unwrap_or(f64::NAN);
+                let title = format!("{model}: τ {}", criterion.shown(tau));
+                let caption = format!(
+                    "{}: test nets of the model that did best on the validation nets.",
+                    results.study.nets
+                );
+                blocks.push(figure(results, "scatter", scatter_svg(&title, &run.summary.pairs)?, &caption));
+            }
+            Group::Editing | Group::Ablations => {}
         }
         Ok(blocks)
     }

@@ -7,7 +7,6 @@ mod runs;
 use anyhow::Result;
 
 use super::{
-    nets::Nets,
     plan::Request,
     results::{Results, StudyResults},
     study::{Group, Scale},
@@ -23,7 +22,6 @@ pub(super) fn compose(request: &Request, results: &Results, command: &str) -> Re
             sections.push(Section { title: group.title().to_owned(), blocks: composer.group(group)? });
         }
     }
-    sections.extend(composer.distributions()?);
     sections.push(Section { title: "Runs".to_owned(), blocks: composer.runs(command) });
     Ok(Page {
         title: "ScaleGMN: the paper's experiments, run here".to_owned(),
@@ -76,22 +74,6 @@ impl Composer<'_> {
             blocks.push(Block::List(findings));
         }
         Section { title: "In short".to_owned(), blocks }
-    }
-
-    /// Distributions of the weights of the nets that were read, once for each kind of nets.
-    fn distributions(&self) -> Result<Option<Section>> {
-        let mut shown = Vec::new();
-        let mut blocks = Vec::new();
-        for results in &self.results.studies {
-            let Some(nets) = Nets::of(self.request, results.study)? else { continue };
-            if shown.contains(&nets.path) {
-                continue;
-            }
-            blocks.extend(nets.distributions(results.study.name)?);
-            shown.push(nets.path);
-        }
-        let title = "What the weights look like".to_owned();
-        Ok((!blocks.is_empty()).then_some(Section { title, blocks }))
     }
 }
 
