@@ -64,9 +64,11 @@ pub struct Statistics {
 pub struct LayerStatistics {
     /// Position of the hidden layer, counted from 0; nothing for the outputs, wherever they stand.
     pub layer: Option<usize>,
-    /// What the nets have there, such as `linear, sine 30`.
-    pub kinds: BTreeSet<String>,
-    /// What the activations there allow: groups of scalings.
+    /// The affine maps of the nets there, such as `linear` or `conv 3×3`.
+    pub maps: BTreeSet<String>,
+    /// The activations of hidden layers there, such as `sine 30`.
+    pub activations: BTreeSet<String>,
+    /// What these activations allow: groups of scalings; outputs allow none.
     pub groups: Vec<ScaleGroup>,
     /// Of incoming weights.
     pub weights: Measured,
@@ -198,31 +200,27 @@ impl Tally {
         let places = (0..n_hidden).map(Some).chain([None]);
         let measured = self.hidden.into_iter().chain([self.outputs]);
         let layers = places.zip(measured).map(|(place, [weights, biases])| {
-            let mut kinds = BTreeSet::new();
+            let (mut maps, mut activations) = (BTreeSet::new(), BTreeSet::new());
             let mut groups = Vec::new();
             for (spec, _) in &self.specs {
-                let n_hidden = spec.layers().len() - 1;
-                let l = place.unwrap_or(n_hidden);
-                if place.is_some() && l >= n_hidden {
-                    continue;
-                }
-                let layer = spec.layers()[l];
-                let kind = describe_kind(&layer.map);
-                let (kind, group) = match place {
-                    None => (kind, ScaleGroup::Trivial),
-                    Some(_) => (
-                        format!("{kind}, {}", describe_activation(layer.activation)),
-                        ScaleGroup::of(layer.activation),
-                    ),
+                let (outputs, hidden) = spec.layers().split_last().expect("a net has at least one layer");
+                let (map, group) = match place.map(|l| hidden.get(l)) {
+                    None => (outputs.map, ScaleGroup::Trivial),
+                    Some(None) => continue,
+                    Some(Some(layer)) => {
+                        activations.insert(describe_activation(layer.activation));
+                        (layer.map, ScaleGroup::of(layer.activation))
+                    }
                 };
-                kinds.insert(kind);
+                maps.insert(describe_kind(&map));
                 if !groups.contains(&group) {
                     groups.push(group);
                 }
             }
             // Which net was seen first is a matter of threads.
             groups.sort_by_key(|group| *group as usize);
-            LayerStatistics { layer: place, kinds, groups, weights: weights.finish(), biases: biases.finish() }
+            let (weights, biases) = (weights.finish(), biases.finish());
+            LayerStatistics { layer: place, maps, activations, groups, weights, biases }
         });
         Statistics {
             n_nets: self.specs.iter().map(|(_, n)| n).sum(),
@@ -241,7 +239,9 @@ impl AddAssign for Tally {
         if self.hidden.len() < other.hidden.len() {
             self.hidden.resize_with(other.hidden.len(), Default::default);
         }
-        for (ours, theirs) in self.hidden.iter_mut().zip(other.hidden).chain([(&mut self.outputs, other.outputs)]) {
+        for (ours, theirs) in
+            self.hidden.iter_mut().zip(other.hidden).chain([(&mut self.outputs, other.outputs)])
+        {
             for (ours, theirs) in ours.iter_mut().zip(theirs) {
                 *ours += theirs;
             }

@@ -128,9 +128,11 @@ impl Tally {
 
     pub(super) fn finish(self) -> Signs {
         let Self { n, n_zeros, n_positive, nets } = self;
-        let nets = nets
-            .into_iter()
-            .map(|((n_signed, n_positive), n_nets)| NetsOfShare { n_signed, n_positive, n_nets });
+        let nets = nets.into_iter().map(|((n_signed, n_positive), n_nets)| NetsOfShare {
+            n_signed,
+            n_positive,
+            n_nets,
+        });
         Signs { n, n_zeros, n_positive, nets: nets.collect() }
     }
 }

@@ -1,12 +1,12 @@
 //! Statistics for a person: tables, figures, and both as a part of a page.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use sgmn_symmetry::ScaleGroup;
 
 use super::{LayerStatistics, Measured, Norms, Signs, Statistics};
-use crate::report::{
-    Bar, Block, DistributionAxis, DistributionPlot, DistributionRow, Svg, Table, thousands,
-};
+use crate::report::{Bar, Block, DistributionAxis, DistributionPlot, DistributionRow, Svg, Table, thousands};
 
 /// A figure with the name under which it is kept.
 #[derive(Debug, Clone)]
@@ -107,9 +107,12 @@ pub fn tables(statistics: &Statistics) -> [Table; 2] {
 impl Statistics {
     /// Which nets were measured, as a sentence.
     pub fn nets_in_words(&self) -> String {
-        let nets = match self.n_nets == self.n_available {
-            true => format!("{} nets", thousands(self.n_nets)),
-            false => format!("{} of {} nets, drawn at random", thousands(self.n_nets), thousands(self.n_available)),
+        let nets = match self.n_nets {
+            1 if self.n_available == 1 => "1 net".to_owned(),
+            n if n == self.n_available => format!("{} nets", thousands(n)),
+            _ => {
+                format!("{} of {} nets, drawn at random", thousands(self.n_nets), thousands(self.n_available))
+            }
         };
         /// More are counted.
         const MOST_NAMED: usize = 4;
@@ -137,12 +140,20 @@ impl LayerStatistics {
         [("weights", &self.weights), ("biases", &self.biases)]
     }
 
-    /// What stands there, if that has few words.
+    /// What stands there, such as `conv 3×3, ReLU or tanh`; what is too long for a label is counted.
     fn kind(&self) -> String {
-        match self.kinds.iter().collect::<Vec<_>>().as_slice() {
-            [kind] => (*kind).clone(),
-            kinds => format!("{} kinds of layer", kinds.len()),
+        /// Characters that have room beside a row.
+        const LONGEST: usize = 25;
+        let names =
+            |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(" or ");
+        let kind = match self.activations.is_empty() {
+            true => names(&self.maps),
+            false => format!("{}, {}", names(&self.maps), names(&self.activations)),
+        };
+        if kind.chars().count() <= LONGEST {
+            return kind;
         }
+        format!("{} maps, {} activations", self.maps.len(), self.activations.len())
     }
 
     fn scalings(&self) -> String {
@@ -210,28 +221,31 @@ fn norm_figure(
         "" => String::new(),
         spreads => format!(" The middle nine tenths of the hidden units spread over a factor of {spreads}."),
     };
-    let caption = format!(
-        "One row a layer, all units of all nets, on a logarithmic axis; rows are drawn equally high, the upright line is \
-         the median, the outermost {} % of a row may be cut off. If training gave units one scale, rows would be \
-         spikes.{spread}",
-        100.0 * OUTER_SHARE,
-    );
+    let reading = match color {
+        WEIGHTS => format!(
+            "One row a layer, all units of all nets, on a logarithmic axis; rows are drawn equally high, the upright line \
+             is the median, the outermost {} % of a row may be cut off. If training gave units one scale, rows would be \
+             spikes.",
+            100.0 * OUTER_SHARE,
+        ),
+        _ => "The same for biases.".to_owned(),
+    };
+    let caption = reading + &spread;
     Ok(Some(Figure { name, svg: plot.to_svg()?, caption }))
 }
 
 fn sign_figure(title: &str, statistics: &Statistics) -> Result<Option<Figure>> {
-    let parts = statistics.layers.iter().flat_map(|layer| {
+    // Of outputs, often few, no sign is open.
+    let hidden = statistics.layers.iter().filter(|layer| layer.layer.is_some());
+    let parts = hidden.flat_map(|layer| {
         let colors = [WEIGHTS, BIASES];
         layer.parts().into_iter().zip(colors).map(move |(part, color)| (layer, part, color))
     });
     let rows = parts.filter_map(|(layer, (part, Measured { signs, .. }), color)| {
         let share = signs.share_positive()?;
         let (bars, reference) = share_bars(signs);
-        let label = vec![
-            format!("{}, {part}", layer.title()),
-            layer.kind(),
-            format!("{} positive", percent(share)),
-        ];
+        let label =
+            vec![format!("{}, {part}", layer.title()), layer.kind(), format!("{} positive", percent(share))];
         Some(DistributionRow { label, color, bars, reference, mark: None })
     });
     let rows: Vec<DistributionRow> = rows.collect();
@@ -245,7 +259,7 @@ fn sign_figure(title: &str, statistics: &Statistics) -> Result<Option<Figure>> {
         rows,
         reference: Some("flips of a fair coin".to_owned()),
     };
-    let caption = "For every net and layer, how many of its units have a positive sign: that of the sum of the incoming \
+    let caption = "For every net and hidden layer, how many of its units have a positive sign: that of the sum of the incoming \
                    weights, and that of the bias; both turn around when a unit is flipped. Bars count nets. If training \
                    settled signs, nets would gather at 0 % or 100 %; where they follow the dashed line, signs are as good \
                    as flips of a fair coin.";

@@ -6,5 +6,6 @@ mod datasets;
 mod report;
 mod reproduction;
 mod run_folder;
+mod statistics;
 mod toolbox;
 mod train;

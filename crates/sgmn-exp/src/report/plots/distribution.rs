@@ -132,11 +132,8 @@ impl DistributionPlot {
             let share = if tallest > 0.0 { value / tallest } else { 0.0 };
             base - (share * f64::from(TALLEST)).round() as i32
         };
-        for bar in row.bars.iter().filter(|bar| bar.height > 0.0) {
-            let (left, right) = (self.axis.place(bar.low), self.axis.place(bar.high));
-            // A bar that is there is seen, however low or thin it is.
-            let corners = [(left, height(bar.height).min(base - 1)), (right.max(left + 1), base)];
-            root.draw(&Rectangle::new(corners, color.mix(0.75).filled()))?;
+        for outline in self.outlines(&row.bars, base, height) {
+            root.draw(&Polygon::new(outline, color.mix(0.75).filled()))?;
         }
         let points: Vec<(i32, i32)> =
             row.reference.iter().map(|&(x, y)| (self.axis.place(x), height(y))).collect();
@@ -156,6 +153,26 @@ impl DistributionPlot {
             root.draw(&Text::new(line.clone(), (16, y), style))?;
         }
         Ok(())
+    }
+
+    /// Corners of the bars that hold something; bars that touch are one shape, for between shapes the ground would
+    /// shine through.
+    fn outlines(&self, bars: &[Bar], base: i32, height: impl Fn(f64) -> i32) -> Vec<Vec<(i32, i32)>> {
+        let mut outlines: Vec<Vec<(i32, i32)>> = Vec::new();
+        for bar in bars.iter().filter(|bar| bar.height > 0.0) {
+            let left = self.axis.place(bar.low);
+            // A bar that is there is seen, however low or thin it is.
+            let (right, top) = (self.axis.place(bar.high).max(left + 1), height(bar.height).min(base - 1));
+            let corners = [(left, top), (right, top), (right, base)];
+            match outlines.last_mut() {
+                Some(outline) if outline.last() == Some(&(left, base)) => {
+                    outline.pop();
+                    outline.extend(corners);
+                }
+                _ => outlines.push([&[(left, base)][..], &corners].concat()),
+            }
+        }
+        outlines
     }
 }
 
@@ -193,7 +210,8 @@ impl DistributionAxis {
             Self::Logarithmic(low, high) => (low, high),
         };
         /// Which multiples of a power of ten are marked: the finest that are not too many.
-        const STEPS: [&[f64]; 3] = [&[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], &[1.0, 2.0, 5.0], &[1.0]];
+        const STEPS: [&[f64]; 3] =
+            [&[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], &[1.0, 2.0, 5.0], &[1.0]];
         let decades = || low.log10().floor() as i32..=high.log10().floor() as i32;
         let marks = |steps: &[f64], stride: i32| -> Vec<f64> {
             let decades = decades().filter(|decade| decade.rem_euclid(stride) == 0);
