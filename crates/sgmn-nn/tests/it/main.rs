@@ -12,6 +12,7 @@ mod gradients;
 mod precision;
 mod setup;
 mod symmetry;
+mod theorem;
 mod training;
 
 #[global_allocator]
