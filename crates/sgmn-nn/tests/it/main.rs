@@ -9,6 +9,7 @@ mod golden;
 mod golden_damage;
 mod golden_forms;
 mod gradients;
+mod mixed;
 mod precision;
 mod setup;
 mod symmetry;
