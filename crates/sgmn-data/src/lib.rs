@@ -1,8 +1,9 @@
-//! Files to nets: manifest → source → samples → split, and a fitter that makes populations of nets itself.
+//! Files to nets: manifest → source → samples → split, and two makers of populations: INRs of images, and a zoo of CNNs.
 //!
 //! ```text
 //! manifest   what is published where (sizes, checksums, licences)      fetch    brings it here
 //! formats    a folder or file → Dataset { source, splits }             fit      images → nets, packed
+//!                                                                      zoo      images → small CNNs, the zoo's files
 //! source     item i → Sample { id, net, target }, read when asked for  split    positions for train, val, test
 //! ```
 //!
@@ -12,10 +13,12 @@ pub mod error;
 pub mod fetch;
 pub mod fit;
 pub mod formats;
+mod journal;
 pub mod manifest;
 pub mod sample;
 pub mod source;
 pub mod split;
+pub mod zoo;
 
 pub use error::{Error, Result};
 pub use sample::{Sample, Target};

@@ -1,5 +1,7 @@
 //! From `[data]` of an experiment to nets that can be read: what is many small files is packed once and kept, and so
-//! are INRs that are fitted here.
+//! are INRs that are fitted here and CNNs that are trained here.
+
+mod trained;
 
 use std::{
     collections::BTreeMap,
@@ -19,6 +21,8 @@ use sgmn_data::{
 use sgmn_graph::Seed;
 use sha2::{Digest, Sha256};
 
+pub use self::trained::{name, trained_path};
+pub(crate) use self::trained::{describe, train};
 use crate::{
     config::{Data, Files, Fitted},
     progress::FitProgress,
@@ -44,11 +48,11 @@ const MINI: Embedded = Embedded {
 };
 
 /// Opens the nets of an experiment, with progress where that takes long: published nets that lie in a file each are
-/// first packed into one, INRs that do not exist yet are fitted, and both are kept below `data_dir`.
+/// first packed into one, INRs and CNNs that do not exist yet are fitted or trained, and all are kept below `data_dir`.
 ///
 /// # Errors
 /// If files are missing or damaged, what is kept cannot be written, or the
-/// work was interrupted: what is fitted is kept and goes on with the next call, packing begins again.
+/// work was interrupted: finished nets are kept and the next call goes on from them, packing begins again.
 pub fn open(data: &Data, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> {
     match data {
         Data::Files(files) => {
@@ -77,6 +81,7 @@ pub fn open(data: &Data, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> 
             }
             Ok(packed::open(&path, &packed::Options::default())?)
         }
+        Data::Trained(trained) => trained::open(trained, data_dir, stop),
     }
 }
 
@@ -114,8 +119,12 @@ fn is_a_file_a_net(format: &Format) -> bool {
 }
 
 fn kept_name(name: &str, request: &[u8]) -> String {
-    let digest: String = Sha256::digest(request).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-{digest}.packed", name.replace(['/', '\\'], "-"))
+    format!("{}-{}.packed", name.replace(['/', '\\'], "-"), kept_digest(request))
+}
+
+/// Twelve digits that tell requests apart.
+fn kept_digest(request: &[u8]) -> String {
+    Sha256::digest(request).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Copies nets that lie in a file each into one file, which appears when it is complete.
@@ -140,26 +149,34 @@ fn pack_files(files: &Files, path: &Path, packed: &Path, stop: &AtomicBool) -> R
     Ok(())
 }
 
+/// Images to train on and images to test on, by the name an experiment has for them: [`MINI_NAME`], or a folder below
+/// `data_dir` with the four IDX files of MNIST, plain or gzipped.
+///
+/// # Errors
+/// If files are missing or damaged.
+pub fn image_sets(name: &str, data_dir: &Path) -> Result<(Images, Images)> {
+    if name == MINI_NAME {
+        let read = |images, labels| -> Result<Images> {
+            let name = Path::new("embedded mini digits");
+            Ok(Images::from_idx(&idx::read_bytes(name, images)?, Some(&idx::read_bytes(name, labels)?))?)
+        };
+        return Ok((read(MINI.train_images, MINI.train_labels)?, read(MINI.test_images, MINI.test_labels)?));
+    }
+    let folder = data_dir.join(name);
+    let read = |part: &str| -> Result<Images> {
+        let images = idx::read_images(&plain_or_gz(&folder, &format!("{part}-images-idx3-ubyte"))?)?;
+        let labels = idx::read_labels(&plain_or_gz(&folder, &format!("{part}-labels-idx1-ubyte"))?)?;
+        Ok(Images::from_idx(&images, Some(&labels))?)
+    };
+    Ok((read("train")?, read("t10k")?))
+}
+
 /// The images of a request, those of the test set last, and the part of the dataset each belongs to.
 ///
 /// # Errors
 /// If files are missing or damaged, or hold fewer images than asked for.
 pub fn images(fitted: &Fitted, data_dir: &Path) -> Result<(Images, Vec<String>, Vec<Option<Split>>)> {
-    let (train, test) = if fitted.images == MINI_NAME {
-        let read = |images, labels| -> Result<Images> {
-            let name = Path::new("embedded mini digits");
-            Ok(Images::from_idx(&idx::read_bytes(name, images)?, Some(&idx::read_bytes(name, labels)?))?)
-        };
-        (read(MINI.train_images, MINI.train_labels)?, read(MINI.test_images, MINI.test_labels)?)
-    } else {
-        let folder = data_dir.join(&fitted.images);
-        let read = |part: &str| -> Result<Images> {
-            let images = idx::read_images(&plain_or_gz(&folder, &format!("{part}-images-idx3-ubyte"))?)?;
-            let labels = idx::read_labels(&plain_or_gz(&folder, &format!("{part}-labels-idx1-ubyte"))?)?;
-            Ok(Images::from_idx(&images, Some(&labels))?)
-        };
-        (read("train")?, read("t10k")?)
-    };
+    let (train, test) = image_sets(&fitted.images, data_dir)?;
     let n_learn = fitted.n_train + fitted.n_val;
     for (key, expected, images) in
         [("data.n_train + data.n_val", n_learn, &train), ("data.n_test", fitted.n_test, &test)]
@@ -208,10 +225,10 @@ fn fit_images(fitted: &Fitted, data_dir: &Path, path: &Path, stop: &AtomicBool) 
         let mut bar = bar.lock().expect("reporting does not panic");
         let n_before = progress.n_done - progress.n_done_now;
         let bar = bar.get_or_insert_with(|| {
-            FitProgress::new("fitting INRs", progress.n_total as u64, n_before as u64)
+            FitProgress::new("fitting INRs", "fits/s", progress.n_total as u64, n_before as u64)
         });
         let share = progress.n_reached_now as f64 / progress.n_done_now.max(1) as f64;
-        bar.update(progress.n_done as u64, share);
+        bar.update(progress.n_done as u64, &format!("{:.0} % at goal", 100.0 * share));
     };
     let summary = fit::fit_to_packed(&request, path, &report, stop);
     if let Some(bar) = bar.lock().expect("reporting does not panic").as_ref() {

@@ -11,6 +11,7 @@
 //! - [`device`]: where models run;
 //! - [`pipeline`]: from nets to batches on a device, ahead of training;
 //! - [`tasks`]: loss and metrics of a question;
+//! - [`launch`]: what the experiment programs share;
 //! - [`train`]: the loop, interruptible and resumable;
 //! - [`metrics`]: numbers that say how good a model is;
 //! - [`run_folder`]: what stands where in the folder of a run;
@@ -43,6 +44,7 @@ pub mod config;
 pub mod datasets;
 pub mod device;
 pub mod interrupt;
+pub mod launch;
 pub mod metrics;
 pub mod pipeline;
 pub mod progress;

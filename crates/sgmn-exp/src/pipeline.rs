@@ -42,6 +42,8 @@ struct Shared {
 pub struct PreparedBatch {
     /// The nets.
     pub batch: Batch,
+    /// The items of the dataset that the nets are, in their order.
+    pub items: Vec<usize>,
     /// What is asked, in the order of the nets.
     pub targets: Vec<Target>,
     /// What canonical forms had to repair.
@@ -165,7 +167,7 @@ impl Shared {
         if is_left_alone && let Some(nets) = self.lent(items)? {
             let batch = Batch::from_lent(&self.lowering, &nets, self.dtype, &self.device)?;
             let targets = items.iter().map(|item| self.targets[*item]).collect();
-            return Ok(PreparedBatch { batch, targets, repairs: Repairs::default() });
+            return Ok(PreparedBatch { batch, items: items.to_vec(), targets, repairs: Repairs::default() });
         }
         let one =
             |(place, &item): (usize, &usize)| self.graph(item, seed.map(|seed| seed.index(place as u64)));
@@ -181,7 +183,7 @@ impl Shared {
         // A CUDA device keeps a queue for each thread, and no other queue waits for this thread's uploads.
         self.device.synchronize()?;
         let targets = items.iter().map(|item| self.targets[*item]).collect();
-        Ok(PreparedBatch { batch, targets, repairs })
+        Ok(PreparedBatch { batch, items: items.to_vec(), targets, repairs })
     }
 
     /// The nets of a batch without copies, if the source can lend all of them.

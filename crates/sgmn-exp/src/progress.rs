@@ -18,15 +18,15 @@ pub struct TrainProgress {
 
 /// What is said at the end of an epoch.
 #[derive(Debug, Clone, Copy)]
-pub struct EpochSummary {
+pub struct EpochSummary<'a> {
     /// Finished passes over the training nets.
     pub epoch: u64,
     /// Mean loss over the training nets of this epoch.
     pub train_loss: f64,
     /// Mean loss over the validation nets.
     pub val_loss: f64,
-    /// Accuracy on the validation nets, in [0, 1].
-    pub val_accuracy: f64,
+    /// The criterion on the validation nets with its name and unit.
+    pub val_score: &'a str,
     /// Whether this is the best epoch so far.
     pub best: bool,
     /// Nets per second in training.
@@ -43,14 +43,14 @@ impl TrainProgress {
         Self { bar, terminal }
     }
 
-    /// Counts the nets of one step and shows the running loss and accuracy.
-    pub fn step(&self, n_nets: u64, loss: f64, accuracy: f64) {
-        self.bar.set_message(format!("loss {loss:.4}  accuracy {:5.1} %", 100.0 * accuracy));
+    /// Counts the nets of one step and shows the running loss and the criterion with its name and unit.
+    pub fn step(&self, n_nets: u64, loss: f64, score: &str) {
+        self.bar.set_message(format!("loss {loss:.4}  {score}"));
         self.bar.inc(n_nets);
     }
 
     /// Prints one line about an epoch, above the bar where there is one.
-    pub fn epoch(&self, summary: &EpochSummary) {
+    pub fn epoch(&self, summary: &EpochSummary<'_>) {
         self.line(&summary.line());
     }
 
@@ -65,21 +65,21 @@ impl TrainProgress {
     }
 }
 
-impl EpochSummary {
+impl EpochSummary<'_> {
     fn line(&self) -> String {
         format!(
-            "epoch {:>3}  train loss {:.4}  val loss {:.4}  val accuracy {:5.2} %{}  {:.0} nets/s",
+            "epoch {:>3}  train loss {:.4}  val loss {:.4}  val {}{}  {:.0} nets/s",
             self.epoch,
             self.train_loss,
             self.val_loss,
-            100.0 * self.val_accuracy,
+            self.val_score,
             if self.best { " *" } else { "  " },
             self.nets_per_second,
         )
     }
 }
 
-/// Shows how the fitting of INRs goes.
+/// Shows how the making of a population goes, INRs or CNNs.
 #[derive(Debug)]
 pub struct FitProgress {
     bar: ProgressBar,
@@ -87,31 +87,27 @@ pub struct FitProgress {
 }
 
 impl FitProgress {
-    /// Starts to show the fitting of `n_nets` nets, `n_done` of which were fitted by an earlier call.
-    pub fn new(name: &str, n_nets: u64, n_done: u64) -> Self {
+    /// Starts to show the making of `n_nets` nets, `n_done` of which were made by an earlier call; `unit` names the rate.
+    pub fn new(name: &str, unit: &'static str, n_nets: u64, n_done: u64) -> Self {
         let template = "{prefix} {bar:28} {pos}/{len}  {msg}  {rate}  {left}";
-        let (bar, terminal) = bar(name, n_nets, template, "fits/s");
+        let (bar, terminal) = bar(name, n_nets, template, unit);
         bar.set_position(n_done);
         bar.reset_eta();
         Self { bar, terminal }
     }
 
-    /// Shows that `n_done` nets are fitted, and which share of this call's nets reached the goal.
+    /// Shows that `n_done` nets are made, and what else there is to say.
     ///
     /// Where nobody looks at a terminal, a line is printed at every tenth of the way.
-    pub fn update(&self, n_done: u64, share_reached: f64) {
+    pub fn update(&self, n_done: u64, message: &str) {
         let n_nets = self.bar.length().unwrap_or(0).max(1);
         let tenth = |n: u64| n.saturating_mul(10) / n_nets;
         let passed = tenth(n_done) > tenth(self.bar.position());
-        self.bar.set_message(format!("{:.0} % at goal", 100.0 * share_reached));
+        self.bar.set_message(message.to_owned());
         self.bar.set_position(n_done);
         if passed && !self.terminal {
             let name = self.bar.prefix();
-            print_line(
-                &self.bar,
-                false,
-                &format!("{name}: {n_done}/{n_nets}, {:.0} % at goal", 100.0 * share_reached),
-            );
+            print_line(&self.bar, false, &format!("{name}: {n_done}/{n_nets}, {message}"));
         }
     }
 
@@ -162,7 +158,7 @@ mod tests {
             epoch: 7,
             train_loss: 0.51234,
             val_loss: 0.6,
-            val_accuracy: 0.8125,
+            val_score: "accuracy 81.25 %",
             best: true,
             nets_per_second: 412.4,
         };
@@ -173,7 +169,7 @@ mod tests {
     #[test]
     fn a_hidden_bar_still_counts() {
         let progress = TrainProgress::new("quick", 100, 40);
-        progress.step(8, 1.0, 0.5);
+        progress.step(8, 1.0, "accuracy 50.00 %");
         assert_eq!(progress.bar.position(), 48);
         progress.finish();
     }

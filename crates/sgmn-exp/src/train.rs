@@ -229,14 +229,14 @@ impl<'a> Run<'a> {
     fn step(&mut self, prepared: PreparedBatch) -> Result<()> {
         let began = Instant::now();
         let train = self.experiment.train();
-        let PreparedBatch { batch, targets, repairs } = prepared;
         let pass = Pass::train(self.seed.child("dropout").index(self.standing.n_steps));
-        let output = self.model.forward(&batch, &pass)?;
-        let loss = self.task.loss(&output, &targets)?;
+        let output = self.model.forward(&prepared.batch, &pass)?;
+        let loss = self.task.loss(&prepared, &output)?;
         let mut gradients = Gradients::of(&self.vars, self.model.as_ref(), &loss.backward()?)?;
         let norm = clip_by_global_norm(&mut gradients, train.clip_norm.unwrap_or(f64::INFINITY))?;
         let warmup = Warmup { learning_rate: train.learning_rate, n_steps: train.warmup_steps };
         self.optimizer.step(&self.vars, &gradients, warmup.rate(self.standing.n_steps))?;
+        let PreparedBatch { targets, repairs, .. } = prepared;
         let standing = &mut self.standing;
         standing.n_steps += 1;
         standing.repairs += repairs;
@@ -254,11 +254,12 @@ impl<'a> Run<'a> {
         let scores = self.measure(Part::Val)?;
         let val_rate = self.pipeline.n_nets(Part::Val) as f64 / began.elapsed().as_secs_f64();
         let metrics = scores.metrics();
-        let criterion = metrics[self.task.criterion()];
+        let criterion = self.task.criterion();
+        let score = metrics.get(criterion.name()).copied().unwrap_or(f64::NAN);
         let train_rate = self.standing.n_trained as f64 / self.standing.step_seconds.max(1e-9);
         let train_loss = std::mem::take(&mut self.standing.train_loss).value().unwrap_or(f64::NAN);
         let train_score = std::mem::take(&mut self.standing.train_score).value().unwrap_or(f64::NAN);
-        let train_metrics = [("loss", train_loss), (self.task.criterion(), train_score)];
+        let train_metrics = [("loss", train_loss), (criterion.name(), train_score)];
         let repairs = std::mem::take(&mut self.standing.repairs);
         self.record(
             Split::Train,
@@ -268,9 +269,10 @@ impl<'a> Run<'a> {
         )?;
         self.record(Split::Val, metrics.clone(), val_rate, None)?;
         // Of equal epochs the first is kept; NaN is never better.
-        let best = self.standing.best_val.is_none_or(|best| criterion > best) && !criterion.is_nan();
+        let best =
+            !score.is_nan() && self.standing.best_val.is_none_or(|best| criterion.is_better(score, best));
         if best {
-            self.standing.best_val = Some(criterion);
+            self.standing.best_val = Some(score);
             // An epoch that still runs counts from 1 too.
             self.standing.best_epoch = self.standing.epoch + u64::from(self.standing.batch > 0);
             self.standing.n_worse = 0;
@@ -282,7 +284,7 @@ impl<'a> Run<'a> {
             epoch: self.standing.epoch,
             train_loss,
             val_loss: metrics["loss"],
-            val_accuracy: criterion,
+            val_score: &criterion.said(score),
             best,
             nets_per_second: train_rate,
         });
@@ -295,13 +297,19 @@ impl<'a> Run<'a> {
         for prepared in self.pipeline.batches(part, self.experiment.train().batch_size) {
             let prepared = prepared?;
             let output = no_grad(|| self.model.forward(&prepared.batch, &Pass::eval()))?;
-            self.task.judge(&output.to_device(&Device::Cpu)?, &prepared.targets, &mut scores)?;
+            self.task.judge(&prepared, &output, &mut scores)?;
         }
         Ok(scores)
     }
 
     /// Tests the best model and writes the report of the run.
     fn finish(mut self) -> Result<Summary> {
+        let Some(best_val) = self.standing.best_val else {
+            let name = self.task.criterion().name();
+            bail!(
+                "validation: expected a {name} in some epoch, found none: all predictions or all targets were equal"
+            )
+        };
         let best = self.folder.best_checkpoint();
         let checkpoint = Checkpoint::read(&best, self.vars.device())?;
         self.vars.load(&checkpoint.vars).with_context(|| best.display().to_string())?;
@@ -319,10 +327,12 @@ impl<'a> Run<'a> {
             seed: self.experiment.train().seed,
             n_params: self.vars.n_params(),
             n_nets: standing.n_nets,
+            criterion: self.task.criterion(),
             best_epoch: standing.best_epoch,
-            best_val: standing.best_val.context("the run ended before any evaluation")?,
+            best_val,
             test: scores.metrics(),
             confusion: scores.confusion.clone(),
+            pairs: scores.pairs.clone(),
             n_steps: standing.n_steps,
             seconds: self.seconds(),
             nets_per_second: standing.n_trained as f64 / standing.step_seconds.max(1e-9),

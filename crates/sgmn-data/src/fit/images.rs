@@ -100,7 +100,7 @@ impl Images {
     }
 
     /// SHA-256 of sizes and pixels, in hexadecimal; labels do not enter.
-    pub(super) fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         let mut hash = Sha256::new();
         for size in self.size() {
             hash.update((size as u64).to_le_bytes());

@@ -7,17 +7,14 @@ use std::{
     time::Instant,
 };
 
-use rand::Rng;
+use serde::Serialize;
 use sgmn_graph::{Net, NetSpec, Seed};
 
-use super::{
-    Fitted, Images, Progress, Recipe, Summary, arithmetic,
-    journal::{Header, Journal},
-    siren::fit_some,
-};
+use super::{Fitted, Images, Progress, Recipe, Summary, arithmetic, siren::fit_some};
 use crate::{
     Error, Result, Sample, Source, Target,
     formats::{packed, safetensors_dir},
+    journal::{self, Journal, Record, Subject, seed_fingerprint},
     source::Dataset,
     split::{Split, Splits},
 };
@@ -87,7 +84,7 @@ pub fn fit_to_packed(
     }
     writer.finish()?;
     drop(population);
-    remove_journal(out)?;
+    journal::remove_beside(out)?;
     Ok(summary)
 }
 
@@ -119,8 +116,41 @@ pub fn fit_to_safetensors(
     safetensors_dir::write(&dataset, &nets, |_, _| {})?;
     std::fs::rename(&nets, folder).map_err(Error::io(folder))?;
     drop(dataset);
-    remove_journal(folder)?;
+    journal::remove_beside(folder)?;
     Ok(summary)
+}
+
+/// What a population depends on.
+#[derive(Debug, Serialize)]
+struct Header<'a> {
+    recipe: &'a Recipe,
+    /// Fingerprint of the seed.
+    seed: &'a str,
+    images_sha256: &'a str,
+    n_nets: usize,
+    /// How the machine rounds, see [`super::arithmetic`].
+    arithmetic: &'a str,
+}
+
+const MARK: &[u8; 8] = b"SGMNFIT1";
+/// Bytes of a record before the parameters.
+const RECORD_HEAD: usize = 12;
+
+/// Updates (u32), PSNR in dB (f64), parameters (f32 each).
+impl Record for Fitted {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.n_steps.to_le_bytes());
+        bytes.extend_from_slice(&self.psnr_db.to_le_bytes());
+        bytes.extend(self.params.iter().flat_map(|param| param.to_le_bytes()));
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (n_steps, bytes) = bytes.split_first_chunk::<4>()?;
+        let (psnr_db, params) = bytes.split_first_chunk::<8>()?;
+        let params = params.as_chunks::<4>().0.iter().map(|param| f32::from_le_bytes(*param)).collect();
+        let (n_steps, psnr_db) = (u32::from_le_bytes(*n_steps), f64::from_le_bytes(*psnr_db));
+        Some(Self { params, psnr_db, n_steps })
+    }
 }
 
 /// A population whose nets are all in the journal.
@@ -128,7 +158,7 @@ struct Population {
     spec: Arc<NetSpec>,
     ids: Vec<String>,
     targets: Vec<Target>,
-    journal: Mutex<Journal>,
+    journal: Mutex<Journal<Fitted>>,
 }
 
 impl Population {
@@ -145,12 +175,14 @@ impl Population {
         let spec = Arc::new(recipe.spec(images.size()[2])?);
         let header = Header {
             recipe,
-            seed: &fingerprint(seed),
+            seed: &seed_fingerprint(seed),
             images_sha256: &images.digest(),
             n_nets: images.len(),
             arithmetic: arithmetic(),
         };
-        let mut journal = Journal::open(&journal_path(out), &header, spec.n_params())?;
+        let n_bytes = RECORD_HEAD + 4 * spec.n_params();
+        let subject = Subject { mark: MARK, header: &header, n_nets: images.len(), n_bytes };
+        let mut journal = Journal::open(&journal::beside(out), subject)?;
         let missing = journal.missing();
         let keep = |i: usize, fitted: Fitted| journal.append(i, &fitted);
         fit_some(images, &missing, recipe, seed, keep, progress, stop)?;
@@ -190,29 +222,10 @@ fn provenance(request: &Request<'_>) -> BTreeMap<String, String> {
     let facts = [
         ("made_by", "fit of SIRENs to images".to_owned()),
         ("recipe", recipe),
-        ("seed", fingerprint(request.seed)),
+        ("seed", seed_fingerprint(request.seed)),
         ("images_sha256", request.images.digest()),
         ("image_size", format!("{:?}", request.images.size())),
         ("arithmetic", arithmetic().to_owned()),
     ];
     facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-}
-
-/// `OUT.partial`, beside `OUT`, also where `OUT` is a folder written with a slash behind it.
-fn journal_path(out: &Path) -> PathBuf {
-    let mut name = out.components().as_path().as_os_str().to_owned();
-    name.push(".partial");
-    name.into()
-}
-
-fn remove_journal(out: &Path) -> Result<()> {
-    let path = journal_path(out);
-    std::fs::remove_file(&path).map_err(Error::io(path))
-}
-
-/// Sixteen bytes that tell seeds apart, in hexadecimal.
-fn fingerprint(seed: &Seed) -> String {
-    let mut bytes = [0; 16];
-    seed.child("fingerprint").rng().fill_bytes(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,10 +5,10 @@
 #![allow(unsafe_code)] // The loops run at a quarter of their speed without the machine's vector instructions.
 
 /// Numbers handled at once: one AVX-512 register, two of AVX2, four of SSE or NEON.
-pub(super) const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// Sixteen numbers in registers.
-pub(super) trait Lanes: Copy {
+pub(crate) trait Lanes: Copy {
     /// The same number in every lane.
     fn splat(x: f32) -> Self;
     /// Reads sixteen numbers.
@@ -26,7 +26,7 @@ pub(super) trait Lanes: Copy {
 }
 
 /// A computation written once over [`Lanes`] and run on the best that the machine has.
-pub(super) trait Job {
+pub(crate) trait Job {
     /// What it returns.
     type Output;
     /// Runs it; products may keep tiles of `ROWS` × (`COLUMNS` × [`LANES`]) numbers in registers.
@@ -37,7 +37,7 @@ pub(super) trait Job {
 
 /// A set of instructions that this machine has been seen to possess; there is no other way to hold one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Level(Kind);
+pub(crate) struct Level(Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -50,7 +50,7 @@ enum Kind {
 
 impl Level {
     /// Everything that this machine can run, the fastest first.
-    pub(super) fn available() -> Vec<Self> {
+    pub(crate) fn available() -> Vec<Self> {
         let mut levels = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
@@ -67,12 +67,12 @@ impl Level {
     }
 
     /// The fastest that this machine can run.
-    pub(super) fn detect() -> Self {
+    pub(crate) fn detect() -> Self {
         Self::available()[0]
     }
 
     /// Whether `a·b + c` is rounded once.
-    pub(super) fn is_fused(self) -> bool {
+    pub(crate) fn is_fused(self) -> bool {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 | Kind::Avx2 => true,
@@ -81,7 +81,7 @@ impl Level {
     }
 
     /// Runs a job with these instructions.
-    pub(super) fn run<J: Job>(self, job: J) -> J::Output {
+    pub(crate) fn run<J: Job>(self, job: J) -> J::Output {
         match self.0 {
             // SAFETY: a `Level` of this kind is only made by `available`, after it has seen these features.
             #[cfg(target_arch = "x86_64")]

@@ -74,6 +74,20 @@ impl NpyTable {
     }
 }
 
+/// The beginning of a file of version 1.0 that holds a table of f32 in C order.
+///
+/// NumPy wants the numbers to begin at a multiple of 64 bytes, and a line's end before them.
+pub(super) fn f32_header([n_rows, n_columns]: [usize; 2]) -> Vec<u8> {
+    const ALIGNMENT: usize = 64;
+    const BEFORE_TEXT: usize = 10;
+    let mut text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({n_rows}, {n_columns}), }}");
+    let len = (BEFORE_TEXT + text.len() + 1).next_multiple_of(ALIGNMENT) - BEFORE_TEXT;
+    text += &" ".repeat(len - 1 - text.len());
+    text.push('\n');
+    let len = u16::try_from(len).expect("two numbers are shorter than 64 KiB");
+    [b"\x93NUMPY\x01\x00", &len.to_le_bytes()[..], text.as_bytes()].concat()
+}
+
 /// The text of the header and the first byte after it.
 fn header(bytes: &[u8]) -> Option<(&str, usize)> {
     let rest = bytes.strip_prefix(b"\x93NUMPY")?;
@@ -111,6 +125,15 @@ pub(super) fn tuple(text: &str) -> Option<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_is_the_one_that_numpy_writes() {
+        let bytes = f32_header([120, 4970]);
+        let (text, start) = header(&bytes).unwrap();
+        assert_eq!((bytes.len(), start, bytes[6], bytes[7]), (128, 128, 1, 0));
+        assert_eq!(text.trim_end(), "{'descr': '<f4', 'fortran_order': False, 'shape': (120, 4970), }");
+        assert!(text.ends_with(" \n"));
+    }
 
     #[test]
     fn python_tuples_are_read() {

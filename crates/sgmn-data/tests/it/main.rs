@@ -8,3 +8,4 @@ mod formats_hostile;
 mod formats_hostile_archive;
 mod formats_hostile_own;
 mod formats_own;
+mod zoo;

@@ -5,13 +5,14 @@ use serde::de::{self, Deserializer};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use sgmn_data::fit::Recipe;
-use sgmn_data::formats::{self, Format};
+use sgmn_data::formats::{self, Format, cnn_zoo::ZooActivation};
 use toml::{Table, Value};
 
 use super::check;
 
-/// Word for nets that are fitted here; every other `kind` is the name of a format.
+/// Words for nets that are made here; every other `kind` is the name of a format.
 const FITTED: &str = "fitted";
+const TRAINED: &str = "trained";
 
 /// The source of the nets.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +21,8 @@ pub enum Data {
     Files(Files),
     /// INRs fitted to images by our own fitter when they are first needed, then kept as one packed file.
     Fitted(Fitted),
+    /// CNNs trained on images here when they are first needed, then kept as a folder with the Small CNN Zoo's files.
+    Trained(Trained),
 }
 
 /// Nets that exist as files.
@@ -51,11 +54,29 @@ pub struct Fitted {
     pub recipe: Recipe,
 }
 
+/// A zoo of CNNs that are trained here; its split is the published one, two fifths to train on and half to test on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trained {
+    /// `mini` for the sample of MNIST digits that comes with the project, else a folder of IDX files.
+    pub images: String,
+    /// Nets of the zoo, of both activations.
+    pub n_nets: usize,
+    /// Epochs of every net.
+    pub epochs: u32,
+    /// Seed of the zoo.
+    pub zoo_seed: u64,
+    /// Read the nets of one activation only; the zoo has both, so that experiments share it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation: Option<ZooActivation>,
+}
+
 impl Data {
     pub(super) fn validate(&self) -> Result<()> {
         match self {
             Self::Files(files) => check::inner_path("data.path", &files.path),
             Self::Fitted(fitted) => fitted.validate(),
+            Self::Trained(trained) => trained.validate(),
         }
     }
 }
@@ -70,18 +91,29 @@ impl Fitted {
     }
 }
 
+impl Trained {
+    fn validate(&self) -> Result<()> {
+        /// Fewer leave a part of the split empty.
+        const MIN_NETS: usize = 4;
+        check::inner_path("data.images", &self.images)?;
+        check::at_least("data.n_nets", MIN_NETS, self.n_nets)?;
+        check::at_least("data.epochs", 1, self.epochs)
+    }
+}
+
 impl Serialize for Data {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct Tagged<'a> {
+        struct Tagged<'a, T> {
             kind: &'static str,
             #[serde(flatten)]
-            fitted: &'a Fitted,
+            request: &'a T,
         }
 
         match self {
             Self::Files(files) => files.serialize(serializer),
-            Self::Fitted(fitted) => Tagged { kind: FITTED, fitted }.serialize(serializer),
+            Self::Fitted(request) => Tagged { kind: FITTED, request }.serialize(serializer),
+            Self::Trained(request) => Tagged { kind: TRAINED, request }.serialize(serializer),
         }
     }
 }
@@ -95,9 +127,13 @@ impl<'de> Deserialize<'de> for Data {
                 table.remove("kind");
                 Fitted::deserialize(table).map(Self::Fitted).map_err(plain)
             }
+            Some(TRAINED) => {
+                table.remove("kind");
+                Trained::deserialize(table).map(Self::Trained).map_err(plain)
+            }
             Some(kind) if formats().all(|format| format != kind) => {
                 let known: Vec<String> =
-                    formats().chain([FITTED]).map(|format| format!("`{format}`")).collect();
+                    formats().chain([FITTED, TRAINED]).map(|format| format!("`{format}`")).collect();
                 Err(de::Error::custom(format!("unknown kind `{kind}`, expected one of {}", known.join(", "))))
             }
             _ => Files::deserialize(table).map(Self::Files).map_err(plain),

@@ -14,12 +14,23 @@ pub enum Task {
         /// Number of classes.
         n_classes: usize,
     },
+    /// Which score in [0, 1] does the net reach? Squared error of a sigmoid, Kendall's τ.
+    Predict {},
 }
 
 impl Task {
+    /// The program whose experiments ask this question.
+    pub fn program(&self) -> &'static str {
+        match self {
+            Self::Classify { .. } => "inr-classification",
+            Self::Predict {} => "generalization-prediction",
+        }
+    }
+
     pub(super) fn validate(&self) -> Result<()> {
         match self {
             Self::Classify { n_classes } => check::at_least("task.n_classes", 2, *n_classes),
+            Self::Predict {} => Ok(()),
         }
     }
 }

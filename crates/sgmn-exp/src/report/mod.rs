@@ -8,11 +8,11 @@ mod records;
 mod tables;
 mod tensorboard;
 
-pub use html::{Block, Page, Section};
+pub use html::{Block, Figure, Page, Section};
 pub use image::{GrayImage, ImageGrid};
 pub use machine::{MachineFacts, commit};
-pub use plots::{Curve, CurvePlot, Svg, confusion_svg};
+pub use plots::{Curve, CurvePlot, Svg, confusion_svg, scatter_svg};
 pub use records::{RecordLog, RunRecord, Split, read_records};
-pub(crate) use tables::thousands;
-pub use tables::{ResultRow, Table, percent, result_table};
+pub use tables::Table;
+pub(crate) use tables::{duration, thousands};
 pub use tensorboard::EventLog;

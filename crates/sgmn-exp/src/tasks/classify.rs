@@ -6,7 +6,10 @@ use sgmn_data::Target;
 use sgmn_nn::{loss, models::Output};
 
 use super::{Scores, Task};
-use crate::metrics::{Confusion, argmax};
+use crate::{
+    metrics::{Confusion, Criterion, argmax},
+    pipeline::PreparedBatch,
+};
 
 /// Cross-entropy to learn by, accuracy to judge by.
 #[derive(Debug, Clone, Copy)]
@@ -20,14 +23,13 @@ impl Task for Classify {
         self.class(target).map(drop)
     }
 
-    fn loss(&self, output: &Output, targets: &[Target]) -> Result<Tensor> {
+    fn loss(&self, asked: &PreparedBatch, output: &Output) -> Result<Tensor> {
         let logits = logits(output)?;
-        let classes = self.classes(targets)?;
+        let classes = self.classes(&asked.targets)?;
         Ok(loss::cross_entropy(logits, &Tensor::new(classes, logits.device())?)?)
     }
 
-    fn judge(&self, output: &Output, targets: &[Target], scores: &mut Scores) -> Result<()> {
-        let loss = self.loss(output, targets)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+    fn judge_step(&self, loss: f64, output: &Output, targets: &[Target], scores: &mut Scores) -> Result<()> {
         scores.add("loss", loss, targets.len());
         let rows = logits(output)?.to_dtype(DType::F32)?.to_vec2::<f32>()?;
         let confusion = scores.confusion.get_or_insert_with(|| Confusion::numbered(self.n_classes));
@@ -37,12 +39,12 @@ impl Task for Classify {
             confusion.add(class as usize, predicted);
             n_right += usize::from(class as usize == predicted);
         }
-        scores.add("accuracy", n_right as f64 / targets.len().max(1) as f64, targets.len());
+        scores.add(Criterion::Accuracy.name(), n_right as f64 / targets.len().max(1) as f64, targets.len());
         Ok(())
     }
 
-    fn criterion(&self) -> &'static str {
-        "accuracy"
+    fn criterion(&self) -> Criterion {
+        Criterion::Accuracy
     }
 }
 

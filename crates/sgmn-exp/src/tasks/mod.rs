@@ -1,17 +1,23 @@
 //! Questions about nets: the loss to learn by and the metrics to judge by.
 
 mod classify;
+mod predict;
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 use sgmn_data::Target;
 use sgmn_nn::models::Output;
 
 pub use classify::Classify;
+pub use predict::Predict;
 
-use crate::{config::Task as TaskConfig, metrics::Confusion};
+use crate::{
+    config::Task as TaskConfig,
+    metrics::{Confusion, Criterion, kendall_tau, mean_absolute_error, r_squared},
+    pipeline::PreparedBatch,
+};
 
 /// A question about nets.
 pub trait Task {
@@ -21,20 +27,31 @@ pub trait Task {
     /// What was expected and what was found.
     fn check(&self, target: &Target) -> Result<()>;
 
-    /// The loss of a batch, a scalar with gradient.
+    /// The loss of a batch, a scalar with gradient, on the device of the output.
     ///
     /// # Errors
     /// If the output or a target does not fit the question.
-    fn loss(&self, output: &Output, targets: &[Target]) -> Result<Tensor>;
+    fn loss(&self, asked: &PreparedBatch, output: &Output) -> Result<Tensor>;
 
-    /// Collects the answers of a batch.
+    /// Collects what a step of training tells beside its loss: the metric `loss`, and the criterion.
+    ///
+    /// Training goes on meanwhile, so the batch is gone; the output lies on the CPU.
     ///
     /// # Errors
     /// As [`Task::loss`].
-    fn judge(&self, output: &Output, targets: &[Target], scores: &mut Scores) -> Result<()>;
+    fn judge_step(&self, loss: f64, output: &Output, targets: &[Target], scores: &mut Scores) -> Result<()>;
 
-    /// The metric by which the best epoch is chosen: larger is better.
-    fn criterion(&self) -> &'static str;
+    /// Collects the answers of a batch, which are measured and not learned from.
+    ///
+    /// # Errors
+    /// As [`Task::loss`].
+    fn judge(&self, asked: &PreparedBatch, output: &Output, scores: &mut Scores) -> Result<()> {
+        let loss = self.loss(asked, output)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        self.judge_step(loss, &output.to_device(&Device::Cpu)?, &asked.targets, scores)
+    }
+
+    /// The metric by which the best epoch is chosen.
+    fn criterion(&self) -> Criterion;
 }
 
 /// Answers collected over batches.
@@ -44,6 +61,8 @@ pub struct Scores {
     pub means: BTreeMap<&'static str, crate::metrics::Mean>,
     /// What was taken for what, for classifications.
     pub confusion: Option<Confusion>,
+    /// Predicted and true number of each net, for predictions.
+    pub pairs: Vec<[f64; 2]>,
 }
 
 impl Scores {
@@ -52,9 +71,23 @@ impl Scores {
         self.means.entry(name).or_default().add(value, n_nets as f64);
     }
 
-    /// The metrics by name.
+    /// The metrics by name; those that are not defined are absent, such as τ where all predictions are equal.
     pub fn metrics(&self) -> BTreeMap<String, f64> {
-        self.means.iter().filter_map(|(name, mean)| Some(((*name).to_owned(), mean.value()?))).collect()
+        let means = self.means.iter().map(|(name, mean)| (*name, mean.value()));
+        let of_pairs = [
+            (Criterion::Tau.name(), kendall_tau(&self.pairs)),
+            ("r2", r_squared(&self.pairs)),
+            ("mae", mean_absolute_error(&self.pairs)),
+        ];
+        means.chain(of_pairs).filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+}
+
+/// What the models of a question are compared by.
+pub fn criterion(config: &TaskConfig) -> Criterion {
+    match config {
+        TaskConfig::Classify { .. } => Criterion::Accuracy,
+        TaskConfig::Predict {} => Criterion::Tau,
     }
 }
 
@@ -62,5 +95,6 @@ impl Scores {
 pub fn of(config: &TaskConfig) -> Box<dyn Task> {
     match config {
         TaskConfig::Classify { n_classes } => Box::new(Classify { n_classes: *n_classes }),
+        TaskConfig::Predict {} => Box::new(Predict),
     }
 }

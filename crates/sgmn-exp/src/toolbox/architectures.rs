@@ -20,7 +20,18 @@ pub(super) fn of_data(data: &Data) -> Result<Vec<Arc<NetSpec>>> {
         // Images fitted by experiments are gray.
         Data::Fitted(fitted) => Ok(vec![Arc::new(fitted.recipe.spec(1)?)]),
         Data::Files(files) => of_format(&files.format),
+        Data::Trained(trained) => of_zoo(trained.activation),
     }
+}
+
+/// The architectures of the Small CNN Zoo, published or trained here.
+fn of_zoo(activation: Option<ZooActivation>) -> Result<Vec<Arc<NetSpec>>> {
+    let activations = match activation {
+        None => vec![Activation::Relu, Activation::Tanh],
+        Some(activation) => vec![activation.into()],
+    };
+    let spec = |activation| Ok(Arc::new(NetSpec::cnn_zoo(&ZOO_WIDTHS, activation)?));
+    activations.into_iter().map(spec).collect()
 }
 
 /// The architectures that the nets of a published format have.
@@ -35,15 +46,7 @@ pub(super) fn of_format(format: &Format) -> Result<Vec<Arc<NetSpec>>> {
     match format {
         Format::DwsMnist(_) | Format::DwsFmnist(_) => Ok(vec![siren(1, 0.5)?]),
         Format::NfnCifar(_) => Ok(vec![siren(3, 0.0)?]),
-        Format::CnnZoo(options) => {
-            let activations = match options.activation {
-                None => vec![Activation::Relu, Activation::Tanh],
-                Some(ZooActivation::Relu) => vec![Activation::Relu],
-                Some(ZooActivation::Tanh) => vec![Activation::Tanh],
-            };
-            let spec = |activation| Ok(Arc::new(NetSpec::cnn_zoo(&ZOO_WIDTHS, activation)?));
-            activations.into_iter().map(spec).collect()
-        }
+        Format::CnnZoo(options) => of_zoo(options.activation),
         Format::Packed(_) | Format::SafetensorsDir(_) => {
             let name = format.kind().name();
             bail!(

@@ -11,6 +11,7 @@ mod inspect;
 mod list;
 mod parity;
 mod precision;
+mod zoo;
 
 use std::{
     io::{self, Write},
@@ -49,6 +50,8 @@ enum Command {
     Convert(convert::Args),
     /// Turns a published PyTorch checkpoint of ScaleGMN into one of ours
     ImportCheckpoint(import_checkpoint::Args),
+    /// Trains many small CNNs on images, as the Small CNN Zoo did; stopped, a second call continues
+    Zoo(zoo::Args),
     /// Lists the known experiments, models, symmetries, formats and datasets
     List(list::Args),
 }
@@ -57,6 +60,7 @@ const EXAMPLES: &str = "\
 Examples:
   sgmn fit --images mini --n 300 --out digits.packed
   sgmn inspect digits.packed --item 2
+  sgmn zoo --images mini --n 100 --epochs 5 --checkpoints none --out zoo
   sgmn canonicalize digits.packed canonical.packed
   sgmn check quick-bidirectional
   sgmn parity golden/*.safetensors --dtype f32
@@ -113,6 +117,7 @@ fn run(cli: &Cli, out: &mut impl Write) -> Result<Verdict> {
         Command::Canonicalize(args) => canonicalize::run(args, out),
         Command::Convert(args) => convert::run(args, out),
         Command::ImportCheckpoint(args) => import_checkpoint::run(args, out),
+        Command::Zoo(args) => zoo::run(args, out),
         Command::List(args) => list::run(args, out),
     }
 }

@@ -10,15 +10,16 @@ use sgmn_symmetry::Repairs;
 
 use super::{Run, Summary};
 use crate::{
-    report::{Curve, CurvePlot, RunRecord, Split, confusion_svg, read_records},
+    report::{Curve, CurvePlot, RunRecord, Split, confusion_svg, read_records, scatter_svg},
     run_folder::write_atomic,
 };
 
 impl Run<'_> {
-    /// Draws the curves of the metrics, and what was taken for what.
+    /// Draws the curves of the metrics, what was taken for what, and what was predicted for what.
     pub(super) fn plot(&self, summary: &Summary) -> Result<()> {
         let records = read_records(&self.folder.records())?;
-        for metric in ["loss", self.task.criterion()] {
+        let criterion = self.task.criterion();
+        for metric in ["loss", criterion.name()] {
             let points = |split: Split| -> Vec<(f64, f64)> {
                 let of_split = records.iter().filter(|record| record.split == split);
                 of_split
@@ -29,7 +30,7 @@ impl Run<'_> {
                 title: format!("{}: {metric}", summary.name),
                 x_label: "step".to_owned(),
                 y_label: metric.to_owned(),
-                y_range: (metric == "accuracy").then_some((0.0, 1.0)),
+                y_range: if metric == criterion.name() { criterion.range() } else { None },
                 curves: vec![
                     Curve::new("train", &points(Split::Train)),
                     Curve::new("validation", &points(Split::Val)),
@@ -44,6 +45,11 @@ impl Run<'_> {
                 &self.folder.plot("confusion"),
                 confusion_svg(&title, confusion)?.to_file().as_bytes(),
             )?;
+        }
+        if !summary.pairs.is_empty() {
+            let title = format!("{}: {} test nets", summary.name, summary.pairs.len());
+            let scatter = scatter_svg(&title, &summary.pairs)?;
+            write_atomic(&self.folder.plot("scatter"), scatter.to_file().as_bytes())?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sgmn_symmetry::Repairs;
 
-use crate::metrics::{Confusion, Mean};
+use crate::metrics::{Confusion, Criterion, Mean};
 
 /// How a call ended.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub struct Summary {
     pub n_params: usize,
     /// Nets trained, validated and tested on.
     pub n_nets: [usize; 3],
+    /// What the best epoch was chosen by.
+    pub criterion: Criterion,
     /// Epoch of the best validation, counted from 1.
     pub best_epoch: u64,
     /// The criterion there.
@@ -38,6 +40,9 @@ pub struct Summary {
     pub test: BTreeMap<String, f64>,
     /// What was taken for what on the test nets.
     pub confusion: Option<Confusion>,
+    /// Predicted and true number of each test net, in their order, for predictions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pairs: Vec<[f64; 2]>,
     /// Steps taken.
     pub n_steps: u64,
     /// Working time of all calls together, in seconds.

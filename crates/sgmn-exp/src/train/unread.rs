@@ -70,14 +70,20 @@ impl Run<'_> {
         }
         step.norm.read().context(DIVERGED)?;
         let mut scores = Scores::default();
-        self.task.judge(&step.output.to_device(&Device::Cpu)?, &step.targets, &mut scores)?;
+        let output = step.output.to_device(&Device::Cpu)?;
+        self.task.judge_step(value, &output, &step.targets, &mut scores)?;
         let metrics = scores.metrics();
         let n_nets = step.targets.len();
+        let criterion = self.task.criterion();
         let standing = &mut self.standing;
         standing.train_loss.add(metrics["loss"], n_nets as f64);
-        standing.train_score.add(metrics[self.task.criterion()], n_nets as f64);
+        // A rank correlation is not a number where all nets of a batch are equal.
+        if let Some(score) = metrics.get(criterion.name()).filter(|score| !score.is_nan()) {
+            standing.train_score.add(*score, n_nets as f64);
+        }
         let running = |mean: &Mean| mean.value().unwrap_or(f64::NAN);
-        progress.step(n_nets as u64, running(&standing.train_loss), running(&standing.train_score));
+        let score = criterion.said(running(&standing.train_score));
+        progress.step(n_nets as u64, running(&standing.train_loss), &score);
         Ok(())
     }
 }

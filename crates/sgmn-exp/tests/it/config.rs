@@ -4,9 +4,8 @@ use std::path::Path;
 
 use sgmn_data::fit::Recipe;
 use sgmn_data::formats::{self, Format, nfn_cifar};
-use sgmn_exp::config::{
-    Data, EMBEDDED, EvalEvery, Experiment, ExperimentFile, Metric, Normalize, Task, TrainLength,
-};
+use sgmn_exp::config::{Data, EMBEDDED, EvalEvery, Experiment, ExperimentFile, Normalize, Task, TrainLength};
+use sgmn_exp::metrics::Criterion;
 use sgmn_nn::models::{Direction, IoPath, ModelConfig};
 
 fn resolved(name: &str) -> Experiment {
@@ -64,7 +63,10 @@ fn children_keep_what_they_do_not_say() {
     assert_eq!(cifar.train().eval_every, EvalEvery::Epoch);
     assert_eq!(cifar.train().patience, None);
     let expect = cifar.expect().unwrap();
-    assert_eq!((expect.metric, expect.paper_mean, expect.paper_std), (Metric::TestAccuracy, 0.5695, 0.0057));
+    assert_eq!(
+        (expect.metric, expect.paper_mean, expect.paper_std),
+        (Criterion::Accuracy, 0.5695, Some(0.0057))
+    );
     let ModelConfig::ScaleGmn(model) = cifar.model() else { panic!("the published models are ScaleGMNs") };
     assert_eq!((model.direction, model.message.io), (Direction::Bidirectional, IoPath::Mlp));
     assert_eq!(model.d_mlp.len(), 1);

@@ -3,6 +3,7 @@
 
 mod config;
 mod datasets;
+mod published;
 mod report;
 mod reproduction;
 mod run_folder;

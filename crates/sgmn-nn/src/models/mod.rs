@@ -7,6 +7,7 @@ mod plan;
 mod published;
 mod reach;
 mod scalegmn;
+mod stat_nn;
 mod work;
 
 use candle_core::{DType, Device, Tensor};
@@ -21,6 +22,7 @@ pub use flat_mlp::{FlatMlp, FlatMlpConfig};
 pub use layout::Layout;
 pub use published::from_published;
 pub use scalegmn::ScaleGmn;
+pub use stat_nn::{StatNn, StatNnConfig};
 pub use work::ReducedWork;
 
 use crate::{Normalization, Pass, Result, VarBuilder, VarStore};
@@ -92,6 +94,8 @@ pub enum ModelConfig {
     ScaleGmn(ScaleGmnConfig),
     /// A perceptron of the parameters in a row: no symmetry.
     FlatMlp(FlatMlpConfig),
+    /// A perceptron of each layer's statistics: reordering changes nothing, signs and scales do.
+    StatNn(StatNnConfig),
 }
 
 impl ModelConfig {
@@ -103,6 +107,7 @@ impl ModelConfig {
         match self {
             Self::ScaleGmn(config) => config.validate(),
             Self::FlatMlp(config) => config.validate(),
+            Self::StatNn(config) => config.validate(),
         }
     }
 
@@ -137,6 +142,7 @@ impl ModelConfig {
                 Box::new(ScaleGmn::new(config, &Layout::of(lowering)?, normalization, &vars)?)
             }
             Self::FlatMlp(config) => Box::new(FlatMlp::new(config, lowering, normalization, &vars)?),
+            Self::StatNn(config) => Box::new(StatNn::new(config, lowering, normalization, &vars)?),
         };
         Ok((model, vars.finish()))
     }

@@ -12,6 +12,7 @@ mod gradients;
 mod mixed;
 mod precision;
 mod setup;
+mod stat_nn;
 mod symmetry;
 mod theorem;
 mod training;

@@ -25,7 +25,7 @@ pub(super) struct Metrics {
 
 /// What is known about a row that is used.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Line {
+pub(super) struct Known {
     pub(super) activation: ZooActivation,
     pub(super) test_accuracy: f64,
 }
@@ -73,7 +73,7 @@ impl Metrics {
     ///
     /// # Errors
     /// [`Error::Format`] if a kept row has another activation than the zoo's or no accuracy.
-    pub(super) fn lines_of_step(&self, order: &Order, step: i64) -> Result<Vec<(usize, Line)>> {
+    pub(super) fn lines_of_step(&self, order: &Order, step: i64) -> Result<Vec<(usize, Known)>> {
         let mut kept = Vec::new();
         for (place, &row) in order.rows.iter().enumerate() {
             let (at, activation, test_accuracy) = self.lines[row];
@@ -84,7 +84,7 @@ impl Metrics {
                 let found = format!("{activation:?} and {test_accuracy} in line {}", row + 1);
                 return Err(Error::format(&self.path, "activation relu or tanh and a finite test_accuracy", found));
             };
-            kept.push((place, Line { activation, test_accuracy }));
+            kept.push((place, Known { activation, test_accuracy }));
         }
         Ok(kept)
     }

@@ -14,6 +14,7 @@
 mod layout;
 mod metrics;
 mod order;
+mod write;
 
 use std::{
     path::{Path, PathBuf},
@@ -25,8 +26,9 @@ use sgmn_graph::{Activation, Net, NetSpec};
 
 use self::{
     layout::Layout,
-    metrics::{Line, Metrics},
+    metrics::{Known, Metrics},
 };
+pub(crate) use self::write::{Line, Writer};
 use super::npy::NpyTable;
 use crate::{Error, Result, Sample, Source, Target, source::Dataset, split::Splits};
 
@@ -124,7 +126,7 @@ pub(super) fn detect(root: &Path) -> bool {
 struct Item {
     id: String,
     row: usize,
-    line: Line,
+    line: Known,
 }
 
 struct ZooSource {

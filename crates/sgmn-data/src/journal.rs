@@ -1,62 +1,71 @@
-//! The journal of a population being fitted: every finished net is safe, whatever happens next.
+//! The journal of a population being made: every finished net is safe, whatever happens next.
 //!
 //! Layout: a mark of eight bytes; the length of the header (u32), the header (JSON) and its checksum (u32); then
-//! one record of fixed length a net: number (u32), updates (u32), PSNR in dB (f64), parameters (f32 each), checksum
-//! (u32). Numbers are little-endian, checksums are CRC-32. A record that was being written when the process died does
-//! not pass its checksum and is fitted again.
+//! one record of fixed length a net: number (u32), what is kept of the net, checksum (u32). Numbers are little-endian,
+//! checksums are CRC-32. A record that was being written when the process died does not pass its checksum, and its net
+//! is made again.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{BufReader, Read, Seek, SeekFrom, Write},
+    marker::PhantomData,
     path::{Path, PathBuf},
 };
 
 use flate2::Crc;
+use rand::Rng;
 use serde::Serialize;
+use sgmn_graph::Seed;
 
-use super::{Fitted, Recipe};
 use crate::{Error, Result};
 
-/// What a population depends on; a journal continues only the very same request.
-#[derive(Debug, Serialize)]
-pub(super) struct Header<'a> {
-    /// How the nets are fitted.
-    pub(super) recipe: &'a Recipe,
-    /// Fingerprint of the seed.
-    pub(super) seed: &'a str,
-    /// SHA-256 of the images.
-    pub(super) images_sha256: &'a str,
-    /// Number of nets.
-    pub(super) n_nets: usize,
-    /// How the machine rounds, see [`super::arithmetic`].
-    pub(super) arithmetic: &'a str,
+/// What is kept of a net, in a fixed number of bytes.
+pub(crate) trait Record: Sized {
+    /// Appends the bytes.
+    fn write(&self, bytes: &mut Vec<u8>);
+    /// Takes back what [`Record::write`] wrote; `None` if these are other bytes.
+    fn read(bytes: &[u8]) -> Option<Self>;
 }
 
 /// An open journal; no other process can hold it.
 #[derive(Debug)]
-pub(super) struct Journal {
+pub(crate) struct Journal<R> {
     file: File,
     path: PathBuf,
-    n_params: usize,
+    /// Bytes of a record, number and checksum included.
+    record_len: usize,
     /// Where the next record begins, in bytes.
     end: u64,
     /// Where each net's record begins, in bytes.
     places: Vec<Option<u64>>,
+    kept: PhantomData<R>,
 }
 
-const MARK: &[u8; 8] = b"SGMNFIT1";
+/// What a journal belongs to; it continues only the very same request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a, H> {
+    /// Eight bytes that name the kind of nets.
+    pub(crate) mark: &'a [u8; 8],
+    /// Everything that the nets depend on, an object when written as JSON.
+    pub(crate) header: &'a H,
+    /// Number of nets.
+    pub(crate) n_nets: usize,
+    /// Bytes that [`Record::write`] appends.
+    pub(crate) n_bytes: usize,
+}
+
 /// A longer header is not ours.
 const MAX_HEADER: u32 = 1 << 20;
-/// Bytes of a record before its parameters.
-const RECORD_HEAD: usize = 16;
+/// Bytes of a record besides what is kept: number and checksum.
+const FRAME: usize = 8;
 
-impl Journal {
+impl<R: Record> Journal<R> {
     /// Opens the journal of a request, or begins it.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read or written; [`Error::Format`] if it is no journal, belongs to another
     /// request, or is in use.
-    pub(super) fn open(path: &Path, header: &Header<'_>, n_params: usize) -> Result<Self> {
+    pub(crate) fn open<H: Serialize>(path: &Path, subject: Subject<'_, H>) -> Result<Self> {
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let file = options.map_err(Error::io(path))?;
         match file.try_lock() {
@@ -70,31 +79,30 @@ impl Journal {
             }
             Err(TryLockError::Error(why)) => return Err(Error::io(path)(why)),
         }
+        let Subject { mark, header, n_nets, n_bytes } = subject;
         let json = serde_json::to_vec(header).expect("numbers and text can be written as JSON");
-        let places = vec![None; header.n_nets];
-        let mut journal = Self { file, path: path.to_owned(), n_params, end: 0, places };
-        match journal.read_header()? {
-            Some(found) if found == json => journal.read_records()?,
+        let (record_len, places) = (n_bytes + FRAME, vec![None; n_nets]);
+        let mut journal = Self { file, path: path.to_owned(), record_len, end: 0, places, kept: PhantomData };
+        match journal.read_header(mark)? {
+            Some(found) if found == json => journal.read_records(mark)?,
             Some(found) => return Err(Error::format(path, expectation(), difference(&json, &found))),
-            None => journal.begin(&json)?,
+            None => journal.begin(mark, &json)?,
         }
         Ok(journal)
     }
 
-    /// Numbers of the nets that are still to be fitted, ascending.
-    pub(super) fn missing(&self) -> Vec<usize> {
+    /// Numbers of the nets that are still to be made, ascending.
+    pub(crate) fn missing(&self) -> Vec<usize> {
         (0..self.places.len()).filter(|&i| self.places[i].is_none()).collect()
     }
 
     /// Adds net `i`.
-    pub(super) fn append(&mut self, i: usize, fitted: &Fitted) -> Result<()> {
-        let mut record = Vec::with_capacity(self.record_len());
+    pub(crate) fn append(&mut self, i: usize, net: &R) -> Result<()> {
+        let mut record = Vec::with_capacity(self.record_len);
         record.extend_from_slice(&(i as u32).to_le_bytes());
-        record.extend_from_slice(&fitted.n_steps.to_le_bytes());
-        record.extend_from_slice(&fitted.psnr_db.to_le_bytes());
-        record.extend(fitted.params.iter().flat_map(|param| param.to_le_bytes()));
+        net.write(&mut record);
         record.extend_from_slice(&checksum(&record).to_le_bytes());
-        assert_eq!(record.len(), self.record_len(), "bytes of a record");
+        assert_eq!(record.len(), self.record_len, "bytes of a record");
         self.seek(self.end)?;
         self.file.write_all(&record).map_err(Error::io(&self.path))?;
         self.places[i] = Some(self.end);
@@ -103,13 +111,13 @@ impl Journal {
     }
 
     /// Net `i`, if it is finished.
-    pub(super) fn read(&mut self, i: usize) -> Result<Option<Fitted>> {
+    pub(crate) fn read(&mut self, i: usize) -> Result<Option<R>> {
         let Some(place) = self.places[i] else { return Ok(None) };
-        let mut record = vec![0; self.record_len()];
+        let mut record = vec![0; self.record_len];
         self.seek(place)?;
         self.file.read_exact(&mut record).map_err(Error::io(&self.path))?;
-        match parse(&record) {
-            Some((number, fitted)) if number == i => Ok(Some(fitted)),
+        match parse::<R>(&record) {
+            Some((number, net)) if number == i => Ok(Some(net)),
             _ => Err(Error::format(
                 &self.path,
                 format!("net {i} as it was written"),
@@ -119,14 +127,14 @@ impl Journal {
     }
 
     /// The header's JSON; `None` if the file is empty or ends inside its own beginning.
-    fn read_header(&mut self) -> Result<Option<Vec<u8>>> {
+    fn read_header(&mut self, mark: &[u8; 8]) -> Result<Option<Vec<u8>>> {
         let mut start = Vec::new();
         let mut reader = (&self.file).take(u64::from(MAX_HEADER) + 1024);
         reader.read_to_end(&mut start).map_err(Error::io(&self.path))?;
-        if !MARK.starts_with(&start[..start.len().min(MARK.len())]) {
+        if !mark.starts_with(&start[..start.len().min(mark.len())]) {
             return Err(Error::format(&self.path, expectation(), "a file that is no such journal"));
         }
-        let Some((length, rest)) = start.get(MARK.len()..).and_then(<[u8]>::split_first_chunk::<4>) else {
+        let Some((length, rest)) = start.get(mark.len()..).and_then(<[u8]>::split_first_chunk::<4>) else {
             return Ok(None);
         };
         let length = u32::from_le_bytes(*length);
@@ -142,8 +150,8 @@ impl Journal {
     }
 
     /// Empties the file and writes the header.
-    fn begin(&mut self, json: &[u8]) -> Result<()> {
-        let mut start = MARK.to_vec();
+    fn begin(&mut self, mark: &[u8; 8], json: &[u8]) -> Result<()> {
+        let mut start = mark.to_vec();
         start.extend_from_slice(&(json.len() as u32).to_le_bytes());
         start.extend_from_slice(json);
         start.extend_from_slice(&checksum(json).to_le_bytes());
@@ -155,25 +163,25 @@ impl Journal {
     }
 
     /// Finds the whole records behind the header, and cuts off a torn one.
-    fn read_records(&mut self) -> Result<()> {
+    fn read_records(&mut self, mark: &[u8; 8]) -> Result<()> {
         let io = Error::io(&self.path);
         let scan = || -> std::io::Result<(u64, Vec<(usize, u64)>)> {
             let mut reader = BufReader::with_capacity(1 << 20, &self.file);
-            reader.seek(SeekFrom::Start(MARK.len() as u64))?;
+            reader.seek(SeekFrom::Start(mark.len() as u64))?;
             let mut length = [0; 4];
             reader.read_exact(&mut length)?;
-            let start = MARK.len() as u64 + 8 + u64::from(u32::from_le_bytes(length));
+            let start = mark.len() as u64 + 8 + u64::from(u32::from_le_bytes(length));
             reader.seek(SeekFrom::Start(start))?;
-            let n_records = (self.file.metadata()?.len() - start) / self.record_len() as u64;
-            let mut record = vec![0; self.record_len()];
+            let n_records = (self.file.metadata()?.len() - start) / self.record_len as u64;
+            let mut record = vec![0; self.record_len];
             let mut found = Vec::new();
             for r in 0..n_records {
                 reader.read_exact(&mut record)?;
-                if let Some((i, _)) = parse(&record) {
-                    found.push((i, start + r * self.record_len() as u64));
+                if let Some((i, _)) = parse::<R>(&record) {
+                    found.push((i, start + r * self.record_len as u64));
                 }
             }
-            let end = start + n_records * self.record_len() as u64;
+            let end = start + n_records * self.record_len as u64;
             self.file.set_len(end)?;
             Ok((end, found))
         };
@@ -187,28 +195,42 @@ impl Journal {
         Ok(())
     }
 
-    fn record_len(&self) -> usize {
-        RECORD_HEAD + 4 * self.n_params + 4
-    }
-
     fn seek(&mut self, place: u64) -> Result<()> {
         self.file.seek(SeekFrom::Start(place)).map(drop).map_err(Error::io(&self.path))
     }
 }
 
+/// `OUT.partial`, beside `OUT`, also where `OUT` is a folder written with a slash behind it.
+pub(crate) fn beside(out: &Path) -> PathBuf {
+    let mut name = out.components().as_path().as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
+}
+
+/// Deletes the journal beside `out`.
+///
+/// # Errors
+/// [`Error::Io`] if it is not there.
+pub(crate) fn remove_beside(out: &Path) -> Result<()> {
+    let path = beside(out);
+    std::fs::remove_file(&path).map_err(Error::io(path))
+}
+
+/// Sixteen bytes that tell seeds apart, in hexadecimal.
+pub(crate) fn seed_fingerprint(seed: &Seed) -> String {
+    let mut bytes = [0; 16];
+    seed.child("fingerprint").rng().fill_bytes(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A record's number and net; `None` if its checksum fails.
-fn parse(record: &[u8]) -> Option<(usize, Fitted)> {
+fn parse<R: Record>(record: &[u8]) -> Option<(usize, R)> {
     let (body, sum) = record.split_last_chunk::<4>()?;
     if checksum(body) != u32::from_le_bytes(*sum) {
         return None;
     }
-    let (number, body) = body.split_first_chunk::<4>()?;
-    let (n_steps, body) = body.split_first_chunk::<4>()?;
-    let (psnr_db, params) = body.split_first_chunk::<8>()?;
-    let params = params.as_chunks::<4>().0.iter().map(|param| f32::from_le_bytes(*param)).collect();
-    let fitted =
-        Fitted { params, psnr_db: f64::from_le_bytes(*psnr_db), n_steps: u32::from_le_bytes(*n_steps) };
-    Some((u32::from_le_bytes(*number) as usize, fitted))
+    let (number, net) = body.split_first_chunk::<4>()?;
+    Some((u32::from_le_bytes(*number) as usize, R::read(net)?))
 }
 
 fn checksum(bytes: &[u8]) -> u32 {
@@ -236,46 +258,61 @@ fn difference(ours: &[u8], theirs: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
-    fn header<'a>(recipe: &'a Recipe, seed: &'a str) -> Header<'a> {
-        Header { recipe, seed, images_sha256: "00", n_nets: 3, arithmetic: "fused" }
+    /// A net of two bytes.
+    #[derive(Debug, PartialEq)]
+    struct Pair([u8; 2]);
+
+    impl Record for Pair {
+        fn write(&self, bytes: &mut Vec<u8>) {
+            bytes.extend_from_slice(&self.0);
+        }
+        fn read(bytes: &[u8]) -> Option<Self> {
+            bytes.try_into().ok().map(Self)
+        }
     }
 
-    fn net(i: u32) -> Fitted {
-        Fitted { params: vec![i as f32, 0.5], psnr_db: 40.0 + f64::from(i), n_steps: i }
+    fn open(path: &Path, recipe: u32, seed: &str) -> Result<Journal<Pair>> {
+        let header = BTreeMap::from([("recipe", recipe.to_string()), ("seed", seed.to_owned())]);
+        Journal::open(path, Subject { mark: b"SGMNPAIR", header: &header, n_nets: 3, n_bytes: 2 })
+    }
+
+    fn net(i: u8) -> Pair {
+        Pair([i, 7])
     }
 
     #[test]
     fn a_torn_tail_and_a_flipped_bit_cost_only_their_own_nets() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("nets.partial");
-        let recipe = Recipe::default();
-        let mut journal = Journal::open(&path, &header(&recipe, "a"), 2).unwrap();
+        let mut journal = open(&path, 1, "a").unwrap();
         assert_eq!(journal.missing(), [0, 1, 2]);
         for i in [2, 0, 1] {
-            journal.append(i as usize, &net(i)).unwrap();
+            journal.append(usize::from(i), &net(i)).unwrap();
         }
         drop(journal);
         let whole = std::fs::read(&path).unwrap();
 
-        let mut journal = Journal::open(&path, &header(&recipe, "a"), 2).unwrap();
+        let mut journal = open(&path, 1, "a").unwrap();
         assert_eq!(journal.missing(), [0usize; 0]);
         assert_eq!(journal.read(2).unwrap(), Some(net(2)));
         drop(journal);
 
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
-        let mut journal = Journal::open(&path, &header(&recipe, "a"), 2).unwrap();
+        let mut journal = open(&path, 1, "a").unwrap();
         assert_eq!(journal.missing(), [1]);
         journal.append(1, &net(1)).unwrap();
         drop(journal);
         assert_eq!(std::fs::read(&path).unwrap(), whole);
 
         let mut flipped = whole.clone();
-        let middle = whole.len() - 2 * (RECORD_HEAD + 12) + 17;
+        let middle = whole.len() - 2 * (2 + FRAME) + 5;
         flipped[middle] ^= 1;
         std::fs::write(&path, &flipped).unwrap();
-        let mut journal = Journal::open(&path, &header(&recipe, "a"), 2).unwrap();
+        let mut journal = open(&path, 1, "a").unwrap();
         assert_eq!(journal.missing(), [0]);
         assert_eq!(journal.read(0).unwrap(), None);
         assert_eq!(journal.read(1).unwrap(), Some(net(1)));
@@ -285,12 +322,11 @@ mod tests {
     fn a_journal_cut_inside_its_header_begins_anew() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("nets.partial");
-        let recipe = Recipe::default();
-        drop(Journal::open(&path, &header(&recipe, "a"), 2).unwrap());
+        drop(open(&path, 1, "a").unwrap());
         let whole = std::fs::read(&path).unwrap();
         for length in 0..whole.len() {
             std::fs::write(&path, &whole[..length]).unwrap();
-            assert_eq!(Journal::open(&path, &header(&recipe, "a"), 2).unwrap().missing().len(), 3);
+            assert_eq!(open(&path, 1, "a").unwrap().missing().len(), 3);
             assert_eq!(std::fs::read(&path).unwrap(), whole);
         }
     }
@@ -299,13 +335,11 @@ mod tests {
     fn a_journal_of_another_request_is_refused_and_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("nets.partial");
-        let recipe = Recipe::default();
-        drop(Journal::open(&path, &header(&recipe, "a"), 2).unwrap());
-        let other = Recipe { max_steps: 7, ..Recipe::default() };
-        let message = Journal::open(&path, &header(&other, "b"), 2).unwrap_err().to_string();
+        drop(open(&path, 1, "a").unwrap());
+        let message = open(&path, 2, "b").unwrap_err().to_string();
         assert!(message.contains("differs in recipe, seed"), "{message}");
         std::fs::write(&path, b"something else").unwrap();
-        assert!(Journal::open(&path, &header(&recipe, "a"), 2).is_err());
+        assert!(open(&path, 1, "a").is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"something else");
     }
 
@@ -313,9 +347,8 @@ mod tests {
     fn two_processes_cannot_write_one_journal() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("nets.partial");
-        let recipe = Recipe::default();
-        let _held = Journal::open(&path, &header(&recipe, "a"), 2).unwrap();
-        let message = Journal::open(&path, &header(&recipe, "a"), 2).unwrap_err().to_string();
+        let _held = open(&path, 1, "a").unwrap();
+        let message = open(&path, 1, "a").unwrap_err().to_string();
         assert!(message.contains("another process"), "{message}");
     }
 }

@@ -1,0 +1,114 @@
+//! ReLU and tanh of whole rows with their slopes, and dropout behind them.
+
+use rand::Rng;
+use sgmn_graph::Seed;
+
+use super::architecture::Row;
+use crate::formats::cnn_zoo::ZooActivation;
+
+/// Replaces pre-activations by activations, and writes the slopes there.
+#[inline(always)]
+pub(super) fn activate(activation: ZooActivation, values: &mut [Row], slopes: &mut [Row]) {
+    for (values, slopes) in values.iter_mut().zip(slopes) {
+        for (value, slope) in values.0.iter_mut().zip(&mut slopes.0) {
+            (*value, *slope) = match activation {
+                ZooActivation::Relu if *value > 0.0 => (*value, 1.0),
+                ZooActivation::Relu => (0.0, 0.0),
+                ZooActivation::Tanh => {
+                    let value = tanh(*value);
+                    (value, 1.0 - value * value)
+                }
+            };
+        }
+    }
+}
+
+/// Hyperbolic tangent to three units in the last place of 1, without branches.
+///
+/// Lambert's continued fraction of a quarter of the argument, `N/D`, cut after seven terms, then twice
+/// `tanh 2u = 2ND / (N² + D²)`; only the last fraction is divided out.
+#[inline(always)]
+fn tanh(x: f32) -> f32 {
+    /// From here on the tangent is 1 in single precision.
+    const SATURATED: f32 = 9.2;
+    let u = 0.25 * x.clamp(-SATURATED, SATURATED);
+    let s = u * u;
+    let numerator = u * (135_135.0 + s * (17_325.0 + s * (378.0 + s)));
+    let denominator = 135_135.0 + s * (62_370.0 + s * (3_150.0 + s * 28.0));
+    let (n, d) = (2.0 * numerator * denominator, numerator * numerator + denominator * denominator);
+    2.0 * n * d / (n * n + d * d)
+}
+
+/// Which activations are dropped: a number of each that follows from a key and its place, as a mask of any size would.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dropout {
+    key: [u32; 2],
+    /// Elements whose number is below this are dropped.
+    threshold: u32,
+    /// What the others are multiplied by, so that the mean stays.
+    scale: f32,
+}
+
+impl Dropout {
+    /// Drops the share `rate` in [0, 1); nothing if it is 0.
+    pub(super) fn new(rate: f64, seed: &Seed) -> Option<Self> {
+        let mut rng = seed.rng();
+        let threshold = (rate * 2f64.powi(32)) as u32;
+        let scale = (1.0 / (1.0 - rate)) as f32;
+        (rate > 0.0).then(|| Self { key: [rng.next_u32(), rng.next_u32()], threshold, scale })
+    }
+
+    /// Applies it to values and slopes; their elements count on from `place`.
+    #[inline(always)]
+    pub(super) fn apply(self, place: u32, values: &mut [Row], slopes: &mut [Row]) {
+        for (r, (values, slopes)) in values.iter_mut().zip(slopes).enumerate() {
+            let place = place.wrapping_add(16 * r as u32);
+            for (i, (value, slope)) in values.0.iter_mut().zip(&mut slopes.0).enumerate() {
+                let factor = self.factor(place.wrapping_add(i as u32));
+                *value *= factor;
+                *slope *= factor;
+            }
+        }
+    }
+
+    /// 0 or the scale, for the element at `place`.
+    #[inline(always)]
+    pub(super) fn factor(self, place: u32) -> f32 {
+        // An odd factor tells places apart; the rest is the finalizer of MurmurHash3 (Appleby, public domain).
+        let mut x = place.wrapping_mul(0x9e37_79b9) ^ self.key[0];
+        x = (x ^ (x >> 16)).wrapping_mul(0x85eb_ca6b);
+        x = (x ^ (x >> 13)).wrapping_mul(0xc2b2_ae35) ^ self.key[1];
+        if x ^ (x >> 16) < self.threshold { 0.0 } else { self.scale }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tanh_is_the_tangent_to_three_units_in_the_last_place_of_one() {
+        let worst = (-200_000..200_000)
+            .map(|i| i as f32 * 1e-4)
+            .map(|x| (f64::from(tanh(x)) - f64::from(x).tanh()).abs())
+            .fold(0.0, f64::max);
+        assert!(worst < 3.0 * f64::from(f32::EPSILON), "{worst}");
+        assert!(tanh(f32::NAN).is_nan() && tanh(0.0) == 0.0);
+    }
+
+    #[test]
+    fn dropout_drops_its_share_and_keeps_the_mean() {
+        let dropout = Dropout::new(0.3, &Seed::new(1)).unwrap();
+        let factors: Vec<f32> = (0..100_000).map(|place| dropout.factor(place)).collect();
+        let dropped = factors.iter().filter(|&&factor| factor == 0.0).count();
+        assert!((29_500..30_500).contains(&dropped), "{dropped}");
+        assert!(factors.iter().all(|&factor| factor == 0.0 || factor == dropout.scale));
+        // Neighbors and places of the next image are dropped independently.
+        for lag in [1, 16, 3344] {
+            let both = factors.iter().zip(&factors[lag..]).filter(|(a, b)| **a == 0.0 && **b == 0.0).count();
+            let share = both as f64 / (factors.len() - lag) as f64;
+            assert!((share - 0.09).abs() < 0.005, "{share} at {lag}");
+        }
+        assert!(Dropout::new(0.0, &Seed::new(1)).is_none());
+    }
+}

@@ -1,0 +1,163 @@
+//! Updates of a net's parameters: plain descent, Adam and RMSprop with Keras's constants, and the penalty on weights.
+
+use super::{
+    Hyperparameters, Optimizer,
+    architecture::{N_ROWS, PLACES, Row},
+};
+use crate::fit::simd::{Job, Lanes, Level};
+
+/// Added to the denominators of Adam and RMSprop.
+const EPSILON: f32 = 1e-7;
+/// Decay of Adam's mean of the gradient, and of its mean of the square.
+const BETAS: [f64; 2] = [0.9, 0.999];
+/// Decay of RMSprop's mean of the square.
+const RHO: f32 = 0.9;
+
+/// An optimizer and what it remembers of a net.
+///
+/// With η the learning rate: `p ← p − ηg`; Adam `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`,
+/// `p ← p − η·sqrt(1−β₂ᵗ)/(1−β₁ᵗ) · m / (sqrt(v) + ε)`; RMSprop `v ← ρv + (1−ρ)g²`, `p ← p − ηg / (sqrt(v) + ε)`.
+#[derive(Debug)]
+pub(super) struct Updates {
+    level: Level,
+    optimizer: Optimizer,
+    learning_rate: f64,
+    l2: f64,
+    mean: Vec<Row>,
+    mean_square: Vec<Row>,
+    /// β₁ᵗ and β₂ᵗ after t updates.
+    powers: [f64; 2],
+}
+
+impl Updates {
+    pub(super) fn new(level: Level, hyperparameters: &Hyperparameters) -> Self {
+        let Hyperparameters { optimizer, learning_rate, l2, .. } = *hyperparameters;
+        let rows = || vec![Row::ZERO; N_ROWS];
+        Self { level, optimizer, learning_rate, l2, mean: rows(), mean_square: rows(), powers: [1.0; 2] }
+    }
+
+    /// Adds the penalty's part to the gradient and moves the parameters one step against it.
+    pub(super) fn update(&mut self, params: &mut [Row], gradient: &mut [Row]) {
+        for (power, beta) in self.powers.iter_mut().zip(BETAS) {
+            *power *= beta;
+        }
+        self.level.run(Update { updates: self, params, gradient });
+    }
+}
+
+/// λ times the sum of the squares of all kernels' weights.
+pub(super) fn penalty(l2: f64, params: &[Row]) -> f64 {
+    let kernels = PLACES.iter().flat_map(|place| &params[place.kernel()]);
+    l2 * kernels.flat_map(|row| row.0).map(|weight| f64::from(weight) * f64::from(weight)).sum::<f64>()
+}
+
+struct Update<'a> {
+    updates: &'a mut Updates,
+    params: &'a mut [Row],
+    gradient: &'a mut [Row],
+}
+
+impl Job for Update<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes, const ROWS: usize, const COLUMNS: usize>(self) {
+        let Self { updates, params, gradient } = self;
+        let Updates { optimizer, learning_rate, l2, mean, mean_square, powers, .. } = updates;
+        let decay = (2.0 * *l2) as f32;
+        for place in PLACES {
+            for (g, p) in gradient[place.kernel()].iter_mut().zip(&params[place.kernel()]) {
+                for (g, p) in g.0.iter_mut().zip(p.0) {
+                    *g += decay * p;
+                }
+            }
+        }
+        let rows = params.iter_mut().zip(gradient.iter()).zip(mean.iter_mut().zip(mean_square));
+        match optimizer {
+            Optimizer::Sgd => {
+                let rate = *learning_rate as f32;
+                for ((p, g), _) in rows {
+                    for (p, g) in p.0.iter_mut().zip(g.0) {
+                        *p -= rate * g;
+                    }
+                }
+            }
+            Optimizer::Adam => {
+                let rate = (*learning_rate * (1.0 - powers[1]).sqrt() / (1.0 - powers[0])) as f32;
+                let keep = BETAS.map(|beta| beta as f32);
+                let take = BETAS.map(|beta| (1.0 - beta) as f32);
+                for ((p, g), (m, v)) in rows {
+                    for (((p, g), m), v) in p.0.iter_mut().zip(g.0).zip(&mut m.0).zip(&mut v.0) {
+                        *m = keep[0] * *m + take[0] * g;
+                        *v = keep[1] * *v + take[1] * g * g;
+                        *p -= rate * *m / (v.sqrt() + EPSILON);
+                    }
+                }
+            }
+            Optimizer::Rmsprop => {
+                let rate = *learning_rate as f32;
+                for ((p, g), (_, v)) in rows {
+                    for ((p, g), v) in p.0.iter_mut().zip(g.0).zip(&mut v.0) {
+                        *v = RHO * *v + (1.0 - RHO) * g * g;
+                        *p -= rate * g / (v.sqrt() + EPSILON);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sgmn_graph::Seed;
+
+    use super::*;
+
+    /// Two updates of one weight by the formulas, in f64.
+    fn expected(optimizer: Optimizer, rate: f64, l2: f64, gradients: [f64; 2]) -> f64 {
+        let (mut p, mut m, mut v) = (1.0f64, 0.0f64, 0.0f64);
+        for (t, g) in gradients.into_iter().enumerate() {
+            let g = g + 2.0 * l2 * p;
+            p -= rate
+                * match optimizer {
+                    Optimizer::Sgd => g,
+                    Optimizer::Adam => {
+                        (m, v) = (0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g);
+                        let t = t as i32 + 1;
+                        (1.0 - 0.999f64.powi(t)).sqrt() / (1.0 - 0.9f64.powi(t)) * m / (v.sqrt() + 1e-7)
+                    }
+                    Optimizer::Rmsprop => {
+                        v = 0.9 * v + 0.1 * g * g;
+                        g / (v.sqrt() + 1e-7)
+                    }
+                };
+        }
+        p
+    }
+
+    #[test]
+    fn two_updates_follow_the_formulas_and_biases_are_not_penalized() {
+        for optimizer in [Optimizer::Sgd, Optimizer::Adam, Optimizer::Rmsprop] {
+            let drawn = Hyperparameters::draw(&Seed::new(1));
+            let hyperparameters = Hyperparameters { optimizer, learning_rate: 0.1, l2: 0.25, ..drawn };
+            let mut updates = Updates::new(Level::detect(), &hyperparameters);
+            let (weight, bias) = (PLACES[1].kernel().start, PLACES[1].bias);
+            let mut params = vec![Row::ZERO; N_ROWS];
+            params[weight].0[3] = 1.0;
+            params[bias].0[3] = 1.0;
+            assert_eq!(penalty(0.25, &params), 0.25);
+            for g in [0.5, -0.25] {
+                let mut gradient = vec![Row::ZERO; N_ROWS];
+                gradient[weight].0[3] = g;
+                gradient[bias].0[3] = g;
+                updates.update(&mut params, &mut gradient);
+            }
+            for (row, l2) in [(weight, 0.25), (bias, 0.0)] {
+                let (found, expected) =
+                    (f64::from(params[row].0[3]), expected(optimizer, 0.1, l2, [0.5, -0.25]));
+                assert!((found - expected).abs() < 1e-6, "{optimizer:?}: {found} for {expected}");
+            }
+            assert_eq!(params[weight].0[4], 0.0);
+        }
+    }
+}
