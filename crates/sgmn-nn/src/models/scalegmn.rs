@@ -156,7 +156,9 @@ impl ScaleGmn {
             || widths[0] != self.layout.n_in
             || widths[n_layers] != self.layout.n_out
         {
-            return Err(Error::config("nets", format!("{:?}", self.layout), format!("widths {widths:?}")));
+            let Layout { n_in, n_out, n_layers, .. } = self.layout;
+            let expected = format!("{n_in} inputs, {n_out} outputs and at most {n_layers} layers");
+            return Err(Error::config("nets", expected, format!("widths {widths:?}")));
         }
         let hidden: Vec<_> =
             graphs.topology.hidden_layers().filter_map(|l| graphs.topology.activation(l)).collect();
