@@ -24,7 +24,8 @@ use sha2::{Digest, Sha256};
 pub(crate) use self::trained::{describe, train};
 pub use self::trained::{name, trained_path};
 use crate::{
-    config::{Data, Files, Fitted},
+    config::{Data, EditTarget, EditTask, Experiment, Files, Fitted, Task},
+    editing::Pictures,
     progress::FitProgress,
 };
 
@@ -118,6 +119,41 @@ pub fn open_existing(data: &Data, data_dir: &Path) -> Result<Dataset> {
         return Err(missing(&kept));
     }
     Ok(packed::open(&kept, &packed::Options::default())?)
+}
+
+/// The nets of an experiment, and their images where the experiment asks about them.
+#[derive(Debug)]
+pub struct Material {
+    /// The nets.
+    pub dataset: Dataset,
+    /// The image of each net.
+    pub pictures: Option<Pictures>,
+}
+
+impl From<Dataset> for Material {
+    fn from(dataset: Dataset) -> Self {
+        Self { dataset, pictures: None }
+    }
+}
+
+/// Opens everything that an experiment reads, see [`open`].
+///
+/// # Errors
+/// As [`open`] and [`Pictures::open`].
+pub fn material(experiment: &Experiment, data_dir: &Path, stop: &AtomicBool) -> Result<Material> {
+    let folder = match (experiment.task(), experiment.data()) {
+        (Task::Edit(EditTask { target: EditTarget::Image, images, .. }), data) => match (images, data) {
+            (Some(folder), _) => Some(folder),
+            (None, Data::Fitted(fitted)) => Some(&fitted.images),
+            (None, _) => bail!(
+                "task.images: expected the folder of the images that the nets were fitted to, found nothing"
+            ),
+        },
+        _ => None,
+    };
+    let dataset = open(experiment.data(), data_dir, stop)?;
+    let pictures = folder.map(|folder| Pictures::open(folder, &dataset, data_dir)).transpose()?;
+    Ok(Material { dataset, pictures })
 }
 
 /// Where the INRs of a request are kept: the name holds a digest of the request, so another one has another file.

@@ -9,6 +9,7 @@
 //! - [`config`]: what a person writes, checked and completed into what is run;
 //! - [`datasets`]: the nets that an experiment names, fitted where they do not exist yet;
 //! - [`device`]: where models run;
+//! - [`editing`]: what INRs draw before and after an edit;
 //! - [`pipeline`]: from nets to batches on a device, ahead of training;
 //! - [`tasks`]: loss and metrics of a question;
 //! - [`launch`]: what the experiment programs share;
@@ -44,6 +45,7 @@
 pub mod config;
 pub mod datasets;
 pub mod device;
+pub mod editing;
 pub mod interrupt;
 pub mod launch;
 pub mod metrics;

@@ -11,7 +11,7 @@ mod tensorboard;
 
 pub(crate) use architecture::{describe_activation, describe_kind, describe_map, describe_spec};
 pub use html::{Block, Figure, Page, Section};
-pub use image::{GrayImage, ImageGrid};
+pub use image::{Colors, Image, ImageGrid, byte};
 pub use machine::{MachineFacts, commit};
 pub use plots::{
     Bar, Curve, CurvePlot, DistributionAxis, DistributionPlot, DistributionRow, Svg, confusion_svg,
