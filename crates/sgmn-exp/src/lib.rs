@@ -18,6 +18,7 @@
 //! - [`run_folder`]: what stands where in the folder of a run;
 //! - [`report`]: records, TensorBoard events, figures, tables and the page made from them;
 //! - [`reproduction`]: the main job from end to end, for `cargo xtask reproduce`;
+//! - [`statistics`]: norms and signs of the units of a dataset's nets, as tables and figures;
 //! - [`progress`]: what a person sees meanwhile;
 //! - [`interrupt`]: what Ctrl-C does.
 //!
@@ -53,6 +54,7 @@ pub mod progress;
 pub mod report;
 pub mod reproduction;
 pub mod run_folder;
+pub mod statistics;
 pub mod tasks;
 pub mod toolbox;
 pub mod train;

@@ -100,9 +100,11 @@ impl Output {
             }
             Self::PerParam(deltas) => {
                 let mut vectors = vec![Vec::new(); batch.n_nets()];
-                let copies = batch.buckets.iter().zip(deltas).flat_map(|(bucket, copies)| {
-                    copies.iter().map(move |delta| (bucket, delta))
-                });
+                let copies = batch
+                    .buckets
+                    .iter()
+                    .zip(deltas)
+                    .flat_map(|(bucket, copies)| copies.iter().map(move |delta| (bucket, delta)));
                 for (bucket, delta) in copies {
                     let topology = &bucket.graphs.topology;
                     for l in 0..topology.n_layers() {

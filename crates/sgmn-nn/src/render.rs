@@ -200,8 +200,10 @@ impl Renderer {
 
 /// All layers must be linear maps of the units before them.
 fn check_layers(spec: &NetSpec) -> Result<()> {
-    let other =
-        spec.layers().iter().find(|layer| !matches!(layer.map, LayerMap::Linear { reading: Reading::Direct, .. }));
+    let other = spec
+        .layers()
+        .iter()
+        .find(|layer| !matches!(layer.map, LayerMap::Linear { reading: Reading::Direct, .. }));
     match other {
         Some(layer) => {
             Err(Error::config("nets to render", "linear layers alone", format!("{:?}", layer.map)))

@@ -102,7 +102,9 @@ impl EditTask {
         if black.is_finite() && white.is_finite() && black < white {
             Ok(())
         } else {
-            bail!("task.brightness: expected a number for black and a larger one for white, found {black} and {white}")
+            bail!(
+                "task.brightness: expected a number for black and a larger one for white, found {black} and {white}"
+            )
         }
     }
 }

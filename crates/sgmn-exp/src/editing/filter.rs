@@ -37,7 +37,9 @@ fn dilate(image: Pixels<'_>) -> Vec<f32> {
 fn largest_of_three(values: &[f32], n: usize, length: usize) -> Vec<f32> {
     let mut largest = values.to_vec();
     for block in 0..n {
-        for neighbour in [block.checked_sub(1), Some(block + 1).filter(|next| *next < n)].into_iter().flatten() {
+        for neighbour in
+            [block.checked_sub(1), Some(block + 1).filter(|next| *next < n)].into_iter().flatten()
+        {
             let to = &mut largest[block * length..(block + 1) * length];
             for (to, value) in to.iter_mut().zip(&values[neighbour * length..]) {
                 *to = to.max(*value);

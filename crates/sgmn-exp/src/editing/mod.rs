@@ -41,7 +41,9 @@ impl Easel {
     /// If the task is about images and there are none.
     pub fn new(task: &EditTask, pictures: Option<Arc<Pictures>>) -> Result<Self> {
         let size = match (task.target, &pictures) {
-            (EditTarget::Drawing, _) => task.size.context("task.size: expected height and width, found none")?,
+            (EditTarget::Drawing, _) => {
+                task.size.context("task.size: expected height and width, found none")?
+            }
             (EditTarget::Image, Some(pictures)) => [pictures.size()[0], pictures.size()[1]],
             (EditTarget::Image, None) => bail!("task.target: expected images beside the nets, found none"),
         };

@@ -121,7 +121,8 @@ fn examples(easel: &Easel, dataset: &Dataset, edited: &Reader, n_shown: usize) -
         let bucket = bucket_of(&net)?;
         let copies = (0..n_copies).map(|c| {
             let name = copy_name(&id, c, n_copies);
-            let place = places.get(name.as_str()).with_context(|| format!("expected an edited net {name}"))?;
+            let place =
+                places.get(name.as_str()).with_context(|| format!("expected an edited net {name}"))?;
             difference(&bucket, &bucket_of(&edited.get(*place)?.net)?)
         });
         let before = easel.before(&bucket)?;

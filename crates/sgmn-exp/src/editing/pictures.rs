@@ -46,7 +46,10 @@ impl Pictures {
             if let (Target::Class(class), Some(label)) = (sample.target, sets[set].label(i))
                 && class != label
             {
-                bail!("net {}: expected an image of class {class} in {folder}, found one of {label}", sample.id);
+                bail!(
+                    "net {}: expected an image of class {class} in {folder}, found one of {label}",
+                    sample.id
+                );
             }
             of_items[item] = Some(place);
         }

@@ -32,7 +32,10 @@ fn the_experiments_on_the_zoo_have_the_published_numbers_of_parameters() {
 
 #[test]
 fn the_experiments_that_edit_have_the_published_numbers_of_parameters() {
-    have_these_numbers(NetSpec::mlp(&[2, 32, 32, 1], Activation::Sine { omega: 30.0 }, 0.5).unwrap(), &EDITING);
+    have_these_numbers(
+        NetSpec::mlp(&[2, 32, 32, 1], Activation::Sine { omega: 30.0 }, 0.5).unwrap(),
+        &EDITING,
+    );
 }
 
 fn have_these_numbers(spec: NetSpec, published: &[(&str, usize)]) {

@@ -5,8 +5,8 @@ use std::io::Write;
 
 use sgmn_exp::metrics::Confusion;
 use sgmn_exp::report::{
-    Block, Curve, CurvePlot, EventLog, Figure, Image, ImageGrid, MachineFacts, Page, RecordLog,
-    RunRecord, Section, Split, Table, confusion_svg, read_records,
+    Block, Curve, CurvePlot, EventLog, Figure, Image, ImageGrid, MachineFacts, Page, RecordLog, RunRecord,
+    Section, Split, Table, confusion_svg, read_records,
 };
 
 fn record(step: u64, loss: f64) -> RunRecord {
@@ -182,7 +182,7 @@ fn a_page_is_one_file_without_outside_addresses() {
     let images = ImageGrid { caption: "digits".to_owned(), images: vec![("3".to_owned(), image)], zoom: 2 };
     let blocks = vec![
         Block::Text("a < b".to_owned()),
-        Block::Figure(Figure { name: "figure.svg".to_owned(), svg, caption: "caption".to_owned() }),
+        Block::Figure(Figure { name: "figure".to_owned(), svg, caption: "caption".to_owned() }),
         Block::Images(images),
         Block::Facts(MachineFacts::read().rows()),
         Block::Commands(vec!["cargo xtask reproduce".to_owned()]),

@@ -156,7 +156,9 @@ impl ScaleGmn {
             || widths[0] != self.layout.n_in
             || widths[n_layers] != self.layout.n_out
         {
-            return Err(Error::config("nets", format!("{:?}", self.layout), format!("widths {widths:?}")));
+            let Layout { n_in, n_out, n_layers, .. } = self.layout;
+            let expected = format!("{n_in} inputs, {n_out} outputs and at most {n_layers} layers");
+            return Err(Error::config("nets", expected, format!("widths {widths:?}")));
         }
         let hidden: Vec<_> =
             graphs.topology.hidden_layers().filter_map(|l| graphs.topology.activation(l)).collect();
@@ -401,11 +403,8 @@ impl Layer {
         let edge_update =
             |vars: VarBuilder| updates_edges.then(|| EdgeUpdate::new(config, d_edge, &vars)).transpose();
         let own = ReversedEdges::of(config).is_some_and(ReversedEdges::are_updated);
-        let reversed_edge_update = if own && n_copies.is_none() {
-            edge_update(vars.at(&paths.reversed_edge_update))?
-        } else {
-            None
-        };
+        let reversed_edge_update =
+            if own && n_copies.is_none() { edge_update(vars.at(&paths.reversed_edge_update))? } else { None };
         let skips = config.node_skip && n_copies.is_none();
         let skip = skips.then(|| LinearMap::new(d, d, &vars.at(&paths.skip))).transpose()?;
         let edge_update = edge_update(vars.at(&paths.edge_update))?;

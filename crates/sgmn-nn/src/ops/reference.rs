@@ -92,7 +92,9 @@ pub fn run_mlps(
             Activation::Sine { omega } => (sum * omega)?.sin()?,
             Activation::Silu => silu(&sum)?,
             // Not `gelu_erf`, whose gradient is right to some 1e-6 only.
-            Activation::Gelu => (&sum * ((&sum / std::f64::consts::SQRT_2)?.erf()? + 1.0)?)?.affine(0.5, 0.0)?,
+            Activation::Gelu => {
+                (&sum * ((&sum / std::f64::consts::SQRT_2)?.erf()? + 1.0)?)?.affine(0.5, 0.0)?
+            }
             Activation::Identity => sum,
         };
     }

@@ -68,8 +68,13 @@ fn an_edit_of_a_transformed_net_is_the_transformed_edit_and_draws_the_same() {
             let (edited, pictures) = edit(&*model, &lowering, &nets);
             let element = |(i, net): (usize, &Net)| -> Element {
                 let graph = lowering.lower(net).unwrap();
-                sample(Seed::new(4).index(i as u64), &graph.topology, Symmetry::Sign.respected(), &Ranges::default())
-                    .unwrap()
+                sample(
+                    Seed::new(4).index(i as u64),
+                    &graph.topology,
+                    Symmetry::Sign.respected(),
+                    &Ranges::default(),
+                )
+                .unwrap()
             };
             let elements: Vec<_> = nets.iter().enumerate().map(element).collect();
             let act = |element: &Element, params: Vec<f64>| -> Net {
@@ -81,7 +86,8 @@ fn an_edit_of_a_transformed_net_is_the_transformed_edit_and_draws_the_same() {
             assert!(nets.iter().zip(&moved).all(|(a, b)| a.params() != b.params()), "nothing moved");
             let (edited_moved, pictures_moved) = edit(&*model, &lowering, &moved);
             for ((before, after), element) in edited.iter().zip(&edited_moved).zip(&elements) {
-                let copies = before.chunks(before.len() / n_copies).zip(after.chunks(before.len() / n_copies));
+                let copies =
+                    before.chunks(before.len() / n_copies).zip(after.chunks(before.len() / n_copies));
                 for (before, after) in copies {
                     let expected = act(element, before.to_vec());
                     for (a, b) in expected.params().iter().zip(after) {
@@ -159,15 +165,22 @@ fn one_copy_is_what_it_was_before_there_were_copies() {
     let text = serde_json::to_string(&config.output).unwrap();
     assert_eq!(text, r#"{"kind":"per_param","initial_scale":0.5}"#);
     assert_eq!(serde_json::from_str::<OutputConfig>(&text).unwrap(), config.output);
-    let zero = ScaleGmnConfig { output: OutputConfig::PerParam { initial_scale: 0.5, n_copies: 0 }, ..config };
-    assert_eq!(zero.validate().unwrap_err().to_string(), "model.output.n_copies: expected from 1 to 1024, found 0");
+    let zero =
+        ScaleGmnConfig { output: OutputConfig::PerParam { initial_scale: 0.5, n_copies: 0 }, ..config };
+    assert_eq!(
+        zero.validate().unwrap_err().to_string(),
+        "model.output.n_copies: expected from 1 to 1024, found 0"
+    );
 }
 
 #[test]
 fn nets_that_are_no_inrs_are_refused_by_the_reason() {
     let fault = |spec: &NetSpec, size| Renderer::new(spec, size, Axes::ColumnRow).unwrap_err().to_string();
     let three = NetSpec::mlp(&[3, 4, 1], Activation::Relu, 0.0).unwrap();
-    assert_eq!(fault(&three, SIZE), "nets to render: expected two inputs, the coordinates of a pixel, found 3");
+    assert_eq!(
+        fault(&three, SIZE),
+        "nets to render: expected two inputs, the coordinates of a pixel, found 3"
+    );
     let cnn = NetSpec::cnn_zoo(&[1, 4, 2], Activation::Relu).unwrap();
     assert!(fault(&cnn, SIZE).starts_with("nets to render: expected linear layers alone, found Conv"));
     assert!(fault(&inr(), [0, 4]).starts_with("picture size: expected from 1 to"));

@@ -10,10 +10,12 @@ mod golden;
 mod golden_damage;
 mod golden_forms;
 mod gradients;
+mod mixed;
 mod precision;
 mod setup;
 mod stat_nn;
 mod symmetry;
+mod theorem;
 mod training;
 
 #[global_allocator]

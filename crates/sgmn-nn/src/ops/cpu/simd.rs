@@ -141,7 +141,6 @@ mod tests {
         assert!(super::sin_cos::<true>(f32::NAN).0.is_nan());
     }
 
-
     #[test]
     fn exp_is_accurate_over_its_range() {
         let mut worst: f64 = 0.0;

@@ -2,7 +2,10 @@
 
 use sgmn_graph::Activation;
 
-use crate::ops::cpu::{element::Element, simd::{Level, level, vectorized}};
+use crate::ops::cpu::{
+    element::Element,
+    simd::{Level, level, vectorized},
+};
 
 /// Whether an activation has a kernel; the others are composed of candle's operations.
 pub(in crate::ops) fn serves(activation: Activation) -> bool {
