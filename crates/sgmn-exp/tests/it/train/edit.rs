@@ -12,7 +12,7 @@ use sgmn_exp::{
     datasets, editing,
     metrics::Criterion,
     run_folder::RunFolder,
-    tasks::UNEDITED,
+    tasks::{self, UNEDITED},
     train::Outcome,
 };
 use sgmn_graph::{Activation, Net, NetSpec, Seed, eval, testing};
@@ -22,18 +22,14 @@ use super::setup::{Place, facts};
 /// Height and width of what nets draw here.
 const SIZE: [usize; 2] = [6, 5];
 
-/// Sine nets with weights about as small as those of INRs, named by the rule.
+/// Random sine nets, named by the rule.
 fn write_inrs(path: &Path, name: impl Fn(Split, usize) -> String, target: impl Fn(Split, usize) -> Target) {
     let spec = Arc::new(NetSpec::mlp(&[2, 6, 6, 1], Activation::Sine { omega: 30.0 }, 0.5).unwrap());
     let mut writer = Writer::create(path, BTreeMap::new()).unwrap();
     for (split, n) in Split::ALL.into_iter().zip([24, 6, 7]) {
         for i in 0..n {
             let net = testing::random_net(Seed::new(3).child(split.name()).index(i as u64), &spec);
-            let mut params: Vec<f32> = net.params().iter().map(|&value| 0.05 * value as f32).collect();
-            // First weights that draw waves of a few pixels, last ones that draw them as strongly as images are.
-            for (l, factor) in [(0, 2.0), (2, 4.0)] {
-                params[spec.weight_range(l)].iter_mut().for_each(|weight| *weight *= factor);
-            }
+            let params = net.params().iter().map(|&value| value as f32).collect();
             let (id, target) = (name(split, i), target(split, i));
             writer.push(Item { id, spec: spec.clone(), params, target, split: Some(split) }).unwrap();
         }
@@ -63,7 +59,7 @@ fn editor(overrides: &[&str]) -> ExperimentFile {
         "task={ kind=\"edit\", edit=\"dilate\", target=\"drawing\", size=[6, 5] }",
         "train.batch_size=8",
         "train.epochs=6",
-        "train.learning_rate=3e-3",
+        "train.learning_rate=1e-2",
         "train.warmup_steps=4",
     ];
     common.iter().chain(overrides).for_each(|assignment| file.set(assignment).unwrap());
@@ -90,7 +86,10 @@ fn dilated(image: &[f64]) -> Vec<f64> {
         let around = rows.flat_map(|r| columns.clone().map(move |c| r * width + c));
         around.map(|pixel| image[pixel]).fold(f64::NEG_INFINITY, f64::max)
     };
-    (0..height).flat_map(|row| (0..width).map(move |column| (row, column))).map(|(r, c)| largest(r, c)).collect()
+    (0..height)
+        .flat_map(|row| (0..width).map(move |column| (row, column)))
+        .map(|(r, c)| largest(r, c))
+        .collect()
 }
 
 fn mean_squared_error(a: &[f64], b: &[f64]) -> f64 {
@@ -205,6 +204,7 @@ fn the_image_that_a_net_was_fitted_to_is_found_by_the_nets_name() {
     assert_eq!(pictures.image(splits.train[5]).unwrap().values, train.image(5));
     assert_eq!(pictures.image(splits.val[2]).unwrap().values, train.image(102));
     assert_eq!(pictures.image(splits.test[6]).unwrap().values, test.image(6));
+    assert!(tasks::of(experiment.task(), None).is_err(), "no images");
     let summary = place.finish("images", &experiment);
     assert!(summary.test[Criterion::Mse.name()].is_finite());
 }
@@ -230,7 +230,9 @@ fn nets_and_images_that_do_not_belong_together_are_refused() {
     assert!(message.starts_with("net train-0: expected an image of class"), "{message}");
 
     let mut nameless = ExperimentFile::parse("tiny", "inherits = \"quick-editing\"").unwrap();
-    ["data.kind=packed", "data.path=inrs.packed"].iter().for_each(|assignment| nameless.set(assignment).unwrap());
+    ["data.kind=packed", "data.path=inrs.packed"]
+        .iter()
+        .for_each(|assignment| nameless.set(assignment).unwrap());
     let message = open(&beyond, &nameless.resolve().unwrap()).unwrap_err();
     assert!(message.starts_with("task.images: expected the folder of the images"), "{message}");
 }
@@ -243,7 +245,10 @@ fn an_edit_that_cannot_be_asked_for_is_refused_by_its_key() {
             &["task.images=mini"][..],
             "task.images: expected nothing, since the target is what nets draw, found \"mini\"",
         ),
-        (&["task.target=image"], "task.size: expected nothing, since an image has its own size, found a size"),
+        (
+            &["task.target=image"],
+            "task.size: expected nothing, since an image has its own size, found a size",
+        ),
         (&["task.size=[0, 5]"], "task.size: expected at least 1, found 0"),
         (
             &["task.brightness=[1.0, 1.0]"],
@@ -265,5 +270,8 @@ fn an_edit_that_cannot_be_asked_for_is_refused_by_its_key() {
     let mut sizeless = ExperimentFile::parse("tiny", "inherits = \"quick-editing\"").unwrap();
     sizeless.set("task.target=drawing").unwrap();
     let message = format!("{:#}", sizeless.resolve().unwrap_err());
-    assert!(message.ends_with("task.size: expected height and width of what nets draw, found nothing"), "{message}");
+    assert!(
+        message.ends_with("task.size: expected height and width of what nets draw, found nothing"),
+        "{message}"
+    );
 }
