@@ -21,8 +21,8 @@ use sgmn_data::{
 use sgmn_graph::Seed;
 use sha2::{Digest, Sha256};
 
-pub use self::trained::{name, trained_path};
 pub(crate) use self::trained::{describe, train};
+pub use self::trained::{name, trained_path};
 use crate::{
     config::{Data, Files, Fitted},
     progress::FitProgress,
