@@ -1,10 +1,10 @@
-//! `cargo xtask reproduce`: the main job from end to end, on two cores in minutes.
+//! `cargo xtask reproduce`: the paper's experiments from end to end, on two cores in minutes.
 //!
-//! Nets are fitted once, every model is trained with seed 0, then with further seeds while time allows, and a report is
+//! Nets are made once, every model is trained with seed 0, then with further seeds while time allows, and a report is
 //! written. What is finished is never done again: the same command goes on where an earlier call stopped.
 
 mod children;
-mod dataset;
+mod data;
 
 use std::{
     env,
@@ -14,33 +14,37 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
-use self::{
-    children::{Children, Ended, Programs, describe},
-    dataset::Dataset,
-};
+use self::children::{Children, Ended, Programs, describe};
 use crate::{device::Device, repository};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Nets to read; all but `mini` are the published ones, with the published configurations: days on a processor
-    #[arg(long, value_enum, default_value_t = Dataset::Mini)]
-    dataset: Dataset,
-    /// Fit the nets of the dataset to its images here instead of reading the published ones: hours for 70,000
+    /// How much work
+    #[arg(long, value_enum, default_value_t = Scale::Quick)]
+    scale: Scale,
+    /// Only this part of the report; may be repeated
+    #[arg(long, value_enum, value_name = "PART")]
+    only: Vec<Part>,
+    /// Only the study of this name, as the report calls it; may be repeated
+    #[arg(long = "study", value_name = "NAME")]
+    studies: Vec<String>,
+    /// At scale paper: fit the INRs of MNIST and F-MNIST to images here instead of reading the published ones
     #[arg(long)]
     fit: bool,
-    /// Exactly so many runs of each model, however long they take [default: up to 3 while time allows]
+    /// Exactly so many runs of each model, however long they take [default: up to 3; at scale quick while time allows]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
     seeds: Option<u64>,
-    /// Time in minutes within which runs with further seeds have to fit; seed 0 of each model is always run
-    #[arg(long, value_name = "MINUTES", default_value_t = 10.0, conflicts_with = "seeds")]
-    minutes: f64,
+    /// Time in minutes within which runs with further seeds have to fit; seed 0 of each model is always run [default: 25
+    /// at scale quick, elsewhere no limit]
+    #[arg(long, value_name = "MINUTES", conflicts_with = "seeds")]
+    minutes: Option<f64>,
     /// Where the models are trained; cuda and metal are built for with the feature of that name
     #[arg(long, value_enum, value_name = "DEVICE", default_value_t = Device::Cpu)]
     device: Device,
-    /// Folder of runs and report [default: target/reproduce, for other datasets a folder of their name in it]
+    /// Folder of runs and report [default: target/reproduce, for other scales a folder of their name in it]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
     /// Folder that holds one folder per dataset [default: data in the repository]
@@ -49,7 +53,7 @@ pub(crate) struct Arguments {
     /// Write the report of the runs that are there, without making any
     #[arg(long)]
     report_only: bool,
-    /// Also copy the table with its figures to docs/results, to be committed
+    /// Also copy the report with its figures to docs/results and its tables to README.md, to be committed
     #[arg(long, conflicts_with = "overrides")]
     save_results: bool,
     /// Override one value of every experiment, for tests of this command
@@ -57,24 +61,62 @@ pub(crate) struct Arguments {
     overrides: Vec<String>,
 }
 
+/// How much work.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scale {
+    /// Small models on the data that come with the project: minutes on two cores
+    Quick,
+    /// Larger models on thousands of nets, made here from the images of MNIST: a night on a laptop
+    Small,
+    /// The published configurations on the published data: days on a processor
+    Paper,
+}
+
+/// A part of the report.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// What does an INR draw?
+    Classification,
+    /// How accurate is a CNN?
+    Generalization,
+    /// How must an INR's weights change so that its image does?
+    Editing,
+    /// What is each part of the model worth?
+    Ablations,
+}
+
 /// Seeds of each model, if time allows.
 const N_SEEDS: u64 = 3;
+/// Minutes of a quick reproduction.
+const QUICK_MINUTES: f64 = 25.0;
 /// Where results are kept that are committed.
 const RESULTS: &str = "docs/results";
+/// What shows their tables.
+const README: &str = "README.md";
 
 /// What `sgmn-report plan` prints.
 #[derive(Deserialize)]
 struct Plan {
+    studies: Vec<Study>,
     runs: Vec<Run>,
+}
+
+/// One study of the plan.
+#[derive(Deserialize)]
+struct Study {
+    name: String,
+    manifest: Option<String>,
 }
 
 /// One run of the plan, as far as this command needs to know.
 #[derive(Deserialize)]
 struct Run {
-    model: String,
+    study: String,
+    method: String,
     seed: u64,
     folder: PathBuf,
     avoided: Option<PathBuf>,
+    program: String,
     arguments: Vec<String>,
     state: State,
     /// Working time of a finished run.
@@ -94,8 +136,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let programs = Programs::build(arguments.device)?;
     let mut job = RunningJob { job, programs, children: Children::listen()?, began: Instant::now() };
     if !arguments.report_only {
-        job.fit()?;
-        job.train()?;
+        let absent = job.absent()?;
+        job.make_nets(&absent)?;
+        job.train(&absent)?;
     }
     job.report()
 }
@@ -105,6 +148,10 @@ struct Job<'a> {
     arguments: &'a Arguments,
     /// Options that every call of `sgmn-report` gets.
     options: Vec<String>,
+    /// Folder of the nets, from the root of the repository.
+    data_dir: PathBuf,
+    /// Minutes for further seeds.
+    minutes: f64,
 }
 
 struct RunningJob<'a> {
@@ -117,31 +164,39 @@ struct RunningJob<'a> {
 impl<'a> Job<'a> {
     /// Checks what can be checked before anything is built.
     fn new(arguments: &'a Arguments) -> Result<Self> {
-        ensure!(
-            arguments.minutes.is_finite() && arguments.minutes >= 0.0,
-            "--minutes: expected a number of minutes, found {}",
-            arguments.minutes
-        );
-        let dataset = arguments.dataset;
-        let out = arguments.out.clone().map(from_root).transpose()?;
-        let out = out.unwrap_or_else(|| match dataset {
-            Dataset::Mini => PathBuf::from("target/reproduce"),
-            other => Path::new("target/reproduce").join(other.name()),
+        let scale = arguments.scale;
+        let minutes = arguments.minutes.unwrap_or(match scale {
+            Scale::Quick => QUICK_MINUTES,
+            Scale::Small | Scale::Paper => f64::INFINITY,
         });
-        let data_dir = arguments.data_dir.clone().map_or(Ok(PathBuf::from("data")), from_root)?;
-        let nets = dataset.nets(&data_dir, &out, arguments.fit)?;
-        let n_seeds = arguments.seeds.unwrap_or(N_SEEDS);
+        ensure!(minutes >= 0.0, "--minutes: expected a number of minutes, found {minutes}");
+        let name = word(scale);
+        let out = arguments.out.clone().map(from_root).transpose()?;
+        let out = out.unwrap_or_else(|| match scale {
+            Scale::Quick => PathBuf::from("target/reproduce"),
+            Scale::Small | Scale::Paper => Path::new("target/reproduce").join(&name),
+        });
+        let data_dir = match (arguments.data_dir.clone(), scale) {
+            (Some(folder), _) => from_root(folder)?,
+            // Everything that is read at this scale is made on the way, and goes with the rest.
+            (None, Scale::Quick) => out.join("data"),
+            (None, Scale::Small | Scale::Paper) => PathBuf::from("data"),
+        };
         let mut options = Vec::new();
         let mut push = |option: &str, value: String| options.extend([option.to_owned(), value]);
-        push("--study", dataset.name().to_owned());
-        push("--seeds", n_seeds.to_string());
+        push("--scale", name);
+        arguments.only.iter().for_each(|part| push("--only", word(*part)));
+        arguments.studies.iter().for_each(|study| push("--study", study.clone()));
+        push("--seeds", arguments.seeds.unwrap_or(N_SEEDS).to_string());
         push("--out", out.display().to_string());
-        push("--data-dir", nets.data_dir.display().to_string());
-        let device = arguments.device.assignment();
-        for assignment in nets.overrides.iter().chain(&device).chain(&arguments.overrides) {
+        push("--data-dir", data_dir.display().to_string());
+        for assignment in arguments.device.assignment().iter().chain(&arguments.overrides) {
             push("--set", assignment.clone());
         }
-        Ok(Self { arguments, options })
+        if arguments.fit {
+            options.push("--fit".to_owned());
+        }
+        Ok(Self { arguments, options, data_dir, minutes })
     }
 
     /// The words that a person types to get the same.
@@ -152,10 +207,31 @@ impl<'a> Job<'a> {
 }
 
 impl RunningJob<'_> {
-    /// Fits the nets that all models read, or finds that they are there.
-    fn fit(&self) -> Result<()> {
-        println!("\n[nets] look for the networks that all models read; what is to be fitted is fitted once");
-        let mut command = self.sgmn_report("fit");
+    /// The studies whose data are not here; each is named with what to do about it.
+    fn absent(&self) -> Result<Vec<String>> {
+        let studies = self.plan()?.studies;
+        let mut absent = Vec::new();
+        for study in &studies {
+            let Some(manifest) = &study.manifest else { continue };
+            if let Some(reason) = data::missing(manifest, &self.job.data_dir)? {
+                println!("{}: not run: {reason}", study.name);
+                absent.push(study.name.clone());
+            }
+        }
+        ensure!(
+            absent.len() < studies.len(),
+            "expected the data of one study at least, found none; see above"
+        );
+        Ok(absent)
+    }
+
+    /// Makes the nets that are made here and do not exist yet.
+    fn make_nets(&self, absent: &[String]) -> Result<()> {
+        println!("\n[nets] what the models read; what has to be made is made once");
+        let mut command = self.sgmn_report("nets")?;
+        for study in self.plan()?.studies.iter().filter(|study| !absent.contains(&study.name)) {
+            command.args(["--study", &study.name]);
+        }
         println!("$ {}", describe(&command));
         match self.children.run(&mut command)? {
             Ended::Well => Ok(()),
@@ -164,21 +240,26 @@ impl RunningJob<'_> {
     }
 
     /// Makes the runs of the plan that are missing and for which there is time.
-    fn train(&self) -> Result<()> {
+    fn train(&self, absent: &[String]) -> Result<()> {
         let n_runs = self.plan()?.runs.len();
         for place in 0..n_runs {
             // What is on the disk now decides, nothing is remembered.
             let plan = self.plan()?;
             let run = &plan.runs[place];
             println!(
-                "\n[{}/{n_runs}] {}, seed {} ({} since the start)",
+                "\n[{}/{n_runs}] {}: {}, seed {} ({} since the start)",
                 place + 1,
-                run.model,
+                run.study,
+                run.method,
                 run.seed,
                 clock(self.began.elapsed())
             );
             if let (State::Finished, Some(seconds)) = (&run.state, run.seconds) {
                 println!("finished earlier in {seconds:.0} s: {}", run.folder.display());
+                continue;
+            }
+            if absent.contains(&run.study) {
+                println!("not run: its nets are not here");
                 continue;
             }
             if let Some(reason) = self.no_time_for(run, &plan) {
@@ -188,7 +269,7 @@ impl RunningJob<'_> {
             if let Some(avoided) = &run.avoided {
                 println!("{} holds a run of other settings; this one goes beside it", avoided.display());
             }
-            let mut command = self.programs.inr_classification();
+            let mut command = self.programs.named(&run.program)?;
             command.args(&run.arguments);
             println!("$ {}", describe(&command));
             match self.children.run(&mut command)? {
@@ -204,9 +285,10 @@ impl RunningJob<'_> {
         if run.seed == 0 || self.job.arguments.seeds.is_some() {
             return None;
         }
-        let rest = 60.0 * self.job.arguments.minutes - self.began.elapsed().as_secs_f64();
-        let mut earlier =
-            plan.runs.iter().filter(|other| other.model == run.model && other.seed + 1 == run.seed);
+        let rest = 60.0 * self.job.minutes - self.began.elapsed().as_secs_f64();
+        let mut earlier = plan.runs.iter().filter(|other| {
+            (&other.study, &other.method) == (&run.study, &run.method) && other.seed + 1 == run.seed
+        });
         match earlier.next().and_then(|run| run.seconds) {
             Some(seconds) if seconds <= rest => None,
             Some(seconds) => Some(format!(
@@ -219,10 +301,10 @@ impl RunningJob<'_> {
 
     fn report(&mut self) -> Result<()> {
         println!("\n[report] ({} since the start)\n", clock(self.began.elapsed()));
-        let mut command = self.sgmn_report("write");
+        let mut command = self.sgmn_report("write")?;
         command.args(["--command", &self.job.command()]);
         if self.job.arguments.save_results {
-            command.args(["--save", RESULTS]);
+            command.args(["--save", RESULTS, "--show-in", README]);
         }
         match self.children.run(&mut command)? {
             Ended::Well => Ok(()),
@@ -231,7 +313,7 @@ impl RunningJob<'_> {
     }
 
     fn plan(&self) -> Result<Plan> {
-        let mut command = self.sgmn_report("plan");
+        let mut command = self.sgmn_report("plan")?;
         let output =
             command.stderr(std::process::Stdio::inherit()).output().context("could not start sgmn-report")?;
         if self.children.are_stopped() {
@@ -243,10 +325,10 @@ impl RunningJob<'_> {
         serde_json::from_slice(&output.stdout).context("the plan of sgmn-report")
     }
 
-    fn sgmn_report(&self, step: &str) -> Command {
-        let mut command = self.programs.sgmn_report();
+    fn sgmn_report(&self, step: &str) -> Result<Command> {
+        let mut command = self.programs.named("sgmn-report")?;
         command.arg(step).args(&self.job.options);
-        command
+        Ok(command)
     }
 
     /// Ends as shells expect it of a program that Ctrl-C ended.
@@ -254,6 +336,11 @@ impl RunningJob<'_> {
         println!("stopped; the same command goes on from here");
         std::process::exit(children::INTERRUPTED)
     }
+}
+
+/// A choice as it is typed.
+fn word(choice: impl ValueEnum) -> String {
+    choice.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 /// A path as it reads in the root of the repository, where all commands run.
@@ -279,11 +366,14 @@ mod tests {
 
     #[test]
     fn a_plan_reads_as_the_report_program_prints_it() {
-        let text = r#"{"runs": [
-            {"model": "A", "seed": 0, "folder": "r/a", "state": "finished", "seconds": 1.5, "arguments": []},
-            {"model": "A", "seed": 1, "folder": "r/b", "avoided": "r/c", "state": "new", "arguments": ["--run"]}
+        let text = r#"{"studies": [{"name": "s"}, {"name": "t", "manifest": "m"}], "runs": [
+            {"study": "s", "method": "A", "seed": 0, "folder": "r/a", "state": "finished", "seconds": 1.5,
+             "program": "p", "arguments": []},
+            {"study": "s", "method": "A", "seed": 1, "folder": "r/b", "avoided": "r/c", "state": "new",
+             "program": "p", "arguments": ["--run"]}
         ]}"#;
         let plan: Plan = serde_json::from_str(text).unwrap();
+        assert_eq!(plan.studies[1].manifest.as_deref(), Some("m"));
         assert!(plan.runs[0].state == State::Finished && plan.runs[0].seconds == Some(1.5));
         assert!(plan.runs[1].state == State::New && plan.runs[1].avoided.is_some());
     }

@@ -1,7 +1,7 @@
 //! Building the experiment binaries, and running them so that Ctrl-C ends them first.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
     sync::{
         Arc,
@@ -23,9 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The programs of `sgmn-exp` that this command runs.
 pub(super) struct Programs {
-    inr_classification: PathBuf,
-    sgmn_report: PathBuf,
+    built: Vec<(String, PathBuf)>,
 }
+
+/// Their names; those that train models stand in the plan too.
+const NAMES: [&str; 4] = ["inr-classification", "generalization-prediction", "inr-editing", "sgmn-report"];
 
 /// The children of this process, one after the other.
 pub(super) struct Children {
@@ -41,17 +43,11 @@ pub(super) enum Ended {
 }
 
 impl Programs {
-    /// Builds both for a device, in the profile that tests and lints share.
+    /// Builds them for a device, in the profile that tests and lints share.
     pub(super) fn build(device: Device) -> Result<Self> {
         // Not --package, which would choose other features for the dependencies than tests and lints.
-        let mut build = repository::cargo(&[
-            "build",
-            "--bin",
-            "inr-classification",
-            "--bin",
-            "sgmn-report",
-            "--message-format=json-render-diagnostics",
-        ]);
+        let mut build = repository::cargo(&["build", "--message-format=json-render-diagnostics"]);
+        build.args(NAMES.iter().flat_map(|name| ["--bin", name]));
         build.args(device.features());
         println!("$ {}", repository::describe(&build));
         let output = build.stderr(Stdio::inherit()).output().context("could not start cargo")?;
@@ -64,19 +60,19 @@ impl Programs {
                 built.push((artifact.target.name, program.into_std_path_buf()));
             }
         }
-        let find = |name: &str| {
-            let found = built.iter().find(|(target, _)| target == name);
-            found.map(|(_, program)| program.clone()).with_context(|| format!("cargo built no {name}"))
-        };
-        Ok(Self { inr_classification: find("inr-classification")?, sgmn_report: find("sgmn-report")? })
+        Ok(Self { built })
     }
 
-    pub(super) fn inr_classification(&self) -> Command {
-        in_root(&self.inr_classification)
-    }
-
-    pub(super) fn sgmn_report(&self) -> Command {
-        in_root(&self.sgmn_report)
+    /// A call of the program of this name.
+    ///
+    /// # Errors
+    /// If cargo built none.
+    pub(super) fn named(&self, name: &str) -> Result<Command> {
+        let found = self.built.iter().find(|(target, _)| target == name);
+        let (_, program) = found.with_context(|| format!("cargo built no {name}"))?;
+        let mut command = Command::new(program);
+        command.current_dir(repository::root());
+        Ok(command)
     }
 }
 
@@ -84,12 +80,6 @@ impl Programs {
 pub(super) fn describe(command: &Command) -> String {
     let root = format!("{}/", repository::root().display());
     repository::describe(command).replacen(&root, "", 1)
-}
-
-fn in_root(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.current_dir(repository::root());
-    command
 }
 
 impl Children {

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use sgmn_exp::{
     interrupt::{exit_code, stop_on_interrupt},
-    reproduction::{self, Plan, Request, Study},
+    reproduction::{self, Group, Plan, Request, Scale},
 };
 
 #[global_allocator]
@@ -20,9 +20,18 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Args {
     #[command(subcommand)]
     command: Command,
-    /// Which experiments: mini, mnist, fmnist, cifar or cifar-aug
-    #[arg(long, global = true, value_name = "NAME", default_value = "mini")]
-    study: String,
+    /// How much work
+    #[arg(long, global = true, value_enum, default_value_t = Scale::Quick)]
+    scale: Scale,
+    /// Only this part of the report; may be repeated
+    #[arg(long, global = true, value_enum, value_name = "PART")]
+    only: Vec<Group>,
+    /// Only the study of this name; may be repeated
+    #[arg(long = "study", global = true, value_name = "NAME")]
+    studies: Vec<String>,
+    /// Fit INRs to images where the published ones would be read
+    #[arg(long, global = true)]
+    fit: bool,
     /// Runs of each model
     #[arg(long, global = true, value_name = "N", default_value_t = 3)]
     seeds: u64,
@@ -41,16 +50,19 @@ struct Args {
 enum Command {
     /// Prints the runs and how far they are, as JSON
     Plan,
-    /// Fits the nets that all models read, if that was not done yet
-    Fit,
+    /// Opens the nets that the models read, and makes those that are made here
+    Nets,
     /// Writes the report of what is finished
     Write {
         /// The command that a person types to get the same
         #[arg(long, value_name = "TEXT")]
         command: String,
-        /// Also copies the table and its figures into this folder
+        /// Also copies the report and its figures into this folder
         #[arg(long, value_name = "FOLDER")]
         save: Option<PathBuf>,
+        /// Also puts the tables into this file, between its lines `<!-- results -->` and `<!-- /results -->`
+        #[arg(long, value_name = "FILE")]
+        show_in: Option<PathBuf>,
     },
 }
 
@@ -66,7 +78,10 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     let request = Request {
-        study: Study::named(&args.study)?,
+        scale: args.scale,
+        only: args.only.clone(),
+        studies: args.studies.clone(),
+        fit: args.fit,
         n_seeds: args.seeds,
         overrides: args.overrides.clone(),
         out: args.out.clone(),
@@ -74,12 +89,18 @@ fn run(args: &Args) -> Result<()> {
     };
     match &args.command {
         Command::Plan => println!("{}", serde_json::to_string(&Plan::new(&request)?)?),
-        Command::Fit => reproduction::fit(&request, &*stop_on_interrupt(None)?)?,
-        Command::Write { command, save } => {
+        Command::Nets => reproduction::make(&request, &*stop_on_interrupt(None)?)?,
+        Command::Write { command, save, show_in } => {
             let report = reproduction::write(&request, command)?;
-            println!("{}", report.table.to_markdown());
+            for (title, table) in &report.tables {
+                println!("{title}\n\n{}", table.to_markdown());
+            }
             if let Some(folder) = save {
-                println!("saved: {}", report.save(folder, request.study.name)?.display());
+                println!("saved: {}", report.save(folder, args.scale.name())?.display());
+            }
+            if let Some(file) = show_in {
+                report.show_in(file)?;
+                println!("saved: the tables in {}", file.display());
             }
             println!("tables: {}", report.markdown.display());
             println!("report: {}", report.html.display());

@@ -28,7 +28,7 @@ pub use embedded::{EMBEDDED, EmbeddedExperiment};
 pub use expect::Expect;
 pub use file::ExperimentFile;
 pub use pipeline::{Augment, Normalize, Pipeline};
-pub use task::Task;
+pub use task::{Edit, EditTarget, EditTask, Task};
 pub use train::{DeviceKind, EvalEvery, Precision, Train, TrainLength};
 
 /// One complete, checked experiment: the run is a function of this value and of the data files it names.
@@ -123,22 +123,36 @@ fn resolve(mut table: Table) -> Result<Experiment> {
     Ok(experiment)
 }
 
-/// A model for a classification returns one number a class.
+/// A model for a classification returns one number a class, one for a prediction a single number, one for an edit a
+/// change of every parameter.
 fn fits_task(model: &ModelConfig, task: &Task) -> Result<()> {
-    let Task::Classify { n_classes } = task;
-    let d_out = match model {
+    let (n_expected, meaning) = match task {
+        Task::Edit(_) => {
+            return match model {
+                ModelConfig::ScaleGmn(config) if config.changes_params() => Ok(()),
+                ModelConfig::ScaleGmn(_) => bail!(
+                    "model.output.kind: expected `per_param`, since the task changes every parameter, found `per_graph`"
+                ),
+                _ => bail!("model.kind: expected `scalegmn`, since the task changes every parameter"),
+            };
+        }
+        Task::Classify { n_classes } => (*n_classes, "the number of classes of the task"),
+        Task::Predict {} => (1, "the predicted score"),
+    };
+    let (field, d_out) = match model {
         ModelConfig::ScaleGmn(config) => match &config.output {
-            OutputConfig::PerGraph(output) => output.d_out,
+            OutputConfig::PerGraph(output) => ("model.output.d_out", output.d_out),
             OutputConfig::PerParam { .. } => {
                 bail!(
                     "model.output.kind: expected `per_graph`, since the task asks about whole nets, found `per_param`"
                 )
             }
         },
-        ModelConfig::FlatMlp(config) => config.d_out,
+        ModelConfig::FlatMlp(config) => ("model.d_out", config.d_out),
+        ModelConfig::StatNn(config) => ("model.d_out", config.d_out),
     };
-    if d_out != *n_classes {
-        bail!("model.output.d_out: expected {n_classes}, the number of classes of the task, found {d_out}");
+    if d_out != n_expected {
+        bail!("{field}: expected {n_expected}, {meaning}, found {d_out}");
     }
     Ok(())
 }

@@ -55,12 +55,17 @@ pub(super) fn open(trained: &Trained, data_dir: &Path, stop: &AtomicBool) -> Res
         let summary = train(&request, &path, stop)?;
         eprintln!("{} -> {}", describe(&summary), path.display());
     }
+    read(trained, &path)
+}
+
+/// Opens a finished zoo.
+pub(super) fn read(trained: &Trained, path: &Path) -> Result<Dataset> {
     let options = cnn_zoo::Options {
         activation: trained.activation,
         step: trained.epochs.into(),
         ..Default::default()
     };
-    Ok(cnn_zoo::open(&path, &options)?)
+    Ok(cnn_zoo::open(path, &options)?)
 }
 
 /// Trains a zoo into a folder, with a bar.

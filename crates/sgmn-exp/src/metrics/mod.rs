@@ -3,11 +3,15 @@
 mod argmax;
 mod confusion;
 mod criterion;
+mod kendall;
 mod mean;
+mod regression;
 mod spread;
 
 pub use argmax::argmax;
 pub use confusion::Confusion;
 pub use criterion::Criterion;
+pub use kendall::kendall_tau;
 pub use mean::Mean;
+pub use regression::{mean_absolute_error, r_squared};
 pub use spread::Spread;

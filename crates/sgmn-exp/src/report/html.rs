@@ -35,17 +35,48 @@ pub enum Block {
     Text(String),
     /// A table.
     Table(Table),
-    /// A figure with its caption, which may be empty.
-    Figure(Svg, String),
+    /// Sentences that stand on their own.
+    List(Vec<String>),
+    /// A figure.
+    Figure(Figure),
     /// Small grayscale images.
     Images(ImageGrid),
     /// Facts by name, such as those of the machine.
     Facts(Vec<(String, String)>),
     /// Commands, exactly as they are typed.
     Commands(Vec<String>),
+    /// Details under a title, to be opened by who wants them.
+    Fold(String, Vec<Block>),
+}
+
+/// A drawing that stands on a page and in a file of its own.
+#[derive(Debug, Clone)]
+pub struct Figure {
+    /// Name of the file without its ending `.svg`.
+    pub name: String,
+    /// The drawing.
+    pub svg: Svg,
+    /// What it shows, in a sentence; may be empty.
+    pub caption: String,
 }
 
 impl Page {
+    /// All figures, in reading order.
+    pub fn figures(&self) -> Vec<&Figure> {
+        fn collect<'a>(blocks: &'a [Block], figures: &mut Vec<&'a Figure>) {
+            for block in blocks {
+                match block {
+                    Block::Figure(figure) => figures.push(figure),
+                    Block::Fold(_, blocks) => collect(blocks, figures),
+                    _ => {}
+                }
+            }
+        }
+        let mut figures = Vec::new();
+        self.sections.iter().for_each(|section| collect(&section.blocks, &mut figures));
+        figures
+    }
+
     /// The page as one HTML file.
     ///
     /// # Errors
@@ -80,7 +111,12 @@ impl Block {
         match self {
             Self::Text(text) => writeln!(body, "<p>{}</p>", escape(text))?,
             Self::Table(table) => body.push_str(&table.to_html()),
-            Self::Figure(svg, caption) => {
+            Self::List(items) => {
+                body.push_str("<ul>\n");
+                items.iter().try_for_each(|item| writeln!(body, "<li>{}</li>", escape(item)))?;
+                body.push_str("</ul>\n");
+            }
+            Self::Figure(Figure { svg, caption, .. }) => {
                 writeln!(body, "<figure>\n{}{}</figure>", svg.to_inline(), figcaption(caption))?;
             }
             Self::Images(grid) => write_images(body, grid)?,
@@ -93,6 +129,11 @@ impl Block {
             }
             Self::Commands(commands) => {
                 writeln!(body, "<pre><code>{}</code></pre>", escape(&commands.join("\n")))?;
+            }
+            Self::Fold(title, blocks) => {
+                writeln!(body, "<details>\n<summary>{}</summary>", escape(title))?;
+                blocks.iter().try_for_each(|block| block.write_html(body))?;
+                body.push_str("</details>\n");
             }
         }
         Ok(())

@@ -1,7 +1,5 @@
 //! Tables of results, as Markdown for documents and as HTML for the page.
 
-use crate::metrics::Spread;
-
 use super::html::escape;
 
 /// A table of text; the first column is aligned left, all others right.
@@ -11,47 +9,6 @@ pub struct Table {
     pub header: Vec<String>,
     /// Cells, each row as long as the header.
     pub rows: Vec<Vec<String>>,
-}
-
-/// One method in a table of results.
-#[derive(Debug, Clone)]
-pub struct ResultRow {
-    /// Name of the method.
-    pub method: String,
-    /// Number of learned numbers, if the method has any.
-    pub n_params: Option<usize>,
-    /// The metric, one value a seed, in [0, 1].
-    pub values: Vec<f64>,
-    /// Mean and standard deviation of the paper, in [0, 1], where it has them.
-    pub paper: Option<(f64, f64)>,
-    /// Training time of each seed, in seconds.
-    pub seconds: Vec<f64>,
-}
-
-/// Table of methods: metric in percent as mean ± sample standard deviation over seeds, the paper's value beside it.
-///
-/// The paper's columns are left out if no row has a paper value.
-pub fn result_table(metric: &str, rows: &[ResultRow]) -> Table {
-    let with_paper = rows.iter().any(|row| row.paper.is_some());
-    let mut header = vec!["method".to_owned(), format!("{metric} %")];
-    if with_paper {
-        header.extend(["paper %".to_owned(), "difference".to_owned()]);
-    }
-    header.extend(["seeds", "parameters", "time a seed"].map(str::to_owned));
-    let rows = rows.iter().map(|row| {
-        let spread = Spread::of(&row.values);
-        let mut cells = vec![row.method.clone(), spread.map_or_else(dash, |s| percent(s.mean, s.std))];
-        if with_paper {
-            let difference = spread.zip(row.paper).map(|(ours, (paper, _))| 100.0 * (ours.mean - paper));
-            cells.push(row.paper.map_or_else(dash, |(mean, std)| percent(mean, Some(std))));
-            cells.push(difference.map_or_else(dash, |points| format!("{points:+.2}")));
-        }
-        cells.push(row.values.len().to_string());
-        cells.push(row.n_params.map_or_else(dash, thousands));
-        cells.push(Spread::of(&row.seconds).map_or_else(dash, |s| duration(s.mean)));
-        cells
-    });
-    Table { header, rows: rows.collect() }
 }
 
 impl Table {
@@ -96,18 +53,6 @@ impl Table {
     }
 }
 
-/// A share as percent with its deviation, such as `96.57 ± 0.10`.
-pub fn percent(mean: f64, std: Option<f64>) -> String {
-    match std {
-        Some(std) => format!("{:.2} ± {:.2}", 100.0 * mean, 100.0 * std),
-        None => format!("{:.2}", 100.0 * mean),
-    }
-}
-
-fn dash() -> String {
-    "–".to_owned()
-}
-
 /// A count with commas, such as `1,772,042`.
 pub(crate) fn thousands(count: usize) -> String {
     let digits = count.to_string();
@@ -117,7 +62,7 @@ pub(crate) fn thousands(count: usize) -> String {
 }
 
 /// A duration in the unit in which a person would say it.
-pub(super) fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 100.0 => format!("{s:.1} s"),
         s if s < 6000.0 => format!("{:.1} min", s / 60.0),

@@ -2,23 +2,28 @@
 //!
 //! ```text
 //! Study ──► Plan: one run a model and seed ──► run folders ──► Results ──► report.md, report.html, figures
+//!   │                                                             │
+//! studies/: our rows and columns                              paper: the published tables beside them
 //! ```
 //!
-//! `cargo xtask reproduce` asks the binary `sgmn-report` for the plan, runs `inr-classification` for what is missing
+//! `cargo xtask reproduce` asks the binary `sgmn-report` for the plan, runs the experiment programs for what is missing
 //! while time allows, and has the report written. Everything is found out from the disk, so a call that was stopped
 //! is continued by the same call.
 
+mod comparison;
 mod examples;
-mod inrs;
+mod nets;
 mod page;
+pub mod paper;
 mod plan;
 mod report;
 mod results;
+mod studies;
 mod study;
 
 pub use examples::{Example, Examples, psnr_db};
-pub use inrs::{Inrs, fit};
-pub use plan::{Plan, PlannedRun, Request, RunState};
+pub use nets::{Nets, make};
+pub use plan::{Plan, PlannedRun, PlannedStudy, Request, RunState};
 pub use report::{Report, write};
-pub use results::{ModelResults, Results, RunResult};
-pub use study::{Published, STUDIES, Study, StudyModel};
+pub use results::{Results, RowResults, RunResult, StudyResults};
+pub use study::{Group, Published, Row, Scale, Study};

@@ -1,13 +1,13 @@
-//! The runs of a study, and how far each of them is.
+//! The runs of a reproduction, and how far each of them is.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use super::study::{Study, StudyModel};
+use super::study::{Group, Row, Scale, Study};
 use crate::{
-    config::{Experiment, ExperimentFile},
+    config::{Data, Experiment, ExperimentFile},
     run_folder::{RunFolder, read_json},
     train::Summary,
 };
@@ -15,10 +15,16 @@ use crate::{
 /// What is to be reproduced, and where.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The experiments.
-    pub study: &'static Study,
+    /// How much work it is.
+    pub scale: Scale,
+    /// Parts of the report; none for all.
+    pub only: Vec<Group>,
+    /// Names of studies; none for all of the parts.
+    pub studies: Vec<String>,
     /// Runs of each model, with seeds from 0.
     pub n_seeds: u64,
+    /// Whether INRs are fitted to images here where the published ones would be read.
+    pub fit: bool,
     /// Assignments `a.b=c` laid over every experiment.
     pub overrides: Vec<String>,
     /// Folder of everything that is made.
@@ -27,18 +33,34 @@ pub struct Request {
     pub data_dir: PathBuf,
 }
 
-/// All runs in the order in which they are made: every model with seed 0, then every model with seed 1, and so on.
+/// All runs in the order in which they are made.
+///
+/// Every model with seed 0 comes before any with seed 1; further seeds of ablations come last.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
-    /// The runs.
+    /// The studies in the order of the report.
+    pub studies: Vec<PlannedStudy>,
+    /// The runs; one that several studies show is here once.
     pub runs: Vec<PlannedRun>,
+}
+
+/// One study of a plan.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlannedStudy {
+    /// Its name.
+    pub name: &'static str,
+    /// Name of the manifest of what has to be fetched for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<&'static str>,
 }
 
 /// One run of a plan.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlannedRun {
-    /// Name of the model in tables.
-    pub model: &'static str,
+    /// Name of the first study that shows it.
+    pub study: &'static str,
+    /// Name of the model there.
+    pub method: &'static str,
     /// Its seed.
     pub seed: u64,
     /// The folder of the run.
@@ -49,7 +71,9 @@ pub struct PlannedRun {
     /// How far it is.
     #[serde(flatten)]
     pub state: RunState,
-    /// Arguments of `inr-classification` that bring it to its end.
+    /// The program that makes it.
+    pub program: &'static str,
+    /// Arguments of the program that bring the run to its end.
     pub arguments: Vec<String>,
     /// What is run.
     #[serde(skip)]
@@ -75,55 +99,133 @@ impl Plan {
     /// Looks at the disk and says what is there and what is missing.
     ///
     /// # Errors
-    /// If an experiment does not resolve, or an earlier run cannot be read.
+    /// If no study fits the request, an experiment does not resolve, or an earlier run cannot be read.
     pub fn new(request: &Request) -> Result<Self> {
-        let mut runs = Vec::new();
-        for seed in 0..request.n_seeds {
-            for model in request.study.models {
-                runs.push(PlannedRun::new(request, model, seed)?);
+        let studies = request.studies()?;
+        let mut runs: Vec<PlannedRun> = Vec::new();
+        let is_ablation = |study: &Study| study.group == Group::Ablations;
+        let rounds = (0..request.n_seeds).map(|seed| (seed, false));
+        // What the tables claim needs its seeds first.
+        let late = (1..request.n_seeds).map(|seed| (seed, true));
+        for (seed, ablations) in rounds.chain(late) {
+            for study in &studies {
+                if seed > 0 && is_ablation(study) != ablations {
+                    continue;
+                }
+                for row in study.rows {
+                    let run = PlannedRun::new(request, study, row, seed)?;
+                    if runs.iter().all(|other| other.folder != run.folder) {
+                        runs.push(run);
+                    }
+                }
             }
         }
-        Ok(Self { runs })
+        let planned = |study: &&Study| PlannedStudy { name: study.name, manifest: request.manifest(study) };
+        Ok(Self { studies: studies.iter().map(planned).collect(), runs })
     }
 }
 
 impl Request {
-    /// The experiment of a model with this seed.
+    /// The studies that are asked for, in the order of the report.
+    ///
+    /// # Errors
+    /// If a name is unknown, or none is left.
+    pub fn studies(&self) -> Result<Vec<&'static Study>> {
+        for name in &self.studies {
+            Study::named(name)?;
+        }
+        let is_asked_for = |study: &&Study| {
+            // Ablations have one size, and a night has room for them.
+            let scale =
+                study.scale == self.scale || study.group == Group::Ablations && self.scale == Scale::Small;
+            scale
+                && (self.only.is_empty() || self.only.contains(&study.group))
+                && (self.studies.is_empty() || self.studies.iter().any(|name| name == study.name))
+        };
+        let studies: Vec<&Study> = Study::all().filter(is_asked_for).collect();
+        ensure!(
+            !studies.is_empty(),
+            "expected a study of scale {:?} among {:?} {:?}, found none",
+            self.scale,
+            self.only,
+            self.studies
+        );
+        Ok(studies)
+    }
+
+    /// The experiment of a row with this seed.
     ///
     /// # Errors
     /// If it does not resolve.
-    pub fn experiment(&self, model: &StudyModel, seed: u64) -> Result<Experiment> {
-        let mut file = ExperimentFile::open(model.experiment)?;
-        for assignment in self.assignments(seed) {
+    pub fn experiment(&self, study: &Study, row: &Row, seed: u64) -> Result<Experiment> {
+        let mut file = ExperimentFile::open(row.experiment)?;
+        for assignment in self.assignments(study, seed) {
             file.set(&assignment)?;
         }
         file.resolve()
     }
 
+    /// The data that all experiments of a study name.
+    ///
+    /// # Errors
+    /// If they do not resolve, or not all read the same.
+    pub fn data(&self, study: &Study) -> Result<Data> {
+        let mut shared: Option<Data> = None;
+        for row in study.rows {
+            let experiment = self.experiment(study, row, 0)?;
+            let data = shared.get_or_insert_with(|| experiment.data().clone());
+            ensure!(
+                data == experiment.data(),
+                "[data]: expected all models of {} to read the same nets, found others for {}",
+                study.name,
+                row.method
+            );
+        }
+        shared.context("a study has at least one row")
+    }
+
+    /// Whether nets of a study are fitted here in place of the published ones.
+    pub fn fits(&self, study: &Study) -> bool {
+        self.fit && study.images.is_some()
+    }
+
+    /// The manifest of what has to be fetched for a study.
+    fn manifest(&self, study: &Study) -> Option<&'static str> {
+        if self.fits(study) { study.images } else { study.manifest }
+    }
+
     /// The seed comes last: an override of it would give every run the same one.
-    fn assignments(&self, seed: u64) -> impl Iterator<Item = String> {
-        self.overrides.iter().cloned().chain([format!("train.seed={seed}")])
+    fn assignments(&self, study: &Study, seed: u64) -> Vec<String> {
+        let mut assignments = Vec::new();
+        if let Some(images) = study.images.filter(|_| self.fit) {
+            // The split has the sizes of the published one.
+            let fitted = ["kind=fitted", "n_train=55000", "n_val=5000", "n_test=10000", "fit_seed=0"];
+            assignments.extend(fitted.map(|assignment| format!("data.{assignment}")));
+            assignments.push(format!("data.images={images}"));
+        }
+        assignments.extend(self.overrides.iter().cloned());
+        assignments.push(format!("train.seed={seed}"));
+        assignments
     }
 }
 
 impl PlannedRun {
-    fn new(request: &Request, model: &StudyModel, seed: u64) -> Result<Self> {
-        let experiment = request.experiment(model, seed)?;
+    fn new(request: &Request, study: &Study, row: &Row, seed: u64) -> Result<Self> {
+        let experiment = request.experiment(study, row, seed)?;
         let runs = request.out.join("runs");
-        let plain = runs.join(format!("{}-seed{seed}", model.experiment));
+        let plain = runs.join(format!("{}-seed{seed}", row.experiment));
         // A run of other settings stays where it is; this one goes beside it.
         let (folder, avoided) = match holds_other(&plain, &experiment) {
             false => (plain, None),
-            true => (
-                runs.join(format!("{}-seed{seed}-{}", model.experiment, &experiment.hash()[..8])),
-                Some(plain),
-            ),
+            true => {
+                (runs.join(format!("{}-seed{seed}-{}", row.experiment, &experiment.hash()[..8])), Some(plain))
+            }
         };
         let state = state_of(&folder, &experiment)?;
         let mut arguments = Vec::new();
         let mut push = |option: &str, value: String| arguments.extend([option.to_owned(), value]);
-        push("--experiment", model.experiment.to_owned());
-        for assignment in request.assignments(seed) {
+        push("--experiment", row.experiment.to_owned());
+        for assignment in request.assignments(study, seed) {
             push("--set", assignment);
         }
         push("--run", text(&folder)?);
@@ -131,7 +233,9 @@ impl PlannedRun {
         if state != RunState::New {
             arguments.push("--resume".to_owned());
         }
-        Ok(Self { model: model.title, seed, folder, avoided, state, arguments, experiment })
+        let program = experiment.task().program();
+        let (study, method) = (study.name, row.method);
+        Ok(Self { study, method, seed, folder, avoided, state, program, arguments, experiment })
     }
 }
 

@@ -1,15 +1,15 @@
-//! The report of a study as files: Markdown with its figures, and one self-contained page.
+//! The report as files: Markdown with its figures, and one self-contained page.
 
 use std::{
     fmt::Write,
     path::{Path, PathBuf},
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 
-use super::{page, plan::Request, results::Results};
+use super::{comparison, page, plan::Request, results::Results, study::Group};
 use crate::{
-    report::{Block, Page, Svg, Table},
+    report::{Block, Figure, Page, Table},
     run_folder::write_atomic,
 };
 
@@ -22,8 +22,8 @@ pub struct Report {
     pub html: PathBuf,
     /// The figures of the Markdown file, beside it.
     pub figures: Vec<PathBuf>,
-    /// The table of results.
-    pub table: Table,
+    /// The tables of results under the titles of their parts.
+    pub tables: Vec<(String, Table)>,
 }
 
 /// Writes the report of a request from the folders of its runs, whatever is finished by now.
@@ -34,54 +34,67 @@ pub struct Report {
 /// If nothing is finished, a file of a finished run is damaged, or the report cannot be written.
 pub fn write(request: &Request, command: &str) -> Result<Report> {
     let results = Results::read(request)?;
-    if results.runs().next().is_none() {
-        anyhow::bail!(
-            "{}: expected at least one finished run, found none",
-            request.out.join("runs").display()
-        );
+    if results.runs().is_empty() {
+        bail!("{}: expected at least one finished run, found none", request.out.join("runs").display());
     }
-    let composed = page::compose(request, &results, command)?;
+    let page = page::compose(request, &results, command)?;
+    let mut figures = Vec::new();
+    for Figure { name, svg, .. } in page.figures() {
+        let path = request.out.join(format!("{name}.svg"));
+        write_atomic(&path, svg.to_file().as_bytes())?;
+        figures.push(path);
+    }
     let report = Report {
         markdown: request.out.join("report.md"),
         html: request.out.join("report.html"),
-        figures: composed.figures.iter().map(|(name, _)| request.out.join(name)).collect(),
-        table: results.table(),
+        figures,
+        tables: Group::ALL
+            .iter()
+            .filter(|group| results.of(**group).next().is_some())
+            .flat_map(|group| comparison::tables(&results, *group))
+            .collect(),
     };
-    for ((_, svg), path) in composed.figures.iter().zip(&report.figures) {
-        write_atomic(path, svg.to_file().as_bytes())?;
-    }
-    write_atomic(&report.html, composed.page.to_html()?.as_bytes())?;
-    write_atomic(&report.markdown, markdown(&composed.page, &composed.figures)?.as_bytes())?;
+    write_atomic(&report.html, page.to_html()?.as_bytes())?;
+    write_atomic(&report.markdown, markdown(&page)?.as_bytes())?;
     Ok(report)
 }
 
 /// The page as Markdown; pictures of single nets are left out, figures stand in files beside it.
-fn markdown(page: &Page, figures: &[(String, Svg)]) -> Result<String> {
+fn markdown(page: &Page) -> Result<String> {
     let mut text = format!("# {}\n\n{}\n", page.title, page.introduction);
-    let mut names = figures.iter().map(|(name, _)| name);
     for section in &page.sections {
         write!(text, "\n## {}\n", section.title)?;
-        for block in &section.blocks {
-            match block {
-                Block::Text(sentence) => write!(text, "\n{sentence}\n")?,
-                Block::Table(table) => write!(text, "\n{}", table.to_markdown())?,
-                Block::Figure(_, caption) => {
-                    let name = names.next().map(String::as_str).unwrap_or_default();
-                    write!(text, "\n![{caption}]({name})\n")?;
-                }
-                Block::Images(_) => {}
-                Block::Facts(facts) => {
-                    text.push('\n');
-                    for (name, value) in facts {
-                        writeln!(text, "- {name}: {value}")?;
-                    }
-                }
-                Block::Commands(commands) => write!(text, "\n```sh\n{}\n```\n", commands.join("\n"))?,
-            }
-        }
+        section.blocks.iter().try_for_each(|block| write_block(&mut text, block))?;
     }
     Ok(text)
 }
+
+fn write_block(text: &mut String, block: &Block) -> Result<()> {
+    match block {
+        Block::Text(sentence) => write!(text, "\n{sentence}\n")?,
+        Block::List(items) => {
+            text.push('\n');
+            items.iter().try_for_each(|item| writeln!(text, "- {item}"))?;
+        }
+        Block::Table(table) => write!(text, "\n{}", table.to_markdown())?,
+        Block::Figure(Figure { name, caption, .. }) => write!(text, "\n![{caption}]({name}.svg)\n")?,
+        Block::Images(_) => {}
+        Block::Facts(facts) => {
+            text.push('\n');
+            facts.iter().try_for_each(|(name, value)| writeln!(text, "- {name}: {value}"))?;
+        }
+        Block::Commands(commands) => write!(text, "\n```sh\n{}\n```\n", commands.join("\n"))?,
+        Block::Fold(title, blocks) => {
+            write!(text, "\n### {title}\n")?;
+            blocks.iter().try_for_each(|block| write_block(text, block))?;
+        }
+    }
+    Ok(())
+}
+
+/// Where a file shows the tables of the last saved results.
+const BEGIN: &str = "<!-- results -->\n";
+const END: &str = "<!-- /results -->";
 
 impl Report {
     /// Copies the Markdown file and its figures into a folder of results, as `NAME.md`.
@@ -97,5 +110,26 @@ impl Report {
         let path = folder.join(format!("{name}.md"));
         write_atomic(&path, &std::fs::read(&self.markdown)?)?;
         Ok(path)
+    }
+
+    /// Puts the tables between the lines `<!-- results -->` and `<!-- /results -->` of a file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or written, or does not have the two lines.
+    pub fn show_in(&self, file: &Path) -> Result<()> {
+        let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+        let (before, after) = parts.with_context(|| {
+            format!(
+                "{}: expected the lines {} and {END}, found no such pair",
+                file.display(),
+                BEGIN.trim_end()
+            )
+        })?;
+        let mut shown = String::new();
+        for (title, table) in &self.tables {
+            write!(shown, "\n{title}:\n\n{}", table.to_markdown())?;
+        }
+        write_atomic(file, format!("{before}{BEGIN}{shown}\n{END}{after}").as_bytes())
     }
 }

@@ -1,8 +1,10 @@
 //! Questions about nets: the loss to learn by and the metrics to judge by.
 
 mod classify;
+mod edit;
+mod predict;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
@@ -10,10 +12,13 @@ use sgmn_data::Target;
 use sgmn_nn::models::Output;
 
 pub use classify::Classify;
+pub use edit::{EditNets, UNEDITED};
+pub use predict::Predict;
 
 use crate::{
     config::Task as TaskConfig,
-    metrics::{Confusion, Criterion},
+    editing::{Easel, Pictures},
+    metrics::{Confusion, Criterion, kendall_tau, mean_absolute_error, r_squared},
     pipeline::PreparedBatch,
 };
 
@@ -69,15 +74,35 @@ impl Scores {
         self.means.entry(name).or_default().add(value, n_nets as f64);
     }
 
-    /// The metrics by name.
+    /// The metrics by name; those that are not defined are absent, such as τ where all predictions are equal.
     pub fn metrics(&self) -> BTreeMap<String, f64> {
-        self.means.iter().filter_map(|(name, mean)| Some(((*name).to_owned(), mean.value()?))).collect()
+        let means = self.means.iter().map(|(name, mean)| (*name, mean.value()));
+        let of_pairs = [
+            (Criterion::Tau.name(), kendall_tau(&self.pairs)),
+            ("r2", r_squared(&self.pairs)),
+            ("mae", mean_absolute_error(&self.pairs)),
+        ];
+        means.chain(of_pairs).filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 }
 
-/// The task that an experiment names.
-pub fn of(config: &TaskConfig) -> Box<dyn Task> {
+/// What the models of a question are compared by.
+pub fn criterion(config: &TaskConfig) -> Criterion {
     match config {
-        TaskConfig::Classify { n_classes } => Box::new(Classify { n_classes: *n_classes }),
+        TaskConfig::Classify { .. } => Criterion::Accuracy,
+        TaskConfig::Predict {} => Criterion::Tau,
+        TaskConfig::Edit(_) => Criterion::Mse,
     }
+}
+
+/// The task that an experiment names; `pictures` are the images of the nets, where the task is about them.
+///
+/// # Errors
+/// If images are missing.
+pub fn of(config: &TaskConfig, pictures: Option<Arc<Pictures>>) -> Result<Box<dyn Task>> {
+    Ok(match config {
+        TaskConfig::Classify { n_classes } => Box::new(Classify { n_classes: *n_classes }),
+        TaskConfig::Predict {} => Box::new(Predict),
+        TaskConfig::Edit(task) => Box::new(EditNets { easel: Easel::new(task, pictures)? }),
+    })
 }

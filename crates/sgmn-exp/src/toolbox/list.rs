@@ -25,9 +25,10 @@ pub(super) struct Args {
 }
 
 /// The kinds of model, each with a sentence; the words are those of `[model] kind`.
-const MODELS: [(&str, &str); 2] = [
+const MODELS: [(&str, &str); 3] = [
     ("scalegmn", "scale equivariant graph metanetwork, forward or bidirectional"),
     ("flat_mlp", "a perceptron of all parameters in a row: no symmetry"),
+    ("stat_nn", "a perceptron of each layer's mean, variance and quantiles"),
 ];
 
 /// One activation of each family, as the table of symmetries needs them.

@@ -10,12 +10,12 @@ use sgmn_symmetry::Repairs;
 
 use super::{Run, Summary};
 use crate::{
-    report::{Curve, CurvePlot, RunRecord, Split, confusion_svg, read_records},
+    report::{Curve, CurvePlot, RunRecord, Split, confusion_svg, read_records, scatter_svg},
     run_folder::write_atomic,
 };
 
 impl Run<'_> {
-    /// Draws the curves of the metrics, and what was taken for what.
+    /// Draws the curves of the metrics, what was taken for what, and what was predicted for what.
     pub(super) fn plot(&self, summary: &Summary) -> Result<()> {
         let records = read_records(&self.folder.records())?;
         let criterion = self.task.criterion();
@@ -45,6 +45,11 @@ impl Run<'_> {
                 &self.folder.plot("confusion"),
                 confusion_svg(&title, confusion)?.to_file().as_bytes(),
             )?;
+        }
+        if !summary.pairs.is_empty() {
+            let title = format!("{}: {} test nets", summary.name, summary.pairs.len());
+            let scatter = scatter_svg(&title, &summary.pairs)?;
+            write_atomic(&self.folder.plot("scatter"), scatter.to_file().as_bytes())?;
         }
         Ok(())
     }

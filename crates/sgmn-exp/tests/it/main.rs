@@ -3,8 +3,10 @@
 
 mod config;
 mod datasets;
+mod published;
 mod report;
 mod reproduction;
 mod run_folder;
+mod statistics;
 mod toolbox;
 mod train;

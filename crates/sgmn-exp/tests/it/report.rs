@@ -5,8 +5,8 @@ use std::io::Write;
 
 use sgmn_exp::metrics::Confusion;
 use sgmn_exp::report::{
-    Block, Curve, CurvePlot, EventLog, GrayImage, ImageGrid, MachineFacts, Page, RecordLog, ResultRow,
-    RunRecord, Section, Split, Table, confusion_svg, percent, read_records, result_table,
+    Block, Curve, CurvePlot, EventLog, Figure, Image, ImageGrid, MachineFacts, Page, RecordLog, RunRecord,
+    Section, Split, Table, confusion_svg, read_records,
 };
 
 fn record(step: u64, loss: f64) -> RunRecord {
@@ -121,34 +121,6 @@ fn an_event_file_is_the_same_whether_records_come_at_once_or_one_by_one() {
 }
 
 #[test]
-fn a_result_table_shows_mean_spread_and_the_papers_value() {
-    let row = |method: &str, values: &[f64], paper| ResultRow {
-        method: method.to_owned(),
-        n_params: (method != "chance").then_some(1_772_042),
-        values: values.to_vec(),
-        paper,
-        seconds: vec![90.0; values.len()],
-    };
-    let rows = [
-        row("ScaleGMN", &[0.96, 0.97, 0.965], Some((0.9657, 0.001))),
-        row("MLP", &[0.1755], None),
-        row("chance", &[], None),
-    ];
-    let table = result_table("test accuracy", &rows).to_markdown();
-    let expected = "\
-| method   | test accuracy % |      paper % | difference | seeds | parameters | time a seed |
-| -------- | --------------: | -----------: | ---------: | ----: | ---------: | ----------: |
-| ScaleGMN |    96.50 ± 0.50 | 96.57 ± 0.10 |      -0.07 |     3 |  1,772,042 |      90.0 s |
-| MLP      |           17.55 |            – |          – |     1 |  1,772,042 |      90.0 s |
-| chance   |               – |            – |          – |     0 |          – |           – |
-";
-    assert_eq!(table, expected);
-    let without = result_table("test accuracy", &rows[1..]).to_markdown();
-    assert!(!without.contains("paper"));
-    assert_eq!(percent(0.5, None), "50.00");
-}
-
-#[test]
 fn bars_and_brackets_in_cells_stay_text() {
     let table = Table { header: vec!["a|b".to_owned()], rows: vec![vec!["<script>".to_owned()]] };
     assert!(table.to_markdown().starts_with("| a\\|b     |\n"));
@@ -206,11 +178,11 @@ fn every_count_of_a_small_confusion_matrix_is_drawn() {
 #[test]
 fn a_page_is_one_file_without_outside_addresses() {
     let svg = plot(vec![Curve::new("a", &[(0.0, 0.0), (1.0, 1.0)])]).to_svg().unwrap();
-    let image = GrayImage::from_brightness(2, 2, &[0.0, 0.3, 0.6, 1.0]).unwrap();
+    let image = Image::from_brightness(2, 2, &[0.0, 0.3, 0.6, 1.0]).unwrap();
     let images = ImageGrid { caption: "digits".to_owned(), images: vec![("3".to_owned(), image)], zoom: 2 };
     let blocks = vec![
         Block::Text("a < b".to_owned()),
-        Block::Figure(svg, "caption".to_owned()),
+        Block::Figure(Figure { name: "figure".to_owned(), svg, caption: "caption".to_owned() }),
         Block::Images(images),
         Block::Facts(MachineFacts::read().rows()),
         Block::Commands(vec!["cargo xtask reproduce".to_owned()]),

@@ -11,14 +11,17 @@ use sgmn_exp::{
     metrics::Confusion,
     metrics::Criterion,
     report::{MachineFacts, RecordLog, RunRecord, Split},
-    reproduction::{self, Examples, Inrs, Plan, PlannedRun, Request, Results, RunState, Study},
+    reproduction::{self, Examples, Group, Nets, Plan, PlannedRun, Request, Results, RunState, Scale, Study},
     run_folder::{RunFacts, RunFolder, write_json},
     train::{self, Outcome, Summary},
 };
 
 fn request(out: &Path, overrides: &[&str]) -> Request {
     Request {
-        study: Study::named("mini").unwrap(),
+        scale: Scale::Quick,
+        only: Vec::new(),
+        studies: vec!["digits".to_owned()],
+        fit: false,
         n_seeds: 2,
         overrides: overrides.iter().map(|&assignment| assignment.to_owned()).collect(),
         out: out.to_owned(),
@@ -88,7 +91,7 @@ fn states(plan: &Plan) -> Vec<RunState> {
 fn every_model_comes_with_seed_0_before_any_comes_with_seed_1() {
     let folder = tempfile::tempdir().unwrap();
     let plan = Plan::new(&request(folder.path(), &["train.epochs=1"])).unwrap();
-    let names: Vec<(&str, u64)> = plan.runs.iter().map(|run| (run.model, run.seed)).collect();
+    let names: Vec<(&str, u64)> = plan.runs.iter().map(|run| (run.method, run.seed)).collect();
     assert_eq!(names[..2], [("ScaleGMN", 0), ("ScaleGMN-B", 0)]);
     assert_eq!(names[4], ("ScaleGMN", 1));
     assert_eq!(names.len(), 8);
@@ -159,22 +162,28 @@ fn a_report_shows_means_over_seeds_the_paper_and_what_was_not_run() {
     }
     let report = reproduction::write(&request, "cargo xtask reproduce").unwrap();
     let markdown = read(&report.markdown);
-    let expected = "\
-| method                  | test accuracy % | seeds | parameters | time a seed | nets/s | paper, MNIST-INR % |
-| ----------------------- | --------------: | ----: | ---------: | ----------: | -----: | -----------------: |
-| ScaleGMN                |    82.00 ± 2.83 |     2 |      1,234 |      40.0 s |    456 |       96.57 ± 0.10 |
-| ScaleGMN-B              |         not run |     0 |          – |           – |      – |       96.59 ± 0.24 |
-| permutation only        |         not run |     0 |          – |           – |      – |                  – |
-| MLP on the flat weights |           15.00 |     1 |      1,234 |      40.0 s |    456 |       17.55 ± 0.01 |
-";
-    assert!(markdown.contains(expected), "{markdown}");
-    assert!(markdown.contains("guessing would be right on 10.00 %"), "{markdown}");
+    let table: Vec<&str> = markdown.lines().filter(|line| line.starts_with("| ")).collect();
+    let cells = |line: &str| -> Vec<String> { line.split('|').map(|cell| cell.trim().to_owned()).collect() };
+    let row = |method: &str| {
+        let line = table.iter().find(|line| line.starts_with(&format!("| {method} "))).unwrap();
+        cells(line)[2..4].join(", ")
+    };
+    assert_eq!(cells(table[0])[2..4].join(", "), "here: 2,000 nets of digits, accuracy %, paper: MNIST");
+    assert_eq!(row("ScaleGMN"), "82.00 ± 2.83, 96.57 ± 0.10");
+    assert_eq!(row("ScaleGMN-B"), "not run, 96.59 ± 0.24");
+    assert_eq!(row("MLP"), "15.00, 17.55 ± 0.01");
+    assert_eq!(row("permutation only"), "not run, –");
+    assert_eq!(row("DWS"), "–, 85.71 ± 0.57");
+    let finding = "ScaleGMN beats MLP: accuracy % 82.00 ± 2.83 against 15.00 (2 seeds and one seed).";
+    assert!(markdown.contains(finding), "{markdown}");
+    assert!(!markdown.contains("ScaleGMN beats permutation only"), "{markdown}");
+    assert!(markdown.contains("Not all runs were made"), "{markdown}");
     assert!(markdown.contains("| nets to train on "), "{markdown}");
     assert!(markdown.contains("| model.d_hidden "), "{markdown}");
+    assert!(markdown.contains("```sh\ncargo xtask reproduce\n```"), "{markdown}");
     assert!(
-        markdown.contains(
-            "```sh\ncargo xtask reproduce\ncargo run --bin inr-classification -- --experiment quick"
-        )
+        markdown.contains("```sh\ncargo run --bin inr-classification -- --experiment quick"),
+        "{markdown}"
     );
     assert!(!markdown.contains("/somewhere"), "the place of the program means nothing elsewhere");
     assert!(markdown.contains("one <fast> processor") && !markdown.contains("Not the experiments"));
@@ -186,9 +195,9 @@ fn a_report_shows_means_over_seeds_the_paper_and_what_was_not_run() {
         assert!(markdown.contains(&format!("]({name})")) && read(figure).contains("<svg"), "{name}");
     }
 
-    let saved = report.save(&folder.path().join("docs"), "mini").unwrap();
+    let saved = report.save(&folder.path().join("docs"), "quick").unwrap();
     assert_eq!(read(&saved), markdown);
-    assert!(saved.with_file_name("mini-accuracy.svg").is_file());
+    assert!(saved.with_file_name("digits-accuracy.svg").is_file());
 }
 
 #[test]
@@ -211,16 +220,58 @@ fn a_report_of_nothing_is_an_error() {
 }
 
 #[test]
-fn a_published_study_has_the_papers_values_and_the_difference() {
+fn a_published_study_stands_beside_the_papers_column_on_the_same_nets() {
     let folder = tempfile::tempdir().unwrap();
-    let study = Study::named("mnist").unwrap();
-    let request = Request { study, n_seeds: 1, ..request(folder.path(), &[]) };
+    let request = Request {
+        scale: Scale::Paper,
+        studies: vec!["fmnist".to_owned()],
+        n_seeds: 1,
+        ..request(folder.path(), &[])
+    };
     finish(&Plan::new(&request).unwrap().runs[0], 0.9757);
-    let table = Results::read(&request).unwrap().table().to_markdown();
-    let row: Vec<&str> = table.lines().nth(2).unwrap().split('|').map(str::trim).collect();
-    assert_eq!(row[1..5], ["ScaleGMN", "97.57", "96.57 ± 0.10", "+1.00"]);
-    let report = reproduction::write(&request, "cargo xtask reproduce --dataset mnist").unwrap();
-    assert!(read(&report.markdown).contains("| pipeline.normalize | layer_rms |  none |"));
+    let report = reproduction::write(&request, "cargo xtask reproduce --scale paper").unwrap();
+    let [(title, table)] = report.tables.as_slice() else { panic!("one part has one table") };
+    assert_eq!((title.as_str(), table.header[1].as_str()), ("INR classification", "paper: MNIST"));
+    let row = table.rows.iter().find(|row| row[0] == "ScaleGMN").unwrap();
+    assert_eq!(row[1..4], ["96.57 ± 0.10", "97.57", "80.46 ± 0.32"]);
+    let markdown = read(&report.markdown);
+    let setting = markdown.lines().find(|line| line.starts_with("| pipeline.normalize ")).unwrap();
+    assert!(setting.contains("layer_rms") && setting.contains(" none "), "{setting}");
+}
+
+#[test]
+fn ablations_share_the_runs_of_the_tables_and_get_further_seeds_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let studies = ["digits", "ablations-digits"].map(str::to_owned).to_vec();
+    let request = Request { studies, ..request(folder.path(), &[]) };
+    let runs = Plan::new(&request).unwrap().runs;
+    let quick = runs.iter().filter(|run| run.experiment.name() == "quick" && run.seed == 0);
+    assert_eq!(quick.count(), 1);
+    let place =
+        |study: &str, seed: u64| runs.iter().position(|run| run.study == study && run.seed == seed).unwrap();
+    assert!(place("ablations-digits", 0) < place("digits", 1));
+    assert!(place("digits", 1) < place("ablations-digits", 1));
+    finish(&runs[place("digits", 0)], 0.5);
+    let ablations = Results::read(&request).unwrap();
+    let ablations = ablations.of(Group::Ablations).next().unwrap();
+    assert_eq!(ablations.rows[0].runs.len(), 1, "the run of the table counts here too");
+}
+
+#[test]
+fn tables_are_put_between_two_lines_of_a_file_and_nothing_else_is_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let request = request(folder.path(), &[]);
+    finish(&Plan::new(&request).unwrap().runs[0], 0.8);
+    let report = reproduction::write(&request, "").unwrap();
+    let file = folder.path().join("file.md");
+    std::fs::write(&file, "before\n<!-- results -->\nold\n<!-- /results -->\nafter\n").unwrap();
+    report.show_in(&file).unwrap();
+    let text = read(&file);
+    assert!(text.starts_with("before\n<!-- results -->\n\nINR classification:\n\n| method "), "{text}");
+    assert!(text.ends_with("|\n\n<!-- /results -->\nafter\n") && !text.contains("old"), "{text}");
+    std::fs::write(&file, "nothing of the kind").unwrap();
+    let message = report.show_in(&file).unwrap_err().to_string();
+    assert!(message.contains("expected the lines <!-- results --> and <!-- /results -->"), "{message}");
 }
 
 #[test]
@@ -230,8 +281,8 @@ fn the_report_of_a_real_run_shows_digits_as_their_nets_draw_them() {
         ["data.n_train=12", "data.n_val=4", "data.n_test=20", "train.epochs=1", "train.batch_size=4"];
     let request = request(folder.path(), &overrides);
     let (plan, stop) = (Plan::new(&request).unwrap(), AtomicBool::new(false));
-    reproduction::fit(&request, &stop).unwrap();
-    let run = plan.runs.iter().find(|run| run.model == "MLP on the flat weights").unwrap();
+    reproduction::make(&request, &stop).unwrap();
+    let run = plan.runs.iter().find(|run| run.method == "MLP").unwrap();
     let run_folder = RunFolder::create(&run.folder, &run.experiment, &facts(run)).unwrap();
     let dataset = datasets::open(run.experiment.data(), &request.data_dir, &stop).unwrap();
     let Outcome::Finished(summary) = train::run(&run.experiment, dataset, &run_folder, &stop).unwrap() else {
@@ -239,7 +290,7 @@ fn the_report_of_a_real_run_shows_digits_as_their_nets_draw_them() {
     };
 
     let results = Results::read(&request).unwrap();
-    let examples = Examples::new(&request, results.best().unwrap().1).unwrap().unwrap();
+    let examples = Examples::new(&request, results.studies[0].best().unwrap().1).unwrap().unwrap();
     assert!(!examples.of_each_class.is_empty());
     for example in examples.of_each_class.iter().chain(&examples.mistakes) {
         // The recipe stops at 40 dB or after its last step; a picture of another net has about 10 dB.
@@ -251,8 +302,8 @@ fn the_report_of_a_real_run_shows_digits_as_their_nets_draw_them() {
     let n_wrong = 20.0 * (1.0 - summary.test["accuracy"]);
     assert_eq!(examples.mistakes.len(), (n_wrong.round() as usize).min(10));
 
-    let inrs = Inrs::of(&request).unwrap().unwrap();
-    assert!(inrs.n_nets == 36 && inrs.seconds.is_some() && inrs.psnr_db_median.is_some());
+    let nets = Nets::of(&request, Study::named("digits").unwrap()).unwrap().unwrap();
+    assert!(nets.n_nets == 36 && nets.seconds.is_some() && nets.fit.is_some());
     let report = reproduction::write(&request, "cargo xtask reproduce").unwrap();
     let html = read(&report.html);
     assert!(html.contains("data:image/png;base64,") && html.contains("36 sine networks"));

@@ -7,6 +7,7 @@ mod plan;
 mod published;
 mod reach;
 mod scalegmn;
+mod stat_nn;
 mod work;
 
 use candle_core::{DType, Device, Tensor};
@@ -21,6 +22,7 @@ pub use flat_mlp::{FlatMlp, FlatMlpConfig};
 pub use layout::Layout;
 pub use published::from_published;
 pub use scalegmn::ScaleGmn;
+pub use stat_nn::{StatNn, StatNnConfig};
 pub use work::ReducedWork;
 
 use crate::{Normalization, Pass, Result, VarBuilder, VarStore};
@@ -30,12 +32,12 @@ use crate::{Normalization, Pass, Result, VarBuilder, VarStore};
 pub enum Output {
     /// Numbers for each net, `[B, d_out]`, in the batch's order.
     PerGraph(Tensor),
-    /// A change of every parameter, for each bucket of the batch.
-    PerParam(Vec<ParamDeltas>),
+    /// A change of every parameter: for each bucket of the batch, one for each changed copy of its nets.
+    PerParam(Vec<Vec<ParamDeltas>>),
 }
 
 /// Changes of the parameters of the nets in one bucket.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ParamDeltas {
     /// Change of each layer's weight, `[B, n_out, n_in, K]` with K values an edge.
     pub weights: Vec<Tensor>,
@@ -65,7 +67,8 @@ impl Output {
                 let one = |ParamDeltas { weights, biases }: &ParamDeltas| {
                     Ok(ParamDeltas { weights: all(weights)?, biases: all(biases)? })
                 };
-                Self::PerParam(deltas.iter().map(one).collect::<Result<_>>()?)
+                let bucket = |copies: &Vec<ParamDeltas>| copies.iter().map(one).collect::<Result<_>>();
+                Self::PerParam(deltas.iter().map(bucket).collect::<Result<_>>()?)
             }
         })
     }
@@ -92,6 +95,8 @@ pub enum ModelConfig {
     ScaleGmn(ScaleGmnConfig),
     /// A perceptron of the parameters in a row: no symmetry.
     FlatMlp(FlatMlpConfig),
+    /// A perceptron of each layer's statistics: reordering changes nothing, signs and scales do.
+    StatNn(StatNnConfig),
 }
 
 impl ModelConfig {
@@ -103,6 +108,7 @@ impl ModelConfig {
         match self {
             Self::ScaleGmn(config) => config.validate(),
             Self::FlatMlp(config) => config.validate(),
+            Self::StatNn(config) => config.validate(),
         }
     }
 
@@ -137,6 +143,7 @@ impl ModelConfig {
                 Box::new(ScaleGmn::new(config, &Layout::of(lowering)?, normalization, &vars)?)
             }
             Self::FlatMlp(config) => Box::new(FlatMlp::new(config, lowering, normalization, &vars)?),
+            Self::StatNn(config) => Box::new(StatNn::new(config, lowering, normalization, &vars)?),
         };
         Ok((model, vars.finish()))
     }

@@ -4,14 +4,18 @@
 
 mod broken;
 mod counts;
+mod editing;
 mod form;
 mod golden;
 mod golden_damage;
 mod golden_forms;
 mod gradients;
+mod mixed;
 mod precision;
 mod setup;
+mod stat_nn;
 mod symmetry;
+mod theorem;
 mod training;
 
 #[global_allocator]

@@ -135,6 +135,7 @@ fn claimed(config: &ModelConfig) -> Vec<Symmetry> {
     match config {
         ModelConfig::ScaleGmn(config) => config.symmetry.respected().to_vec(),
         ModelConfig::FlatMlp(_) => Vec::new(),
+        ModelConfig::StatNn(_) => vec![Symmetry::Permutation],
     }
 }
 

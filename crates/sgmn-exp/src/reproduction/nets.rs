@@ -1,0 +1,158 @@
+//! The nets that the models of a reproduction read: opened or made once, with a note of the time it took.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+    time::Instant,
+};
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use sgmn_data::{formats::packed::Reader, source::Source};
+
+use super::{plan::Request, study::Study};
+use crate::{
+    config::{Data, Fitted},
+    datasets,
+    report::Block,
+    run_folder::{read_json, write_json},
+    statistics::{self, Sample, Statistics},
+};
+
+/// What is known about nets that were made here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Nets {
+    /// How they were made.
+    pub data: Data,
+    /// The file or folder that holds them.
+    pub path: PathBuf,
+    /// Number of nets.
+    pub n_nets: usize,
+    /// Time of making them in seconds; unknown if that was done elsewhere.
+    pub seconds: Option<f64>,
+    /// Median of the peak signal-to-noise ratios of INRs in decibels, and the share of them that reached the goal.
+    pub fit: Option<(f64, f64)>,
+}
+
+/// How long nets took, all calls together; kept beside them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MakingTime {
+    seconds: f64,
+}
+
+/// Opens the nets of some studies once, which makes those that are made here and do not exist yet.
+///
+/// # Errors
+/// If files are missing or damaged, the models of a study do not read the same nets, or the work was interrupted.
+pub fn make(request: &Request, stop: &AtomicBool) -> Result<()> {
+    let mut opened: Vec<PathBuf> = Vec::new();
+    for study in request.studies()? {
+        let data = request.data(study)?;
+        let Some(path) = made_path(&data, &request.data_dir) else {
+            datasets::open(&data, &request.data_dir, stop)?;
+            continue;
+        };
+        if opened.contains(&path) {
+            continue;
+        }
+        let is_new = !path.exists();
+        let began = Instant::now();
+        let dataset = datasets::open(&data, &request.data_dir, stop);
+        if is_new {
+            let note = note(&path);
+            // The time of a call that was interrupted counts too.
+            let before = read_json(&note).map_or(0.0, |MakingTime { seconds }| seconds);
+            if note.parent().is_some_and(Path::is_dir) {
+                write_json(&note, &MakingTime { seconds: before + began.elapsed().as_secs_f64() })?;
+            }
+        }
+        eprintln!("{}: {:?}", study.nets, dataset?);
+        opened.push(path);
+    }
+    Ok(())
+}
+
+/// Where nets are kept that are made here; nothing for those that come from elsewhere.
+fn made_path(data: &Data, data_dir: &Path) -> Option<PathBuf> {
+    match data {
+        Data::Files(_) => None,
+        Data::Fitted(fitted) => Some(datasets::fitted_path(fitted, data_dir)),
+        Data::Trained(trained) => Some(datasets::trained_path(trained, data_dir)),
+    }
+}
+
+impl Nets {
+    /// What is known about the nets of a study; nothing if they were not made here, or not yet.
+    ///
+    /// # Errors
+    /// If what holds the nets is damaged.
+    pub fn of(request: &Request, study: &Study) -> Result<Option<Self>> {
+        let data = request.data(study)?;
+        let Some(path) = made_path(&data, &request.data_dir).filter(|path| path.exists()) else {
+            return Ok(None);
+        };
+        let seconds = read_json(&note(&path)).ok().map(|MakingTime { seconds }| seconds);
+        let (n_nets, fit) = match &data {
+            Data::Fitted(_) => {
+                let reader = Reader::open(&path)?;
+                let fact = |name: &str| reader.provenance().get(name).and_then(|text| text.parse().ok());
+                (reader.len(), fact("psnr_db_median").zip(fact("share_reached")))
+            }
+            Data::Trained(trained) => (trained.n_nets, None),
+            Data::Files(_) => return Ok(None),
+        };
+        Ok(Some(Self { data, path, n_nets, seconds, fit }))
+    }
+
+    /// How weights, biases and signs are distributed over the units of the nets.
+    ///
+    /// # Errors
+    /// If a net cannot be read.
+    pub fn distributions(&self, request: &Request, study: &Study) -> Result<Vec<Block>> {
+        let dataset = datasets::open_existing(&self.data, &request.data_dir)?;
+        let statistics = Statistics::of(dataset.source.as_ref(), Sample::All, &|| ())?;
+        statistics::blocks(study.name, study.nets, &statistics)
+    }
+
+    /// The nets and what making them gave, in a few sentences.
+    pub fn describe(&self) -> String {
+        let mut text = match &self.data {
+            Data::Fitted(Fitted { n_train, n_val, n_test, recipe, .. }) => {
+                let widths: Vec<String> = recipe.hidden.iter().map(usize::to_string).collect();
+                let mut text = format!(
+                    "{} sine networks with hidden layers of {} units, fitted here: {n_train} to train on, {n_val} to \
+                     choose the best epoch on, {n_test} to test on.",
+                    self.n_nets,
+                    widths.join(" and "),
+                );
+                if let Some((median, share)) = self.fit {
+                    text += &format!(
+                        " Median peak signal-to-noise ratio {median:.1} dB; {:.1} % reached the goal of {} dB.",
+                        100.0 * share,
+                        recipe.goal_psnr_db,
+                    );
+                }
+                text
+            }
+            Data::Trained(trained) => format!(
+                "{} CNNs, half of them ReLU and half tanh, trained here for {} epochs each with hyper-parameters drawn as \
+                 those of the Small CNN Zoo, and split as it is: half to test on, 40 % to train on, 10 % to choose \
+                 the best epoch on.",
+                self.n_nets, trained.epochs
+            ),
+            Data::Files(_) => format!("{} nets.", self.n_nets),
+        };
+        if let Some(seconds) = self.seconds {
+            text += &format!(
+                " Making them took {seconds:.0} s, {:.1} nets/s.",
+                self.n_nets as f64 / seconds.max(1e-9)
+            );
+        }
+        text
+    }
+}
+
+fn note(path: &Path) -> PathBuf {
+    path.with_extension("time.json")
+}

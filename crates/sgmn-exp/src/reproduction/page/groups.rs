@@ -1,0 +1,174 @@
+//! One part of the report: question, our numbers beside the paper's, figures, the nets, what differs.
+
+use anyhow::Result;
+
+use super::{Composer, figure};
+use crate::{
+    report::{Block, Split, confusion_svg, scatter_svg},
+    reproduction::{
+        comparison::{ablation_table, findings, size_table, table},
+        examples::{Example, Examples},
+        nets::Nets,
+        results::StudyResults,
+        study::Group,
+    },
+};
+
+impl Composer<'_> {
+    pub(super) fn group(&self, group: Group) -> Result<Vec<Block>> {
+        let studies: Vec<&StudyResults> = self.results.of(group).collect();
+        let mut blocks = Vec::new();
+        for question in distinct(studies.iter().map(|results| results.study.question)) {
+            blocks.push(Block::Text(question.to_owned()));
+            // Ablations are compared within one study, everything else across the studies of the part.
+            for results in studies.iter().filter(|results| results.study.question == question) {
+                if group == Group::Ablations {
+                    blocks.push(Block::Table(ablation_table(results)));
+                }
+            }
+        }
+        if let Some(table) = table(self.results, group) {
+            blocks.push(Block::Table(table));
+            blocks.push(Block::Text(note(group).to_owned()));
+        }
+        for difference in distinct(studies.iter().filter_map(|results| results.study.differs)) {
+            blocks.push(Block::Text(difference.to_owned()));
+        }
+        blocks.extend(studies.iter().flat_map(|results| findings(results)).map(Block::Text));
+        if studies.iter().any(|results| results.rows.iter().any(|row| !row.missing.is_empty())) {
+            blocks.push(Block::Text(self.not_run(&studies)));
+        }
+        for results in &studies {
+            blocks.extend(self.figures(results)?);
+        }
+        let mut described = Vec::new();
+        for results in &studies {
+            if let Some(nets) = Nets::of(self.request, results.study)?
+                && !described.contains(&nets.path)
+            {
+                blocks.push(Block::Text(nets.describe()));
+                described.push(nets.path);
+            }
+        }
+        if group != Group::Ablations {
+            let sizes: Vec<Block> = studies
+                .iter()
+                .flat_map(|results| {
+                    [Block::Text(format!("{}:", results.study.nets)), Block::Table(size_table(results))]
+                })
+                .collect();
+            blocks.push(Block::Fold("Sizes and times".to_owned(), sizes));
+            blocks.push(Block::Fold("What each model knows of the nets".to_owned(), knows(&studies)));
+            let differences = self.differences(&studies)?;
+            if !differences.is_empty() {
+                blocks.push(Block::Fold("Settings that differ from the paper's".to_owned(), differences));
+            }
+        }
+        Ok(blocks)
+    }
+
+    /// Why there are rows without a number, or with fewer seeds than were asked for.
+    fn not_run(&self, studies: &[&StudyResults]) -> String {
+        let mut text =
+            "Not all runs were made: seeds after the first are run while time allows, and the same command \
+                        goes on from here."
+                .to_owned();
+        for results in studies {
+            if let Some(manifest) = results.study.manifest
+                && results.runs().next().is_none()
+            {
+                text +=
+                    &format!(" {} needs `cargo xtask datasets fetch {manifest}` first.", results.study.nets);
+            }
+        }
+        text
+    }
+
+    fn figures(&self, results: &StudyResults) -> Result<Vec<Block>> {
+        let mut blocks = Vec::new();
+        let criterion = results.criterion;
+        if results.study.group == Group::Ablations {
+            return Ok(blocks);
+        }
+        let title = format!("{}: {} of the validation nets", results.study.nets, criterion.name());
+        if let Some(svg) = results.curves(&title, Split::Val, criterion.name(), criterion.range())? {
+            let caption = "Mean over seeds; the band runs from the worst to the best seed.";
+            blocks.push(figure(results, criterion.name(), svg, caption));
+        }
+        let Some((row, run)) = results.best() else { return Ok(blocks) };
+        let model = format!("{}, seed {}", row.row.method, run.summary.seed);
+        match results.study.group {
+            Group::Classification => {
+                if let Some(confusion) = &run.summary.confusion {
+                    let caption =
+                        "Test nets of the model that did best on the validation nets; rows are true classes.";
+                    blocks.push(figure(results, "confusion", confusion_svg(&model, confusion)?, caption));
+                }
+                if let Some(examples) = Examples::new(self.request, run)? {
+                    blocks.extend(pictures(&examples, &model));
+                }
+            }
+            Group::Generalization => {
+                let tau = run.summary.test.get(criterion.name()).copied().unwrap_or(f64::NAN);
+                let title = format!("{model}: τ {}", criterion.shown(tau));
+                let caption = format!(
+                    "{}: test nets of the model that did best on the validation nets.",
+                    results.study.nets
+                );
+                blocks.push(figure(results, "scatter", scatter_svg(&title, &run.summary.pairs)?, &caption));
+            }
+            Group::Editing | Group::Ablations => {}
+        }
+        Ok(blocks)
+    }
+}
+
+/// Test nets as images.
+fn pictures(Examples { of_each_class, mistakes }: &Examples, model: &str) -> Vec<Block> {
+    let caption = format!(
+        "Above the image, below what the net fitted to it draws. Under each: its class → what the model ({model}) says, how \
+         sure it is of that, and how well the net draws the image."
+    );
+    let mut blocks = vec![Block::Images(Example::grid(of_each_class, &caption))];
+    if !mistakes.is_empty() {
+        let caption = "The first test nets that the same model reads wrongly.";
+        blocks.push(Block::Images(Example::grid(mistakes, caption)));
+    }
+    blocks
+}
+
+fn knows(studies: &[&StudyResults]) -> Vec<Block> {
+    let rows = studies.iter().flat_map(|results| results.study.rows);
+    let facts = rows.map(|row| (row.method.to_owned(), row.knows.to_owned()));
+    vec![Block::Facts(distinct(facts))]
+}
+
+/// How the values of a part are to be read.
+fn note(group: Group) -> &'static str {
+    match group {
+        Group::Classification => {
+            "Accuracy on nets that neither training nor the choice of the best epoch has seen; mean ± sample standard deviation \
+             over seeds. A dash: no value, or a method that is not built here."
+        }
+        Group::Generalization => {
+            "Kendall's τ-b on nets that neither training nor the choice of the best epoch has seen; mean ± sample standard \
+             deviation over seeds. A dash: no value, or a method that is not built here."
+        }
+        Group::Editing => {
+            "Error on nets that neither training nor the choice of the best epoch has seen, times 100: less is better; mean ± \
+             sample standard deviation over seeds. A dash: no value, or a method that is not built here."
+        }
+        Group::Ablations => "",
+    }
+}
+
+/// The items without repetitions, in their order.
+fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut found = Vec::new();
+    for item in items {
+        if !found.contains(&item) {
+            found.push(item);
+        }
+    }
+    found
+}

@@ -1,0 +1,128 @@
+//! What does an INR draw?
+
+use super::{BIDIRECTIONAL, FORWARD, PERMUTATION, published, row};
+use crate::reproduction::study::{Group, Row, Scale, Study};
+
+const QUESTION: &str = "Sine networks (INRs) were fitted to images, one network an image; each model reads what a \
+                        network draws from its weights alone and never sees a pixel.";
+
+/// Nets to train on in the published split of MNIST-INR and F-MNIST-INR.
+const DWS: Option<usize> = Some(55_000);
+/// Nets to train on in the published split of CIFAR-10-INR.
+const NFN: Option<usize> = Some(45_000);
+
+pub(in crate::reproduction) const CLASSIFICATION: &[Study] = &[
+    Study {
+        name: "digits",
+        differs: Some(
+            "Here are 2,000 nets to train on, fitted to the 2,500 digits that come with the project, and models of a \
+             quarter of the published width for a tenth of the epochs or less; the paper's nets are 55,000 of MNIST-INR.",
+        ),
+        rows: &[
+            published("ScaleGMN", "quick", FORWARD, "mnist", 1_772_042, DWS),
+            published(
+                "ScaleGMN-B",
+                "quick-bidirectional",
+                BIDIRECTIONAL,
+                "mnist-bidirectional",
+                3_089_162,
+                DWS,
+            ),
+            row("permutation only", "quick-permutation", PERMUTATION),
+            row("MLP", "quick-flat-mlp", "nothing: the weights are a list of numbers"),
+        ],
+        claims: &[(0, 3), (0, 2), (1, 0)],
+        ..made_here(Scale::Quick, "2,000 nets of digits")
+    },
+    Study {
+        name: "small-digits",
+        differs: Some(
+            "Here are 10,000 nets to train on, fitted to images of MNIST, and models of half the published width for 30 \
+             epochs; the paper's nets are 55,000 of MNIST-INR, its models are trained for 200 epochs.",
+        ),
+        manifest: Some("mnist"),
+        rows: &[
+            published("ScaleGMN", "small", FORWARD, "mnist", 1_772_042, DWS),
+            published(
+                "ScaleGMN-B",
+                "small-bidirectional",
+                BIDIRECTIONAL,
+                "mnist-bidirectional",
+                3_089_162,
+                DWS,
+            ),
+            row("permutation only", "small-permutation", PERMUTATION),
+            row("MLP", "small-flat-mlp", "nothing: the weights are a list of numbers"),
+        ],
+        claims: &[(0, 3), (0, 2), (1, 0)],
+        ..made_here(Scale::Small, "10,000 nets of MNIST")
+    },
+    Study {
+        name: "mnist",
+        manifest: Some("mnist-inr"),
+        images: Some("mnist"),
+        rows: &[
+            paper("ScaleGMN", "mnist", FORWARD, 1_772_042, DWS),
+            paper("ScaleGMN-B", "mnist-bidirectional", BIDIRECTIONAL, 3_089_162, DWS),
+        ],
+        ..of_the_paper("MNIST", 0)
+    },
+    Study {
+        name: "fmnist",
+        manifest: Some("fmnist-inr"),
+        images: Some("fashion-mnist"),
+        rows: &[
+            paper("ScaleGMN", "fmnist", FORWARD, 1_160_970, DWS),
+            paper("ScaleGMN-B", "fmnist-bidirectional", BIDIRECTIONAL, 1_722_378, DWS),
+        ],
+        ..of_the_paper("F-MNIST", 1)
+    },
+    Study {
+        name: "cifar",
+        manifest: Some("cifar-inr"),
+        rows: &[
+            paper("ScaleGMN", "cifar", FORWARD, 397_450, NFN),
+            paper("ScaleGMN-B", "cifar-bidirectional", BIDIRECTIONAL, 492_298, NFN),
+        ],
+        ..of_the_paper("CIFAR-10", 2)
+    },
+    Study {
+        name: "cifar-aug",
+        manifest: Some("cifar-inr-aug"),
+        rows: &[
+            paper("ScaleGMN", "cifar-aug", FORWARD, 2_285_322, None),
+            paper("ScaleGMN-B", "cifar-aug-bidirectional", BIDIRECTIONAL, 3_324_938, None),
+        ],
+        ..of_the_paper("augmented CIFAR-10", 3)
+    },
+];
+
+const fn made_here(scale: Scale, nets: &'static str) -> Study {
+    Study {
+        name: "",
+        group: Group::Classification,
+        scale,
+        nets,
+        question: QUESTION,
+        paper_column: None,
+        differs: None,
+        manifest: None,
+        images: None,
+        rows: &[],
+        claims: &[],
+    }
+}
+
+const fn of_the_paper(nets: &'static str, column: usize) -> Study {
+    Study { paper_column: Some(column), ..made_here(Scale::Paper, nets) }
+}
+
+const fn paper(
+    method: &'static str,
+    experiment: &'static str,
+    knows: &'static str,
+    n_params: usize,
+    n_train: Option<usize>,
+) -> Row {
+    published(method, experiment, knows, experiment, n_params, n_train)
+}

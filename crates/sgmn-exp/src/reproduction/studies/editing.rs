@@ -1,0 +1,92 @@
+//! How must an INR's weights change so that its image does?
+
+use super::{BIDIRECTIONAL, FORWARD, published, row};
+use crate::reproduction::study::{Group, Row, Scale, Study};
+
+const QUESTION: &str = "Each model changes the weights of a sine network so that what it draws becomes the dilated image: \
+                        strokes grow by a pixel on every side. The error is the mean squared difference of pixels \
+                        between the drawing of the edited network and the dilated image.";
+const AVERAGED: &str = "the same; several edited nets are returned, and their drawings are averaged";
+
+/// Nets to train on in the published split of MNIST-INR.
+const DWS: Option<usize> = Some(55_000);
+
+pub(in crate::reproduction) const EDITING: &[Study] = &[
+    Study {
+        name: "digits-dilated",
+        differs: Some(
+            "Here are 2,000 nets to train on, fitted to the digits that come with the project, and small models of a few \
+             layers for a few epochs; the paper's are models of width 128 and ten layers, trained for 300 epochs on \
+             55,000 nets.",
+        ),
+        rows: &[
+            published("ScaleGMN", "quick-editing", FORWARD, "mnist-editing", 4_002_058, DWS),
+            published(
+                "ScaleGMN-B",
+                "quick-editing-bidirectional",
+                BIDIRECTIONAL,
+                "mnist-editing-bidirectional",
+                4_821_385,
+                DWS,
+            ),
+            row("ScaleGMN-B, mean of 2 edited nets", "quick-editing-averaged-2", AVERAGED),
+            row("ScaleGMN-B, mean of 4 edited nets", "quick-editing-averaged-4", AVERAGED),
+            row("ScaleGMN-B, mean of 8 edited nets", "quick-editing-averaged-8", AVERAGED),
+        ],
+        claims: &[(1, 0), (4, 1)],
+        ..made_here(Scale::Quick, "2,000 nets of digits")
+    },
+    Study {
+        name: "small-digits-dilated",
+        differs: Some(
+            "Here are 10,000 nets to train on, fitted to images of MNIST, and models of half the published width and depth; \
+             the paper's are models of width 128 and ten layers, trained for 300 epochs on 55,000 nets.",
+        ),
+        manifest: Some("mnist"),
+        rows: &[
+            published("ScaleGMN", "small-editing", FORWARD, "mnist-editing", 4_002_058, DWS),
+            published(
+                "ScaleGMN-B",
+                "small-editing-bidirectional",
+                BIDIRECTIONAL,
+                "mnist-editing-bidirectional",
+                4_821_385,
+                DWS,
+            ),
+            row("ScaleGMN-B, mean of 8 edited nets", "small-editing-averaged-8", AVERAGED),
+        ],
+        claims: &[(1, 0), (2, 1)],
+        ..made_here(Scale::Small, "10,000 nets of MNIST")
+    },
+    Study {
+        name: "mnist-dilated",
+        manifest: Some("mnist-inr"),
+        rows: &[
+            paper("ScaleGMN", "mnist-editing", FORWARD, 4_002_058),
+            paper("ScaleGMN-B", "mnist-editing-bidirectional", BIDIRECTIONAL, 4_821_385),
+        ],
+        claims: &[(1, 0)],
+        paper_column: Some(0),
+        ..made_here(Scale::Paper, "MNIST, dilated")
+    },
+];
+
+const fn made_here(scale: Scale, nets: &'static str) -> Study {
+    Study {
+        name: "",
+        group: Group::Editing,
+        scale,
+        nets,
+        question: QUESTION,
+        paper_column: None,
+        differs: None,
+        manifest: None,
+        images: None,
+        rows: &[],
+        claims: &[],
+    }
+}
+
+const fn paper(method: &'static str, experiment: &'static str, knows: &'static str, n_params: usize) -> Row {
+    published(method, experiment, knows, experiment, n_params, DWS)
+}

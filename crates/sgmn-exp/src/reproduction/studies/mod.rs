@@ -1,0 +1,34 @@
+//! The studies, one file a part of the report.
+
+mod ablations;
+mod classification;
+mod editing;
+mod generalization;
+
+pub(super) use ablations::ABLATIONS;
+pub(super) use classification::CLASSIFICATION;
+pub(super) use editing::EDITING;
+pub(super) use generalization::GENERALIZATION;
+
+use super::study::{Published, Row};
+
+const FORWARD: &str = "hidden units may be reordered and scaled by what their activation allows";
+const BIDIRECTIONAL: &str = "the same, with messages along the edges and against them";
+const PERMUTATION: &str = "hidden units may be reordered";
+
+const fn row(method: &'static str, experiment: &'static str, knows: &'static str) -> Row {
+    Row { method, experiment, knows, published: None }
+}
+
+/// A row whose experiment is, or is a small version of, a published configuration.
+const fn published(
+    method: &'static str,
+    experiment: &'static str,
+    knows: &'static str,
+    paper: &'static str,
+    n_params: usize,
+    n_train: Option<usize>,
+) -> Row {
+    let published = Some(Published { experiment: paper, n_params, n_train });
+    Row { method, experiment, knows, published }
+}

@@ -1,0 +1,146 @@
+//! Predicting scores from beginning to end, on small CNNs of two activations whose score follows from their weights.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use sgmn_data::{
+    Target,
+    formats::packed::{Item, Writer},
+    split::Split,
+};
+use sgmn_exp::{
+    config::{Experiment, ExperimentFile},
+    metrics::{Criterion, kendall_tau},
+};
+use sgmn_graph::{Activation, NetSpec, Seed, testing};
+
+use super::setup::{Place, facts, tiny};
+
+/// ReLU and tanh nets in turns; their score is that of the first class against the second for an image that leaves
+/// nothing of the hidden units: the last bias alone, which no symmetry changes.
+fn write_zoo(path: &Path, n_nets: [usize; 3], target: impl Fn(f64) -> Target) {
+    let specs = [Activation::Relu, Activation::Tanh]
+        .map(|activation| Arc::new(NetSpec::cnn_zoo(&[1, 4, 4, 3], activation).unwrap()));
+    let mut writer = Writer::create(path, BTreeMap::new()).unwrap();
+    for (split, n) in Split::ALL.into_iter().zip(n_nets) {
+        for i in 0..n {
+            let spec = &specs[i % 2];
+            let net = testing::random_net(Seed::new(7).child(split.name()).index(i as u64), spec);
+            let params: Vec<f32> = net.params().iter().map(|&value| value as f32).collect();
+            let bias = &params[spec.bias_range(2)];
+            let score = 1.0 / (1.0 + f64::from(2.0 * (bias[1] - bias[0])).exp());
+            let (id, target) = (format!("{}-{i}", split.name()), target(score));
+            writer.push(Item { id, spec: spec.clone(), params, target, split: Some(split) }).unwrap();
+        }
+    }
+    writer.finish().unwrap();
+}
+
+/// A small model that reads both activations.
+fn small(overrides: &[&str]) -> Experiment {
+    let mut file = ExperimentFile::parse("small", "inherits = \"cifar10-gs-hetero\"").unwrap();
+    let common = [
+        "data.kind=packed",
+        "data.path=zoo.packed",
+        "model.d_hidden=8",
+        "model.n_layers=2",
+        "model.d_mlp=[8]",
+        "model.dropout=0.0",
+        "model.start=balanced",
+        "model.output.d_rho=8",
+        "train.batch_size=8",
+        "train.epochs=12",
+        "train.learning_rate=1e-2",
+        "train.warmup_steps=4",
+    ];
+    common.iter().chain(overrides).for_each(|assignment| file.set(assignment).unwrap());
+    file.resolve().unwrap()
+}
+
+const STAT_NN: &str = "model={ kind=\"stat_nn\", d_hidden=[16], d_out=1, layer_norm=true, dropout=0.0 }";
+
+#[test]
+fn scores_are_learned_and_reported_by_rank_and_by_size() {
+    let place = Place::new();
+    write_zoo(&place.path().join("zoo.packed"), [64, 16, 24], Target::Score);
+    // Statistics do not tell one class from another, so that model is only to come to its end.
+    for (name, experiment, least) in [("scalegmn", small(&[]), 0.7), ("stat-nn", small(&[STAT_NN]), -1.0)] {
+        let summary = place.finish(name, &experiment);
+        assert_eq!(summary.criterion, Criterion::Tau);
+        assert_eq!(summary.pairs.len(), 24);
+        assert_eq!(summary.test.keys().collect::<Vec<_>>(), ["loss", "mae", "r2", "tau"]);
+        assert_eq!(summary.test["tau"], kendall_tau(&summary.pairs).unwrap());
+        let squares = summary.pairs.iter().map(|[predicted, truth]| (predicted - truth).powi(2));
+        let mse = squares.sum::<f64>() / 24.0;
+        assert!((summary.test["loss"] - mse).abs() < 1e-6, "{mse}: {:?}", summary.test);
+        assert!(summary.test["tau"] > least, "{name}: {:?}", summary.test);
+        let plot = std::fs::read_to_string(place.folder_of(name, &experiment).plot("scatter")).unwrap();
+        assert!(
+            plot.contains(&format!("τ = {:.3}", summary.test["tau"]))
+                && plot.matches("<circle").count() >= 24
+        );
+    }
+}
+
+#[test]
+fn a_prediction_that_was_stopped_goes_on_to_the_same_bits() {
+    let place = Place::new();
+    write_zoo(&place.path().join("zoo.packed"), [20, 8, 8], Target::Score);
+    let experiment = small(&["train.epochs=3"]);
+    let straight = place.finish("straight", &experiment);
+    // Stopped after each step.
+    while matches!(place.run("stopped", &experiment, true).unwrap(), sgmn_exp::train::Outcome::Interrupted) {}
+    assert_eq!(facts(&place.run_path("stopped")), facts(&place.run_path("straight")));
+    assert!(straight.n_steps == 9);
+}
+
+#[test]
+fn what_is_no_score_is_found_before_the_first_step() {
+    let place = Place::new();
+    for (target, found) in [(Target::Score(1.25), "1.25"), (Target::Class(1), "the class 1")] {
+        write_zoo(&place.path().join("zoo.packed"), [4, 2, 2], |_| target);
+        let message = format!("{:#}", place.run("run", &small(&[]), false).unwrap_err());
+        assert_eq!(message, format!("train-0: expected a score in [0, 1], found {found}"));
+    }
+}
+
+#[test]
+fn scores_without_an_order_say_that_nothing_can_be_chosen() {
+    let place = Place::new();
+    write_zoo(&place.path().join("zoo.packed"), [8, 4, 4], |_| Target::Score(0.5));
+    let message = format!("{:#}", place.run("run", &small(&["train.epochs=2"]), false).unwrap_err());
+    assert_eq!(
+        message,
+        "validation: expected a tau in some epoch, found none: all predictions or all targets were equal"
+    );
+}
+
+#[test]
+fn a_model_for_predictions_returns_one_number() {
+    let refusal = |assignment: &str| {
+        let mut file = ExperimentFile::open("cifar10-gs-relu").unwrap();
+        file.set(assignment).unwrap();
+        format!("{:#}", file.resolve().unwrap_err())
+    };
+    assert_eq!(
+        refusal("model.output.d_out=2"),
+        "experiment cifar10-gs-relu: model.output.d_out: expected 1, the predicted score, found 2"
+    );
+    assert!(
+        refusal(&STAT_NN.replace("d_out=1", "d_out=3"))
+            .ends_with("model.d_out: expected 1, the predicted score, found 3")
+    );
+    assert!(refusal("task={ kind=\"predict\", n_classes=2 }").contains("task.n_classes: unknown field"));
+}
+
+#[test]
+fn each_program_refuses_the_questions_of_another() {
+    let place = Place::new();
+    let file = place.path().join("tiny.toml");
+    std::fs::write(&file, tiny(&[]).to_toml()).unwrap();
+    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_generalization-prediction"));
+    let output = command.arg("--experiment").arg(file).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    let expected = "expected a question for generalization-prediction, found one for inr-classification";
+    assert!(told.contains(expected), "{told}");
+}
