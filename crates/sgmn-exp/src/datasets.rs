@@ -9,7 +9,7 @@ use std::{
     sync::{Mutex, atomic::AtomicBool},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use indicatif::ProgressBar;
 use rand::seq::SliceRandom;
 use sgmn_data::{
@@ -21,10 +21,11 @@ use sgmn_data::{
 use sgmn_graph::Seed;
 use sha2::{Digest, Sha256};
 
-pub use self::trained::{name, trained_path};
 pub(crate) use self::trained::{describe, train};
+pub use self::trained::{name, trained_path};
 use crate::{
-    config::{Data, Files, Fitted},
+    config::{Data, EditTarget, EditTask, Experiment, Files, Fitted, Task},
+    editing::Pictures,
     progress::FitProgress,
 };
 
@@ -83,6 +84,76 @@ pub fn open(data: &Data, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> 
         }
         Data::Trained(trained) => trained::open(trained, data_dir, stop),
     }
+}
+
+/// Opens the nets of an experiment as they are: nothing is packed, nothing is fitted.
+///
+/// # Errors
+/// If they are not there, or damaged.
+pub fn open_existing(data: &Data, data_dir: &Path) -> Result<Dataset> {
+    let missing = |path: &Path| {
+        anyhow!(
+            "{}: expected the nets of the experiment, found nothing; --data-dir says where they are looked for",
+            path.display()
+        )
+    };
+    let kept = match data {
+        Data::Files(files) => {
+            let path = data_dir.join(&files.path);
+            let packed = packed_path(files, data_dir)?;
+            if !(is_a_file_a_net(&files.format) && packed.exists()) {
+                if !path.exists() {
+                    return Err(missing(&path));
+                }
+                return Ok(files.format.open(&path)?);
+            }
+            packed
+        }
+        Data::Fitted(fitted) => fitted_path(fitted, data_dir),
+        Data::Trained(trained) => {
+            let path = trained_path(trained, data_dir);
+            return if path.exists() { trained::read(trained, &path) } else { Err(missing(&path)) };
+        }
+    };
+    if !kept.exists() {
+        return Err(missing(&kept));
+    }
+    Ok(packed::open(&kept, &packed::Options::default())?)
+}
+
+/// The nets of an experiment, and their images where the experiment asks about them.
+#[derive(Debug)]
+pub struct Material {
+    /// The nets.
+    pub dataset: Dataset,
+    /// The image of each net.
+    pub pictures: Option<Pictures>,
+}
+
+impl From<Dataset> for Material {
+    fn from(dataset: Dataset) -> Self {
+        Self { dataset, pictures: None }
+    }
+}
+
+/// Opens everything that an experiment reads, see [`open`].
+///
+/// # Errors
+/// As [`open`] and [`Pictures::open`].
+pub fn material(experiment: &Experiment, data_dir: &Path, stop: &AtomicBool) -> Result<Material> {
+    let folder = match (experiment.task(), experiment.data()) {
+        (Task::Edit(EditTask { target: EditTarget::Image, images, .. }), data) => match (images, data) {
+            (Some(folder), _) => Some(folder),
+            (None, Data::Fitted(fitted)) => Some(&fitted.images),
+            (None, _) => bail!(
+                "task.images: expected the folder of the images that the nets were fitted to, found nothing"
+            ),
+        },
+        _ => None,
+    };
+    let dataset = open(experiment.data(), data_dir, stop)?;
+    let pictures = folder.map(|folder| Pictures::open(folder, &dataset, data_dir)).transpose()?;
+    Ok(Material { dataset, pictures })
 }
 
 /// Where the INRs of a request are kept: the name holds a digest of the request, so another one has another file.

@@ -95,14 +95,14 @@ impl Program {
         );
         // Before nets are made for hours; training opens the device again.
         train::device(experiment.train().device)?;
-        let dataset = datasets::open(experiment.data(), &args.data_dir, &stop)?;
+        let material = datasets::material(&experiment, &args.data_dir, &stop)?;
         // Only now: what failed so far left no folder behind, so the same command can be given again.
         let folder = match place {
             Place::New(path) => create(&path, &experiment)?,
             Place::Earlier(folder) => folder,
         };
-        eprintln!("{}: {dataset:?} -> {}", experiment.name(), folder.path().display());
-        match train::run(&experiment, dataset, &folder, &stop)? {
+        eprintln!("{}: {:?} -> {}", experiment.name(), material.dataset, folder.path().display());
+        match train::run(&experiment, material, &folder, &stop)? {
             Outcome::Finished(summary) => {
                 print_summary(&summary, &folder);
                 Ok(ExitCode::SUCCESS)

@@ -9,6 +9,7 @@
 //! - [`config`]: what a person writes, checked and completed into what is run;
 //! - [`datasets`]: the nets that an experiment names, fitted where they do not exist yet;
 //! - [`device`]: where models run;
+//! - [`editing`]: what INRs draw before and after an edit;
 //! - [`pipeline`]: from nets to batches on a device, ahead of training;
 //! - [`tasks`]: loss and metrics of a question;
 //! - [`launch`]: what the experiment programs share;
@@ -17,6 +18,7 @@
 //! - [`run_folder`]: what stands where in the folder of a run;
 //! - [`report`]: records, TensorBoard events, figures, tables and the page made from them;
 //! - [`reproduction`]: the main job from end to end, for `cargo xtask reproduce`;
+//! - [`statistics`]: norms and signs of the units of a dataset's nets, as tables and figures;
 //! - [`progress`]: what a person sees meanwhile;
 //! - [`interrupt`]: what Ctrl-C does.
 //!
@@ -43,6 +45,7 @@
 pub mod config;
 pub mod datasets;
 pub mod device;
+pub mod editing;
 pub mod interrupt;
 pub mod launch;
 pub mod metrics;
@@ -51,6 +54,7 @@ pub mod progress;
 pub mod report;
 pub mod reproduction;
 pub mod run_folder;
+pub mod statistics;
 pub mod tasks;
 pub mod toolbox;
 pub mod train;

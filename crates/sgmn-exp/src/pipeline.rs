@@ -113,6 +113,11 @@ impl Pipeline {
         self.shared.dataset.splits.get(split).len()
     }
 
+    /// The nets.
+    pub fn dataset(&self) -> &Dataset {
+        &self.shared.dataset
+    }
+
     /// Whether all targets, of training, validation and test nets, pass a check.
     ///
     /// # Errors

@@ -6,7 +6,8 @@
 //! records.jsonl              one line per evaluation
 //! events.out.tfevents.sgmn   the same for TensorBoard
 //! checkpoints/last.safetensors, best.safetensors
-//! plots/*.svg
+//! plots/*.svg, *.png
+//! edited.packed              test nets after their edit, for runs that edit nets
 //! summary.json               final numbers; its presence says that the run is finished
 //! ```
 //!
@@ -136,6 +137,16 @@ impl RunFolder {
     /// `checkpoints/best.safetensors`, the best model by validation
     pub fn best_checkpoint(&self) -> PathBuf {
         self.path.join("checkpoints").join("best.safetensors")
+    }
+
+    /// `plots`
+    pub fn plots(&self) -> PathBuf {
+        self.path.join("plots")
+    }
+
+    /// `edited.packed`, the edited test nets of a run that edits nets
+    pub fn edited(&self) -> PathBuf {
+        self.path.join("edited.packed")
     }
 
     /// `plots/NAME.svg`

@@ -6,13 +6,16 @@ mod unread;
 
 use std::{
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
-use sgmn_data::{source::Dataset, split::Split as Part};
+use sgmn_data::split::Split as Part;
 use sgmn_graph::{NetSpec, Seed};
 use sgmn_nn::{
     Checkpoint, Normalization, Pass, VarStore,
@@ -23,7 +26,9 @@ use sgmn_nn::{
 };
 
 use crate::{
-    config::{DeviceKind, EvalEvery, Experiment, TrainLength},
+    config::{DeviceKind, EvalEvery, Experiment, Task as TaskConfig, TrainLength},
+    datasets::Material,
+    editing::{self, Easel, Pictures},
     pipeline::{Pipeline, PreparedBatch},
     progress::{EpochSummary, TrainProgress},
     report::{EventLog, RecordLog, Split, read_records},
@@ -44,11 +49,12 @@ use self::{
 /// folder.
 pub fn run(
     experiment: &Experiment,
-    dataset: Dataset,
+    material: impl Into<Material>,
     folder: &RunFolder,
     stop: &AtomicBool,
 ) -> Result<Outcome> {
     let _lock = folder.lock()?;
+    let material = material.into();
     let train = experiment.train();
     let device = device(train.device)?;
     if let Some(facts) = crate::device::describe(&device) {
@@ -60,7 +66,7 @@ pub fn run(
     const MIB: usize = 1 << 20;
     sgmn_nn::ops::keep_at_most(train.keep_mib.map_or(1024, |mib| mib as usize).saturating_mul(MIB));
     let run = || -> Result<Outcome> {
-        let mut run = Run::new(experiment, dataset, folder, &device)?;
+        let mut run = Run::new(experiment, material, folder, &device)?;
         let is_finished = run.train(stop)?;
         if let Some(bytes) = sgmn_nn::ops::peak_memory(&device) {
             eprintln!("device memory at most: {:.2} GiB", bytes as f64 / f64::from(1 << 30));
@@ -79,6 +85,7 @@ struct Run<'a> {
     vars: VarStore,
     optimizer: AdamW,
     task: Box<dyn Task>,
+    pictures: Option<Arc<Pictures>>,
     seed: Seed,
     standing: Standing,
     unread: Unread,
@@ -90,7 +97,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(
         experiment: &'a Experiment,
-        dataset: Dataset,
+        material: Material,
         folder: &'a RunFolder,
         device: &Device,
     ) -> Result<Self> {
@@ -98,8 +105,10 @@ impl<'a> Run<'a> {
         let train = experiment.train();
         let dtype = train.dtype.dtype();
         let seed = Seed::new(train.seed);
+        let Material { dataset, pictures } = material;
+        let pictures = pictures.map(Arc::new);
         let (pipeline, normalization) = Pipeline::new(dataset, experiment.pipeline(), seed, dtype, device)?;
-        let task = tasks::of(experiment.task());
+        let task = tasks::of(experiment.task(), pictures.clone())?;
         // Now rather than after days of training, when the last test net is asked about.
         pipeline.check_targets(|target| task.check(target))?;
         let (model, vars) =
@@ -150,6 +159,7 @@ impl<'a> Run<'a> {
             vars,
             optimizer,
             task,
+            pictures,
             seed,
             standing,
             unread: Unread::new(),
@@ -338,9 +348,23 @@ impl<'a> Run<'a> {
             nets_per_second: standing.n_trained as f64 / standing.step_seconds.max(1e-9),
         };
         self.plot(&summary)?;
+        self.keep_edited()?;
         // Last: its presence says that the run is finished.
         write_json(&self.folder.summary(), &summary)?;
         Ok(summary)
+    }
+
+    /// Keeps the edited test nets, if the run edits nets.
+    fn keep_edited(&self) -> Result<()> {
+        let TaskConfig::Edit(task) = self.experiment.task() else { return Ok(()) };
+        let easel = Easel::new(task, self.pictures.clone())?;
+        let answer = |prepared: Result<PreparedBatch>| {
+            let prepared = prepared?;
+            let output = no_grad(|| self.model.forward(&prepared.batch, &Pass::eval()))?;
+            Ok((prepared, output))
+        };
+        let answers = self.pipeline.batches(Part::Test, self.experiment.train().batch_size).map(answer);
+        editing::keep(&easel, self.pipeline.dataset(), answers, self.folder)
     }
 
     /// Writes a checkpoint, with what a continuation needs or for prediction only.

@@ -48,17 +48,45 @@ pub fn symmetry_error(
         let batch = Batch::collate(&graphs, dtype, device)?;
         Ok((model.forward(&batch, &Pass::eval())?, batch))
     };
-    let vectors = |nets: &[Net]| run(nets).and_then(|(output, batch)| output.of_nets(&batch));
-    let report = match run(nets)?.0 {
-        Output::PerGraph(_) => invariance_error(trials, nets, vectors),
-        Output::PerParam(_) => equivariance_error(trials, nets, vectors),
-    };
-    Ok(report?)
+    let copy = |nets: &[Net], i| run(nets).and_then(|(output, batch)| output.copy(i).of_nets(&batch));
+    let output = run(nets)?.0;
+    if matches!(output, Output::PerGraph(_)) {
+        return Ok(invariance_error(trials, nets, |nets| copy(nets, 0))?);
+    }
+    let mut report = equivariance_error(trials, nets, |nets| copy(nets, 0))?;
+    for i in 1..output.n_copies() {
+        let other = equivariance_error(trials, nets, |nets| copy(nets, i))?;
+        if other.worst > report.worst {
+            report = other;
+        }
+    }
+    Ok(report)
 }
 
 impl Output {
+    /// Changed copies of each net; 1 for numbers of whole nets.
+    pub fn n_copies(&self) -> usize {
+        match self {
+            Self::PerGraph(_) => 1,
+            Self::PerParam(deltas) => deltas.first().map_or(1, Vec::len),
+        }
+    }
+
+    /// The changes of copy `i` alone; numbers of whole nets as they are.
+    ///
+    /// # Panics
+    /// If there are fewer copies.
+    pub fn copy(&self, i: usize) -> Self {
+        match self {
+            Self::PerGraph(rows) => Self::PerGraph(rows.clone()),
+            Self::PerParam(deltas) => {
+                Self::PerParam(deltas.iter().map(|copies| vec![copies[i].clone()]).collect())
+            }
+        }
+    }
+
     /// One vector of numbers for each net, in the batch's order: its row, or the changes of its parameters in the order
-    /// of [`Net::params`].
+    /// of [`Net::params`], copy after copy.
     ///
     /// # Errors
     /// If the device refuses, or the output does not belong to the batch.
@@ -72,7 +100,12 @@ impl Output {
             }
             Self::PerParam(deltas) => {
                 let mut vectors = vec![Vec::new(); batch.n_nets()];
-                for (bucket, delta) in batch.buckets.iter().zip(deltas) {
+                let copies = batch
+                    .buckets
+                    .iter()
+                    .zip(deltas)
+                    .flat_map(|(bucket, copies)| copies.iter().map(move |delta| (bucket, delta)));
+                for (bucket, delta) in copies {
                     let topology = &bucket.graphs.topology;
                     for l in 0..topology.n_layers() {
                         let slots = topology.edge_slots(l);

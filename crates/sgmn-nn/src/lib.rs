@@ -59,6 +59,7 @@
 //! | [`models`] | configurations and models, published compatibility |
 //! | [`ops`] | the only door to the arithmetic |
 //! | [`vars`], [`checkpoint`] | learned numbers, their start and their file |
+//! | [`render`] | nets run as functions, with gradients into their weights |
 //! | [`loss`], [`optim`] | the published training step |
 //! | [`equivariance`] | how far a model is from respecting the symmetries |
 
@@ -75,6 +76,7 @@ pub mod normalization;
 pub mod ops;
 pub mod optim;
 mod pass;
+pub mod render;
 pub mod vars;
 
 pub use checkpoint::Checkpoint;

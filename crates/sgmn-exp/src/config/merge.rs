@@ -9,7 +9,7 @@ const EITHER_OR: [[&str; 2]; 1] = [["epochs", "steps"]];
 /// Lays `child` over `parent`.
 ///
 /// Tables are merged key by key, everything else is replaced.
-/// A table whose `kind` changes is replaced as a whole: keys of one alternative mean nothing to another.
+/// A table whose `kind` or `metric` changes is replaced as a whole: keys of one alternative mean nothing to another.
 pub(super) fn merge(parent: &mut Table, child: Table) {
     for [one, other] in EITHER_OR {
         for (written, dropped) in [(one, other), (other, one)] {
@@ -57,7 +57,7 @@ pub(super) fn set(table: &mut Table, assignment: &str) -> Result<()> {
 }
 
 fn same_kind(old: &Table, new: &Table) -> bool {
-    new.get("kind").is_none_or(|kind| old.get("kind") == Some(kind))
+    ["kind", "metric"].iter().all(|word| new.get(*word).is_none_or(|value| old.get(*word) == Some(value)))
 }
 
 /// Reads the text of an override as TOML, or as a plain string where it is none.
@@ -92,6 +92,13 @@ mod tests {
         let mut parent = table("[model]\nkind = 'scalegmn'\nd_hidden = 128");
         merge(&mut parent, table("[model]\nkind = 'flat_mlp'\ndropout = 0.1"));
         assert_eq!(parent, table("[model]\nkind = 'flat_mlp'\ndropout = 0.1"));
+    }
+
+    #[test]
+    fn a_value_for_another_metric_replaces_the_one_expected() {
+        let mut parent = table("[expect]\nmetric = 'test_accuracy'\npaper_mean = 0.9\npaper_std = 0.1");
+        merge(&mut parent, table("[expect]\nmetric = 'test_mse'\npaper_mean = 0.02"));
+        assert_eq!(parent, table("[expect]\nmetric = 'test_mse'\npaper_mean = 0.02"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub use embedded::{EMBEDDED, EmbeddedExperiment};
 pub use expect::Expect;
 pub use file::ExperimentFile;
 pub use pipeline::{Augment, Normalize, Pipeline};
-pub use task::Task;
+pub use task::{Edit, EditTarget, EditTask, Task};
 pub use train::{DeviceKind, EvalEvery, Precision, Train, TrainLength};
 
 /// One complete, checked experiment: the run is a function of this value and of the data files it names.
@@ -123,9 +123,19 @@ fn resolve(mut table: Table) -> Result<Experiment> {
     Ok(experiment)
 }
 
-/// A model for a classification returns one number a class, one for a prediction a single number.
+/// A model for a classification returns one number a class, one for a prediction a single number, one for an edit a
+/// change of every parameter.
 fn fits_task(model: &ModelConfig, task: &Task) -> Result<()> {
     let (n_expected, meaning) = match task {
+        Task::Edit(_) => {
+            return match model {
+                ModelConfig::ScaleGmn(config) if config.changes_params() => Ok(()),
+                ModelConfig::ScaleGmn(_) => bail!(
+                    "model.output.kind: expected `per_param`, since the task changes every parameter, found `per_graph`"
+                ),
+                _ => bail!("model.kind: expected `scalegmn`, since the task changes every parameter"),
+            };
+        }
         Task::Classify { n_classes } => (*n_classes, "the number of classes of the task"),
         Task::Predict {} => (1, "the predicted score"),
     };

@@ -38,8 +38,11 @@ pub(super) fn open(trained: &Trained, data_dir: &Path, stop: &AtomicBool) -> Res
         let parent = path.parent().expect("the path was joined to a folder");
         std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
         // Experiments read the finished nets only.
-        let recipe =
-            Recipe { epochs: trained.epochs, checkpoints: Vec::new(), ..Recipe::published(train_images.len()) };
+        let recipe = Recipe {
+            epochs: trained.epochs,
+            checkpoints: Vec::new(),
+            ..Recipe::published(train_images.len())
+        };
         let request = Request {
             train: &train_images,
             test: &test_images,
@@ -52,9 +55,17 @@ pub(super) fn open(trained: &Trained, data_dir: &Path, stop: &AtomicBool) -> Res
         let summary = train(&request, &path, stop)?;
         eprintln!("{} -> {}", describe(&summary), path.display());
     }
-    let options =
-        cnn_zoo::Options { activation: trained.activation, step: trained.epochs.into(), ..Default::default() };
-    Ok(cnn_zoo::open(&path, &options)?)
+    read(trained, &path)
+}
+
+/// Opens a finished zoo.
+pub(super) fn read(trained: &Trained, path: &Path) -> Result<Dataset> {
+    let options = cnn_zoo::Options {
+        activation: trained.activation,
+        step: trained.epochs.into(),
+        ..Default::default()
+    };
+    Ok(cnn_zoo::open(path, &options)?)
 }
 
 /// Trains a zoo into a folder, with a bar.
@@ -88,7 +99,8 @@ pub(crate) fn describe(summary: &Summary) -> String {
         let (images, work) = (n_images_now as f64 / 1e6, work / 1e9);
         line += &format!(" ({images:.1} million images, {rate:.0} images/s, {work:.1} G multiply-adds/s)");
     }
-    let accuracies = summary.accuracy_quantiles.iter().map(|[_, accuracy]| format!("{:.1}", 100.0 * accuracy));
+    let accuracies =
+        summary.accuracy_quantiles.iter().map(|[_, accuracy]| format!("{:.1}", 100.0 * accuracy));
     let shares = summary.accuracy_quantiles.iter().map(|[share, _]| format!("{:.0}", 100.0 * share));
     line += &format!(
         "; {} more were there already; {n_diverged} draws diverged; test accuracy {} % at the quantiles {} %",

@@ -52,7 +52,7 @@ pub enum Block {
 /// A drawing that stands on a page and in a file of its own.
 #[derive(Debug, Clone)]
 pub struct Figure {
-    /// Name of the file.
+    /// Name of the file without its ending `.svg`.
     pub name: String,
     /// The drawing.
     pub svg: Svg,

@@ -1,13 +1,23 @@
-//! Small grayscale images for a page: eight-bit PNG, and a grid of them.
+//! Small images for a page, gray or in colors: eight-bit PNG, and a grid of them.
 
 use anyhow::{Context, Result, bail};
 
-/// An image of gray pixels.
+/// An image of gray or colored pixels.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GrayImage {
+pub struct Image {
     width: u32,
     height: u32,
+    colors: Colors,
     pixels: Vec<u8>,
+}
+
+/// What a pixel says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colors {
+    /// One number, its brightness.
+    Gray,
+    /// Red, green and blue.
+    Rgb,
 }
 
 /// A row-wise grid of images, each with a caption.
@@ -16,31 +26,40 @@ pub struct ImageGrid {
     /// What the grid shows, in one sentence.
     pub caption: String,
     /// The images, each with a short caption, which may be empty.
-    pub images: Vec<(String, GrayImage)>,
+    pub images: Vec<(String, Image)>,
     /// Size on screen of one pixel of an image, in CSS pixels.
     pub zoom: u32,
 }
 
-impl GrayImage {
-    /// An image from rows of pixels, 0 black to 255 white.
+impl Image {
+    /// A gray image from rows of pixels, 0 black to 255 white.
     ///
     /// # Errors
     /// If there are not exactly `width · height` pixels, or none at all.
     pub fn new(width: u32, height: u32, pixels: Vec<u8>) -> Result<Self> {
-        let expected = u64::from(width) * u64::from(height);
-        if expected == 0 || pixels.len() as u64 != expected {
-            bail!("image: expected {width} x {height} pixels, found {}", pixels.len());
-        }
-        Ok(Self { width, height, pixels })
+        Self::with_colors(width, height, Colors::Gray, pixels)
     }
 
-    /// An image from brightness values, 0 black to 1 white; values outside are clamped, NaN is black.
+    /// An image from rows of pixels, the numbers of a pixel side by side.
     ///
     /// # Errors
-    /// As [`GrayImage::new`].
+    /// If there are not exactly as many numbers as pixels have, or none at all.
+    pub fn with_colors(width: u32, height: u32, colors: Colors, pixels: Vec<u8>) -> Result<Self> {
+        let n_channels = colors.n_channels();
+        let expected = u64::from(width) * u64::from(height) * n_channels as u64;
+        if expected == 0 || pixels.len() as u64 != expected {
+            let found = pixels.len() as f64 / n_channels as f64;
+            bail!("image: expected {width} x {height} pixels, found {found}");
+        }
+        Ok(Self { width, height, colors, pixels })
+    }
+
+    /// A gray image from brightness values, 0 black to 1 white; values outside are clamped, NaN is black.
+    ///
+    /// # Errors
+    /// As [`Image::new`].
     pub fn from_brightness(width: u32, height: u32, values: &[f64]) -> Result<Self> {
-        // Casting saturates, and turns NaN into 0.
-        Self::new(width, height, values.iter().map(|value| (value * 255.0).round() as u8).collect())
+        Self::new(width, height, values.iter().map(|value| byte(*value)).collect())
     }
 
     /// Width in pixels.
@@ -60,7 +79,10 @@ impl GrayImage {
     pub fn to_png(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, self.width, self.height);
-        encoder.set_color(png::ColorType::Grayscale);
+        encoder.set_color(match self.colors {
+            Colors::Gray => png::ColorType::Grayscale,
+            Colors::Rgb => png::ColorType::Rgb,
+        });
         encoder.set_depth(png::BitDepth::Eight);
         let mut writer = encoder.write_header().context("png")?;
         writer.write_image_data(&self.pixels).context("png")?;
@@ -72,6 +94,22 @@ impl GrayImage {
     pub(super) fn to_data_uri(&self) -> Result<String> {
         Ok(format!("data:image/png;base64,{}", base64(&self.to_png()?)))
     }
+}
+
+impl Colors {
+    /// Numbers a pixel.
+    pub fn n_channels(self) -> usize {
+        match self {
+            Self::Gray => 1,
+            Self::Rgb => 3,
+        }
+    }
+}
+
+/// A brightness, 0 black to 1 white, as a byte; values outside are clamped, NaN is black.
+pub fn byte(brightness: f64) -> u8 {
+    // Casting saturates, and turns NaN into 0.
+    (brightness * 255.0).round() as u8
 }
 
 /// Base64 with padding, RFC 4648 section 4.
@@ -107,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_png_holds_the_pixels_it_was_made_from() {
-        let image = GrayImage::from_brightness(3, 2, &[0.0, 0.5, 1.0, -1.0, 2.0, f64::NAN]).unwrap();
+        let image = Image::from_brightness(3, 2, &[0.0, 0.5, 1.0, -1.0, 2.0, f64::NAN]).unwrap();
         let png = image.to_png().unwrap();
         let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
         let mut pixels = vec![0; 6];
@@ -116,9 +154,19 @@ mod tests {
     }
 
     #[test]
+    fn a_png_keeps_colors() {
+        let bytes = vec![255, 0, 0, 0, 255, 7];
+        let png = Image::with_colors(2, 1, Colors::Rgb, bytes.clone()).unwrap().to_png().unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
+        let mut pixels = vec![0; 6];
+        reader.next_frame(&mut pixels).unwrap();
+        assert_eq!(pixels, bytes);
+    }
+
+    #[test]
     fn a_wrong_number_of_pixels_is_an_error() {
-        let message = GrayImage::new(2, 2, vec![0; 3]).unwrap_err().to_string();
+        let message = Image::new(2, 2, vec![0; 3]).unwrap_err().to_string();
         assert_eq!(message, "image: expected 2 x 2 pixels, found 3");
-        assert!(GrayImage::new(0, 2, Vec::new()).is_err());
+        assert!(Image::new(0, 2, Vec::new()).is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! What happened, and how a person gets to see it: records of a run, figures, tables, one page.
 
+mod architecture;
 mod html;
 mod image;
 mod machine;
@@ -8,10 +9,14 @@ mod records;
 mod tables;
 mod tensorboard;
 
+pub(crate) use architecture::{describe_activation, describe_kind, describe_map, describe_spec};
 pub use html::{Block, Figure, Page, Section};
-pub use image::{GrayImage, ImageGrid};
+pub use image::{Colors, Image, ImageGrid, byte};
 pub use machine::{MachineFacts, commit};
-pub use plots::{Curve, CurvePlot, Svg, confusion_svg, scatter_svg};
+pub use plots::{
+    Bar, Curve, CurvePlot, DistributionAxis, DistributionPlot, DistributionRow, Svg, confusion_svg,
+    scatter_svg,
+};
 pub use records::{RecordLog, RunRecord, Split, read_records};
 pub use tables::Table;
 pub(crate) use tables::{duration, thousands};

@@ -14,7 +14,7 @@ use crate::{
     config::{Data, Experiment, Fitted},
     datasets,
     metrics::argmax,
-    report::{GrayImage, ImageGrid},
+    report::{Image, ImageGrid},
 };
 
 /// Test nets that are looked at; more would only take longer to find the same.
@@ -37,7 +37,7 @@ pub struct Examples {
 #[derive(Debug, Clone)]
 pub struct Example {
     /// The image above what the net draws.
-    pub picture: GrayImage,
+    pub picture: Image,
     /// Its class.
     pub class: u32,
     /// The class that the model gives it.
@@ -141,7 +141,7 @@ impl Pictures {
         })
     }
 
-    fn one_above_the_other(&self, image: &[f32], drawing: &[f32]) -> Result<GrayImage> {
+    fn one_above_the_other(&self, image: &[f32], drawing: &[f32]) -> Result<Image> {
         /// Rows between the two, gray so that they show in light and in dark.
         const N_GAP_ROWS: usize = 1;
         const GAP: f64 = 0.5;
@@ -149,7 +149,7 @@ impl Pictures {
         let mut values: Vec<f64> = image.iter().map(|&value| f64::from(value)).collect();
         values.extend(std::iter::repeat_n(GAP, N_GAP_ROWS * width));
         values.extend(drawing.iter().map(|&value| f64::from(value)));
-        GrayImage::from_brightness(u32::try_from(width)?, u32::try_from(2 * height + N_GAP_ROWS)?, &values)
+        Image::from_brightness(u32::try_from(width)?, u32::try_from(2 * height + N_GAP_ROWS)?, &values)
     }
 }
 

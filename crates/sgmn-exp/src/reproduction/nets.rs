@@ -14,7 +14,9 @@ use super::{plan::Request, study::Study};
 use crate::{
     config::{Data, Fitted},
     datasets,
+    report::Block,
     run_folder::{read_json, write_json},
+    statistics::{self, Sample, Statistics},
 };
 
 /// What is known about nets that were made here.
@@ -101,6 +103,16 @@ impl Nets {
             Data::Files(_) => return Ok(None),
         };
         Ok(Some(Self { data, path, n_nets, seconds, fit }))
+    }
+
+    /// How weights, biases and signs are distributed over the units of the nets.
+    ///
+    /// # Errors
+    /// If a net cannot be read.
+    pub fn distributions(&self, request: &Request, study: &Study) -> Result<Vec<Block>> {
+        let dataset = datasets::open_existing(&self.data, &request.data_dir)?;
+        let statistics = Statistics::of(dataset.source.as_ref(), Sample::All, &|| ())?;
+        statistics::blocks(study.name, study.nets, &statistics)
     }
 
     /// The nets and what making them gave, in a few sentences.

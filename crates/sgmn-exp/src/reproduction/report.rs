@@ -40,7 +40,7 @@ pub fn write(request: &Request, command: &str) -> Result<Report> {
     let page = page::compose(request, &results, command)?;
     let mut figures = Vec::new();
     for Figure { name, svg, .. } in page.figures() {
-        let path = request.out.join(name);
+        let path = request.out.join(format!("{name}.svg"));
         write_atomic(&path, svg.to_file().as_bytes())?;
         figures.push(path);
     }
@@ -77,7 +77,7 @@ fn write_block(text: &mut String, block: &Block) -> Result<()> {
             items.iter().try_for_each(|item| writeln!(text, "- {item}"))?;
         }
         Block::Table(table) => write!(text, "\n{}", table.to_markdown())?,
-        Block::Figure(Figure { name, caption, .. }) => write!(text, "\n![{caption}]({name})\n")?,
+        Block::Figure(Figure { name, caption, .. }) => write!(text, "\n![{caption}]({name}.svg)\n")?,
         Block::Images(_) => {}
         Block::Facts(facts) => {
             text.push('\n');

@@ -1,9 +1,10 @@
 //! Questions about nets: the loss to learn by and the metrics to judge by.
 
 mod classify;
+mod edit;
 mod predict;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
@@ -11,10 +12,12 @@ use sgmn_data::Target;
 use sgmn_nn::models::Output;
 
 pub use classify::Classify;
+pub use edit::{EditNets, UNEDITED};
 pub use predict::Predict;
 
 use crate::{
     config::Task as TaskConfig,
+    editing::{Easel, Pictures},
     metrics::{Confusion, Criterion, kendall_tau, mean_absolute_error, r_squared},
     pipeline::PreparedBatch,
 };
@@ -88,13 +91,18 @@ pub fn criterion(config: &TaskConfig) -> Criterion {
     match config {
         TaskConfig::Classify { .. } => Criterion::Accuracy,
         TaskConfig::Predict {} => Criterion::Tau,
+        TaskConfig::Edit(_) => Criterion::Mse,
     }
 }
 
-/// The task that an experiment names.
-pub fn of(config: &TaskConfig) -> Box<dyn Task> {
-    match config {
+/// The task that an experiment names; `pictures` are the images of the nets, where the task is about them.
+///
+/// # Errors
+/// If images are missing.
+pub fn of(config: &TaskConfig, pictures: Option<Arc<Pictures>>) -> Result<Box<dyn Task>> {
+    Ok(match config {
         TaskConfig::Classify { n_classes } => Box::new(Classify { n_classes: *n_classes }),
         TaskConfig::Predict {} => Box::new(Predict),
-    }
+        TaskConfig::Edit(task) => Box::new(EditNets { easel: Easel::new(task, pictures)? }),
+    })
 }

@@ -109,8 +109,9 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     let report = |progress: Progress| {
         let mut bar = bar.lock().expect("reporting does not panic");
         let n_before = progress.n_done - progress.n_done_now;
-        let bar =
-            bar.get_or_insert_with(|| FitProgress::new("fitting", "fits/s", progress.n_total as u64, n_before as u64));
+        let bar = bar.get_or_insert_with(|| {
+            FitProgress::new("fitting", "fits/s", progress.n_total as u64, n_before as u64)
+        });
         let share = progress.n_reached_now as f64 / progress.n_done_now.max(1) as f64;
         bar.update(progress.n_done as u64, &format!("{:.0} % at goal", 100.0 * share));
     };

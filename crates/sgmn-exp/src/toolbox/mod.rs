@@ -11,6 +11,7 @@ mod inspect;
 mod list;
 mod parity;
 mod precision;
+mod stats;
 mod zoo;
 
 use std::{
@@ -42,6 +43,8 @@ enum Command {
     Fit(fit::Args),
     /// Shows what is in a net, a dataset or a checkpoint
     Inspect(inspect::Args),
+    /// Shows how norms and signs of units are distributed in the nets of a dataset
+    Stats(stats::Args),
     /// Measures how far a model is from respecting the symmetries of the nets it reads
     Check(check::Args),
     /// Brings nets to the canonical form of their symmetries
@@ -61,6 +64,7 @@ Examples:
   sgmn fit --images mini --n 300 --out digits.packed
   sgmn inspect digits.packed --item 2
   sgmn zoo --images mini --n 100 --epochs 5 --checkpoints none --out zoo
+  sgmn stats digits.packed --out figures
   sgmn canonicalize digits.packed canonical.packed
   sgmn check quick-bidirectional
   sgmn parity golden/*.safetensors --dtype f32
@@ -113,6 +117,7 @@ fn run(cli: &Cli, out: &mut impl Write) -> Result<Verdict> {
         Command::Parity(args) => parity::run(args, out),
         Command::Fit(args) => fit::run(args, out),
         Command::Inspect(args) => inspect::run(args, out),
+        Command::Stats(args) => stats::run(args, out),
         Command::Check(args) => check::run(args, out),
         Command::Canonicalize(args) => canonicalize::run(args, out),
         Command::Convert(args) => convert::run(args, out),

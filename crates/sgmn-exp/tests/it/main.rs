@@ -7,5 +7,6 @@ mod published;
 mod report;
 mod reproduction;
 mod run_folder;
+mod statistics;
 mod toolbox;
 mod train;

@@ -1,4 +1,4 @@
-//! The experiments of the Small CNN Zoo are the published configurations, to their numbers of learned parameters.
+//! Experiments are the published configurations, to their numbers of learned parameters.
 
 use std::sync::Arc;
 
@@ -7,7 +7,10 @@ use sgmn_exp::config::ExperimentFile;
 use sgmn_graph::{Activation, Lowering, NetSpec, Seed};
 use sgmn_nn::Normalization;
 
-const PUBLISHED: [(&str, usize); 10] = [
+const EDITING: [(&str, usize); 2] =
+    [("mnist-editing", 4_002_058), ("mnist-editing-bidirectional", 4_821_385)];
+
+const ZOO: [(&str, usize); 10] = [
     ("cifar10-gs-hetero", 1_688_577),
     ("cifar10-gs-hetero-bidirectional", 4_250_625),
     ("cifar10-gs-relu", 1_356_801),
@@ -22,10 +25,22 @@ const PUBLISHED: [(&str, usize); 10] = [
 
 #[test]
 fn the_experiments_on_the_zoo_have_the_published_numbers_of_parameters() {
-    let spec = Arc::new(NetSpec::cnn_zoo(&[1, 16, 16, 16, 10], Activation::Relu).unwrap());
+    let spec = NetSpec::cnn_zoo(&[1, 16, 16, 16, 10], Activation::Relu).unwrap();
     assert_eq!(spec.n_params(), 4970);
-    let lowering = Lowering::new([&spec]).unwrap();
-    for (name, expected) in PUBLISHED {
+    have_these_numbers(spec, &ZOO);
+}
+
+#[test]
+fn the_experiments_that_edit_have_the_published_numbers_of_parameters() {
+    have_these_numbers(
+        NetSpec::mlp(&[2, 32, 32, 1], Activation::Sine { omega: 30.0 }, 0.5).unwrap(),
+        &EDITING,
+    );
+}
+
+fn have_these_numbers(spec: NetSpec, published: &[(&str, usize)]) {
+    let lowering = Lowering::new([&Arc::new(spec)]).unwrap();
+    for &(name, expected) in published {
         let n_params = |compatibility: &str| {
             let mut file = ExperimentFile::open(name).unwrap();
             file.set(&format!("model.compatibility={compatibility}")).unwrap();

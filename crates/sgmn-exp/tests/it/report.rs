@@ -5,8 +5,8 @@ use std::io::Write;
 
 use sgmn_exp::metrics::Confusion;
 use sgmn_exp::report::{
-    Block, Curve, CurvePlot, EventLog, Figure, GrayImage, ImageGrid, MachineFacts, Page, RecordLog,
-    RunRecord, Section, Split, Table, confusion_svg, read_records,
+    Block, Curve, CurvePlot, EventLog, Figure, Image, ImageGrid, MachineFacts, Page, RecordLog, RunRecord,
+    Section, Split, Table, confusion_svg, read_records,
 };
 
 fn record(step: u64, loss: f64) -> RunRecord {
@@ -178,11 +178,11 @@ fn every_count_of_a_small_confusion_matrix_is_drawn() {
 #[test]
 fn a_page_is_one_file_without_outside_addresses() {
     let svg = plot(vec![Curve::new("a", &[(0.0, 0.0), (1.0, 1.0)])]).to_svg().unwrap();
-    let image = GrayImage::from_brightness(2, 2, &[0.0, 0.3, 0.6, 1.0]).unwrap();
+    let image = Image::from_brightness(2, 2, &[0.0, 0.3, 0.6, 1.0]).unwrap();
     let images = ImageGrid { caption: "digits".to_owned(), images: vec![("3".to_owned(), image)], zoom: 2 };
     let blocks = vec![
         Block::Text("a < b".to_owned()),
-        Block::Figure(Figure { name: "figure.svg".to_owned(), svg, caption: "caption".to_owned() }),
+        Block::Figure(Figure { name: "figure".to_owned(), svg, caption: "caption".to_owned() }),
         Block::Images(images),
         Block::Facts(MachineFacts::read().rows()),
         Block::Commands(vec!["cargo xtask reproduce".to_owned()]),

@@ -98,7 +98,7 @@ fn editing() -> Case {
             update: net,
             dropout: 0.1,
             mlp_dropout: 0.1,
-            output: OutputConfig::PerParam { initial_scale: 0.01 },
+            output: OutputConfig::PerParam { initial_scale: 0.01, n_copies: 1 },
             ..ScaleGmnConfig::new(Symmetry::Sign, Direction::Forward, 128, 1)
         },
         spec: inr(32),

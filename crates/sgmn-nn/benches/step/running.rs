@@ -94,6 +94,7 @@ fn loss(output: &Output, classes: &Tensor) -> Tensor {
         Output::PerGraph(score) => square(score),
         Output::PerParam(deltas) => deltas
             .iter()
+            .flatten()
             .flat_map(|delta| delta.weights.iter().chain(&delta.biases))
             .map(square)
             .reduce(|a, b| (a + b).unwrap())

@@ -148,7 +148,7 @@ fn named(output: Output) -> Result<Vec<(String, Tensor)>> {
         Output::PerGraph(rows) => return Ok(vec![("output".to_owned(), rows)]),
         Output::PerParam(deltas) => deltas,
     };
-    let Some(delta) = deltas.into_iter().next() else { return Ok(Vec::new()) };
+    let Some(delta) = deltas.into_iter().flatten().next() else { return Ok(Vec::new()) };
     let mut outputs = Vec::new();
     for (l, (weight, bias)) in delta.weights.into_iter().zip(delta.biases).enumerate() {
         // One number an edge, except between channels: changes of kernels have no published form.

@@ -153,8 +153,23 @@ pub enum OutputConfig {
     PerParam {
         /// Start of the learned scales.
         initial_scale: f64,
+        /// Changed nets for each net, k; a task may average what they compute. 1 if left out.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        n_copies: usize,
     },
 }
+
+fn one() -> usize {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_one(n: &usize) -> bool {
+    *n == 1
+}
+
+/// More copies are taken for a mistake.
+const MOST_COPIES: usize = 1024;
 
 /// The configuration of a ScaleGMN.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -278,8 +293,11 @@ impl ScaleGmnConfig {
             OutputConfig::PerGraph(output) if output.d_out == 0 || output.d_rho == 0 => {
                 Err(Error::config("model.output", "widths of at least 1", "0"))
             }
-            OutputConfig::PerParam { initial_scale } if !initial_scale.is_finite() => {
+            OutputConfig::PerParam { initial_scale, .. } if !initial_scale.is_finite() => {
                 Err(Error::config("model.output.initial_scale", "a finite number", initial_scale))
+            }
+            OutputConfig::PerParam { n_copies, .. } if !(1..=MOST_COPIES).contains(n_copies) => {
+                Err(Error::config("model.output.n_copies", format!("from 1 to {MOST_COPIES}"), n_copies))
             }
             _ => Ok(()),
         }
@@ -292,7 +310,15 @@ impl ScaleGmnConfig {
 
     /// Whether the output is a change of every parameter.
     pub fn changes_params(&self) -> bool {
-        matches!(self.output, OutputConfig::PerParam { .. })
+        self.n_copies().is_some()
+    }
+
+    /// How many changed nets the model returns for each net, if it changes nets at all.
+    pub fn n_copies(&self) -> Option<usize> {
+        match self.output {
+            OutputConfig::PerParam { n_copies, .. } => Some(n_copies),
+            OutputConfig::PerGraph(_) => None,
+        }
     }
 
     /// The form of reversed messages for positive scales.

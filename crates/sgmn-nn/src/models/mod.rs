@@ -32,12 +32,12 @@ use crate::{Normalization, Pass, Result, VarBuilder, VarStore};
 pub enum Output {
     /// Numbers for each net, `[B, d_out]`, in the batch's order.
     PerGraph(Tensor),
-    /// A change of every parameter, for each bucket of the batch.
-    PerParam(Vec<ParamDeltas>),
+    /// A change of every parameter: for each bucket of the batch, one for each changed copy of its nets.
+    PerParam(Vec<Vec<ParamDeltas>>),
 }
 
 /// Changes of the parameters of the nets in one bucket.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ParamDeltas {
     /// Change of each layer's weight, `[B, n_out, n_in, K]` with K values an edge.
     pub weights: Vec<Tensor>,
@@ -67,7 +67,8 @@ impl Output {
                 let one = |ParamDeltas { weights, biases }: &ParamDeltas| {
                     Ok(ParamDeltas { weights: all(weights)?, biases: all(biases)? })
                 };
-                Self::PerParam(deltas.iter().map(one).collect::<Result<_>>()?)
+                let bucket = |copies: &Vec<ParamDeltas>| copies.iter().map(one).collect::<Result<_>>();
+                Self::PerParam(deltas.iter().map(bucket).collect::<Result<_>>()?)
             }
         })
     }

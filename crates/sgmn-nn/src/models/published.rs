@@ -57,7 +57,7 @@ pub fn from_published(args: &Value) -> Result<ScaleGmnConfig> {
         })
     };
     let output = if keys.flag("equivariant")? {
-        OutputConfig::PerParam { initial_scale: keys.number("out_scale")? }
+        OutputConfig::PerParam { initial_scale: keys.number("out_scale")?, n_copies: 1 }
     } else {
         let readout = keys.below("readout_args")?;
         OutputConfig::PerGraph(PerGraph {

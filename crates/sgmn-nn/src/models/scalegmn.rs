@@ -110,7 +110,7 @@ impl ScaleGmn {
             (0..config.n_layers).map(|k| Layer::new(config, layout, k, vars)).collect::<Result<Vec<_>>>()?;
         let head = match &config.output {
             OutputConfig::PerGraph(output) => Head::PerGraph(Readout::new(config, output, layout, &gnn)?),
-            OutputConfig::PerParam { initial_scale } => {
+            OutputConfig::PerParam { initial_scale, .. } => {
                 let scales = |name: &str| -> Result<Vec<Tensor>> {
                     let scale =
                         |l: usize| vars.at(name).var(&l.to_string(), &[], Init::Constant(*initial_scale));
@@ -352,18 +352,21 @@ impl Model for ScaleGmn {
                     let scaled = |values: &Tensor, scale: &Tensor, unit: f64| -> Result<Tensor> {
                         Ok((values.broadcast_mul(scale)? * unit)?)
                     };
-                    let mut delta = ParamDeltas { weights: Vec::new(), biases: Vec::new() };
+                    let mut copies = vec![ParamDeltas::default(); self.config.n_copies().unwrap_or(1)];
                     for (l, unit) in scales.iter().enumerate() {
-                        delta.weights.push(scaled(
-                            &state.edges[l].values().tensor()?,
-                            &weight_scales[l],
-                            unit.weight,
-                        )?);
+                        let weights =
+                            scaled(&state.edges[l].values().tensor()?, &weight_scales[l], unit.weight)?;
                         let biases =
                             scaled(&state.nodes[l + 1].values().tensor()?, &bias_scales[l], unit.bias)?;
-                        delta.biases.push(biases.squeeze(2)?);
+                        // Channels hold the numbers of one copy after those of another.
+                        let weights = weights.chunk(copies.len(), 3)?;
+                        let biases = biases.chunk(copies.len(), 2)?;
+                        for (copy, (weight, bias)) in copies.iter_mut().zip(weights.into_iter().zip(biases)) {
+                            copy.weights.push(weight);
+                            copy.biases.push(bias.squeeze(2)?);
+                        }
                     }
-                    deltas.push(delta);
+                    deltas.push(copies);
                 }
             }
         }
@@ -382,7 +385,8 @@ impl Layer {
     fn new(config: &ScaleGmnConfig, layout: &Layout, k: usize, vars: &VarBuilder) -> Result<Self> {
         let d = config.d_hidden;
         let is_last = k + 1 == config.n_layers;
-        let per_param = config.changes_params();
+        // In the last layer of a model that changes nets: a number for each parameter and copy.
+        let n_copies = config.n_copies().filter(|_| is_last);
         let bidirectional = config.direction == Direction::Bidirectional;
         let d_extra = |positional: bool| if positional { d } else { 0 };
         let paths = Paths::new(config.direction, k);
@@ -390,21 +394,18 @@ impl Layer {
         let reversed =
             bidirectional.then(|| ReversedMessage::new(config, &vars.at(&paths.backward))).transpose()?;
         let n_parts = if bidirectional { 3 } else { 2 };
-        let d_node = if is_last && per_param { 1 } else { d };
+        let d_node = n_copies.unwrap_or(d);
         let extra = d_extra(config.update.positional);
         let update = NodeUpdate::new(config, n_parts, extra, d_node, &vars.at(&paths.update))?;
         // The edges of an invariant model's last layer are never read again.
-        let updates_edges = config.edge_update && (!is_last || per_param);
-        let d_edge = if is_last && per_param { layout.n_edge_values } else { d };
+        let updates_edges = config.edge_update && (!is_last || n_copies.is_some());
+        let d_edge = n_copies.map_or(d, |n_copies| n_copies * layout.n_edge_values);
         let edge_update =
             |vars: VarBuilder| updates_edges.then(|| EdgeUpdate::new(config, d_edge, &vars)).transpose();
         let own = ReversedEdges::of(config).is_some_and(ReversedEdges::are_updated);
-        let reversed_edge_update = if own && !(is_last && per_param) {
-            edge_update(vars.at(&paths.reversed_edge_update))?
-        } else {
-            None
-        };
-        let skips = config.node_skip && !(is_last && per_param);
+        let reversed_edge_update =
+            if own && n_copies.is_none() { edge_update(vars.at(&paths.reversed_edge_update))? } else { None };
+        let skips = config.node_skip && n_copies.is_none();
         let skip = skips.then(|| LinearMap::new(d, d, &vars.at(&paths.skip))).transpose()?;
         let edge_update = edge_update(vars.at(&paths.edge_update))?;
         Ok(Self { message, reversed, update, edge_update, reversed_edge_update, skip })

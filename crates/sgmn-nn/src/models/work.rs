@@ -196,11 +196,18 @@ impl Count<'_> {
             * match self.config.symmetry {
                 // Its last map merges with the first ones of the next layer, which read the edges.
                 Symmetry::Permutation => from_last_layer(self.joint(d)) + inner,
-                // The rows that become changes of weights are as short as the edge's own numbers.
-                _ if to_params => inner,
+                // The rows that become changes of weights are as short as the edge's own numbers, for each copy.
+                _ if to_params => inner + self.copies(),
                 _ if self.config.d_mlp.is_empty() => from_last_layer(d * d),
                 _ => from_last_layer(d * d) + inner + last,
             }
+    }
+
+    /// The linear map and the gate to the changes of several copies; to one number an edge they count as none.
+    fn copies(&self) -> usize {
+        let d = self.config.d_hidden;
+        let n = self.config.n_copies().filter(|n| *n > 1).unwrap_or(0);
+        n * (d + self.config.d_mlp.last().unwrap_or(&d))
     }
 
     /// A perceptron from and to the model's width; one without hidden layers is nothing but its last product.
@@ -346,7 +353,7 @@ mod tests {
             sign_invariant: SignInvariant::Absolute,
             message: net,
             update: net,
-            output: OutputConfig::PerParam { initial_scale: 0.01 },
+            output: OutputConfig::PerParam { initial_scale: 0.01, n_copies: 1 },
             ..ScaleGmnConfig::new(Symmetry::Sign, Direction::Forward, D, 1)
         };
         // Hidden units: 1 + 1, eight times 4 + 2, 4. Outputs: 0 + 1, eight times 2 + 2, 2.

@@ -20,7 +20,8 @@ pub use precision::ProductPrecision;
 
 use std::{cell::Cell, thread::LocalKey};
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor, bail};
+use sgmn_graph::Activation;
 
 /// Which of an edge block's two node axes `[B, R, S, H]` a node tensor belongs to or a sum runs over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,6 +175,54 @@ pub fn dropout(x: &Tensor, p: f64, seed: &sgmn_graph::Seed) -> Result<Tensor> {
     let mask = cpu::kernels::Mask::new(p, seed).factors(x.elem_count() / width, width);
     let mask = Tensor::from_vec(mask, x.dims(), x.device())?.to_dtype(x.dtype())?;
     x * mask
+}
+
+/// `y_b(x) = σ_L(W_L … σ_1(W_1 x + b_1) … + b_L)`: B perceptrons of one form, every one on all P inputs.
+///
+/// The inputs get no gradient. Parameters share one type.
+///
+/// # Shapes
+/// weights `[B, n_out, n_in]` and biases `[B, n_out]` of each layer, inputs `[P, n_in]`, result `[B, P, n_out]` of the last.
+pub fn run_mlps(
+    weights: &[Tensor],
+    biases: &[Tensor],
+    activations: &[Activation],
+    inputs: &Tensor,
+) -> Result<Tensor> {
+    let inputs = inputs.detach();
+    let (n_inputs, mut width) = inputs.dims2()?;
+    let n_nets = biases.first().map_or(Ok(0), |bias| bias.dim(0))?;
+    let n_layers = activations.len();
+    if weights.len() != n_layers || biases.len() != n_layers || n_layers == 0 {
+        bail!(
+            "perceptrons: expected weights and biases of {n_layers} layers, at least one, found {} and {}",
+            weights.len(),
+            biases.len()
+        );
+    }
+    let mut widths = vec![width];
+    for (weight, bias) in weights.iter().zip(biases) {
+        let n_out = bias.dims2()?.1;
+        if weight.dims() != [n_nets, n_out, width] || bias.dims() != [n_nets, n_out] || n_out * width == 0 {
+            bail!(
+                "perceptrons: expected a layer of {n_nets} nets that reads {width} units, found {:?} and {:?}",
+                weight.dims(),
+                bias.dims()
+            );
+        }
+        width = n_out;
+        widths.push(width);
+    }
+    let has_kernel = matches!(inputs.device(), Device::Cpu) && !PLAIN.get() && cpu::Mlps::serves(activations);
+    if n_nets * n_inputs == 0 || !(has_kernel && matches!(inputs.dtype(), DType::F32 | DType::F64)) {
+        return reference::run_mlps(weights, biases, activations, &inputs);
+    }
+    let params: Vec<Tensor> = weights
+        .iter()
+        .zip(biases)
+        .flat_map(|(weight, bias)| [weight.flatten_from(1), Ok(bias.clone())])
+        .collect::<Result<_>>()?;
+    cpu::Mlps { widths, activations: activations.to_vec() }.apply(&Tensor::cat(&params, 1)?, &inputs)
 }
 
 /// `total + Σ x²`, one number that stays on the device; without a total the sum alone. No gradient.

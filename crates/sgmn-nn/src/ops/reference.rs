@@ -4,6 +4,8 @@
 
 use candle_core::{D, DType, Result, Tensor};
 
+use sgmn_graph::Activation;
+
 use super::{AdamWStep, EdgeAxis, Symmetrize};
 
 /// See [`super::add_bias`].
@@ -69,6 +71,34 @@ pub fn abs(x: &Tensor) -> Result<Tensor> {
     let positive = x.gt(0.0)?.to_dtype(x.dtype())?;
     let negative = x.lt(0.0)?.to_dtype(x.dtype())?;
     x * (positive - negative)?
+}
+
+/// See [`super::run_mlps`].
+pub fn run_mlps(
+    weights: &[Tensor],
+    biases: &[Tensor],
+    activations: &[Activation],
+    inputs: &Tensor,
+) -> Result<Tensor> {
+    let (n_inputs, n_in) = inputs.dims2()?;
+    let n_nets = biases.first().map_or(Ok(0), |bias| bias.dim(0))?;
+    let mut x = inputs.broadcast_as((n_nets, n_inputs, n_in))?.contiguous()?;
+    for ((weight, bias), activation) in weights.iter().zip(biases).zip(activations) {
+        let sum = x.matmul(&weight.transpose(1, 2)?.contiguous()?)?.broadcast_add(&bias.unsqueeze(1)?)?;
+        x = match *activation {
+            Activation::Relu => sum.relu()?,
+            Activation::LeakyRelu { slope } => (sum.relu()? - (sum.neg()?.relu()? * slope)?)?,
+            Activation::Tanh => sum.tanh()?,
+            Activation::Sine { omega } => (sum * omega)?.sin()?,
+            Activation::Silu => silu(&sum)?,
+            // Not `gelu_erf`, whose gradient is right to some 1e-6 only.
+            Activation::Gelu => {
+                (&sum * ((&sum / std::f64::consts::SQRT_2)?.erf()? + 1.0)?)?.affine(0.5, 0.0)?
+            }
+            Activation::Identity => sum,
+        };
+    }
+    Ok(x)
 }
 
 /// See [`super::add_squares`].

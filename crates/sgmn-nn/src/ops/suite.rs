@@ -1,7 +1,7 @@
 //! Every operation against its reference: values and gradients, both number types, empty and single axes.
 
 use candle_core::{DType, Device, Result, Tensor, Var};
-use sgmn_graph::{Seed, testing::normal};
+use sgmn_graph::{Activation, Seed, testing::normal};
 
 use super::{EdgeAxis, Symmetrize, reference};
 
@@ -70,8 +70,51 @@ fn cases() -> Vec<Case> {
             );
         }
     }
+    for [nets, inputs] in [[1, 1], [3, 7], [2, 150], [0, 4], [2, 0]] {
+        for widths in [vec![2, 5, 3], vec![2, 32, 32, 1], vec![1, 4]] {
+            for activation in ACTIVATIONS {
+                let pairs = widths.windows(2);
+                let weights = pairs.map(|pair| vec![nets, pair[1], pair[0]]);
+                let biases = widths[1..].iter().map(|width| vec![nets, *width]);
+                let n_layers = widths.len() - 1;
+                let mut activations = vec![activation; n_layers];
+                activations[n_layers - 1] = Activation::Identity;
+                let x = random(&[inputs, widths[0]], Seed::new(3), DType::F64);
+                let op = |run: RunMlps| -> Op {
+                    let (activations, x) = (activations.clone(), x.clone());
+                    Box::new(move |p| {
+                        let x = x.to_dtype(p[0].dtype())?;
+                        run(&p[..n_layers], &p[n_layers..], &activations, &x)
+                    })
+                };
+                case(
+                    match activation {
+                        Activation::Sine { .. } => "run_mlps, sine",
+                        Activation::Tanh => "run_mlps, tanh",
+                        Activation::Relu | Activation::LeakyRelu { .. } => "run_mlps, relu",
+                        _ => "run_mlps, composed",
+                    },
+                    weights.chain(biases).collect(),
+                    op(super::run_mlps),
+                    op(reference::run_mlps),
+                );
+            }
+        }
+    }
     cases
 }
+
+type RunMlps = fn(&[Tensor], &[Tensor], &[Activation], &Tensor) -> Result<Tensor>;
+
+/// One of each kind that has a formula of its own; the frequency is low, so that chance inputs compare well in f32.
+const ACTIVATIONS: [Activation; 6] = [
+    Activation::Sine { omega: 1.5 },
+    Activation::Tanh,
+    Activation::Relu,
+    Activation::LeakyRelu { slope: 0.1 },
+    Activation::Silu,
+    Activation::Gelu,
+];
 
 pub(super) fn random(shape: &[usize], seed: Seed, dtype: DType) -> Tensor {
     let mut rng = seed.rng();

@@ -139,7 +139,7 @@ impl Published {
             output: match self.head {
                 Last(d_out) => per_graph(ReadoutRange::LastLayer, d_out),
                 Full(d_out) => per_graph(ReadoutRange::FullGraph, d_out),
-                Edit => OutputConfig::PerParam { initial_scale: 0.01 },
+                Edit => OutputConfig::PerParam { initial_scale: 0.01, n_copies: 1 },
             },
             compatibility: Compatibility::Published,
             start: Start::Pytorch,

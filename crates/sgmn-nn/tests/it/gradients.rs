@@ -20,7 +20,7 @@ fn loss(model: &dyn Model, batch: &Batch) -> Tensor {
     let outputs = match model.forward(batch, &Pass::eval()).unwrap() {
         Output::PerGraph(rows) => vec![rows],
         Output::PerParam(deltas) => {
-            deltas.into_iter().flat_map(|delta| [delta.weights, delta.biases].concat()).collect()
+            deltas.into_iter().flatten().flat_map(|delta| [delta.weights, delta.biases].concat()).collect()
         }
     };
     let mut rng = Seed::new(1).child("cotangent").rng();

@@ -4,6 +4,7 @@
 
 mod broken;
 mod counts;
+mod editing;
 mod form;
 mod golden;
 mod golden_damage;

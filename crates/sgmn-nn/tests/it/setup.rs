@@ -95,7 +95,7 @@ pub(crate) fn per_graph(readout: ReadoutRange, mlp_directions: bool) -> OutputCo
 pub(crate) fn variants(symmetry: Symmetry, direction: Direction) -> Vec<(&'static str, ScaleGmnConfig)> {
     let base = ScaleGmnConfig::new(symmetry, direction, 6, 2);
     let both = |form: EquivariantConfig| ScaleGmnConfig { message: form, update: form, ..base.clone() };
-    let changes = OutputConfig::PerParam { initial_scale: 0.5 };
+    let changes = OutputConfig::PerParam { initial_scale: 0.5, n_copies: 1 };
     vec![
         ("as new makes it", base.clone()),
         (

@@ -241,7 +241,7 @@ fn changes_of_parameters_can_be_learned() {
         (0..4).map(|i| testing::random_net(Seed::new(i), &plain_mlps(Activation::Relu)[0])).collect();
     let specs = [nets[0].spec().clone()];
     let config = ScaleGmnConfig {
-        output: sgmn_nn::models::OutputConfig::PerParam { initial_scale: 0.1 },
+        output: sgmn_nn::models::OutputConfig::PerParam { initial_scale: 0.1, n_copies: 1 },
         ..ScaleGmnConfig::new(Symmetry::Scale, Direction::Forward, 8, 1)
     };
     let (model, vars, _) = build(&config, &specs, Normalization::fit(&nets), DType::F32);
@@ -253,7 +253,7 @@ fn changes_of_parameters_can_be_learned() {
             panic!("expected changes")
         };
         let graphs = &batch.buckets[0].graphs;
-        let parts = deltas[0]
+        let parts = deltas[0][0]
             .weights
             .iter()
             .zip(&graphs.edges)
@@ -267,7 +267,7 @@ fn changes_of_parameters_can_be_learned() {
             }
             other => panic!("expected missing gradients, found {other:?}"),
         }
-        let biases = deltas[0].biases.iter().zip(&graphs.nodes[1..]).map(|(delta, biases)| {
+        let biases = deltas[0][0].biases.iter().zip(&graphs.nodes[1..]).map(|(delta, biases)| {
             mean_squared_error(delta, &(biases.squeeze(2).unwrap() * -0.5).unwrap()).unwrap()
         });
         let loss = biases.fold(loss, |total, part| (total + part).unwrap());

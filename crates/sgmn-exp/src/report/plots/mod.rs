@@ -2,6 +2,7 @@
 
 mod confusion;
 mod curves;
+mod distribution;
 mod scatter;
 
 use plotters::prelude::RGBColor;
@@ -9,6 +10,7 @@ use plotters::style::{BLACK, Color, FontStyle, IntoFont, TextStyle};
 
 pub use confusion::confusion_svg;
 pub use curves::{Curve, CurvePlot};
+pub use distribution::{Bar, DistributionAxis, DistributionPlot, DistributionRow};
 pub use scatter::scatter_svg;
 
 /// Colors of series, readable on white and on black, and apart from each other for most color-blind readers.

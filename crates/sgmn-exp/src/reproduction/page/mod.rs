@@ -7,11 +7,15 @@ mod runs;
 use anyhow::Result;
 
 use super::{
+    nets::Nets,
     plan::Request,
     results::{Results, StudyResults},
     study::{Group, Scale},
 };
-use crate::report::{Block, Figure, Page, Section, Svg};
+use crate::{
+    config::Data,
+    report::{Block, Figure, Page, Section, Svg},
+};
 
 /// Writes the report.
 pub(super) fn compose(request: &Request, results: &Results, command: &str) -> Result<Page> {
@@ -22,6 +26,7 @@ pub(super) fn compose(request: &Request, results: &Results, command: &str) -> Re
             sections.push(Section { title: group.title().to_owned(), blocks: composer.group(group)? });
         }
     }
+    sections.extend(composer.distributions()?);
     sections.push(Section { title: "Runs".to_owned(), blocks: composer.runs(command) });
     Ok(Page {
         title: "ScaleGMN: the paper's experiments, run here".to_owned(),
@@ -75,13 +80,27 @@ impl Composer<'_> {
         }
         Section { title: "In short".to_owned(), blocks }
     }
+
+    /// Distributions of the weights of the nets that were read, once for each kind of nets.
+    fn distributions(&self) -> Result<Option<Section>> {
+        let mut shown = Vec::new();
+        let mut blocks = Vec::new();
+        for results in &self.results.studies {
+            let Some(nets) = Nets::of(self.request, results.study)? else { continue };
+            // Where ReLU and tanh stand for themselves, both together show nothing new.
+            let is_mixture = matches!(&nets.data, Data::Trained(trained) if trained.activation.is_none());
+            if is_mixture || shown.contains(&nets.data) {
+                continue;
+            }
+            blocks.extend(nets.distributions(self.request, results.study)?);
+            shown.push(nets.data);
+        }
+        let title = "What the weights look like".to_owned();
+        Ok((!blocks.is_empty()).then_some(Section { title, blocks }))
+    }
 }
 
 /// A figure of a study; its name is that of its file.
 fn figure(results: &StudyResults, name: &str, svg: Svg, caption: &str) -> Block {
-    Block::Figure(Figure {
-        name: format!("{}-{name}.svg", results.study.name),
-        svg,
-        caption: caption.to_owned(),
-    })
+    Block::Figure(Figure { name: format!("{}-{name}", results.study.name), svg, caption: caption.to_owned() })
 }

@@ -15,7 +15,7 @@ use sgmn_data::{
 use sgmn_graph::{Activation, NetSpec};
 use toml::{Table, Value};
 
-pub(super) use write::{Destination, refuse_existing, refuse_full_folder};
+pub(super) use write::{Destination, OneNet, refuse_existing, refuse_full_folder};
 
 /// How to read what files do not say themselves.
 #[derive(Debug, Clone, clap::Args)]

@@ -132,7 +132,7 @@ impl Destination {
 }
 
 /// A dataset of one net.
-struct OneNet(Sample);
+pub(in crate::toolbox) struct OneNet(pub(in crate::toolbox) Sample);
 
 impl Source for OneNet {
     fn len(&self) -> usize {

@@ -6,8 +6,7 @@ use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use sgmn_nn::{Checkpoint, Normalization, checkpoint::Header, models::ModelConfig};
 
-use super::net;
-use crate::report::Table;
+use crate::report::{Table, describe_spec};
 
 /// Describes the checkpoint at a path; every variable has a row if `each`, else variables are summed by part.
 pub(super) fn describe(path: &Path, each: bool, out: &mut impl Write) -> Result<()> {
@@ -27,7 +26,7 @@ pub(super) fn describe(path: &Path, each: bool, out: &mut impl Write) -> Result<
     };
     writeln!(out, "parameters of nets: {normalized}")?;
     for spec in specs {
-        writeln!(out, "reads: {}", net::describe_spec(spec))?;
+        writeln!(out, "reads: {}", describe_spec(spec))?;
     }
     writeln!(out, "progress: {progress}")?;
     describe_config(model, out)?;

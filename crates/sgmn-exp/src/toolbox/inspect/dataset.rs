@@ -9,6 +9,7 @@ use super::{
     super::files::{OpenDataset, PackedFacts},
     net,
 };
+use crate::report::describe_spec;
 
 /// Describes a dataset and its item `item`.
 pub(super) fn describe(opened: &OpenDataset, item: usize, out: &mut impl Write) -> Result<()> {
@@ -21,7 +22,7 @@ pub(super) fn describe(opened: &OpenDataset, item: usize, out: &mut impl Write) 
     if let Some(PackedFacts { provenance, targets, specs }) = packed {
         writeln!(out, "targets: {}", describe_targets(targets))?;
         for spec in specs {
-            writeln!(out, "architecture: {}", net::describe_spec(spec))?;
+            writeln!(out, "architecture: {}", describe_spec(spec))?;
         }
         writeln!(out, "provenance:")?;
         for (key, value) in provenance {

@@ -24,6 +24,8 @@ pub(in crate::ops) trait Element:
     fn fused(self, factor: Self, addend: Self) -> Self;
     /// `exp(x)` to some 1e-7 (f32) or full precision (f64), written so that the compiler vectorizes it in f32.
     fn exp<const FUSED: bool>(self) -> Self;
+    /// `(sin x, cos x)` to some 1e-7 (f32, for angles up to thousands) or full precision (f64), as above.
+    fn sin_cos<const FUSED: bool>(self) -> (Self, Self);
     fn sqrt(self) -> Self;
     fn abs(self) -> Self;
     /// A power of two by which a positive number is multiplied to lie between 1 and 2, or near it at the range's ends.
@@ -55,6 +57,10 @@ impl Element for f32 {
         super::simd::exp::<FUSED>(self)
     }
     #[inline(always)]
+    fn sin_cos<const FUSED: bool>(self) -> (Self, Self) {
+        super::simd::sin_cos::<FUSED>(self)
+    }
+    #[inline(always)]
     fn sqrt(self) -> Self {
         f32::sqrt(self)
     }
@@ -81,6 +87,10 @@ impl Element for f64 {
     #[inline(always)]
     fn exp<const FUSED: bool>(self) -> Self {
         f64::exp(self)
+    }
+    #[inline(always)]
+    fn sin_cos<const FUSED: bool>(self) -> (Self, Self) {
+        f64::sin_cos(self)
     }
     #[inline(always)]
     fn sqrt(self) -> Self {

@@ -26,6 +26,15 @@ pub(in crate::ops) fn multiply_outer<T: Element>(dy: &[T], x: &[T], dw: &mut [T]
     product(dw, [d_out, d_in, n], dy, [1, d_out], x, [d_in, 1], Onto::Add);
 }
 
+/// `c += a bᵀ`: inner products of rows.
+///
+/// # Shapes
+/// a `[n_a, d]`, b `[n_b, d]`, c `[n_a, n_b]`.
+pub(in crate::ops) fn multiply_rows<T: Element>(a: &[T], b: &[T], c: &mut [T], [n_b, d]: [usize; 2]) {
+    let n_a = a.len() / d;
+    product(c, [n_a, n_b, d], a, [d, 1], b, [1, d], Onto::Add);
+}
+
 /// `Wᵀ` in memory. Products read it faster than a weight whose columns are far apart.
 pub(in crate::ops) fn transpose<T: Element>(w: &[T], [d_in, d_out]: [usize; 2], v: &mut [T]) {
     // Small tiles, so that both sides stay in the first cache.
@@ -124,5 +133,8 @@ mod tests {
         let mut dw = [0.0; 6];
         multiply_outer(&y, &x, &mut dw, [3, 2]);
         assert_eq!(dw, [-10.0, -14.0, -18.0, 69.5, 91.0, 112.5]);
+        let mut c = [1.0; 4];
+        multiply_rows(&x, &w, &mut c, [2, 3]);
+        assert_eq!(c, [-1.0, 6.5, -1.0, 17.0]);
     }
 }

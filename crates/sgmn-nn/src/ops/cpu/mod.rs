@@ -7,6 +7,7 @@ mod compose;
 mod element;
 pub(super) mod kernels;
 mod matrix;
+mod mlps;
 mod simd;
 
 pub(super) use buffers::Buffer;
@@ -14,3 +15,4 @@ pub(super) use compose::compose;
 pub(super) use element::{Element, values};
 pub(super) use kernels::NORM_EPS;
 pub(super) use matrix::{Onto, multiply, multiply_outer, transpose};
+pub(super) use mlps::Mlps;

@@ -6,6 +6,7 @@ mod dropout;
 mod elementwise;
 mod nodes;
 mod norm;
+pub(in crate::ops) mod pointwise;
 mod unit;
 
 pub(in crate::ops) use dropout::{Mask, put_kept};

@@ -1,0 +1,26 @@
+//! How must the weights of an INR change so that it draws the edited image? A ScaleGMN says it from the weights.
+
+use std::process::ExitCode;
+
+use sgmn_exp::launch::Program;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const PROGRAM: Program = Program {
+    name: "inr-editing",
+    about: "Trains a model that edits images by changing the weights of INRs, and tests its best epoch.\n\n\
+            The edited test nets are kept as edited.packed in the folder of the run, pictures of some as \
+            plots/edited.png. Ctrl-C saves and exits; `--resume` goes on, on the CPU to the same bits as without the stop.",
+    examples: &[
+        "--experiment quick-editing-bidirectional",
+        "--experiment quick-editing-averaged-4 --set train.seed=1",
+        "--experiment mnist-editing --data-dir data --set train.seed=1",
+        "--experiment mnist-editing-bidirectional --device cuda --set train.precision=tf32",
+        "--resume --run runs/mine",
+    ],
+};
+
+fn main() -> ExitCode {
+    PROGRAM.main()
+}
