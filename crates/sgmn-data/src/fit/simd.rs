@@ -21,6 +21,16 @@ pub(crate) trait Lanes: Copy {
     fn mul(self, other: Self) -> Self;
     /// `self · factor + term`.
     fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// `self / other`.
+    fn div(self, other: Self) -> Self;
+    /// Square root.
+    fn sqrt(self) -> Self;
+    /// The larger one; `other` where one of them is NaN.
+    fn max(self, other: Self) -> Self;
+    /// The smaller one; `other` where one of them is NaN.
+    fn min(self, other: Self) -> Self;
+    /// 1 where the number is above 0, else 0.
+    fn is_positive(self) -> Self;
     /// `a · b + c` of single numbers, rounded as [`Lanes::mul_add`] does, for loops that the compiler vectorizes.
     fn mul_add_one(a: f32, b: f32, c: f32) -> f32;
 }
@@ -151,6 +161,35 @@ impl Lanes for [f32; LANES] {
         term
     }
     #[inline(always)]
+    fn div(mut self, other: Self) -> Self {
+        for (a, b) in self.iter_mut().zip(other) {
+            *a /= b;
+        }
+        self
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        self.map(f32::sqrt)
+    }
+    #[inline(always)]
+    fn max(mut self, other: Self) -> Self {
+        for (a, b) in self.iter_mut().zip(other) {
+            *a = if *a > b { *a } else { b };
+        }
+        self
+    }
+    #[inline(always)]
+    fn min(mut self, other: Self) -> Self {
+        for (a, b) in self.iter_mut().zip(other) {
+            *a = if *a < b { *a } else { b };
+        }
+        self
+    }
+    #[inline(always)]
+    fn is_positive(self) -> Self {
+        self.map(|x| if x > 0.0 { 1.0 } else { 0.0 })
+    }
+    #[inline(always)]
     fn mul_add_one(a: f32, b: f32, c: f32) -> f32 {
         if PORTABLE_IS_FUSED { a.mul_add(b, c) } else { a * b + c }
     }
@@ -200,6 +239,29 @@ mod x86 {
             unsafe { Self(_mm512_fmadd_ps(self.0, factor.0, term.0)) }
         }
         #[inline(always)]
+        fn div(self, other: Self) -> Self {
+            unsafe { Self(_mm512_div_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
+        fn sqrt(self) -> Self {
+            unsafe { Self(_mm512_sqrt_ps(self.0)) }
+        }
+        #[inline(always)]
+        fn max(self, other: Self) -> Self {
+            unsafe { Self(_mm512_max_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
+        fn min(self, other: Self) -> Self {
+            unsafe { Self(_mm512_min_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
+        fn is_positive(self) -> Self {
+            unsafe {
+                let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_ps());
+                Self(_mm512_maskz_mov_ps(above, _mm512_set1_ps(1.0)))
+            }
+        }
+        #[inline(always)]
         fn mul_add_one(a: f32, b: f32, c: f32) -> f32 {
             a.mul_add(b, c)
         }
@@ -234,6 +296,30 @@ mod x86 {
         fn mul_add(self, factor: Self, term: Self) -> Self {
             unsafe {
                 Self(_mm256_fmadd_ps(self.0, factor.0, term.0), _mm256_fmadd_ps(self.1, factor.1, term.1))
+            }
+        }
+        #[inline(always)]
+        fn div(self, other: Self) -> Self {
+            unsafe { Self(_mm256_div_ps(self.0, other.0), _mm256_div_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        fn sqrt(self) -> Self {
+            unsafe { Self(_mm256_sqrt_ps(self.0), _mm256_sqrt_ps(self.1)) }
+        }
+        #[inline(always)]
+        fn max(self, other: Self) -> Self {
+            unsafe { Self(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        fn min(self, other: Self) -> Self {
+            unsafe { Self(_mm256_min_ps(self.0, other.0), _mm256_min_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        fn is_positive(self) -> Self {
+            unsafe {
+                let (zero, one) = (_mm256_setzero_ps(), _mm256_set1_ps(1.0));
+                let above = |x| _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(x, zero), one);
+                Self(above(self.0), above(self.1))
             }
         }
         #[inline(always)]

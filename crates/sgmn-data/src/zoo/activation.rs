@@ -4,21 +4,29 @@ use rand::Rng;
 use sgmn_graph::Seed;
 
 use super::architecture::Row;
-use crate::formats::cnn_zoo::ZooActivation;
+use crate::{
+    fit::simd::{LANES, Lanes},
+    formats::cnn_zoo::ZooActivation,
+};
 
 /// Replaces pre-activations by activations, and writes the slopes there.
 #[inline(always)]
-pub(super) fn activate(activation: ZooActivation, values: &mut [Row], slopes: &mut [Row]) {
-    for (values, slopes) in values.iter_mut().zip(slopes) {
-        for (value, slope) in values.0.iter_mut().zip(&mut slopes.0) {
-            (*value, *slope) = match activation {
-                ZooActivation::Relu if *value > 0.0 => (*value, 1.0),
-                ZooActivation::Relu => (0.0, 0.0),
-                ZooActivation::Tanh => {
-                    let value = tanh(*value);
-                    (value, 1.0 - value * value)
-                }
-            };
+pub(super) fn activate<L: Lanes>(activation: ZooActivation, values: &mut [Row], slopes: &mut [Row]) {
+    let rows = values.iter_mut().zip(slopes);
+    match activation {
+        ZooActivation::Relu => {
+            for (values, slopes) in rows {
+                let x = L::load(&values.0);
+                x.is_positive().store(&mut slopes.0);
+                x.max(L::splat(0.0)).store(&mut values.0);
+            }
+        }
+        ZooActivation::Tanh => {
+            for (values, slopes) in rows {
+                let y = tanh(L::load(&values.0));
+                y.mul(L::splat(-1.0)).mul_add(y, L::splat(1.0)).store(&mut slopes.0);
+                y.store(&mut values.0);
+            }
         }
     }
 }
@@ -28,15 +36,22 @@ pub(super) fn activate(activation: ZooActivation, values: &mut [Row], slopes: &m
 /// Lambert's continued fraction of a quarter of the argument, `N/D`, cut after seven terms, then twice
 /// `tanh 2u = 2ND / (N² + D²)`; only the last fraction is divided out.
 #[inline(always)]
-fn tanh(x: f32) -> f32 {
+fn tanh<L: Lanes>(x: L) -> L {
     /// From here on the tangent is 1 in single precision.
     const SATURATED: f32 = 9.2;
-    let u = 0.25 * x.clamp(-SATURATED, SATURATED);
-    let s = u * u;
-    let numerator = u * (135_135.0 + s * (17_325.0 + s * (378.0 + s)));
-    let denominator = 135_135.0 + s * (62_370.0 + s * (3_150.0 + s * 28.0));
-    let (n, d) = (2.0 * numerator * denominator, numerator * numerator + denominator * denominator);
-    2.0 * n * d / (n * n + d * d)
+    let polynomial = |s: L, coefficients: [f32; 4]| {
+        let [a, b, c, d] = coefficients.map(L::splat);
+        s.mul_add(s.mul_add(s.mul_add(d, c), b), a)
+    };
+    // Written this way round, NaN stays.
+    let u = L::splat(SATURATED).min(L::splat(-SATURATED).max(x)).mul(L::splat(0.25));
+    let s = u.mul(u);
+    let numerator = u.mul(polynomial(s, [135_135.0, 17_325.0, 378.0, 1.0]));
+    let denominator = polynomial(s, [135_135.0, 62_370.0, 3_150.0, 28.0]);
+    let twice = |n: L, d: L| (n.add(n).mul(d), n.mul_add(n, d.mul(d)));
+    let (n, d) = twice(numerator, denominator);
+    let (n, d) = twice(n, d);
+    n.div(d)
 }
 
 /// Which activations are dropped: a number of each that follows from a key and its place, as a mask of any size would.
@@ -60,14 +75,13 @@ impl Dropout {
 
     /// Applies it to values and slopes; their elements count on from `place`.
     #[inline(always)]
-    pub(super) fn apply(self, place: u32, values: &mut [Row], slopes: &mut [Row]) {
+    pub(super) fn apply<L: Lanes>(self, place: u32, values: &mut [Row], slopes: &mut [Row]) {
         for (r, (values, slopes)) in values.iter_mut().zip(slopes).enumerate() {
-            let place = place.wrapping_add(16 * r as u32);
-            for (i, (value, slope)) in values.0.iter_mut().zip(&mut slopes.0).enumerate() {
-                let factor = self.factor(place.wrapping_add(i as u32));
-                *value *= factor;
-                *slope *= factor;
-            }
+            let place = place.wrapping_add((LANES * r) as u32);
+            let factors = std::array::from_fn(|i| self.factor(place.wrapping_add(i as u32)));
+            let factors = L::load(&factors);
+            L::load(&values.0).mul(factors).store(&mut values.0);
+            L::load(&slopes.0).mul(factors).store(&mut slopes.0);
         }
     }
 
@@ -88,6 +102,7 @@ mod tests {
 
     #[test]
     fn tanh_is_the_tangent_to_three_units_in_the_last_place_of_one() {
+        let tanh = |x: f32| tanh([x; LANES])[0];
         let worst = (-200_000..200_000)
             .map(|i| i as f32 * 1e-4)
             .map(|x| (f64::from(tanh(x)) - f64::from(x).tanh()).abs())

@@ -143,7 +143,7 @@ impl Network {
         for (pixels, out) in images.zip(first.values.chunks_exact_mut(N_POSITIONS[0])).take(n) {
             first_forward::<L>(pixels, a.0, a.1, out);
         }
-        finish(*activation, first, n * N_POSITIONS[0], dropout, [0, N_POSITIONS[0]]);
+        finish::<L>(*activation, first, n * N_POSITIONS[0], dropout, [0, N_POSITIONS[0]]);
 
         let out = &mut second.values[..n * N_POSITIONS[1]];
         // Twelve sums cover the latency of multiply-add where there are registers for them.
@@ -152,7 +152,7 @@ impl Network {
         } else {
             forward::<L, { SIDES[1] }, { SIDES[2] }, 6>(&first.values, b.0, b.1, out);
         }
-        finish(*activation, second, n * N_POSITIONS[1], dropout, [N_POSITIONS[0], N_POSITIONS[1]]);
+        finish::<L>(*activation, second, n * N_POSITIONS[1], dropout, [N_POSITIONS[0], N_POSITIONS[1]]);
 
         // What lies behind the last image of a block that is not full is computed too, and not looked at.
         if COLUMNS == 2 {
@@ -160,7 +160,7 @@ impl Network {
         } else {
             forward::<L, { SIDES[2] }, { SIDES[3] }, 4>(&second.values, c.0, c.1, &mut third.values);
         }
-        finish(
+        finish::<L>(
             *activation,
             third,
             n * N_POSITIONS[2],
@@ -170,7 +170,7 @@ impl Network {
 
         let mut logits = [Row::ZERO; BLOCK];
         for (logits, values) in logits.iter_mut().zip(third.values.chunks_exact(N_POSITIONS[2])).take(n) {
-            let pooled = pool(values);
+            let pooled = pool::<L>(values);
             let mut sum = L::load(&dense.1.0);
             for (c, row) in dense.0.iter().enumerate() {
                 sum = L::splat(pooled.0[c]).mul_add(L::load(&row.0), sum);
@@ -187,7 +187,7 @@ impl Network {
         let per_image =
             third.values.chunks_exact(N_POSITIONS[2]).zip(third.d_values.chunks_exact_mut(N_POSITIONS[2]));
         for (d_logits, (values, d_values)) in d_logits.iter().zip(per_image).take(n) {
-            let pooled = pool(values);
+            let pooled = pool::<L>(values);
             let mut d_pooled = L::splat(0.0);
             for (class, row) in transposed[2].iter().take(N_CLASSES).enumerate() {
                 d_pooled = L::splat(d_logits.0[class]).mul_add(L::load(&row.0), d_pooled);
@@ -204,7 +204,7 @@ impl Network {
             L::load(bias).add(d_logits).store(bias);
         }
 
-        let d_third = times_slopes(third, n * N_POSITIONS[2]);
+        let d_third = times_slopes::<L>(third, n * N_POSITIONS[2]);
         add_rows::<L>(d_third, &mut gradient[PLACES[2].bias]);
         let d_kernel = &mut gradient[PLACES[2].kernel()];
         let d_second = &mut second.d_values[..n * N_POSITIONS[1]];
@@ -220,7 +220,7 @@ impl Network {
             to_input::<L, { SIDES[2] }, { SIDES[3] }, 4>(d_third, &transposed[1], d_second);
         }
 
-        let d_second = times_slopes(second, n * N_POSITIONS[1]);
+        let d_second = times_slopes::<L>(second, n * N_POSITIONS[1]);
         add_rows::<L>(d_second, &mut gradient[PLACES[1].bias]);
         let d_kernel = &mut gradient[PLACES[1].kernel()];
         let d_first = &mut first.d_values[..n * N_POSITIONS[0]];
@@ -233,7 +233,7 @@ impl Network {
             to_input::<L, { SIDES[1] }, { SIDES[2] }, 6>(d_second, &transposed[0], d_first);
         }
 
-        let d_first = times_slopes(first, n * N_POSITIONS[0]);
+        let d_first = times_slopes::<L>(first, n * N_POSITIONS[0]);
         add_rows::<L>(d_first, &mut gradient[PLACES[0].bias]);
         let images = self.pixels.as_chunks::<N_PIXELS>().0.iter();
         for (pixels, d) in images.zip(d_first.chunks_exact(N_POSITIONS[0])) {
@@ -245,7 +245,7 @@ impl Network {
 /// Activation and dropout of a stage's first `n` rows; an image has `per_image` rows, the first of which is number
 /// `before` among the rows that dropout counts.
 #[inline(always)]
-fn finish(
+fn finish<L: Lanes>(
     activation: ZooActivation,
     stage: &mut Stage,
     n: usize,
@@ -253,42 +253,32 @@ fn finish(
     [before, per_image]: [usize; 2],
 ) {
     let (values, slopes) = (&mut stage.values[..n], &mut stage.slopes[..n]);
-    // The choice stands outside of the loop over the elements.
-    match activation {
-        ZooActivation::Relu => activate(ZooActivation::Relu, values, slopes),
-        ZooActivation::Tanh => activate(ZooActivation::Tanh, values, slopes),
-    }
+    activate::<L>(activation, values, slopes);
     if let Some((dropout, start)) = dropout {
         let images = values.chunks_exact_mut(per_image).zip(slopes.chunks_exact_mut(per_image));
         for (i, (values, slopes)) in images.enumerate() {
             let place = (i * N_ACTIVATIONS + before * N_CHANNELS) as u32;
-            dropout.apply(start.wrapping_add(place), values, slopes);
+            dropout.apply::<L>(start.wrapping_add(place), values, slopes);
         }
     }
 }
 
 /// The gradient with respect to the convolution's result, in place of that with respect to the values.
 #[inline(always)]
-fn times_slopes(stage: &mut Stage, n: usize) -> &[Row] {
+fn times_slopes<L: Lanes>(stage: &mut Stage, n: usize) -> &[Row] {
     let d_values = &mut stage.d_values[..n];
     for (d, slopes) in d_values.iter_mut().zip(&stage.slopes) {
-        for (d, slope) in d.0.iter_mut().zip(slopes.0) {
-            *d *= slope;
-        }
+        L::load(&d.0).mul(L::load(&slopes.0)).store(&mut d.0);
     }
     d_values
 }
 
 /// Mean over the positions of an image.
 #[inline(always)]
-fn pool(values: &[Row]) -> Row {
+fn pool<L: Lanes>(values: &[Row]) -> Row {
+    let sum = values.iter().fold(L::splat(0.0), |sum, row| sum.add(L::load(&row.0)));
     let mut mean = Row::ZERO;
-    for row in values {
-        for (mean, value) in mean.0.iter_mut().zip(row.0) {
-            *mean += value;
-        }
-    }
-    mean.0.iter_mut().for_each(|mean| *mean /= N_POSITIONS[2] as f32);
+    sum.mul(L::splat(1.0 / N_POSITIONS[2] as f32)).store(&mut mean.0);
     mean
 }
 

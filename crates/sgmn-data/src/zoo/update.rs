@@ -64,44 +64,41 @@ impl Job for Update<'_> {
     fn run<L: Lanes, const ROWS: usize, const COLUMNS: usize>(self) {
         let Self { updates, params, gradient } = self;
         let Updates { optimizer, learning_rate, l2, mean, mean_square, powers, .. } = updates;
-        let decay = (2.0 * *l2) as f32;
+        let decay = L::splat((2.0 * *l2) as f32);
         for place in PLACES {
             for (g, p) in gradient[place.kernel()].iter_mut().zip(&params[place.kernel()]) {
-                for (g, p) in g.0.iter_mut().zip(p.0) {
-                    *g += decay * p;
-                }
+                decay.mul_add(L::load(&p.0), L::load(&g.0)).store(&mut g.0);
             }
         }
         let rows = params.iter_mut().zip(gradient.iter()).zip(mean.iter_mut().zip(mean_square));
+        let rows = rows.map(|((p, g), (m, v))| (p, L::load(&g.0), m, v));
+        let step = |factor: f64| L::splat(-factor as f32);
+        let fraction = |x: L, v: L| x.div(v.sqrt().add(L::splat(EPSILON)));
         match optimizer {
             Optimizer::Sgd => {
-                let rate = *learning_rate as f32;
-                for ((p, g), _) in rows {
-                    for (p, g) in p.0.iter_mut().zip(g.0) {
-                        *p -= rate * g;
-                    }
-                }
+                let step = step(*learning_rate);
+                rows.for_each(|(p, g, _, _)| step.mul_add(g, L::load(&p.0)).store(&mut p.0));
             }
             Optimizer::Adam => {
-                let rate = (*learning_rate * (1.0 - powers[1]).sqrt() / (1.0 - powers[0])) as f32;
-                let keep = BETAS.map(|beta| beta as f32);
-                let take = BETAS.map(|beta| (1.0 - beta) as f32);
-                for ((p, g), (m, v)) in rows {
-                    for (((p, g), m), v) in p.0.iter_mut().zip(g.0).zip(&mut m.0).zip(&mut v.0) {
-                        *m = keep[0] * *m + take[0] * g;
-                        *v = keep[1] * *v + take[1] * g * g;
-                        *p -= rate * *m / (v.sqrt() + EPSILON);
-                    }
-                }
+                let step = step(*learning_rate * (1.0 - powers[1]).sqrt() / (1.0 - powers[0]));
+                let keep = BETAS.map(|beta| L::splat(beta as f32));
+                let take = BETAS.map(|beta| L::splat((1.0 - beta) as f32));
+                rows.for_each(|(p, g, m, v)| {
+                    let mean = keep[0].mul_add(L::load(&m.0), take[0].mul(g));
+                    let mean_square = keep[1].mul_add(L::load(&v.0), take[1].mul(g.mul(g)));
+                    mean.store(&mut m.0);
+                    mean_square.store(&mut v.0);
+                    step.mul_add(fraction(mean, mean_square), L::load(&p.0)).store(&mut p.0);
+                });
             }
             Optimizer::Rmsprop => {
-                let rate = *learning_rate as f32;
-                for ((p, g), (_, v)) in rows {
-                    for ((p, g), v) in p.0.iter_mut().zip(g.0).zip(&mut v.0) {
-                        *v = RHO * *v + (1.0 - RHO) * g * g;
-                        *p -= rate * g / (v.sqrt() + EPSILON);
-                    }
-                }
+                let step = step(*learning_rate);
+                let (keep, take) = (L::splat(RHO), L::splat(1.0 - RHO));
+                rows.for_each(|(p, g, _, v)| {
+                    let mean_square = keep.mul_add(L::load(&v.0), take.mul(g.mul(g)));
+                    mean_square.store(&mut v.0);
+                    step.mul_add(fraction(g, mean_square), L::load(&p.0)).store(&mut p.0);
+                });
             }
         }
     }
