@@ -132,6 +132,8 @@ pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
 ///
 /// Without a guard the row is first brought near 1 by a power of two, so neither tiny nor huge rows leave the range of
 /// the number type, and scaling a row by a power of two changes no bit.
+/// The gradient grows as `1 / ‖x‖` and has to stay in that range too: a row without any number of 2⁻¹⁰⁰ or more (f64:
+/// 2⁻¹⁰⁰⁰) has the gradient zero. Weight decay leaves such rows behind in dead units.
 ///
 /// # Shapes
 /// x `[…, H]`, result `[…, H]`.

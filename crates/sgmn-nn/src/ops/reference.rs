@@ -57,7 +57,12 @@ pub fn unit_norm(x: &Tensor, guard: Option<f64>) -> Result<Tensor> {
             // Zero rows are divided by one; the added constant keeps their norm's gradient finite.
             let largest = x.detach().abs()?.max_keepdim(D::Minus1)?;
             let is_zero = largest.eq(0.0)?.to_dtype(x.dtype())?;
-            let scaled = x.broadcast_div(&(largest + &is_zero)?)?;
+            let shortest = if x.dtype() == DType::F64 { 2f64.powi(-1000) } else { 2f64.powi(-100) };
+            let is_short = largest.lt(shortest)?.to_dtype(x.dtype())?;
+            // Two ways for two kinds of rows, since what overflows on the way back would be NaN even times zero.
+            let long = x.broadcast_mul(&(1.0 - &is_short)?)?.broadcast_div(&(&largest + &is_short)?)?;
+            let short = x.detach().broadcast_mul(&is_short)?.broadcast_div(&(largest + &is_zero)?)?;
+            let scaled = (long + short)?;
             let norm = (scaled.sqr()?.sum_keepdim(D::Minus1)? + &is_zero)?.sqrt()?;
             let live = (1.0 - is_zero)?;
             scaled.broadcast_div(&norm)?.broadcast_mul(&live)

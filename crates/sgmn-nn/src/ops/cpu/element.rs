@@ -30,6 +30,8 @@ pub(in crate::ops) trait Element:
     fn abs(self) -> Self;
     /// A power of two by which a positive number is multiplied to lie between 1 and 2, or near it at the range's ends.
     fn rescaling(self) -> Self;
+    /// The largest [`Element::rescaling`] of a row that has a gradient; see [`crate::ops::unit_norm`].
+    const STEEPEST: Self;
     /// Where buffers of this type rest between uses.
     fn pool() -> &'static Pool<Self>;
 
@@ -48,6 +50,8 @@ pub(in crate::ops) trait Element:
 }
 
 impl Element for f32 {
+    // 2^100
+    const STEEPEST: Self = f32::from_bits(227 << 23);
     #[inline(always)]
     fn fused(self, factor: Self, addend: Self) -> Self {
         self.mul_add(factor, addend)
@@ -80,6 +84,8 @@ impl Element for f32 {
 }
 
 impl Element for f64 {
+    // 2^1000
+    const STEEPEST: Self = f64::from_bits(2023 << 52);
     #[inline(always)]
     fn fused(self, factor: Self, addend: Self) -> Self {
         self.mul_add(factor, addend)

@@ -238,7 +238,7 @@ fn the_widest_rows_fit_into_the_memory_of_a_block() {
 }
 
 fn special_rows(host: &Host) {
-    let x = [0.0, 0.0, 3.0, -4.0, 3e-30, 4e-30, 3e30, 4e30, f32::NAN, f32::NAN, 0.0, -2.0];
+    let x = [0.0, 0.0, 3.0, -4.0, 3e-30, 4e-30, 3e30, 4e30, f32::NAN, f32::NAN, 3e-36, -4e-36];
     let rows = Rows { n_rows: 6, width: 2 };
     let y = host.one(rows.unit_norm(None), &[&x]);
     assert_eq!(y[..2], [0.0, 0.0], "a zero row stays zero");
@@ -246,6 +246,8 @@ fn special_rows(host: &Host) {
     assert!(y[8].is_nan() && y[9].is_nan(), "NaN is not lost");
     let dx = host.one(rows.unit_norm_grad(None), &[&x, &[1.0; 12]]);
     assert_eq!(dx[..2], [0.0, 0.0], "a zero row has no gradient");
+    assert_eq!(dx[10..], [0.0, 0.0], "nor has one whose gradient would overflow");
+    assert!(dx[4..6].iter().all(|slope| slope.is_finite() && slope.abs() > 1e27), "{dx:?}");
     let dx = host.one(launch::absolute_grad(12), &[&x, &[1.0; 12]]);
     assert_eq!(dx[..4], [0.0, 0.0, 1.0, -1.0]);
 }

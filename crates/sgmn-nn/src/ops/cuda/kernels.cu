@@ -227,7 +227,9 @@ extern "C" __global__ void unit_norm_grad(
     for (u64 row = first; row < n_rows; row += (u64)gridDim.x * warps) {
         const float *from = x + row * width, *g = grad + row * width;
         float scale, norm;
-        if (!row_norm(from, width, lane, guard, &scale, &norm)) {
+        bool live = row_norm(from, width, lane, guard, &scale, &norm);
+        // Shorter rows have no gradient: it would leave the range of numbers.
+        if (!live || (guard < 0.0f && scale < 0x1p-100f)) {
             for (u32 c = lane; c < width; c += WARP) dx[row * width + c] = 0.0f;
             continue;
         }

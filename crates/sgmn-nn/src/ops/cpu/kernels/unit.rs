@@ -17,10 +17,12 @@ vectorized! {
 }
 
 vectorized! {
-    /// Gives `(g − ŷ (u·g)) / (‖x‖ + guard)` to `dx`, with the result ŷ and the unit vector u along x.
+    /// Gives `(g − ŷ (u·g)) / (‖x‖ + guard)` to `dx`, with the result ŷ and the unit vector u along x; nothing for rows
+    /// that are too short.
     fn unit_norm_grad<T, FUSED>(x: &[T], width: usize, guard: Option<T>, grad: &[T], first: bool, dx: &mut [T]) {
         for ((x, grad), dx) in x.chunks_exact(width).zip(grad.chunks_exact(width)).zip(dx.chunks_exact_mut(width)) {
-            let Some((scale, norm)) = row_norm::<T, FUSED>(x, guard) else {
+            let has_gradient = |(scale, _): &(T, T)| *scale <= T::STEEPEST;
+            let Some((scale, norm)) = row_norm::<T, FUSED>(x, guard).filter(has_gradient) else {
                 if first {
                     dx.fill(T::zero());
                 }
