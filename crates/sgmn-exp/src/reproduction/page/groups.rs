@@ -125,13 +125,19 @@ impl Composer<'_> {
             Group::Editing => {
                 if let Some(unedited) = run.summary.test.get(UNEDITED) {
                     let unedited = criterion.shown(*unedited);
-                    blocks.push(Block::Text(format!("Nets that are not edited have an error of {unedited}.")));
+                    blocks
+                        .push(Block::Text(format!("Nets that are not edited have an error of {unedited}.")));
                 }
                 let caption = format!(
                     "Test nets, edited by {model}, which did best on the validation nets: what each net drew, what it \
                      should draw, what it draws now; the error before and after the edit."
                 );
-                blocks.push(Block::Images(editing::grid(&run.folder, &self.request.data_dir, N_EDITED, &caption)?));
+                blocks.push(Block::Images(editing::grid(
+                    &run.folder,
+                    &self.request.data_dir,
+                    N_EDITED,
+                    &caption,
+                )?));
             }
             Group::Ablations => {}
         }
