@@ -26,9 +26,9 @@ use sgmn_nn::{
 };
 
 use crate::{
-    config::{DeviceKind, EvalEvery, Experiment, Task as TaskConfig, TrainLength},
+    config::{DeviceKind, EvalEvery, Experiment, TrainLength},
     datasets::Material,
-    editing::{self, Easel, Pictures},
+    editing::Pictures,
     pipeline::{Pipeline, PreparedBatch},
     progress::{EpochSummary, TrainProgress},
     report::{EventLog, RecordLog, Split, read_records},
@@ -352,19 +352,6 @@ impl<'a> Run<'a> {
         // Last: its presence says that the run is finished.
         write_json(&self.folder.summary(), &summary)?;
         Ok(summary)
-    }
-
-    /// Keeps the edited test nets, if the run edits nets.
-    fn keep_edited(&self) -> Result<()> {
-        let TaskConfig::Edit(task) = self.experiment.task() else { return Ok(()) };
-        let easel = Easel::new(task, self.pictures.clone())?;
-        let answer = |prepared: Result<PreparedBatch>| {
-            let prepared = prepared?;
-            let output = no_grad(|| self.model.forward(&prepared.batch, &Pass::eval()))?;
-            Ok((prepared, output))
-        };
-        let answers = self.pipeline.batches(Part::Test, self.experiment.train().batch_size).map(answer);
-        editing::keep(&easel, self.pipeline.dataset(), answers, self.folder)
     }
 
     /// Writes a checkpoint, with what a continuation needs or for prediction only.

@@ -116,7 +116,7 @@ pub enum Axes {
 ///
 /// let spec = NetSpec::mlp(&[2, 8, 1], Activation::Sine { omega: 30.0 }, 0.5)?.into();
 /// let net = testing::random_net(Seed::new(0), &spec);
-/// let batch = Batch::from_nets([&net], DType::F64, &Device::Cpu)?;
+/// let batch = Batch::from_nets(std::slice::from_ref(&net), DType::F64, &Device::Cpu)?;
 /// let picture = Renderer::new(&spec, [3, 4], Axes::ColumnRow)?.render(&NetTensors::of(&batch.buckets[0].graphs)?)?;
 /// assert_eq!(picture.dims(), [1, 12, 1]); // [B, H · W, channels]
 /// let corner = picture.flatten_all()?.to_vec1::<f64>()?[3]; // first row, last column

@@ -1,4 +1,4 @@
-//! What a run tells while it goes and at its end: records, events, figures.
+//! What a run tells while it goes and at its end: records, events, figures, edited nets.
 
 use std::{
     collections::BTreeMap,
@@ -6,10 +6,15 @@ use std::{
 };
 
 use anyhow::Result;
+use sgmn_data::split::Split as Part;
+use sgmn_nn::{Pass, no_grad};
 use sgmn_symmetry::Repairs;
 
 use super::{Run, Summary};
 use crate::{
+    config::Task,
+    editing::{self, Easel},
+    pipeline::PreparedBatch,
     report::{Curve, CurvePlot, RunRecord, Split, confusion_svg, read_records, scatter_svg},
     run_folder::write_atomic,
 };
@@ -52,6 +57,19 @@ impl Run<'_> {
             write_atomic(&self.folder.plot("scatter"), scatter.to_file().as_bytes())?;
         }
         Ok(())
+    }
+
+    /// Keeps the edited test nets, if the run edits nets.
+    pub(super) fn keep_edited(&self) -> Result<()> {
+        let Task::Edit(task) = self.experiment.task() else { return Ok(()) };
+        let easel = Easel::new(task, self.pictures.clone())?;
+        let answer = |prepared: Result<PreparedBatch>| {
+            let prepared = prepared?;
+            let output = no_grad(|| self.model.forward(&prepared.batch, &Pass::eval()))?;
+            Ok((prepared, output))
+        };
+        let answers = self.pipeline.batches(Part::Test, self.experiment.train().batch_size).map(answer);
+        editing::keep(&easel, self.pipeline.dataset(), answers, self.folder)
     }
 
     /// Appends one evaluation to the logs.

@@ -115,6 +115,16 @@ fn copies_start_different_and_all_change_the_picture() {
             build(&editor(direction, 3), &[inr()], Normalization::fit(&nets), DType::F64);
         let (_, pictures) = edit(&*model, &lowering, &nets);
         let batch = Batch::from_nets(&nets, DType::F64, &device()).unwrap();
+        let Output::PerParam(deltas) = model.forward(&batch, &Pass::eval()).unwrap() else {
+            panic!("expected changes")
+        };
+        for (i, other) in [(0, 1), (0, 2), (1, 2)] {
+            let (a, b) = (&deltas[0][i], &deltas[0][other]);
+            let pairs = a.weights.iter().zip(&b.weights).chain(a.biases.iter().zip(&b.biases));
+            for (l, (a, b)) in pairs.enumerate() {
+                assert!(distance(a, b) > 1e-9, "{direction:?}: tensor {l} of copies {i} and {other} is one");
+            }
+        }
         let own = NetTensors::of(&batch.buckets[0].graphs).unwrap();
         let unedited = Renderer::new(&inr(), SIZE, Axes::ColumnRow).unwrap().render(&own).unwrap();
         for (i, picture) in pictures.iter().enumerate() {
