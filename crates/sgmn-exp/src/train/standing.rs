@@ -9,6 +9,7 @@ use crate::metrics::{Confusion, Criterion, Mean};
 
 /// How a call ended.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a call has one")]
 pub enum Outcome {
     /// The run is finished.
     Finished(Summary),

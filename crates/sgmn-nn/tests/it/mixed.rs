@@ -63,7 +63,7 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 fn a_mixed_batch_is_respected_unit_by_unit() {
     for direction in DIRECTIONS {
         let config = ScaleGmnConfig::new(Symmetry::Hetero, direction, 6, 2);
-        let changes = OutputConfig::PerParam { initial_scale: 0.5 };
+        let changes = OutputConfig::PerParam { initial_scale: 0.5, n_copies: 1 };
         for config in [config.clone(), ScaleGmnConfig { output: changes, ..config }] {
             let (model, _, lowering) =
                 build(&config, &architectures(), Normalization::fit(&nets()), DType::F64);

@@ -67,8 +67,8 @@ impl Place {
     /// The run of an experiment in a folder of this name, in this process, until it ends or is stopped.
     pub(super) fn run(&self, name: &str, experiment: &Experiment, stop: bool) -> anyhow::Result<Outcome> {
         let stop = AtomicBool::new(stop);
-        let dataset = datasets::open(experiment.data(), self.path(), &stop)?;
-        train::run(experiment, dataset, &self.folder_of(name, experiment), &stop)
+        let material = datasets::material(experiment, self.path(), &stop)?;
+        train::run(experiment, material, &self.folder_of(name, experiment), &stop)
     }
 
     /// The same, which must come to its end.

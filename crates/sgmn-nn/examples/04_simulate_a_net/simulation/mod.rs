@@ -273,7 +273,7 @@ fn config(gates: &Gates, wanted: Wanted, n_rounds: usize) -> ScaleGmnConfig {
         message: net(1, IoPath::Shared),
         // The first layer sums, the second one applies the activation; inputs and outputs have maps of their own.
         update: net(2, IoPath::Equivariant),
-        output: OutputConfig::PerParam { initial_scale: 1.0 },
+        output: OutputConfig::PerParam { initial_scale: 1.0, n_copies: 1 },
         ..ScaleGmnConfig::new(gates.symmetry, direction, d, 1)
     }
 }

@@ -1,0 +1,277 @@
+//! Editing from beginning to end: what is learned, what is kept, what is refused.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use sgmn_data::{
+    Source, Target,
+    formats::packed::{Item, Reader, Writer},
+    split::Split,
+};
+use sgmn_exp::{
+    config::{Experiment, ExperimentFile},
+    datasets, editing,
+    metrics::Criterion,
+    run_folder::RunFolder,
+    tasks::{self, UNEDITED},
+    train::Outcome,
+};
+use sgmn_graph::{Activation, Net, NetSpec, Seed, eval, testing};
+
+use super::setup::{Place, facts};
+
+/// Height and width of what nets draw here.
+const SIZE: [usize; 2] = [6, 5];
+
+/// Random sine nets, named by the rule.
+fn write_inrs(path: &Path, name: impl Fn(Split, usize) -> String, target: impl Fn(Split, usize) -> Target) {
+    let spec = Arc::new(NetSpec::mlp(&[2, 6, 6, 1], Activation::Sine { omega: 30.0 }, 0.5).unwrap());
+    let mut writer = Writer::create(path, BTreeMap::new()).unwrap();
+    for (split, n) in Split::ALL.into_iter().zip([24, 6, 7]) {
+        for i in 0..n {
+            let net = testing::random_net(Seed::new(3).child(split.name()).index(i as u64), &spec);
+            let params = net.params().iter().map(|&value| value as f32).collect();
+            let (id, target) = (name(split, i), target(split, i));
+            writer.push(Item { id, spec: spec.clone(), params, target, split: Some(split) }).unwrap();
+        }
+    }
+    writer.finish().unwrap();
+}
+
+fn place(name: impl Fn(Split, usize) -> String) -> Place {
+    let place = Place::new();
+    write_inrs(&place.path().join("inrs.packed"), name, |_, _| Target::None);
+    place
+}
+
+fn any_name(split: Split, i: usize) -> String {
+    format!("{}-{i}", split.name())
+}
+
+/// A tiny model that edits what nets draw.
+fn editor(overrides: &[&str]) -> ExperimentFile {
+    let mut file = ExperimentFile::parse("tiny", "inherits = \"quick-editing\"").unwrap();
+    let common = [
+        "data.kind=packed",
+        "data.path=inrs.packed",
+        "model.d_hidden=8",
+        "model.n_layers=2",
+        "model.d_mlp=[8]",
+        "task={ kind=\"edit\", edit=\"dilate\", target=\"drawing\", size=[6, 5] }",
+        "train.batch_size=8",
+        "train.epochs=6",
+        "train.learning_rate=1e-2",
+        "train.warmup_steps=4",
+    ];
+    common.iter().chain(overrides).for_each(|assignment| file.set(assignment).unwrap());
+    file
+}
+
+fn experiment(overrides: &[&str]) -> Experiment {
+    editor(overrides).resolve().unwrap()
+}
+
+/// What a net draws, by the interpreter.
+fn drawing(net: &Net) -> Vec<f64> {
+    let at = |i: usize, n: usize| 2.0 * i as f64 / (n - 1) as f64 - 1.0;
+    let pixels = (0..SIZE[0]).flat_map(|row| (0..SIZE[1]).map(move |column| (row, column)));
+    pixels.map(|(row, column)| eval::run(net, &[at(column, SIZE[1]), at(row, SIZE[0])]).unwrap()[0]).collect()
+}
+
+/// The dilated image, by the definition.
+fn dilated(image: &[f64]) -> Vec<f64> {
+    let [height, width] = SIZE;
+    let largest = |row: usize, column: usize| -> f64 {
+        let rows = row.saturating_sub(1)..=(row + 1).min(height - 1);
+        let columns = column.saturating_sub(1)..=(column + 1).min(width - 1);
+        let around = rows.flat_map(|r| columns.clone().map(move |c| r * width + c));
+        around.map(|pixel| image[pixel]).fold(f64::NEG_INFINITY, f64::max)
+    };
+    (0..height)
+        .flat_map(|row| (0..width).map(move |column| (row, column)))
+        .map(|(r, c)| largest(r, c))
+        .collect()
+}
+
+fn mean_squared_error(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / a.len() as f64
+}
+
+#[test]
+fn a_tiny_edit_improves_on_the_unedited_nets_and_the_nets_that_are_kept_draw_what_was_measured() {
+    let place = place(any_name);
+    for (name, n_copies, direction) in [("one", 1, "forward"), ("three", 3, "bidirectional")] {
+        let experiment = experiment(&[
+            &format!("model.output.n_copies={n_copies}"),
+            &format!("model.direction={direction}"),
+        ]);
+        let summary = place.finish(name, &experiment);
+        let (measured, unedited) = (summary.test[Criterion::Mse.name()], summary.test[UNEDITED]);
+        assert!(measured < 0.7 * unedited, "{name}: {measured} of {unedited}");
+
+        let folder = RunFolder::open(&place.run_path(name)).unwrap();
+        let edited = Reader::open(&folder.edited()).unwrap();
+        let nets = Reader::open(&place.path().join("inrs.packed")).unwrap();
+        let test = nets.splits().test.clone();
+        assert_eq!(edited.len(), n_copies * test.len());
+        let by_name = |name: &str| {
+            let i = (0..edited.len()).find(|i| edited.id(*i) == name).unwrap();
+            edited.get(i).unwrap().net
+        };
+        let (mut before, mut after) = (0.0, 0.0);
+        for &item in &test {
+            let sample = nets.get(item).unwrap();
+            let target = dilated(&drawing(&sample.net));
+            before += mean_squared_error(&drawing(&sample.net), &target);
+            let copies: Vec<Vec<f64>> = match n_copies {
+                1 => vec![drawing(&by_name(&sample.id))],
+                n => (0..n).map(|c| drawing(&by_name(&format!("{}-copy{c}", sample.id)))).collect(),
+            };
+            let mean: Vec<f64> = (0..target.len())
+                .map(|pixel| copies.iter().map(|copy| copy[pixel]).sum::<f64>() / n_copies as f64)
+                .collect();
+            after += mean_squared_error(&mean, &target);
+        }
+        let n = test.len() as f64;
+        assert!((before / n - unedited).abs() < 1e-5 * unedited, "{name}: {} {unedited}", before / n);
+        assert!((after / n - measured).abs() < 1e-4 * measured, "{name}: {} {measured}", after / n);
+
+        let png = std::fs::read(folder.plots().join("edited.png")).unwrap();
+        let reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
+        let [height, width] = SIZE.map(|n| n as u32);
+        assert_eq!((reader.info().width, reader.info().height), (7 * (width + 1) - 1, 3 * (height + 1) - 1));
+        let grid = editing::grid(&folder, place.path(), 4, "some").unwrap();
+        assert_eq!(grid.images.len(), 4);
+        assert_eq!((grid.images[0].1.width(), grid.images[0].1.height()), (width, 3 * (height + 1) - 1));
+    }
+}
+
+#[test]
+fn a_run_that_edits_and_is_stopped_after_every_step_ends_with_the_same_bits() {
+    let place = place(any_name);
+    let experiment = experiment(&[
+        "pipeline.augment=[{ kind = \"random_action\", symmetries = [\"permutation\", \"sign\"] }]",
+        "model.direction=bidirectional",
+        "model.output.n_copies=2",
+        "model.dropout=0.1",
+        "task.edit=contrast",
+        "train.epochs=2",
+    ]);
+    place.finish("straight", &experiment);
+    while let Outcome::Interrupted = place.run("stopped", &experiment, true).unwrap() {}
+    assert_eq!(facts(&place.run_path("stopped")), facts(&place.run_path("straight")));
+    let edited = |name: &str| std::fs::read(place.run_path(name).join("edited.packed")).unwrap();
+    assert_eq!(edited("stopped"), edited("straight"));
+}
+
+/// Nets named after the images of the digits that come with the program.
+fn image_name(split: Split, i: usize) -> String {
+    match split {
+        Split::Train => format!("train-{i}"),
+        Split::Val => format!("mnist_png_training_{}_{}", i % 10, 100 + i),
+        Split::Test => format!("test-{i}"),
+    }
+}
+
+/// The quick experiment on other nets, whose images are those digits.
+fn of_images() -> Experiment {
+    let mut file = ExperimentFile::parse("tiny", "inherits = \"quick-editing\"").unwrap();
+    let common = [
+        "data.kind=packed",
+        "data.path=inrs.packed",
+        "task.images=mini",
+        "model.d_hidden=8",
+        "model.d_mlp=[8]",
+        "train.epochs=1",
+    ];
+    common.iter().for_each(|assignment| file.set(assignment).unwrap());
+    file.resolve().unwrap()
+}
+
+fn open(place: &Place, experiment: &Experiment) -> Result<datasets::Material, String> {
+    let opened = datasets::material(experiment, place.path(), &false.into());
+    opened.map_err(|error| format!("{error:#}"))
+}
+
+#[test]
+fn the_image_that_a_net_was_fitted_to_is_found_by_the_nets_name() {
+    let place = place(image_name);
+    let experiment = of_images();
+    let material = open(&place, &experiment).unwrap();
+    let pictures = material.pictures.as_ref().unwrap();
+    assert_eq!(pictures.size(), [28, 28, 1]);
+    let (train, test) = datasets::image_sets("mini", place.path()).unwrap();
+    let splits = material.dataset.splits.clone();
+    assert_eq!(pictures.image(splits.train[5]).unwrap().values, train.image(5));
+    assert_eq!(pictures.image(splits.val[2]).unwrap().values, train.image(102));
+    assert_eq!(pictures.image(splits.test[6]).unwrap().values, test.image(6));
+    assert!(tasks::of(experiment.task(), None).is_err(), "no images");
+    let summary = place.finish("images", &experiment);
+    assert!(summary.test[Criterion::Mse.name()].is_finite());
+}
+
+#[test]
+fn nets_and_images_that_do_not_belong_together_are_refused() {
+    let strange = place(|split, i| format!("{}_{i}", split.name()));
+    let message = open(&strange, &of_images()).unwrap_err();
+    assert!(message.starts_with("net train_0: expected a name that says which image it draws"), "{message}");
+
+    let beyond = place(|split, i| format!("train-{}{i}9999", split as usize));
+    let message = open(&beyond, &of_images()).unwrap_err();
+    assert!(message.contains("images of mini"), "{message}");
+
+    let other = Place::new();
+    let train = datasets::image_sets("mini", other.path()).unwrap().0;
+    let wrong = move |split: Split, i: usize| match split {
+        Split::Train => Target::Class((train.label(i).unwrap() + 1) % 10),
+        _ => Target::None,
+    };
+    write_inrs(&other.path().join("inrs.packed"), image_name, wrong);
+    let message = open(&other, &of_images()).unwrap_err();
+    assert!(message.starts_with("net train-0: expected an image of class"), "{message}");
+
+    let mut nameless = ExperimentFile::parse("tiny", "inherits = \"quick-editing\"").unwrap();
+    ["data.kind=packed", "data.path=inrs.packed"]
+        .iter()
+        .for_each(|assignment| nameless.set(assignment).unwrap());
+    let message = open(&beyond, &nameless.resolve().unwrap()).unwrap_err();
+    assert!(message.starts_with("task.images: expected the folder of the images"), "{message}");
+}
+
+#[test]
+fn an_edit_that_cannot_be_asked_for_is_refused_by_its_key() {
+    let complaint = |overrides: &[&str]| format!("{:#}", editor(overrides).resolve().unwrap_err());
+    for (overrides, message) in [
+        (
+            &["task.images=mini"][..],
+            "task.images: expected nothing, since the target is what nets draw, found \"mini\"",
+        ),
+        (
+            &["task.target=image"],
+            "task.size: expected nothing, since an image has its own size, found a size",
+        ),
+        (&["task.size=[0, 5]"], "task.size: expected at least 1, found 0"),
+        (
+            &["task.brightness=[1.0, 1.0]"],
+            "task.brightness: expected a number for black and a larger one for white, found 1 and 1",
+        ),
+        (
+            &["model.output={ kind=\"per_graph\", readout=\"last_layer\", d_out=2, d_rho=4 }"],
+            "model.output.kind: expected `per_param`, since the task changes every parameter, found `per_graph`",
+        ),
+        (
+            &["model={ kind=\"flat_mlp\", d_hidden=[4], d_out=2, layer_norm=false, dropout=0.0 }"],
+            "model.kind: expected `scalegmn`, since the task changes every parameter",
+        ),
+        (&["model.output.n_copies=0"], "model.output.n_copies: expected from 1 to 1024, found 0"),
+    ] {
+        assert_eq!(complaint(overrides), format!("experiment tiny: {message}"), "{overrides:?}");
+    }
+    assert!(complaint(&["task.edit=erode"]).contains("`dilate`"));
+    let mut sizeless = ExperimentFile::parse("tiny", "inherits = \"quick-editing\"").unwrap();
+    sizeless.set("task.target=drawing").unwrap();
+    let message = format!("{:#}", sizeless.resolve().unwrap_err());
+    assert!(
+        message.ends_with("task.size: expected height and width of what nets draw, found nothing"),
+        "{message}"
+    );
+}
