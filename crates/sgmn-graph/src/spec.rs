@@ -149,12 +149,29 @@ impl NetSpec {
     /// # Errors
     /// [`Error::Spec`] with fewer than two widths or a zero width.
     pub fn mlp(widths: &[usize], activation: Activation, output_offset: f64) -> Result<Self> {
-        let n_layers = widths.len().saturating_sub(1);
-        let layer = |(l, pair): (usize, &[usize])| LayerSpec {
+        Self::mixed_mlp(widths, &vec![activation; widths.len().saturating_sub(2)], output_offset)
+    }
+
+    /// A multi-layer perceptron whose hidden layers have activations of their own, first to last; the last layer has
+    /// none.
+    ///
+    /// # Errors
+    /// As [`NetSpec::mlp`], and if there are not as many activations as hidden layers.
+    pub fn mixed_mlp(widths: &[usize], hidden: &[Activation], output_offset: f64) -> Result<Self> {
+        let n_hidden = widths.len().saturating_sub(2);
+        if hidden.len() != n_hidden {
+            let why = format!(
+                "expected an activation for each of {n_hidden} hidden layers, found {}",
+                hidden.len()
+            );
+            return Err(Error::Spec { layer: n_hidden.min(hidden.len()), why });
+        }
+        let activations = hidden.iter().copied().chain([Activation::Identity]);
+        let layers = widths.windows(2).zip(activations).map(|(pair, activation)| LayerSpec {
             map: LayerMap::Linear { n_in: pair[0], n_out: pair[1], reading: Reading::Direct },
-            activation: if l + 1 < n_layers { activation } else { Activation::Identity },
-        };
-        Self::new(widths.windows(2).enumerate().map(layer).collect(), output_offset)
+            activation,
+        });
+        Self::new(layers.collect(), output_offset)
     }
 
     /// A network of the Small CNN Zoo's form: 3×3 convolutions of stride 2 without padding between the given channel

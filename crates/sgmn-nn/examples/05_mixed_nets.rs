@@ -9,9 +9,7 @@
 use std::{error::Error, sync::Arc};
 
 use candle_core::{DType, Device, Tensor};
-use sgmn_graph::{
-    Activation, Batch, LayerMap, LayerSpec, Lowering, Net, NetSpec, Reading, Seed, eval, testing,
-};
+use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed, eval, testing};
 use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
@@ -31,11 +29,12 @@ const N_STEPS: u64 = 240;
 fn main() -> Result<(), Box<dyn Error>> {
     // They share their numbers of inputs and outputs, and nothing else.
     let specs = [
-        mlp(&[1, 8, 6, 5, 1], &[RELU, TANH, SINE])?,
-        mlp(&[1, 6, 8, 1], &[TANH, RELU])?,
-        mlp(&[1, 9, 1], &[SINE])?,
-        mlp(&[1, 5, 7, 1], &[RELU, RELU])?,
-    ];
+        NetSpec::mixed_mlp(&[1, 8, 6, 5, 1], &[RELU, TANH, SINE], 0.0)?,
+        NetSpec::mixed_mlp(&[1, 6, 8, 1], &[TANH, RELU], 0.0)?,
+        NetSpec::mixed_mlp(&[1, 9, 1], &[SINE], 0.0)?,
+        NetSpec::mixed_mlp(&[1, 5, 7, 1], &[RELU, RELU], 0.0)?,
+    ]
+    .map(Arc::new);
     for direction in [Direction::Forward, Direction::Bidirectional] {
         symmetry(&specs, direction)?;
     }
@@ -149,16 +148,6 @@ fn rises(nets: &[Net]) -> Result<Tensor, Box<dyn Error>> {
 fn nets(seed: Seed, specs: &[Arc<NetSpec>], n_nets: usize) -> Result<Vec<Net>, Box<dyn Error>> {
     let turns = specs.iter().cycle().take(n_nets).enumerate();
     Ok(turns.map(|(i, spec)| testing::random_net(seed.index(i as u64), spec)).collect())
-}
-
-/// A perceptron whose hidden layers have the given activations.
-fn mlp(widths: &[usize], hidden: &[Activation]) -> sgmn_graph::Result<Arc<NetSpec>> {
-    let activations = hidden.iter().copied().chain([Activation::Identity]);
-    let layers = widths.windows(2).zip(activations).map(|(pair, activation)| LayerSpec {
-        map: LayerMap::Linear { n_in: pair[0], n_out: pair[1], reading: Reading::Direct },
-        activation,
-    });
-    Ok(Arc::new(NetSpec::new(layers.collect(), 0.0)?))
 }
 
 /// The net with the first unit of a hidden layer scaled, whether its activation admits that or not; an `Element` of

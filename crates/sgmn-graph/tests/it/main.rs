@@ -142,6 +142,8 @@ fn contradictory_specs_are_refused() {
         let message = NetSpec::mlp(&widths, Activation::Relu, 0.0).unwrap_err().to_string();
         assert!(message.contains(why), "{message}");
     }
+    let mixed = NetSpec::mixed_mlp(&[2, 3, 3, 1], &[Activation::Relu], 0.0).unwrap_err().to_string();
+    assert!(mixed.contains("expected an activation for each of 2 hidden layers, found 1"), "{mixed}");
     let kernel = [1 << 33, 1 << 33];
     let map = sgmn_graph::LayerMap::Conv { n_in: 1, n_out: 1, kernel, stride: [1, 1], padding: [0, 0] };
     let huge = NetSpec::new(vec![sgmn_graph::LayerSpec { map, activation: Activation::Relu }], 0.0);

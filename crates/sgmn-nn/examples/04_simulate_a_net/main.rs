@@ -16,7 +16,7 @@ use sgmn_graph::{Activation, Net, NetSpec, Seed, testing};
 use sgmn_nn::{equivariance::symmetry_error, models::Symmetry};
 use sgmn_symmetry::check::Trials;
 use simulation::{
-    Sample, Simulation, Wanted, mlp, param_gradients, reach,
+    Sample, Simulation, Wanted, param_gradients, reach,
     reference::{activations, error, gradients},
 };
 
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// One architecture: random nets, the constructed model's answer, and how far it is from the truth.
 fn row(widths: &[usize], hidden: &[Activation], wanted: Wanted) -> Result<(), Box<dyn Error>> {
-    let spec = Arc::new(mlp(widths, hidden)?);
+    let spec = Arc::new(NetSpec::mixed_mlp(widths, hidden, 0.25)?);
     let sample = sample(&spec);
     let nets: Vec<Net> = (0..20).map(|i| testing::random_net(Seed::new(1).index(i), &spec)).collect();
     let reach = nets.iter().map(|net| reach(net, &sample.input)).fold(0.0, f64::max);
@@ -89,7 +89,7 @@ fn row(widths: &[usize], hidden: &[Activation], wanted: Wanted) -> Result<(), Bo
 
 /// How the forward pass runs through a net of four layers, and the backward pass back: errors after each round.
 fn waves() -> Result<(), Box<dyn Error>> {
-    let spec = Arc::new(mlp(&[2, 6, 5, 4, 1], &[TANH; 3])?);
+    let spec = Arc::new(NetSpec::mlp(&[2, 6, 5, 4, 1], TANH, 0.25)?);
     let sample = sample(&spec);
     let net = testing::random_net(Seed::new(3), &spec);
     let values = activations(&net, &sample.input)?;

@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use candle_core::DType;
-use sgmn_graph::{
-    Activation, Batch, LayerMap, LayerSpec, Lowering, Net, NetSpec, Reading, Seed, eval, testing,
-};
+use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed, eval, testing};
 use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
@@ -22,14 +20,8 @@ const LEAKY: Activation = Activation::LeakyRelu { slope: 0.1 };
 const TANH: Activation = Activation::Tanh;
 const SINE: Activation = Activation::Sine { omega: 30.0 };
 
-/// A perceptron whose hidden layers have the given activations.
 fn mlp(widths: &[usize], hidden: &[Activation]) -> Arc<NetSpec> {
-    let activations = hidden.iter().copied().chain([Activation::Identity]);
-    let layers = widths.windows(2).zip(activations).map(|(pair, activation)| LayerSpec {
-        map: LayerMap::Linear { n_in: pair[0], n_out: pair[1], reading: Reading::Direct },
-        activation,
-    });
-    Arc::new(NetSpec::new(layers.collect(), 0.0).unwrap())
+    Arc::new(NetSpec::mixed_mlp(widths, hidden, 0.0).unwrap())
 }
 
 /// Widths, depths and activations of all kinds, some of which share a layer of nodes in the model's variables.

@@ -31,11 +31,8 @@ pub(crate) fn activations(symmetry: Symmetry) -> Vec<Activation> {
 pub(crate) fn mixed_mlps(symmetry: Symmetry, n_out: usize) -> Vec<Arc<NetSpec>> {
     let mut turn = activations(symmetry).into_iter().cycle();
     let mut spec = |widths: &[usize]| {
-        let layers = widths.windows(2).enumerate().map(|(l, pair)| LayerSpec {
-            map: LayerMap::Linear { n_in: pair[0], n_out: pair[1], reading: Reading::Direct },
-            activation: if l + 2 < widths.len() { turn.next().unwrap() } else { Activation::Identity },
-        });
-        Arc::new(NetSpec::new(layers.collect(), 0.5).unwrap())
+        let hidden: Vec<Activation> = turn.by_ref().take(widths.len() - 2).collect();
+        Arc::new(NetSpec::mixed_mlp(widths, &hidden, 0.5).unwrap())
     };
     vec![spec(&[2, 5, 4, n_out]), spec(&[2, 6, n_out]), spec(&[2, 3, 5, 4, n_out]), spec(&[2, 4, 4, n_out])]
 }

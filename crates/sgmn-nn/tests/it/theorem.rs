@@ -12,7 +12,7 @@ use sgmn_symmetry::{check::Trials, tolerance};
 use simulation::{
     Sample, Simulation, Wanted,
     gate::Gate,
-    mlp, param_gradients, reach,
+    param_gradients, reach,
     reference::{activations, error, gradients},
 };
 
@@ -35,7 +35,7 @@ const SHAPES: [&[usize]; 6] =
 /// Random nets of a shape whose hidden layers take turns among activations, and what they are run on.
 fn nets(widths: &[usize], turns: &[Activation]) -> (Vec<Net>, Sample) {
     let hidden: Vec<Activation> = turns.iter().copied().cycle().take(widths.len() - 2).collect();
-    let spec = Arc::new(mlp(widths, &hidden).unwrap());
+    let spec = Arc::new(NetSpec::mixed_mlp(widths, &hidden, 0.25).unwrap());
     let target = (0..widths[widths.len() - 1]).map(|i| (i as f64).cos()).collect();
     let sample = Sample { input: testing::input_values(Seed::new(20), &spec), target };
     ((0..4).map(|i| testing::random_net(Seed::new(21).index(i), &spec)).collect(), sample)
@@ -178,12 +178,17 @@ fn what_cannot_be_constructed_is_refused() {
         let error = Simulation::new(&Arc::new(spec), &sample, wanted, 3, 1.0).err().unwrap();
         error.to_string()
     };
-    let rectified = refusal(mlp(&[2, 3, 1], &[RELU]).unwrap(), Wanted::Gradients);
+    let rectified = refusal(NetSpec::mixed_mlp(&[2, 3, 1], &[RELU], 0.0).unwrap(), Wanted::Gradients);
     assert!(rectified.contains("whose gradients scale as features do, found [Relu]"), "{rectified}");
-    let two = refusal(mlp(&[2, 3, 3, 1], &[TANH, SINE]).unwrap(), Wanted::Activations);
+    let two = refusal(NetSpec::mixed_mlp(&[2, 3, 3, 1], &[TANH, SINE], 0.0).unwrap(), Wanted::Activations);
     assert!(two.contains("one of tanh or sine"), "{two}");
-    let even = refusal(mlp(&[2, 3, 1], &[Activation::Gelu]).unwrap(), Wanted::Activations);
+    let even =
+        refusal(NetSpec::mixed_mlp(&[2, 3, 1], &[Activation::Gelu], 0.0).unwrap(), Wanted::Activations);
     assert!(even.contains("found [Gelu]"), "{even}");
-    let wide = refusal(mlp(&[3, 3, 1], &[TANH]).unwrap(), Wanted::Activations);
+    let wide = refusal(NetSpec::mixed_mlp(&[3, 3, 1], &[TANH], 0.0).unwrap(), Wanted::Activations);
     assert!(wide.contains("as many inputs and outputs as the sample has"), "{wide}");
+    // The first layer of a net alone ends in a tanh.
+    let whole = NetSpec::mlp(&[2, 1, 1], TANH, 0.0).unwrap();
+    let squashed = refusal(NetSpec::new(whole.layers()[..1].to_vec(), 0.0).unwrap(), Wanted::Activations);
+    assert!(squashed.contains("the last without activation"), "{squashed}");
 }

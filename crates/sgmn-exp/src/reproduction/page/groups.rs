@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::{Composer, figure};
 use crate::{
+    editing,
     report::{Block, Split, confusion_svg, scatter_svg},
     reproduction::{
         comparison::{ablation_table, findings, size_table, table},
@@ -12,7 +13,11 @@ use crate::{
         results::StudyResults,
         study::Group,
     },
+    tasks::UNEDITED,
 };
+
+/// Edited nets that are shown.
+const N_EDITED: usize = 10;
 
 impl Composer<'_> {
     pub(super) fn group(&self, group: Group) -> Result<Vec<Block>> {
@@ -117,7 +122,24 @@ impl Composer<'_> {
                 );
                 blocks.push(figure(results, "scatter", scatter_svg(&title, &run.summary.pairs)?, &caption));
             }
-            Group::Editing | Group::Ablations => {}
+            Group::Editing => {
+                if let Some(unedited) = run.summary.test.get(UNEDITED) {
+                    let unedited = criterion.shown(*unedited);
+                    blocks
+                        .push(Block::Text(format!("Nets that are not edited have an error of {unedited}.")));
+                }
+                let caption = format!(
+                    "Test nets, edited by {model}, which did best on the validation nets: what each net drew, what it \
+                     should draw, what it draws now; the error before and after the edit."
+                );
+                blocks.push(Block::Images(editing::grid(
+                    &run.folder,
+                    &self.request.data_dir,
+                    N_EDITED,
+                    &caption,
+                )?));
+            }
+            Group::Ablations => {}
         }
         Ok(blocks)
     }

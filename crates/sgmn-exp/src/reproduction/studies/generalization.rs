@@ -67,7 +67,6 @@ pub(in crate::reproduction) const GENERALIZATION: &[Study] = &[
     Study {
         name: "small-zoo-relu",
         differs: SMALL,
-        manifest: Some("mnist"),
         rows: &[
             row("StatNN", "small-zoo-relu-stat-nn", STATISTICS),
             published("ScaleGMN", "small-zoo-relu", FORWARD, "cifar10-gs-relu", 1_356_801, None),
@@ -86,7 +85,6 @@ pub(in crate::reproduction) const GENERALIZATION: &[Study] = &[
     Study {
         name: "small-zoo-tanh",
         differs: SMALL,
-        manifest: Some("mnist"),
         rows: &[
             row("StatNN", "small-zoo-tanh-stat-nn", STATISTICS),
             published("ScaleGMN", "small-zoo-tanh", FORWARD, "cifar10-gs-tanh", 2_318_849, None),
@@ -155,8 +153,8 @@ const QUICK: Option<&str> = Some(
      other nets is another question: compare rows of our column with each other.",
 );
 const SMALL: Option<&str> = Some(
-    "Here are 4,000 CNNs, trained on 10,000 images of MNIST, and models of half the published width; the paper's zoos hold \
-     tens of thousands of CNNs, trained for 86 epochs on CIFAR-10 and SVHN.",
+    "Here are 4,000 CNNs of each activation, trained on the digits that come with the project, and models of half the \
+     published width; the paper's zoos hold tens of thousands of CNNs, trained for 86 epochs on CIFAR-10 and SVHN.",
 );
 
 const fn made_here(scale: Scale, nets: &'static str) -> Study {

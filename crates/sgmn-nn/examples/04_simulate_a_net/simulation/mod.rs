@@ -53,7 +53,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use gate::Gate;
 use maps::Maps;
-use sgmn_graph::{Activation, Batch, LayerMap, LayerSpec, Lowering, Net, NetSpec, Reading, Seed};
+use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed};
 use sgmn_nn::{
     Error, Normalization, Pass, Result,
     models::{
@@ -89,6 +89,14 @@ impl Wanted {
             Self::Gradients => 2 * n_layers - 1,
         }
     }
+
+    /// Width of the features: both channels of a forward pass, or all four.
+    fn n_channels(self) -> usize {
+        match self {
+            Self::Activations => ACTIVATION + 1,
+            Self::Gradients => TARGET + 1,
+        }
+    }
 }
 
 /// A constructed model, for nets of one architecture and one sample.
@@ -105,8 +113,9 @@ impl Simulation {
     /// `reach` bounds the magnitudes of pre-activations; gates of tanh and sine are fitted so far. See [`reach`].
     ///
     /// # Errors
-    /// [`Error::Config`] if there is a convolution, if the sample does not fit, if hidden activations are neither of the ReLU family nor tanh nor sine, or two of a kind, or
-    /// gradients are wanted where units scale by positive numbers.
+    /// [`Error::Config`] if there is a convolution or an activation at the outputs, if the sample does not fit, if hidden
+    /// activations are neither of the ReLU family nor tanh nor sine, or two of a kind, or if gradients are wanted where
+    /// units scale by positive numbers.
     pub(crate) fn new(
         spec: &Arc<NetSpec>,
         sample: &Sample,
@@ -116,8 +125,10 @@ impl Simulation {
     ) -> Result<Self> {
         let widths = spec.widths();
         let ends = (widths[0], widths[widths.len() - 1]);
-        if spec.is_convolutional() || ends != (sample.input.len(), sample.target.len()) {
-            let expected = "linear layers, and as many inputs and outputs as the sample has";
+        let is_plain = spec.layers()[spec.layers().len() - 1].activation == Activation::Identity;
+        if spec.is_convolutional() || !is_plain || ends != (sample.input.len(), sample.target.len()) {
+            let expected =
+                "linear layers, the last without activation, as many inputs and outputs as the sample has";
             return Err(Error::config("nets", expected, format!("widths {widths:?}")));
         }
         let gates = Gates::of(spec, wanted, reach)?;
@@ -180,19 +191,6 @@ pub(crate) fn reach(net: &Net, input: &[f64]) -> f64 {
         senders = bounds.into_iter().map(|bound| if is_odd { 1.0 } else { bound }).collect();
     }
     reach
-}
-
-/// A perceptron whose hidden layers have the given activations, its output moved by 0.25.
-///
-/// # Errors
-/// If a width is 0, or the lists do not fit.
-pub(crate) fn mlp(widths: &[usize], hidden: &[Activation]) -> Result<NetSpec> {
-    let activations = hidden.iter().copied().chain([Activation::Identity]);
-    let layers = widths.windows(2).zip(activations).map(|(pair, activation)| LayerSpec {
-        map: LayerMap::Linear { n_in: pair[0], n_out: pair[1], reading: Reading::Direct },
-        activation,
-    });
-    Ok(NetSpec::new(layers.collect(), 0.25)?)
 }
 
 /// The channels of a node; models of the forward pass have the first two.
@@ -259,9 +257,9 @@ impl Gates {
 
 /// The configuration: the simplest one that has every part that is needed.
 fn config(gates: &Gates, wanted: Wanted, n_rounds: usize) -> ScaleGmnConfig {
-    let (direction, d) = match wanted {
-        Wanted::Activations => (Direction::Forward, ACTIVATION + 1),
-        Wanted::Gradients => (Direction::Bidirectional, TARGET + 1),
+    let direction = match wanted {
+        Wanted::Activations => Direction::Forward,
+        Wanted::Gradients => Direction::Bidirectional,
     };
     let net = |n_layers, io| EquivariantConfig { n_layers, io, n_mlps: 3, positional: false };
     ScaleGmnConfig {
@@ -274,7 +272,7 @@ fn config(gates: &Gates, wanted: Wanted, n_rounds: usize) -> ScaleGmnConfig {
         // The first layer sums, the second one applies the activation; inputs and outputs have maps of their own.
         update: net(2, IoPath::Equivariant),
         output: OutputConfig::PerParam { initial_scale: 1.0, n_copies: 1 },
-        ..ScaleGmnConfig::new(gates.symmetry, direction, d, 1)
+        ..ScaleGmnConfig::new(gates.symmetry, direction, wanted.n_channels(), 1)
     }
 }
 
@@ -304,10 +302,7 @@ fn write_start(maps: &mut Maps, spec: &NetSpec, sample: &Sample, wanted: Wanted)
 
 /// Round `k` of messages and updates.
 fn write_round(maps: &mut Maps, gates: &Gates, wanted: Wanted, k: usize, is_last: bool) {
-    let d = match wanted {
-        Wanted::Activations => 2,
-        Wanted::Gradients => 4,
-    };
+    let d = wanted.n_channels();
     let mut write_message = |path: &str, channel: usize| {
         maps.set(&format!("{path}.w_e.weight"), channel, 0, 1.0);
         maps.set(&format!("{path}.w_v.weight"), channel, channel, 1.0);
