@@ -39,19 +39,26 @@ pub(super) fn activate<L: Lanes>(activation: ZooActivation, values: &mut [Row], 
 fn tanh<L: Lanes>(x: L) -> L {
     /// From here on the tangent is 1 in single precision.
     const SATURATED: f32 = 9.2;
-    let polynomial = |s: L, coefficients: [f32; 4]| {
-        let [a, b, c, d] = coefficients.map(L::splat);
-        s.mul_add(s.mul_add(s.mul_add(d, c), b), a)
-    };
     // Written this way round, NaN stays.
     let u = L::splat(SATURATED).min(L::splat(-SATURATED).max(x)).mul(L::splat(0.25));
     let s = u.mul(u);
     let numerator = u.mul(polynomial(s, [135_135.0, 17_325.0, 378.0, 1.0]));
     let denominator = polynomial(s, [135_135.0, 62_370.0, 3_150.0, 28.0]);
-    let twice = |n: L, d: L| (n.add(n).mul(d), n.mul_add(n, d.mul(d)));
     let (n, d) = twice(numerator, denominator);
     let (n, d) = twice(n, d);
     n.div(d)
+}
+
+/// `a + bs + cs² + ds³`.
+#[inline(always)]
+fn polynomial<L: Lanes>(s: L, [a, b, c, d]: [f32; 4]) -> L {
+    s.mul_add(s.mul_add(s.mul_add(L::splat(d), L::splat(c)), L::splat(b)), L::splat(a))
+}
+
+/// The tangent of twice the angle, as a fraction, from that of the angle.
+#[inline(always)]
+fn twice<L: Lanes>(n: L, d: L) -> (L, L) {
+    (n.add(n).mul(d), n.mul_add(n, d.mul(d)))
 }
 
 /// Which activations are dropped: a number of each that follows from a key and its place, as a mask of any size would.
@@ -78,7 +85,11 @@ impl Dropout {
     pub(super) fn apply<L: Lanes>(self, place: u32, values: &mut [Row], slopes: &mut [Row]) {
         for (r, (values, slopes)) in values.iter_mut().zip(slopes).enumerate() {
             let place = place.wrapping_add((LANES * r) as u32);
-            let factors = std::array::from_fn(|i| self.factor(place.wrapping_add(i as u32)));
+            // No closure here and in the other loops over rows: one might be compiled without the machine's vectors.
+            let mut factors = [0.0; LANES];
+            for (i, factor) in factors.iter_mut().enumerate() {
+                *factor = self.factor(place.wrapping_add(i as u32));
+            }
             let factors = L::load(&factors);
             L::load(&values.0).mul(factors).store(&mut values.0);
             L::load(&slopes.0).mul(factors).store(&mut slopes.0);

@@ -276,7 +276,10 @@ fn times_slopes<L: Lanes>(stage: &mut Stage, n: usize) -> &[Row] {
 /// Mean over the positions of an image.
 #[inline(always)]
 fn pool<L: Lanes>(values: &[Row]) -> Row {
-    let sum = values.iter().fold(L::splat(0.0), |sum, row| sum.add(L::load(&row.0)));
+    let mut sum = L::splat(0.0);
+    for row in values {
+        sum = sum.add(L::load(&row.0));
+    }
     let mut mean = Row::ZERO;
     sum.mul(L::splat(1.0 / N_POSITIONS[2] as f32)).store(&mut mean.0);
     mean

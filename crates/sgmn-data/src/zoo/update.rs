@@ -71,37 +71,46 @@ impl Job for Update<'_> {
             }
         }
         let rows = params.iter_mut().zip(gradient.iter()).zip(mean.iter_mut().zip(mean_square));
-        let rows = rows.map(|((p, g), (m, v))| (p, L::load(&g.0), m, v));
-        let step = |factor: f64| L::splat(-factor as f32);
-        let fraction = |x: L, v: L| x.div(v.sqrt().add(L::splat(EPSILON)));
+        let rate = *learning_rate;
         match optimizer {
             Optimizer::Sgd => {
-                let step = step(*learning_rate);
-                rows.for_each(|(p, g, _, _)| step.mul_add(g, L::load(&p.0)).store(&mut p.0));
+                let step = L::splat(-rate as f32);
+                for ((p, g), _) in rows {
+                    step.mul_add(L::load(&g.0), L::load(&p.0)).store(&mut p.0);
+                }
             }
             Optimizer::Adam => {
-                let step = step(*learning_rate * (1.0 - powers[1]).sqrt() / (1.0 - powers[0]));
-                let keep = BETAS.map(|beta| L::splat(beta as f32));
-                let take = BETAS.map(|beta| L::splat((1.0 - beta) as f32));
-                rows.for_each(|(p, g, m, v)| {
-                    let mean = keep[0].mul_add(L::load(&m.0), take[0].mul(g));
-                    let mean_square = keep[1].mul_add(L::load(&v.0), take[1].mul(g.mul(g)));
+                let step = L::splat((-rate * (1.0 - powers[1]).sqrt() / (1.0 - powers[0])) as f32);
+                let [keep, keep_square] = BETAS.map(|beta| beta as f32);
+                let [take, take_square] = BETAS.map(|beta| (1.0 - beta) as f32);
+                for ((p, g), (m, v)) in rows {
+                    let g = L::load(&g.0);
+                    let mean = L::splat(keep).mul_add(L::load(&m.0), L::splat(take).mul(g));
+                    let square = L::splat(take_square).mul(g.mul(g));
+                    let mean_square = L::splat(keep_square).mul_add(L::load(&v.0), square);
                     mean.store(&mut m.0);
                     mean_square.store(&mut v.0);
                     step.mul_add(fraction(mean, mean_square), L::load(&p.0)).store(&mut p.0);
-                });
+                }
             }
             Optimizer::Rmsprop => {
-                let step = step(*learning_rate);
-                let (keep, take) = (L::splat(RHO), L::splat(1.0 - RHO));
-                rows.for_each(|(p, g, _, v)| {
-                    let mean_square = keep.mul_add(L::load(&v.0), take.mul(g.mul(g)));
+                let step = L::splat(-rate as f32);
+                for ((p, g), (_, v)) in rows {
+                    let g = L::load(&g.0);
+                    let square = L::splat(1.0 - RHO).mul(g.mul(g));
+                    let mean_square = L::splat(RHO).mul_add(L::load(&v.0), square);
                     mean_square.store(&mut v.0);
                     step.mul_add(fraction(g, mean_square), L::load(&p.0)).store(&mut p.0);
-                });
+                }
             }
         }
     }
+}
+
+/// `x / (sqrt(v) + ε)`.
+#[inline(always)]
+fn fraction<L: Lanes>(x: L, v: L) -> L {
+    x.div(v.sqrt().add(L::splat(EPSILON)))
 }
 
 #[cfg(test)]

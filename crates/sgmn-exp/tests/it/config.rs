@@ -86,6 +86,31 @@ fn the_fit_recipe_is_as_published_unless_it_is_overridden() {
 }
 
 #[test]
+fn a_zoo_to_be_trained_reads_back_and_is_checked() {
+    let resolve = |assignments: &[&str]| {
+        let text = "inherits = \"quick\"\n[data]\nkind = \"trained\"\nimages = \"mini\"\nn_nets = 8\nepochs = 2\nzoo_seed = 1\n";
+        let mut file = ExperimentFile::parse("zoo", text).unwrap();
+        assignments.iter().for_each(|assignment| file.set(assignment).unwrap());
+        file.resolve()
+    };
+    for assignments in [&[][..], &["data.activation=tanh"]] {
+        let experiment = resolve(assignments).unwrap();
+        assert!(matches!(experiment.data(), Data::Trained(trained) if trained.n_nets == 8));
+        let again = ExperimentFile::parse("again", &experiment.to_toml()).unwrap().resolve().unwrap();
+        assert_eq!(again.data(), experiment.data());
+    }
+    for (assignment, expected) in [
+        ("data.n_nets=3", "data.n_nets: expected at least 4"),
+        ("data.epochs=0", "data.epochs: expected at least 1"),
+        ("data.activation=sine", "data.activation: unknown variant `sine`"),
+        ("data.fit_seed=1", "data.fit_seed: unknown field `fit_seed`"),
+    ] {
+        let message = format!("{:#}", resolve(&[assignment]).unwrap_err());
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
 fn every_format_can_be_named_and_reads_back() {
     for format in formats::ALL {
         let mut file = ExperimentFile::open("quick").unwrap();

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
-use sgmn_data::{formats::FormatKind, source::Dataset};
+use sgmn_data::{
+    formats::{FormatKind, cnn_zoo::ZooActivation},
+    source::Dataset,
+};
 use sgmn_exp::{
-    config::{Data, Files},
+    config::{Data, Files, Trained},
     datasets,
 };
 
@@ -85,4 +88,37 @@ fn another_split_file_is_packed_anew() {
     let drawn = open();
     assert_same(&drawn, &files.format.open(&folder.path().join(&files.path)).unwrap());
     assert_ne!(drawn.splits, published.splits);
+}
+
+#[test]
+fn a_zoo_is_trained_once_and_shared_by_both_activations() {
+    let folder = tempfile::tempdir().unwrap();
+    let both = Trained { images: "mini".to_owned(), n_nets: 5, epochs: 1, zoo_seed: 0, activation: None };
+    let open = |activation, stop: bool| {
+        let data = Data::Trained(Trained { activation, ..both.clone() });
+        datasets::open(&data, folder.path(), &stop.into())
+    };
+    let error = open(None, true).unwrap_err();
+    assert!(matches!(error.downcast_ref(), Some(sgmn_data::Error::Interrupted)), "{error:#}");
+
+    let all = open(None, false).unwrap();
+    assert_eq!((all.source.len(), all.splits.train.len(), all.splits.test.len()), (5, 1, 3));
+    let path = datasets::trained_path(&both, folder.path());
+    let written = std::fs::metadata(path.join("weights.npy")).unwrap().modified().unwrap();
+    // Only a stopped request could be told from a finished one: nothing is trained any more.
+    let [relu, tanh] =
+        [ZooActivation::Relu, ZooActivation::Tanh].map(|activation| open(Some(activation), true).unwrap());
+    assert_eq!(relu.source.len() + tanh.source.len(), 5);
+    assert!(relu.source.len() > 0 && tanh.source.len() > 0);
+    assert_eq!(std::fs::metadata(path.join("weights.npy")).unwrap().modified().unwrap(), written);
+    let zoos = std::fs::read_dir(folder.path().join("zoo")).unwrap().count();
+    assert_eq!(zoos, 1, "one zoo, and nothing left beside it");
+
+    let other = |change: fn(&mut Trained)| {
+        let mut other = both.clone();
+        change(&mut other);
+        datasets::trained_path(&other, folder.path()) != path
+    };
+    assert!(other(|t| t.n_nets = 6) && other(|t| t.epochs = 2) && other(|t| t.zoo_seed = 1));
+    assert!(!other(|t| t.activation = Some(ZooActivation::Relu)));
 }

@@ -1,6 +1,7 @@
 //! The toolbox `sgmn` as a person meets it: arguments in, text and files out.
 
 mod torch;
+mod zoo;
 
 use std::{
     path::{Path, PathBuf},
