@@ -109,7 +109,7 @@ fn a_zoo_is_trained_once_and_shared_by_both_activations() {
     let [relu, tanh] =
         [ZooActivation::Relu, ZooActivation::Tanh].map(|activation| open(Some(activation), true).unwrap());
     assert_eq!(relu.source.len() + tanh.source.len(), 5);
-    assert!(relu.source.len() > 0 && tanh.source.len() > 0);
+    assert!(!relu.source.is_empty() && !tanh.source.is_empty());
     assert_eq!(std::fs::metadata(path.join("weights.npy")).unwrap().modified().unwrap(), written);
     let zoos = std::fs::read_dir(folder.path().join("zoo")).unwrap().count();
     assert_eq!(zoos, 1, "one zoo, and nothing left beside it");
