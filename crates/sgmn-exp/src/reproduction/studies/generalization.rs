@@ -153,7 +153,7 @@ const QUICK: Option<&str> = Some(
      other nets is another question: compare rows of our column with each other.",
 );
 const SMALL: Option<&str> = Some(
-    "Here are 4,000 CNNs of each activation, trained on the digits that come with the project, and models of half the \
+    "Here are 10,000 CNNs of each activation, trained on the digits that come with the project, and models of half the \
      published width; the paper's zoos hold tens of thousands of CNNs, trained for 86 epochs on CIFAR-10 and SVHN.",
 );
 
