@@ -66,7 +66,7 @@ pub(crate) struct Arguments {
 enum Scale {
     /// Small models on the data that come with the project: minutes on two cores
     Quick,
-    /// Larger models on thousands of nets, made here from the images of MNIST: a night on a laptop
+    /// Larger models on thousands of nets, made here from images of digits: a night on a laptop
     Small,
     /// The published configurations on the published data: days on a processor
     Paper,
@@ -105,7 +105,7 @@ struct Plan {
 #[derive(Deserialize)]
 struct Study {
     name: String,
-    manifest: Option<String>,
+    manifests: Vec<String>,
 }
 
 /// One run of the plan, as far as this command needs to know.
@@ -135,12 +135,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let job = Job::new(arguments)?;
     let programs = Programs::build(arguments.device)?;
     let mut job = RunningJob { job, programs, children: Children::listen()?, began: Instant::now() };
+    let mut failed = Vec::new();
     if !arguments.report_only {
         let absent = job.absent()?;
         job.make_nets(&absent)?;
-        job.train(&absent)?;
+        failed = job.train(&absent)?;
     }
-    job.report()
+    job.report()?;
+    ensure!(failed.is_empty(), "runs that failed, see above: {}", failed.join("; "));
+    Ok(())
 }
 
 /// Everything that the arguments decide.
@@ -212,9 +215,14 @@ impl RunningJob<'_> {
         let studies = self.plan()?.studies;
         let mut absent = Vec::new();
         for study in &studies {
-            let Some(manifest) = &study.manifest else { continue };
-            if let Some(reason) = data::missing(manifest, &self.job.data_dir)? {
-                println!("{}: not run: {reason}", study.name);
+            let mut is_here = true;
+            for manifest in &study.manifests {
+                if let Some(reason) = data::missing(manifest, &self.job.data_dir)? {
+                    println!("{}: not run: {reason}", study.name);
+                    is_here = false;
+                }
+            }
+            if !is_here {
                 absent.push(study.name.clone());
             }
         }
@@ -240,7 +248,11 @@ impl RunningJob<'_> {
     }
 
     /// Makes the runs of the plan that are missing and for which there is time.
-    fn train(&self, absent: &[String]) -> Result<()> {
+    ///
+    /// One that fails, because its loss leaves the range of numbers for example, does not keep the others from being
+    /// made; the names of such runs are returned.
+    fn train(&self, absent: &[String]) -> Result<Vec<String>> {
+        let mut failed = Vec::new();
         let n_runs = self.plan()?.runs.len();
         for place in 0..n_runs {
             // What is on the disk now decides, nothing is remembered.
@@ -272,12 +284,16 @@ impl RunningJob<'_> {
             let mut command = self.programs.named(&run.program)?;
             command.args(&run.arguments);
             println!("$ {}", describe(&command));
-            match self.children.run(&mut command)? {
-                Ended::Well => {}
-                Ended::Interrupted => self.stop(),
+            match self.children.run(&mut command) {
+                Ok(Ended::Well) => {}
+                Ok(Ended::Interrupted) => self.stop(),
+                Err(error) => {
+                    println!("failed: {error:#}");
+                    failed.push(format!("{}: {}, seed {}", run.study, run.method, run.seed));
+                }
             }
         }
-        Ok(())
+        Ok(failed)
     }
 
     /// Why a run is not begun: a run with a further seed has to fit into the rest of the time.
@@ -366,14 +382,14 @@ mod tests {
 
     #[test]
     fn a_plan_reads_as_the_report_program_prints_it() {
-        let text = r#"{"studies": [{"name": "s"}, {"name": "t", "manifest": "m"}], "runs": [
+        let text = r#"{"studies": [{"name": "s", "manifests": []}, {"name": "t", "manifests": ["m"]}], "runs": [
             {"study": "s", "method": "A", "seed": 0, "folder": "r/a", "state": "finished", "seconds": 1.5,
              "program": "p", "arguments": []},
             {"study": "s", "method": "A", "seed": 1, "folder": "r/b", "avoided": "r/c", "state": "new",
              "program": "p", "arguments": ["--run"]}
         ]}"#;
         let plan: Plan = serde_json::from_str(text).unwrap();
-        assert_eq!(plan.studies[1].manifest.as_deref(), Some("m"));
+        assert_eq!(plan.studies[1].manifests, ["m"]);
         assert!(plan.runs[0].state == State::Finished && plan.runs[0].seconds == Some(1.5));
         assert!(plan.runs[1].state == State::New && plan.runs[1].avoided.is_some());
     }

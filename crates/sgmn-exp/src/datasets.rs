@@ -130,6 +130,13 @@ pub struct Material {
     pub pictures: Option<Pictures>,
 }
 
+impl Material {
+    fn new(dataset: Dataset, folder: Option<&str>, data_dir: &Path) -> Result<Self> {
+        let pictures = folder.map(|folder| Pictures::open(folder, &dataset, data_dir)).transpose()?;
+        Ok(Self { dataset, pictures })
+    }
+}
+
 impl From<Dataset> for Material {
     fn from(dataset: Dataset) -> Self {
         Self { dataset, pictures: None }
@@ -141,19 +148,48 @@ impl From<Dataset> for Material {
 /// # Errors
 /// As [`open`] and [`Pictures::open`].
 pub fn material(experiment: &Experiment, data_dir: &Path, stop: &AtomicBool) -> Result<Material> {
-    let folder = match (experiment.task(), experiment.data()) {
-        (Task::Edit(EditTask { target: EditTarget::Image, images, .. }), data) => match (images, data) {
-            (Some(folder), _) => Some(folder),
-            (None, Data::Fitted(fitted)) => Some(&fitted.images),
-            (None, _) => bail!(
-                "task.images: expected the folder of the images that the nets were fitted to, found nothing"
-            ),
-        },
-        _ => None,
+    let folder = folder_of_images(experiment)?;
+    Material::new(open(experiment.data(), data_dir, stop)?, folder, data_dir)
+}
+
+/// What [`material`] opens, if it is there: nothing is packed, fitted or trained.
+///
+/// # Errors
+/// If the nets or their images are damaged.
+pub fn existing_material(experiment: &Experiment, data_dir: &Path) -> Result<Option<Material>> {
+    if !exists(experiment.data(), data_dir)? {
+        return Ok(None);
+    }
+    let folder = folder_of_images(experiment)?;
+    Material::new(open_existing(experiment.data(), data_dir)?, folder, data_dir).map(Some)
+}
+
+/// Whether the nets of an experiment are there, so that [`open_existing`] finds them.
+///
+/// # Errors
+/// As [`packed_path`].
+pub fn exists(data: &Data, data_dir: &Path) -> Result<bool> {
+    Ok(match data {
+        Data::Files(files) => data_dir.join(&files.path).exists() || packed_path(files, data_dir)?.exists(),
+        Data::Fitted(fitted) => fitted_path(fitted, data_dir).exists(),
+        Data::Trained(trained) => trained_path(trained, data_dir).exists(),
+    })
+}
+
+/// The folder of the images that an experiment asks about, if it does.
+fn folder_of_images(experiment: &Experiment) -> Result<Option<&str>> {
+    let Task::Edit(EditTask { target: EditTarget::Image, images, .. }) = experiment.task() else {
+        return Ok(None);
     };
-    let dataset = open(experiment.data(), data_dir, stop)?;
-    let pictures = folder.map(|folder| Pictures::open(folder, &dataset, data_dir)).transpose()?;
-    Ok(Material { dataset, pictures })
+    match (images, experiment.data()) {
+        (Some(folder), _) => Ok(Some(folder)),
+        (None, Data::Fitted(fitted)) => Ok(Some(&fitted.images)),
+        (None, _) => {
+            bail!(
+                "task.images: expected the folder of the images that the nets were fitted to, found nothing"
+            )
+        }
+    }
 }
 
 /// Where the INRs of a request are kept: the name holds a digest of the request, so another one has another file.

@@ -56,8 +56,9 @@ impl RunFolder {
         if folder.resolved().exists() {
             bail!("{}: expected a new folder, found a run; --resume continues it", path.display());
         }
-        write_atomic(&folder.resolved(), experiment.to_toml().as_bytes())?;
+        // The experiment last: its presence makes the folder one of a run.
         write_json(&folder.facts(), facts)?;
+        write_atomic(&folder.resolved(), experiment.to_toml().as_bytes())?;
         Ok(folder)
     }
 

@@ -317,7 +317,8 @@ impl<'a> Run<'a> {
         let Some(best_val) = self.standing.best_val else {
             let name = self.task.criterion().name();
             bail!(
-                "validation: expected a {name} in some epoch, found none: all predictions or all targets were equal"
+                "validation: expected a {name} in some epoch, found none: predictions were not finite, or all of them or \
+                 all targets were equal"
             )
         };
         let best = self.folder.best_checkpoint();

@@ -88,6 +88,9 @@ fn symmetry(specs: &[Arc<NetSpec>], direction: Direction) -> Result<(), Box<dyn 
 
 /// The largest difference, in units of the largest number.
 fn relative(a: &[f64], b: &[f64]) -> f64 {
+    if a.iter().chain(b).any(|value| !value.is_finite()) {
+        return f64::INFINITY;
+    }
     let largest = a.iter().fold(0.0_f64, |largest, a| largest.max(a.abs()));
     a.iter().zip(b).fold(0.0, |worst, (a, b)| worst.max((a - b).abs() / largest))
 }

@@ -10,7 +10,7 @@ use crate::formats::cnn_zoo::ZooActivation;
 ///
 /// # Source
 /// Names and meaning: the program and the README beside the zoo (`dnn_predict_accuracy` of google-research). Ranges:
-/// Unterthiner et al. 2020, appendix on hyper-parameters.
+/// Unterthiner et al. 2020, appendix on hyper-parameters; from memory, not compared with it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hyperparameters {

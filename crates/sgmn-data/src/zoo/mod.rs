@@ -13,7 +13,8 @@
 //! `dnn_predict_accuracy` in google-research. From the program: layers, order of activation and dropout, no padding
 //! (Keras's default), pixels, penalty, names of optimizers and starts, batches of 512 with incomplete ones dropped,
 //! biases from zero, evaluation without dropout, and that losses contain the penalty. From the README: 86 epochs,
-//! checkpoints, columns, fractions. From the paper's appendix: the ranges of [`Hyperparameters`].
+//! checkpoints, columns, fractions. From memory of the paper's appendix: the ranges of
+//! [`Hyperparameters`].
 //!
 //! **Departs:** batches are smaller for small sets of images ([`Recipe::published`]). Images are shuffled as a whole
 //! instead of through a buffer of 1024. Chance is of each net's own, where the zoo gave every net the seed 42. Accuracy

@@ -57,6 +57,10 @@ impl Request<'_> {
         if self.dataset.is_empty() || !self.dataset.chars().all(is_name) {
             return refuse("dataset", "letters, digits, '-' and '_'".into(), format!("{:?}", self.dataset));
         }
+        // Before anything is counted by epochs, which may be too many to count.
+        if !self.train.is_empty() {
+            self.recipe.validate(self.train.len())?;
+        }
         let most = u32::MAX as usize / self.recipe.kept().len();
         if !(1..=most).contains(&self.n_nets) {
             return refuse("n_nets", format!("1 to {most}"), self.n_nets.to_string());

@@ -16,6 +16,7 @@ use candle_core::{DType, Device, Tensor};
 use sgmn_graph::{Bucket, NetSpec};
 use sgmn_nn::{
     models::{Output, ParamDeltas},
+    no_grad,
     render::{NetTensors, Renderer},
 };
 
@@ -71,14 +72,17 @@ impl Easel {
         Ok(if copies.len() == 1 { by_copy.squeeze(0)? } else { by_copy.mean(0)? })
     }
 
-    /// What the nets of a bucket should draw; `items` are those of the batch, `before` is what they draw.
+    /// What the nets of a bucket should draw; `items` are those of the batch.
     ///
     /// # Errors
     /// If an item has no image.
-    pub fn target(&self, bucket: &Bucket, items: &[usize], before: &Tensor) -> Result<Tensor> {
-        let (n_nets, n_pixels, n_channels) = before.dims3()?;
+    pub fn target(&self, bucket: &Bucket, items: &[usize]) -> Result<Tensor> {
+        let n_nets = bucket.positions.len();
+        let n_pixels = self.size[0] * self.size[1];
+        let n_channels = *bucket.graphs.topology.widths().last().context("a net has layers")?;
         let size = [self.size[0], self.size[1], n_channels];
-        let mut values = Vec::with_capacity(before.elem_count());
+        let like = &bucket.graphs.nodes[0];
+        let mut values = Vec::with_capacity(n_nets * n_pixels * n_channels);
         match (self.task.target, &self.pictures) {
             (EditTarget::Image, Some(pictures)) => {
                 ensure!(
@@ -91,14 +95,15 @@ impl Easel {
                 }
             }
             _ => {
-                let drawn = before.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.flatten_all()?;
+                let drawn = no_grad(|| self.before(bucket))?.to_device(&Device::Cpu)?;
+                let drawn = drawn.to_dtype(DType::F32)?.flatten_all()?;
                 for image in drawn.to_vec1::<f32>()?.chunks_exact(n_pixels * n_channels) {
                     values.extend(self.task.edit.apply(Pixels { values: image, size }));
                 }
             }
         }
         let target = Tensor::from_vec(values, (n_nets, n_pixels, n_channels), &Device::Cpu)?;
-        Ok(target.to_dtype(before.dtype())?.to_device(before.device())?)
+        Ok(target.to_dtype(like.dtype())?.to_device(like.device())?)
     }
 
     /// Height and width of the pictures.

@@ -1,6 +1,6 @@
 //! What is kept of a run that edits: the edited test nets as a packed file, and a picture of some of them.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, sync::atomic::AtomicBool};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device, Tensor};
@@ -70,19 +70,22 @@ pub fn keep(
 }
 
 /// Test nets of a finished run before, as they should be, and after, one above the other; the caption gives the error.
+/// Nothing if its nets are no longer there.
 ///
 /// # Errors
-/// If the run does not edit or is not finished, or its nets or images are no longer there.
-pub fn grid(folder: &RunFolder, data_dir: &Path, n_shown: usize, caption: &str) -> Result<ImageGrid> {
+/// If the run does not edit or is not finished, or its nets or images are damaged.
+pub fn grid(folder: &RunFolder, data_dir: &Path, n_shown: usize, caption: &str) -> Result<Option<ImageGrid>> {
     let experiment = folder.experiment()?;
     let Task::Edit(task) = experiment.task() else {
         bail!("{}: expected a run that edits nets", folder.path().display())
     };
-    let Material { dataset, pictures } = datasets::material(&experiment, data_dir, &AtomicBool::new(false))?;
+    let Some(Material { dataset, pictures }) = datasets::existing_material(&experiment, data_dir)? else {
+        return Ok(None);
+    };
     let easel = Easel::new(task, pictures.map(Arc::new))?;
     let strips = examples(&easel, &dataset, &Reader::open(&folder.edited())?, n_shown)?;
     let images = strips.iter().map(|strip| Ok((strip.caption(), side_by_side(&[strip])?)));
-    Ok(ImageGrid { caption: caption.to_owned(), images: images.collect::<Result<_>>()?, zoom: ZOOM })
+    Ok(Some(ImageGrid { caption: caption.to_owned(), images: images.collect::<Result<_>>()?, zoom: ZOOM }))
 }
 
 /// One net: three pictures `[H, W, C]`, brightness from 0 to 1.
@@ -126,7 +129,7 @@ fn examples(easel: &Easel, dataset: &Dataset, edited: &Reader, n_shown: usize) -
             difference(&bucket, &bucket_of(&edited.get(*place)?.net)?)
         });
         let before = easel.before(&bucket)?;
-        let target = easel.target(&bucket, &[item], &before)?;
+        let target = easel.target(&bucket, &[item])?;
         let after = easel.after(&bucket, &copies.collect::<Result<Vec<_>>>()?)?;
         let size = [easel.size()[0], easel.size()[1], before.dims3()?.2];
         Ok(Strip { pictures: [picture(&before)?, picture(&target)?, picture(&after)?], size })

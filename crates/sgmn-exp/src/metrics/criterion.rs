@@ -53,8 +53,7 @@ impl Criterion {
         format!("{:.*}", self.n_decimals(), self.factor() * value)
     }
 
-    /// Mean and standard deviation in the unit of the heading, such as `96.57 ± 0.10`; `+` before a positive mean of
-    /// differences is up to the caller.
+    /// Mean and standard deviation in the unit of the heading, such as `96.57 ± 0.10`.
     pub fn shown_spread(self, mean: f64, std: Option<f64>) -> String {
         match std {
             Some(std) => format!("{} ± {}", self.shown(mean), self.shown(std)),

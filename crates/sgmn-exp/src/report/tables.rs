@@ -42,7 +42,11 @@ impl Table {
     /// The table as HTML.
     pub(super) fn to_html(&self) -> String {
         let row = |cells: &[String], tag: &str| {
-            let cells: String = cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect();
+            let cell = |text: &String| {
+                let class = if text.chars().count() > LONGEST_NUMBER { " class=\"prose\"" } else { "" };
+                format!("<{tag}{class}>{}</{tag}>", escape(text))
+            };
+            let cells: String = cells.iter().map(cell).collect();
             format!("<tr>{cells}</tr>\n")
         };
         let body: String = self.rows.iter().map(|cells| row(cells, "td")).collect();
@@ -52,6 +56,9 @@ impl Table {
         )
     }
 }
+
+/// Longer cells are sentences, which may be broken into lines.
+const LONGEST_NUMBER: usize = 24;
 
 /// A count with commas, such as `1,772,042`.
 pub(crate) fn thousands(count: usize) -> String {

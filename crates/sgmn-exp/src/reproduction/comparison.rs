@@ -2,7 +2,7 @@
 
 use super::{
     paper::{self, PaperTable, Value},
-    results::{Results, RowResults, StudyResults},
+    results::{Results, RowResults, RunResult, StudyResults},
     study::Group,
 };
 use crate::{
@@ -72,7 +72,7 @@ pub(super) fn tables(results: &Results, group: Group) -> Vec<(String, Table)> {
         Some(table) => vec![(title(""), table)],
         None => {
             let of_study = |results: &StudyResults| {
-                (title(&format!(", {}", results.study.name)), ablation_table(results))
+                (title(&format!(", {}", results.study.nets)), ablation_table(results))
             };
             results.of(group).map(of_study).collect()
         }
@@ -82,18 +82,32 @@ pub(super) fn tables(results: &Results, group: Group) -> Vec<(String, Table)> {
 /// The rows of one study against its first: criterion, difference, seeds, time.
 pub(super) fn ablation_table(results: &StudyResults) -> Table {
     let criterion = results.criterion;
-    let mean = |row: &RowResults| Spread::of(&row.test(criterion)).map(|spread| spread.mean);
-    let base = results.rows.first().and_then(mean);
-    let header =
-        ["model", "what is different", criterion.heading(), "against the first", "seeds", "time a seed"];
+    let value = |run: &RunResult| run.summary.test.get(criterion.name()).copied();
+    // Of the same seeds only: rows that other tables share have more of them.
+    let against_first = |row: &RowResults| {
+        let first = results.rows.first()?;
+        let difference = |run: &RunResult| {
+            let other = first.runs.iter().find(|other| other.summary.seed == run.summary.seed)?;
+            Some(value(run)? - value(other)?)
+        };
+        Spread::of(&row.runs.iter().filter_map(difference).collect::<Vec<f64>>())
+    };
+    let header = [
+        "model",
+        "what is different",
+        criterion.heading(),
+        "against the first, same seeds",
+        "seeds",
+        "time a seed",
+    ];
     let rows = results.rows.iter().enumerate().map(|(place, row)| {
-        let difference = mean(row).zip(base).filter(|_| place > 0).map(|(mean, base)| mean - base);
+        let difference = against_first(row).filter(|_| place > 0);
         let seconds = Spread::of(&row.values(|run| run.summary.seconds));
         vec![
             row.row.method.to_owned(),
             row.row.knows.to_owned(),
             row.cell(criterion),
-            difference.map_or_else(dash, |value| signed(criterion, value)),
+            difference.map_or_else(dash, |spread| signed(criterion, spread)),
             row.runs.len().to_string(),
             seconds.map_or_else(dash, |spread| duration(spread.mean)),
         ]
@@ -130,12 +144,14 @@ fn finding(results: &StudyResults, better: &RowResults, than: &RowResults) -> Op
     let criterion = results.criterion;
     let (ours, theirs) = (better.test(criterion), than.test(criterion));
     let (a, b) = (Spread::of(&ours)?, Spread::of(&theirs)?);
-    let spread = a.std.unwrap_or(0.0) + b.std.unwrap_or(0.0);
-    let verdict = match criterion.is_better(a.mean, b.mean) {
-        true if (a.mean - b.mean).abs() > spread => "beats",
-        true => "is ahead of, but by no more than the spread,",
-        false if (a.mean - b.mean).abs() > spread => "does not beat, but falls behind,",
-        false => "does not beat",
+    let spread = a.std.zip(b.std).map(|(a, b)| a + b);
+    let is_clear = spread.is_some_and(|spread| (a.mean - b.mean).abs() > spread);
+    let verdict = match (criterion.is_better(a.mean, b.mean), is_clear, spread) {
+        (true, true, _) => "beats",
+        (true, false, Some(_)) => "is ahead of, but by no more than the spread,",
+        (true, false, None) => "is ahead of, with too few seeds to know the spread,",
+        (false, true, _) => "is worse than",
+        (false, false, _) => "does not beat",
     };
     let seeds = |n: usize| if n == 1 { "one seed".to_owned() } else { format!("{n} seeds") };
     let seeds = match (ours.len(), theirs.len()) {
@@ -163,9 +179,10 @@ impl RowResults {
     }
 }
 
-fn signed(criterion: Criterion, difference: f64) -> String {
-    let shown = criterion.shown(difference);
-    if difference > 0.0 { format!("+{shown}") } else { shown }
+/// A difference with its sign.
+fn signed(criterion: Criterion, Spread { mean, std }: Spread) -> String {
+    let shown = criterion.shown_spread(mean, std);
+    if mean > 0.0 { format!("+{shown}") } else { shown }
 }
 
 pub(super) fn dash() -> String {

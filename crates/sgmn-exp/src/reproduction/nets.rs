@@ -9,6 +9,7 @@ use std::{
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use sgmn_data::{formats::packed::Reader, source::Source};
+use sgmn_graph::Seed;
 
 use super::{plan::Request, study::Study};
 use crate::{
@@ -82,6 +83,23 @@ fn made_path(data: &Data, data_dir: &Path) -> Option<PathBuf> {
     }
 }
 
+/// How weights, biases and signs are distributed over the units of the nets of a study; nothing if they are not here.
+///
+/// # Errors
+/// If a net cannot be read.
+pub(super) fn distributions(request: &Request, study: &Study) -> Result<Vec<Block>> {
+    /// Of large datasets so many are read.
+    const MOST_NETS: usize = 10_000;
+    let data = request.data(study)?;
+    if !datasets::exists(&data, &request.data_dir)? {
+        return Ok(Vec::new());
+    }
+    let dataset = datasets::open_existing(&data, &request.data_dir)?;
+    let sample = Sample::Drawn { n_nets: MOST_NETS, seed: Seed::new(0) };
+    let statistics = Statistics::of(dataset.source.as_ref(), sample, &|| ())?;
+    statistics::blocks(study.name, study.nets, &statistics)
+}
+
 impl Nets {
     /// What is known about the nets of a study; nothing if they were not made here, or not yet.
     ///
@@ -105,16 +123,6 @@ impl Nets {
         Ok(Some(Self { data, path, n_nets, seconds, fit }))
     }
 
-    /// How weights, biases and signs are distributed over the units of the nets.
-    ///
-    /// # Errors
-    /// If a net cannot be read.
-    pub fn distributions(&self, request: &Request, study: &Study) -> Result<Vec<Block>> {
-        let dataset = datasets::open_existing(&self.data, &request.data_dir)?;
-        let statistics = Statistics::of(dataset.source.as_ref(), Sample::All, &|| ())?;
-        statistics::blocks(study.name, study.nets, &statistics)
-    }
-
     /// The nets and what making them gave, in a few sentences.
     pub fn describe(&self) -> String {
         let mut text = match &self.data {
@@ -136,7 +144,7 @@ impl Nets {
                 text
             }
             Data::Trained(trained) => format!(
-                "{} CNNs, half of them ReLU and half tanh, trained here for {} epochs each with hyper-parameters drawn as \
+                "{} CNNs, about half of them ReLU and half tanh, trained here for {} epochs each with hyper-parameters drawn as \
                  those of the Small CNN Zoo, and split as it is: half to test on, 40 % to train on, 10 % to choose \
                  the best epoch on.",
                 self.n_nets, trained.epochs

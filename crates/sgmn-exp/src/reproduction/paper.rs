@@ -76,7 +76,10 @@ const TABLES: &[PaperTable] = &[
                 "ScaleGMN-B",
                 &[percent(96.59, 0.24), percent(80.78, 0.16), percent(38.82, 0.10), percent(56.95, 0.57)],
             ),
-            row("elsewhere: ProbeGen, 128 probes", &[Some((0.984, None)), Some((0.877, None)), None, None]),
+            row(
+                "elsewhere: ProbeGen, runs the nets on 128 probes",
+                &[Some((0.984, None)), Some((0.877, None)), None, None],
+            ),
         ],
     },
     PaperTable {
@@ -108,7 +111,7 @@ const TABLES: &[PaperTable] = &[
             row("NFN_NP", &[mse(2.55)]),
             row("NFN_HNP", &[mse(2.65)]),
             row("NG-GNN", &[mse(2.38)]),
-            row("NG-GNN, 64 probes", &[mse(2.06)]),
+            row("NG-GNN, runs the nets on 64 probes", &[mse(2.06)]),
             row("ScaleGMN", &[mse(2.56)]),
             row("ScaleGMN-B", &[mse(1.89)]),
             row("elsewhere: mean of 8 edited nets", &[mse(1.06)]),

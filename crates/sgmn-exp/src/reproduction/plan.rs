@@ -49,9 +49,8 @@ pub struct Plan {
 pub struct PlannedStudy {
     /// Its name.
     pub name: &'static str,
-    /// Name of the manifest of what has to be fetched for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub manifest: Option<&'static str>,
+    /// Names of the manifests of what has to be fetched for it.
+    pub manifests: Vec<&'static str>,
 }
 
 /// One run of a plan.
@@ -120,7 +119,7 @@ impl Plan {
                 }
             }
         }
-        let planned = |study: &&Study| PlannedStudy { name: study.name, manifest: request.manifest(study) };
+        let planned = |study: &&Study| PlannedStudy { name: study.name, manifests: request.manifests(study) };
         Ok(Self { studies: studies.iter().map(planned).collect(), runs })
     }
 }
@@ -184,14 +183,12 @@ impl Request {
         shared.context("a study has at least one row")
     }
 
-    /// Whether nets of a study are fitted here in place of the published ones.
-    pub fn fits(&self, study: &Study) -> bool {
-        self.fit && study.images.is_some()
-    }
-
-    /// The manifest of what has to be fetched for a study.
-    fn manifest(&self, study: &Study) -> Option<&'static str> {
-        if self.fits(study) { study.images } else { study.manifest }
+    /// The manifests of what has to be fetched for a study.
+    pub fn manifests(&self, study: &Study) -> Vec<&'static str> {
+        match study.images.filter(|_| self.fit) {
+            Some(images) => vec![images],
+            None => study.manifests.to_vec(),
+        }
     }
 
     /// The seed comes last: an override of it would give every run the same one.

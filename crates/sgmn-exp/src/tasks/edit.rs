@@ -1,7 +1,7 @@
 //! Which change of a net's weights makes it draw the edited image?
 
 use anyhow::{Result, ensure};
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use sgmn_data::Target;
 use sgmn_graph::Bucket;
 use sgmn_nn::{loss, models::Output, no_grad};
@@ -69,8 +69,7 @@ impl EditNets {
     fn error(&self, asked: &PreparedBatch, drawn: &[Tensor]) -> Result<Tensor> {
         let n_nets = asked.batch.n_nets() as f64;
         let of_bucket = |(bucket, drawn): (&Bucket, &Tensor)| -> Result<Tensor> {
-            let before = self.easel.before(bucket)?;
-            let target = self.easel.target(bucket, &asked.items, &before)?;
+            let target = self.easel.target(bucket, &asked.items)?;
             let share = bucket.positions.len() as f64 / n_nets;
             Ok((loss::mean_squared_error(drawn, &target)? * share)?)
         };
@@ -80,5 +79,5 @@ impl EditNets {
 }
 
 fn scalar(tensor: &Tensor) -> Result<f64> {
-    Ok(tensor.to_dtype(DType::F64)?.to_scalar::<f64>()?)
+    Ok(tensor.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_scalar::<f64>()?)
 }

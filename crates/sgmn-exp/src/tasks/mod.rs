@@ -49,7 +49,8 @@ pub trait Task {
     /// # Errors
     /// As [`Task::loss`].
     fn judge(&self, asked: &PreparedBatch, output: &Output, scores: &mut Scores) -> Result<()> {
-        let loss = self.loss(asked, output)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        let loss =
+            self.loss(asked, output)?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
         self.judge_step(loss, &output.to_device(&Device::Cpu)?, &asked.targets, scores)
     }
 

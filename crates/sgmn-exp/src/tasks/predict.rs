@@ -1,7 +1,7 @@
 //! Which score does a net reach? Its test accuracy, for example, read from nothing but its parameters.
 
 use anyhow::{Result, bail, ensure};
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use sgmn_data::Target;
 use sgmn_nn::{loss, models::Output};
 
@@ -23,7 +23,9 @@ impl Task for Predict {
 
     fn loss(&self, asked: &PreparedBatch, output: &Output) -> Result<Tensor> {
         let predicted = predictions(output)?;
-        let truth = Tensor::new(scores(&asked.targets)?, predicted.device())?.to_dtype(predicted.dtype())?;
+        let truth = Tensor::new(scores(&asked.targets)?, &Device::Cpu)?
+            .to_dtype(predicted.dtype())?
+            .to_device(predicted.device())?;
         Ok(loss::mean_squared_error(&predicted, &truth)?)
     }
 

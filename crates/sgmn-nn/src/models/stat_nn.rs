@@ -1,6 +1,6 @@
 //! The baseline of statistics: a perceptron of each layer's mean, variance and quantiles.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{Batch, GraphBatch, Lowering};
@@ -97,7 +97,9 @@ impl StatNn {
     /// The statistics of each net of a bucket, `[B][2 L N_STATISTICS]`.
     fn rows(&self, graphs: &GraphBatch) -> Result<Vec<Vec<f64>>> {
         let topology = &graphs.topology;
-        let host = |tensor: &Tensor| tensor.flatten_from(1)?.to_dtype(DType::F64)?.to_vec2::<f64>();
+        let host = |tensor: &Tensor| {
+            tensor.flatten_from(1)?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_vec2::<f64>()
+        };
         let scales = self.normalization.scales(topology)?;
         let mut layers = Vec::with_capacity(self.n_layers);
         for (l, scale) in scales.into_iter().enumerate() {
@@ -130,7 +132,7 @@ impl Model for StatNn {
         let Some(sample) = batch.buckets.first().map(|bucket| &bucket.graphs.nodes[0]) else {
             return Err(Error::config("batch", "at least one net", "none"));
         };
-        let x = Tensor::new(rows, sample.device())?.to_dtype(sample.dtype())?;
+        let x = Tensor::new(rows, &Device::Cpu)?.to_dtype(sample.dtype())?.to_device(sample.device())?;
         Ok(Output::PerGraph(self.mlp.forward(&x.into(), pass)?.tensor()?))
     }
 

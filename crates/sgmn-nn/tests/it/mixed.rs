@@ -47,6 +47,10 @@ fn outputs(model: &dyn Model, nets: &[Net]) -> Vec<Vec<f64>> {
 }
 
 fn distance(a: &[f64], b: &[f64]) -> f64 {
+    // A maximum would pass over what is no number.
+    if a.iter().chain(b).any(|value| !value.is_finite()) {
+        return f64::INFINITY;
+    }
     let largest = a.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
     a.iter().zip(b).fold(0.0, |worst: f64, (a, b)| worst.max((a - b).abs() / largest))
 }

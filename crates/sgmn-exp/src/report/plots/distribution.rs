@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn marks_are_few_and_round_whatever_the_range() {
-        assert_eq!(texts(0.9, 2.5), ["1", "1.5", "2"]);
+        assert_eq!(texts(0.9, 2.5), ["0.9", "1", "1.5", "2"]);
         assert_eq!(texts(0.04, 3.0), ["0.05", "0.1", "0.2", "0.5", "1", "2"]);
         assert_eq!(texts(0.0002, 2000.0), ["0.001", "0.01", "0.1", "1", "10", "100", "1000"]);
         assert_eq!(texts(1e-30, 1.0).len(), 8);

@@ -1,10 +1,15 @@
 //! One part of the report: question, our numbers beside the paper's, figures, the nets, what differs.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::{Composer, figure};
 use crate::{
+    config::Data,
+    datasets::MINI_NAME,
     editing,
+    metrics::Criterion,
     report::{Block, Split, confusion_svg, scatter_svg},
     reproduction::{
         comparison::{ablation_table, findings, size_table, table},
@@ -79,11 +84,10 @@ impl Composer<'_> {
                         goes on from here."
                 .to_owned();
         for results in studies {
-            if let Some(manifest) = results.study.manifest
-                && results.runs().next().is_none()
-            {
-                text +=
-                    &format!(" {} needs `cargo xtask datasets fetch {manifest}` first.", results.study.nets);
+            let study = results.study;
+            let is_here = self.request.data(study).is_ok_and(|data| is_here(&data, &self.request.data_dir));
+            for manifest in self.request.manifests(study).iter().filter(|_| !is_here) {
+                text += &format!(" {} needs `cargo xtask datasets fetch {manifest}` first.", study.nets);
             }
         }
         text
@@ -97,7 +101,12 @@ impl Composer<'_> {
         }
         let title = format!("{}: {} of the validation nets", results.study.nets, criterion.name());
         if let Some(svg) = results.curves(&title, Split::Val, criterion.name(), criterion.range())? {
-            let caption = "Mean over seeds; the band runs from the worst to the best seed.";
+            let caption = match criterion {
+                Criterion::Mse => {
+                    "Mean over seeds; the band runs from the worst to the best seed. The table has a hundred times this."
+                }
+                _ => "Mean over seeds; the band runs from the worst to the best seed.",
+            };
             blocks.push(figure(results, criterion.name(), svg, caption));
         }
         let Some((row, run)) = results.best() else { return Ok(blocks) };
@@ -114,34 +123,39 @@ impl Composer<'_> {
                 }
             }
             Group::Generalization => {
-                let tau = run.summary.test.get(criterion.name()).copied().unwrap_or(f64::NAN);
-                let title = format!("{model}: τ {}", criterion.shown(tau));
                 let caption = format!(
                     "{}: test nets of the model that did best on the validation nets.",
                     results.study.nets
                 );
-                blocks.push(figure(results, "scatter", scatter_svg(&title, &run.summary.pairs)?, &caption));
+                blocks.push(figure(results, "scatter", scatter_svg(&model, &run.summary.pairs)?, &caption));
             }
             Group::Editing => {
                 if let Some(unedited) = run.summary.test.get(UNEDITED) {
                     let unedited = criterion.shown(*unedited);
-                    blocks
-                        .push(Block::Text(format!("Nets that are not edited have an error of {unedited}.")));
+                    blocks.push(Block::Text(format!(
+                        "Nets that are not edited have an error of {unedited} · 10⁻²."
+                    )));
                 }
                 let caption = format!(
                     "Test nets, edited by {model}, which did best on the validation nets: what each net drew, what it \
                      should draw, what it draws now; the error before and after the edit."
                 );
-                blocks.push(Block::Images(editing::grid(
-                    &run.folder,
-                    &self.request.data_dir,
-                    N_EDITED,
-                    &caption,
-                )?));
+                let grid = editing::grid(&run.folder, &self.request.data_dir, N_EDITED, &caption)?;
+                blocks.extend(grid.map(Block::Images));
             }
             Group::Ablations => {}
         }
         Ok(blocks)
+    }
+}
+
+/// Whether nets, or the images that they are made from, are on this machine.
+fn is_here(data: &Data, data_dir: &Path) -> bool {
+    let images = |name: &str| name == MINI_NAME || data_dir.join(name).exists();
+    match data {
+        Data::Files(files) => data_dir.join(&files.path).exists(),
+        Data::Fitted(fitted) => images(&fitted.images),
+        Data::Trained(trained) => images(&trained.images),
     }
 }
 
@@ -170,15 +184,15 @@ fn note(group: Group) -> &'static str {
     match group {
         Group::Classification => {
             "Accuracy on nets that neither training nor the choice of the best epoch has seen; mean ± sample standard deviation \
-             over seeds. A dash: no value, or a method that is not built here."
+             over seeds. A dash: no value, or a method that is not built here. Elsewhere: the best result of another paper."
         }
         Group::Generalization => {
             "Kendall's τ-b on nets that neither training nor the choice of the best epoch has seen; mean ± sample standard \
-             deviation over seeds. A dash: no value, or a method that is not built here."
+             deviation over seeds. A dash: no value, or a method that is not built here. Elsewhere: the best result of another paper."
         }
         Group::Editing => {
             "Error on nets that neither training nor the choice of the best epoch has seen, times 100: less is better; mean ± \
-             sample standard deviation over seeds. A dash: no value, or a method that is not built here."
+             sample standard deviation over seeds. A dash: no value, or a method that is not built here. Elsewhere: the best result of another paper."
         }
         Group::Ablations => "",
     }

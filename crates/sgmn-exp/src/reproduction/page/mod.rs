@@ -7,15 +7,12 @@ mod runs;
 use anyhow::Result;
 
 use super::{
-    nets::Nets,
+    nets::distributions,
     plan::Request,
     results::{Results, StudyResults},
     study::{Group, Scale},
 };
-use crate::{
-    config::Data,
-    report::{Block, Figure, Page, Section, Svg},
-};
+use crate::report::{Block, Figure, Page, Section, Svg};
 
 /// Writes the report.
 pub(super) fn compose(request: &Request, results: &Results, command: &str) -> Result<Page> {
@@ -63,7 +60,10 @@ impl Composer<'_> {
     /// The findings of all parts, for who reads no further.
     fn summary(&self) -> Section {
         let mut blocks = Vec::new();
-        let overrides = &self.request.overrides;
+        // The device changes times only.
+        let is_setting = |assignment: &&String| !assignment.starts_with("train.device=");
+        let overrides: Vec<&str> =
+            self.request.overrides.iter().filter(is_setting).map(String::as_str).collect();
         if !overrides.is_empty() {
             blocks.push(Block::Text(format!(
                 "Not the experiments as they are: every run was made with {}.",
@@ -85,15 +85,12 @@ impl Composer<'_> {
     fn distributions(&self) -> Result<Option<Section>> {
         let mut shown = Vec::new();
         let mut blocks = Vec::new();
-        for results in &self.results.studies {
-            let Some(nets) = Nets::of(self.request, results.study)? else { continue };
-            // Where ReLU and tanh stand for themselves, both together show nothing new.
-            let is_mixture = matches!(&nets.data, Data::Trained(trained) if trained.activation.is_none());
-            if is_mixture || shown.contains(&nets.data) {
-                continue;
+        for StudyResults { study, .. } in &self.results.studies {
+            let data = self.request.data(study)?;
+            if !shown.contains(&data) {
+                blocks.extend(distributions(self.request, study)?);
+                shown.push(data);
             }
-            blocks.extend(nets.distributions(self.request, results.study)?);
-            shown.push(nets.data);
         }
         let title = "What the weights look like".to_owned();
         Ok((!blocks.is_empty()).then_some(Section { title, blocks }))

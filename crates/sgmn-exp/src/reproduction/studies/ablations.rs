@@ -1,4 +1,4 @@
-//! What is each part of the model worth? Every row changes one thing against the first.
+//! What is each part of the model worth? Every row is changed against the first as its second column says.
 
 use super::row;
 use crate::reproduction::study::{Group, Scale, Study};
@@ -30,7 +30,7 @@ pub(in crate::reproduction) const ABLATIONS: &[Study] = &[
                 "phases of sine units are brought to their canonical form first",
             ),
         ],
-        ..made_here("2,000 nets of digits", Scale::Quick)
+        ..made_here("INRs of digits", Scale::Quick)
     },
     Study {
         name: "ablations-digits-bidirectional",
@@ -40,7 +40,7 @@ pub(in crate::reproduction) const ABLATIONS: &[Study] = &[
             row("ScaleGMN-B", "quick-bidirectional", "exact"),
             row("published quirks", "quick-bidirectional-published", "every quirk of the published program"),
         ],
-        ..made_here("2,000 nets of digits", Scale::Quick)
+        ..made_here("INRs of digits, both directions", Scale::Quick)
     },
     Study {
         name: "ablations-zoo",
@@ -88,7 +88,7 @@ const fn made_here(nets: &'static str, scale: Scale) -> Study {
         question: "",
         paper_column: None,
         differs: None,
-        manifest: None,
+        manifests: &[],
         images: None,
         rows: &[],
         claims: &[],

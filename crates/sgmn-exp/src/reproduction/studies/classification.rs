@@ -32,7 +32,7 @@ pub(in crate::reproduction) const CLASSIFICATION: &[Study] = &[
             row("MLP", "quick-flat-mlp", "nothing: the weights are a list of numbers"),
         ],
         claims: &[(0, 3), (0, 2), (1, 0)],
-        ..made_here(Scale::Quick, "2,000 nets of digits")
+        ..made_here(Scale::Quick, "INRs of digits")
     },
     Study {
         name: "small-digits",
@@ -40,7 +40,7 @@ pub(in crate::reproduction) const CLASSIFICATION: &[Study] = &[
             "Here are 10,000 nets to train on, fitted to images of MNIST, and models of half the published width for 30 \
              epochs; the paper's nets are 55,000 of MNIST-INR, its models are trained for 200 epochs.",
         ),
-        manifest: Some("mnist"),
+        manifests: &["mnist"],
         rows: &[
             published("ScaleGMN", "small", FORWARD, "mnist", 1_772_042, DWS),
             published(
@@ -55,11 +55,11 @@ pub(in crate::reproduction) const CLASSIFICATION: &[Study] = &[
             row("MLP", "small-flat-mlp", "nothing: the weights are a list of numbers"),
         ],
         claims: &[(0, 3), (0, 2), (1, 0)],
-        ..made_here(Scale::Small, "10,000 nets of MNIST")
+        ..made_here(Scale::Small, "INRs of MNIST digits")
     },
     Study {
         name: "mnist",
-        manifest: Some("mnist-inr"),
+        manifests: &["mnist-inr"],
         images: Some("mnist"),
         rows: &[
             paper("ScaleGMN", "mnist", FORWARD, 1_772_042, DWS),
@@ -69,7 +69,7 @@ pub(in crate::reproduction) const CLASSIFICATION: &[Study] = &[
     },
     Study {
         name: "fmnist",
-        manifest: Some("fmnist-inr"),
+        manifests: &["fmnist-inr"],
         images: Some("fashion-mnist"),
         rows: &[
             paper("ScaleGMN", "fmnist", FORWARD, 1_160_970, DWS),
@@ -79,7 +79,7 @@ pub(in crate::reproduction) const CLASSIFICATION: &[Study] = &[
     },
     Study {
         name: "cifar",
-        manifest: Some("cifar-inr"),
+        manifests: &["cifar-inr"],
         rows: &[
             paper("ScaleGMN", "cifar", FORWARD, 397_450, NFN),
             paper("ScaleGMN-B", "cifar-bidirectional", BIDIRECTIONAL, 492_298, NFN),
@@ -88,7 +88,7 @@ pub(in crate::reproduction) const CLASSIFICATION: &[Study] = &[
     },
     Study {
         name: "cifar-aug",
-        manifest: Some("cifar-inr-aug"),
+        manifests: &["cifar-inr-aug"],
         rows: &[
             paper("ScaleGMN", "cifar-aug", FORWARD, 2_285_322, None),
             paper("ScaleGMN-B", "cifar-aug-bidirectional", BIDIRECTIONAL, 3_324_938, None),
@@ -106,7 +106,7 @@ const fn made_here(scale: Scale, nets: &'static str) -> Study {
         question: QUESTION,
         paper_column: None,
         differs: None,
-        manifest: None,
+        manifests: &[],
         images: None,
         rows: &[],
         claims: &[],

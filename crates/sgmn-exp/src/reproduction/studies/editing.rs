@@ -6,6 +6,8 @@ use crate::reproduction::study::{Group, Row, Scale, Study};
 const QUESTION: &str = "Each model changes the weights of a sine network so that what it draws becomes the dilated image: \
                         strokes grow by a pixel on every side. The error is the mean squared difference of pixels \
                         between the drawing of the edited network and the dilated image.";
+const CONTRAST: &str = "The same for color: what the edited network draws should have one and a half times the contrast of \
+                        what it drew before.";
 const AVERAGED: &str = "the same; several edited nets are returned, and their drawings are averaged";
 
 /// Nets to train on in the published split of MNIST-INR.
@@ -34,7 +36,7 @@ pub(in crate::reproduction) const EDITING: &[Study] = &[
             row("ScaleGMN-B, mean of 8 edited nets", "quick-editing-averaged-8", AVERAGED),
         ],
         claims: &[(1, 0), (4, 1)],
-        ..made_here(Scale::Quick, "2,000 nets of digits")
+        ..made_here(Scale::Quick, "INRs of digits")
     },
     Study {
         name: "small-digits-dilated",
@@ -42,7 +44,7 @@ pub(in crate::reproduction) const EDITING: &[Study] = &[
             "Here are 10,000 nets to train on, fitted to images of MNIST, and models of half the published width and depth; \
              the paper's are models of width 128 and ten layers, trained for 300 epochs on 55,000 nets.",
         ),
-        manifest: Some("mnist"),
+        manifests: &["mnist"],
         rows: &[
             published("ScaleGMN", "small-editing", FORWARD, "mnist-editing", 4_002_058, DWS),
             published(
@@ -56,18 +58,31 @@ pub(in crate::reproduction) const EDITING: &[Study] = &[
             row("ScaleGMN-B, mean of 8 edited nets", "small-editing-averaged-8", AVERAGED),
         ],
         claims: &[(1, 0), (2, 1)],
-        ..made_here(Scale::Small, "10,000 nets of MNIST")
+        ..made_here(Scale::Small, "INRs of MNIST digits")
     },
     Study {
         name: "mnist-dilated",
-        manifest: Some("mnist-inr"),
+        manifests: &["mnist-inr", "mnist"],
+        images: Some("mnist"),
         rows: &[
             paper("ScaleGMN", "mnist-editing", FORWARD, 4_002_058),
             paper("ScaleGMN-B", "mnist-editing-bidirectional", BIDIRECTIONAL, 4_821_385),
+            row("ScaleGMN-B, mean of 8 edited nets", "mnist-editing-averaged-8", AVERAGED),
         ],
-        claims: &[(1, 0)],
+        claims: &[(1, 0), (2, 1)],
         paper_column: Some(0),
         ..made_here(Scale::Paper, "MNIST, dilated")
+    },
+    Study {
+        name: "cifar-contrast",
+        question: CONTRAST,
+        manifests: &["cifar-inr"],
+        rows: &[
+            row("ScaleGMN", "cifar-contrast", FORWARD),
+            row("ScaleGMN-B", "cifar-contrast-bidirectional", BIDIRECTIONAL),
+        ],
+        claims: &[(1, 0)],
+        ..made_here(Scale::Paper, "CIFAR-10, more contrast")
     },
 ];
 
@@ -80,7 +95,7 @@ const fn made_here(scale: Scale, nets: &'static str) -> Study {
         question: QUESTION,
         paper_column: None,
         differs: None,
-        manifest: None,
+        manifests: &[],
         images: None,
         rows: &[],
         claims: &[],

@@ -110,7 +110,8 @@ fn scores_without_an_order_say_that_nothing_can_be_chosen() {
     let message = format!("{:#}", place.run("run", &small(&["train.epochs=2"]), false).unwrap_err());
     assert_eq!(
         message,
-        "validation: expected a tau in some epoch, found none: all predictions or all targets were equal"
+        "validation: expected a tau in some epoch, found none: predictions were not finite, or all of them or all \
+         targets were equal"
     );
 }
 

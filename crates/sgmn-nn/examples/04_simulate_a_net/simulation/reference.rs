@@ -52,6 +52,10 @@ pub(crate) fn gradients(net: &Net, sample: &Sample) -> Result<Vec<f64>> {
 /// The largest difference, relative to the largest number that should have come out.
 pub(crate) fn error(found: &[f64], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len(), "two lists of the same numbers");
+    // A maximum would pass over what is no number.
+    if found.iter().chain(expected).any(|value| !value.is_finite()) {
+        return f64::INFINITY;
+    }
     let largest = expected.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
     found.iter().zip(expected).fold(0.0, |worst, (a, b)| worst.max((a - b).abs() / largest))
 }
