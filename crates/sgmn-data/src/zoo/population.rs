@@ -57,14 +57,6 @@ impl Request<'_> {
         if self.dataset.is_empty() || !self.dataset.chars().all(is_name) {
             return refuse("dataset", "letters, digits, '-' and '_'".into(), format!("{:?}", self.dataset));
         }
-        // Before anything is counted by epochs, which may be too many to count.
-        if !self.train.is_empty() {
-            self.recipe.validate(self.train.len())?;
-        }
-        let most = u32::MAX as usize / self.recipe.kept().len();
-        if !(1..=most).contains(&self.n_nets) {
-            return refuse("n_nets", format!("1 to {most}"), self.n_nets.to_string());
-        }
         for (field, images) in [("training images", self.train), ("test images", self.test)] {
             if images.size() != [SIDES[0], SIDES[0], 1] || images.is_empty() {
                 let found = format!("{} of size {:?}", images.len(), images.size());
@@ -82,7 +74,13 @@ impl Request<'_> {
                 return refuse(field, format!("classes below {N_CLASSES}"), found);
             }
         }
-        self.recipe.validate(self.train.len())
+        self.recipe.validate(self.train.len())?;
+        // Only now: a recipe may have too many epochs to count.
+        let most = u32::MAX as usize / self.recipe.kept().len();
+        if !(1..=most).contains(&self.n_nets) {
+            return refuse("n_nets", format!("1 to {most}"), self.n_nets.to_string());
+        }
+        Ok(())
     }
 }
 

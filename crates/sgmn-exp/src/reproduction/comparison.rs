@@ -148,8 +148,8 @@ fn finding(results: &StudyResults, better: &RowResults, than: &RowResults) -> Op
     let is_clear = spread.is_some_and(|spread| (a.mean - b.mean).abs() > spread);
     let verdict = match (criterion.is_better(a.mean, b.mean), is_clear, spread) {
         (true, true, _) => "beats",
-        (true, false, Some(_)) => "is ahead of, but by no more than the spread,",
-        (true, false, None) => "is ahead of, with too few seeds to know the spread,",
+        (true, false, Some(_)) => "is within the spread ahead of",
+        (true, false, None) => "is, with too few seeds to know the spread, ahead of",
         (false, true, _) => "is worse than",
         (false, false, _) => "does not beat",
     };

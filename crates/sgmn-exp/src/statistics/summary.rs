@@ -254,11 +254,17 @@ fn sign_figure(title: &str, statistics: &Statistics) -> Result<Option<Figure>> {
         rows,
         reference: Some("flips of a fair coin".to_owned()),
     };
+    let has_signs = statistics.layers.iter().any(|layer| layer.groups.iter().any(|group| group.admits(-1.0)));
+    let meaning = if has_signs {
+        ""
+    } else {
+        " Units of these activations may not be flipped, so here their signs mean something."
+    };
     let caption = "For every net and hidden layer, how many of its units have a positive sign: that of the sum of the incoming \
                    weights, and that of the bias; both turn around when a unit is flipped. Bars count nets. If training \
                    settled signs, nets would gather at 0 % or 100 %; where they follow the dashed line, signs are as good \
                    as flips of a fair coin.";
-    Ok(Some(Figure { name: "signs".to_owned(), svg: plot.to_svg()?, caption: caption.to_owned() }))
+    Ok(Some(Figure { name: "signs".to_owned(), svg: plot.to_svg()?, caption: caption.to_owned() + meaning }))
 }
 
 /// Nets by their share of positive signs, and what is to be expected of coins.

@@ -140,7 +140,7 @@ fn overrides_end_in_the_resolved_file() {
     for line in ["seed = 3", "steps = 7", "device = \"cuda\"", "canonicalize = [\"phase\", \"sign\"]"] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
-    assert!(!text.contains("epochs = 20"));
+    assert!(!text.contains("epochs = 12"));
 }
 
 #[test]
@@ -228,10 +228,10 @@ fn a_value_of_the_wrong_type_names_its_key() {
 
 #[test]
 fn epochs_and_steps_exclude_each_other() {
-    let both = resolved("quick").to_toml().replace("epochs = 20", "epochs = 20\nsteps = 5");
+    let both = resolved("quick").to_toml().replace("epochs = 12", "epochs = 12\nsteps = 5");
     let message = format!("{:#}", ExperimentFile::parse("both", &both).unwrap().resolve().unwrap_err());
     assert_eq!(message, "experiment both: train: expected one of `epochs` and `steps`, found both");
-    let neither = both.replace("epochs = 20\nsteps = 5\n", "");
+    let neither = both.replace("epochs = 12\nsteps = 5\n", "");
     let message = format!("{:#}", ExperimentFile::parse("neither", &neither).unwrap().resolve().unwrap_err());
     assert_eq!(message, "experiment neither: train: expected one of `epochs` and `steps`, found neither");
 }
