@@ -29,6 +29,7 @@ use crate::{
     config::{DeviceKind, EvalEvery, Experiment, TrainLength},
     datasets::Material,
     editing::Pictures,
+    metrics::Criterion,
     pipeline::{Pipeline, PreparedBatch},
     progress::{EpochSummary, TrainProgress},
     report::{EventLog, RecordLog, Split, read_records},
@@ -85,6 +86,7 @@ struct Run<'a> {
     vars: VarStore,
     optimizer: AdamW,
     task: Box<dyn Task>,
+    criterion: Criterion,
     pictures: Option<Arc<Pictures>>,
     seed: Seed,
     standing: Standing,
@@ -159,6 +161,7 @@ impl<'a> Run<'a> {
             vars,
             optimizer,
             task,
+            criterion: tasks::criterion(experiment.task()),
             pictures,
             seed,
             standing,
@@ -264,7 +267,7 @@ impl<'a> Run<'a> {
         let scores = self.measure(Part::Val)?;
         let val_rate = self.pipeline.n_nets(Part::Val) as f64 / began.elapsed().as_secs_f64();
         let metrics = scores.metrics();
-        let criterion = self.task.criterion();
+        let criterion = self.criterion;
         let score = metrics.get(criterion.name()).copied().unwrap_or(f64::NAN);
         let train_rate = self.standing.n_trained as f64 / self.standing.step_seconds.max(1e-9);
         let train_loss = std::mem::take(&mut self.standing.train_loss).value().unwrap_or(f64::NAN);
@@ -315,7 +318,7 @@ impl<'a> Run<'a> {
     /// Tests the best model and writes the report of the run.
     fn finish(mut self) -> Result<Summary> {
         let Some(best_val) = self.standing.best_val else {
-            let name = self.task.criterion().name();
+            let name = self.criterion.name();
             bail!(
                 "validation: expected a {name} in some epoch, found none: predictions were not finite, or all of them or \
                  all targets were equal"
@@ -338,7 +341,7 @@ impl<'a> Run<'a> {
             seed: self.experiment.train().seed,
             n_params: self.vars.n_params(),
             n_nets: standing.n_nets,
-            criterion: self.task.criterion(),
+            criterion: self.criterion,
             best_epoch: standing.best_epoch,
             best_val,
             test: scores.metrics(),

@@ -159,13 +159,13 @@ fn finding(results: &StudyResults, better: &RowResults, than: &RowResults) -> Op
         (a, b) => format!("{} and {}", seeds(a), seeds(b)),
     };
     Some(format!(
-        "{}: {} {verdict} {}: {} {} against {} ({seeds}).",
+        "{}: {} {verdict} {}, {} against {} ({}, {seeds}).",
         results.study.nets,
         better.row.method,
         than.row.method,
-        criterion.heading(),
         criterion.shown_spread(a.mean, a.std),
         criterion.shown_spread(b.mean, b.std),
+        criterion.heading(),
     ))
 }
 

@@ -74,7 +74,7 @@ impl Run<'_> {
         self.task.judge_step(value, &output, &step.targets, &mut scores)?;
         let metrics = scores.metrics();
         let n_nets = step.targets.len();
-        let criterion = self.task.criterion();
+        let criterion = self.criterion;
         let standing = &mut self.standing;
         standing.train_loss.add(metrics["loss"], n_nets as f64);
         // A rank correlation is not a number where all nets of a batch are equal.

@@ -174,7 +174,8 @@ fn a_report_shows_means_over_seeds_the_paper_and_what_was_not_run() {
     assert_eq!(row("MLP"), "15.00, 17.55 ± 0.01");
     assert_eq!(row("permutation only"), "not run, –");
     assert_eq!(row("DWS"), "–, 85.71 ± 0.57");
-    let finding = "ScaleGMN is, with too few seeds to know the spread, ahead of MLP: accuracy % 82.00 ± 2.83 against 15.00 (2 seeds and one seed).";
+    let finding = "ScaleGMN is, with too few seeds to know the spread, ahead of MLP, 82.00 ± 2.83 against 15.00 \
+                   (accuracy %, 2 seeds and one seed).";
     assert!(markdown.contains(finding), "{markdown}");
     assert!(!markdown.contains("ScaleGMN beats permutation only"), "{markdown}");
     assert!(markdown.contains("Not all runs were made"), "{markdown}");

@@ -12,7 +12,7 @@ use crate::{
     metrics::Criterion,
     report::{Block, Split, confusion_svg, scatter_svg},
     reproduction::{
-        comparison::{ablation_table, findings, size_table, table},
+        comparison::{ablation_table, size_table, table},
         examples::{Example, Examples},
         nets::Nets,
         results::StudyResults,
@@ -44,7 +44,6 @@ impl Composer<'_> {
         for difference in distinct(studies.iter().filter_map(|results| results.study.differs)) {
             blocks.push(Block::Text(difference.to_owned()));
         }
-        blocks.extend(studies.iter().flat_map(|results| findings(results)).map(Block::Text));
         if studies.iter().any(|results| results.rows.iter().any(|row| !row.missing.is_empty())) {
             blocks.push(Block::Text(self.not_run(&studies)));
         }
