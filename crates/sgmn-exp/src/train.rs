@@ -1,5 +1,6 @@
 //! The training loop: steps, evaluations, checkpoints. A run that was stopped goes on as if it had not been.
 
+mod diverged;
 mod report;
 mod standing;
 mod unread;
@@ -37,7 +38,10 @@ use crate::{
     tasks::{self, Scores, Task},
 };
 
-pub use self::standing::{Outcome, Summary};
+pub use self::{
+    diverged::Diverged,
+    standing::{Outcome, Summary},
+};
 use self::{
     standing::Standing,
     unread::{Step, Unread},
@@ -74,7 +78,17 @@ pub fn run(
         }
         if is_finished { Ok(Outcome::Finished(run.finish()?)) } else { Ok(Outcome::Interrupted) }
     };
-    train.precision.scope(train.dtype.dtype(), &device, run).context("train")?
+    let outcome = train.precision.scope(train.dtype.dtype(), &device, run).context("train")?;
+    // Who plans runs need not find out again.
+    match outcome.as_ref().map_err(|error| error.downcast_ref::<Diverged>()) {
+        Err(Some(_)) => {
+            let what = outcome.as_ref().err().map(|error| format!("{error:#}")).unwrap_or_default();
+            write_json(&folder.diverged(), &Diverged::new(what))?;
+        }
+        _ if folder.diverged().exists() => std::fs::remove_file(folder.diverged())?,
+        _ => {}
+    }
+    outcome
 }
 
 struct Run<'a> {
@@ -366,7 +380,8 @@ impl<'a> Run<'a> {
         let probes = Tensor::stack(&probes, 0)?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
         for (name, probe) in vars.keys().zip(probes.to_vec1::<f64>()?) {
             if probe != 0.0 {
-                bail!("{name} after step {} is not finite; {DIVERGED}", self.standing.n_steps);
+                let what = format!("{name} after step {} is not finite", self.standing.n_steps);
+                bail!(Diverged::new(what));
             }
         }
         let standing = Standing { seconds: self.seconds(), ..self.standing.clone() };
@@ -391,9 +406,6 @@ impl<'a> Run<'a> {
         self.experiment.train().patience.is_some_and(|patience| self.standing.n_worse >= patience)
     }
 }
-
-/// What to do about a run that left the range of numbers.
-const DIVERGED: &str = "a smaller train.learning_rate may help";
 
 /// How many nets there are to train, validate and test on.
 fn n_nets(pipeline: &Pipeline) -> [usize; 3] {

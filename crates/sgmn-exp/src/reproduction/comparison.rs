@@ -2,6 +2,7 @@
 
 use super::{
     paper::{self, PaperTable, Value},
+    plan::RunState,
     results::{Results, RowResults, RunResult, StudyResults},
     study::Group,
 };
@@ -172,9 +173,14 @@ fn finding(results: &StudyResults, better: &RowResults, than: &RowResults) -> Op
 impl RowResults {
     /// Mean ± standard deviation over the finished runs; says so if there is none.
     fn cell(&self, criterion: Criterion) -> String {
-        match Spread::of(&self.test(criterion)) {
-            Some(spread) => criterion.shown_spread(spread.mean, spread.std),
-            None => "not run".to_owned(),
+        let n_diverged = self.missing.iter().filter(|run| run.state == RunState::Diverged).count();
+        match (Spread::of(&self.test(criterion)), n_diverged) {
+            (Some(spread), 0) => criterion.shown_spread(spread.mean, spread.std),
+            (Some(spread), n) => {
+                format!("{}, {n} diverged", criterion.shown_spread(spread.mean, spread.std))
+            }
+            (None, 0) => "not run".to_owned(),
+            (None, _) => "diverged".to_owned(),
         }
     }
 }

@@ -202,6 +202,22 @@ fn a_report_shows_means_over_seeds_the_paper_and_what_was_not_run() {
 }
 
 #[test]
+fn a_run_that_diverged_is_not_made_again_and_says_so_in_its_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let request = request(folder.path(), &[]);
+    let runs = Plan::new(&request).unwrap().runs;
+    finish(&runs[0], 0.8);
+    let diverged = RunFolder::create(&runs[1].folder, &runs[1].experiment, &facts(&runs[1])).unwrap();
+    write_json(&diverged.diverged(), &train::Diverged::new("the loss is NaN")).unwrap();
+    let plan = Plan::new(&request).unwrap();
+    assert_eq!(plan.runs[1].state, RunState::Diverged);
+    assert_eq!(serde_json::to_value(&plan).unwrap()["runs"][1]["state"], "diverged");
+    let report = reproduction::write(&request, "").unwrap();
+    let row = report.tables[0].1.rows.iter().find(|row| row[0] == "ScaleGMN-B").unwrap().clone();
+    assert_eq!(row[1], "diverged");
+}
+
+#[test]
 fn overrides_are_confessed() {
     let folder = tempfile::tempdir().unwrap();
     let request = request(folder.path(), &["train.epochs=1"]);

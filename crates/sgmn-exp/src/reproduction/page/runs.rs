@@ -67,7 +67,11 @@ fn table_of_runs(results: &StudyResults) -> Table {
             ]);
         }
         for run in &row.missing {
-            let state = if run.state == RunState::New { "not run" } else { "unfinished" };
+            let state = match run.state {
+                RunState::New => "not run",
+                RunState::Diverged => "diverged",
+                RunState::Unfinished | RunState::Finished { .. } => "unfinished",
+            };
             let mut cells = vec![row.row.method.to_owned(), run.seed.to_string(), state.to_owned()];
             cells.resize_with(header.len(), dash);
             rows.push(cells);
