@@ -128,6 +128,7 @@ struct Run {
 enum State {
     New,
     Unfinished,
+    Diverged,
     Finished,
 }
 
@@ -249,8 +250,7 @@ impl RunningJob<'_> {
 
     /// Makes the runs of the plan that are missing and for which there is time.
     ///
-    /// One that fails, because its loss leaves the range of numbers for example, does not keep the others from being
-    /// made; the names of such runs are returned.
+    /// One that fails does not keep the others from being made; the names of such runs are returned.
     fn train(&self, absent: &[String]) -> Result<Vec<String>> {
         let mut failed = Vec::new();
         let n_runs = self.plan()?.runs.len();
@@ -270,6 +270,10 @@ impl RunningJob<'_> {
                 println!("finished earlier in {seconds:.0} s: {}", run.folder.display());
                 continue;
             }
+            if run.state == State::Diverged {
+                println!("diverged earlier, and would again: {}", run.folder.display());
+                continue;
+            }
             if absent.contains(&run.study) {
                 println!("not run: its nets are not here");
                 continue;
@@ -287,6 +291,8 @@ impl RunningJob<'_> {
             match self.children.run(&mut command) {
                 Ok(Ended::Well) => {}
                 Ok(Ended::Interrupted) => self.stop(),
+                // A result too, and the report shows it as one.
+                Err(_) if self.plan()?.runs[place].state == State::Diverged => println!("diverged"),
                 Err(error) => {
                     println!("failed: {error:#}");
                     failed.push(format!("{}: {}, seed {}", run.study, run.method, run.seed));

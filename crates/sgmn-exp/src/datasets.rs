@@ -6,7 +6,7 @@ mod trained;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Mutex, atomic::AtomicBool},
+    sync::atomic::AtomicBool,
 };
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -26,7 +26,7 @@ pub use self::trained::{name, trained_path};
 use crate::{
     config::{Data, EditTarget, EditTask, Experiment, Files, Fitted, Task},
     editing::Pictures,
-    progress::FitProgress,
+    progress::PopulationProgress,
 };
 
 /// Images that come with the program, so that everything runs without a download.
@@ -326,21 +326,13 @@ fn fit_images(fitted: &Fitted, data_dir: &Path, path: &Path, stop: &AtomicBool) 
     let seed = Seed::new(fitted.fit_seed).child("fit");
     let request =
         Request { images: &images, ids: &ids, splits: &splits, recipe: &fitted.recipe, seed: &seed };
-    // The bar begins at what an earlier call has done, which the first report tells.
-    let bar: Mutex<Option<FitProgress>> = Mutex::new(None);
+    let bar = PopulationProgress::new("fitting INRs", "fits/s");
     let report = |progress: fit::Progress| {
-        let mut bar = bar.lock().expect("reporting does not panic");
-        let n_before = progress.n_done - progress.n_done_now;
-        let bar = bar.get_or_insert_with(|| {
-            FitProgress::new("fitting INRs", "fits/s", progress.n_total as u64, n_before as u64)
-        });
         let share = progress.n_reached_now as f64 / progress.n_done_now.max(1) as f64;
-        bar.update(progress.n_done as u64, &format!("{:.0} % at goal", 100.0 * share));
+        bar.update(progress.n_done, progress.n_done_now, progress.n_total, &format!("{:.0} % at goal", 100.0 * share));
     };
     let summary = fit::fit_to_packed(&request, path, &report, stop);
-    if let Some(bar) = bar.lock().expect("reporting does not panic").as_ref() {
-        bar.finish();
-    }
+    bar.finish();
     let summary = summary?;
     eprintln!(
         "fitted {} INRs in {:.0} s ({:.1} nets/s): median PSNR {:.2} dB, {:.1} % reached {} dB -> {}",

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::io::IsTerminal;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -81,39 +82,45 @@ impl EpochSummary<'_> {
 
 /// Shows how the making of a population goes, INRs or CNNs.
 #[derive(Debug)]
-pub struct FitProgress {
-    bar: ProgressBar,
-    terminal: bool,
+pub struct PopulationProgress {
+    name: &'static str,
+    unit: &'static str,
+    // Begun by the first report, which tells what an earlier call has done.
+    bar: Mutex<Option<(ProgressBar, bool)>>,
 }
 
-impl FitProgress {
-    /// Starts to show the making of `n_nets` nets, `n_done` of which were made by an earlier call; `unit` names the rate.
-    pub fn new(name: &str, unit: &'static str, n_nets: u64, n_done: u64) -> Self {
-        let template = "{prefix} {bar:28} {pos}/{len}  {msg}  {rate}  {left}";
-        let (bar, terminal) = bar(name, n_nets, template, unit);
-        bar.set_position(n_done);
-        bar.reset_eta();
-        Self { bar, terminal }
+impl PopulationProgress {
+    /// Progress under a name; `unit` names the rate.
+    pub fn new(name: &'static str, unit: &'static str) -> Self {
+        Self { name, unit, bar: Mutex::new(None) }
     }
 
-    /// Shows that `n_done` nets are made, and what else there is to say.
+    /// Shows that `n_done` of `n_total` nets are made, `n_done_now` of them by this call, and what else there is to say.
     ///
     /// Where nobody looks at a terminal, a line is printed at every tenth of the way.
-    pub fn update(&self, n_done: u64, message: &str) {
-        let n_nets = self.bar.length().unwrap_or(0).max(1);
-        let tenth = |n: u64| n.saturating_mul(10) / n_nets;
-        let passed = tenth(n_done) > tenth(self.bar.position());
-        self.bar.set_message(message.to_owned());
-        self.bar.set_position(n_done);
-        if passed && !self.terminal {
-            let name = self.bar.prefix();
-            print_line(&self.bar, false, &format!("{name}: {n_done}/{n_nets}, {message}"));
+    pub fn update(&self, n_done: usize, n_done_now: usize, n_total: usize, message: &str) {
+        let mut begun = self.bar.lock().expect("showing does not panic");
+        let (bar, terminal) = begun.get_or_insert_with(|| {
+            let template = "{prefix} {bar:28} {pos}/{len}  {msg}  {rate}  {left}";
+            let (bar, terminal) = bar(self.name, n_total as u64, template, self.unit);
+            bar.set_position((n_done - n_done_now) as u64);
+            bar.reset_eta();
+            (bar, terminal)
+        });
+        let tenth = |n: u64| n.saturating_mul(10) / (n_total as u64).max(1);
+        let passed = tenth(n_done as u64) > tenth(bar.position());
+        bar.set_message(message.to_owned());
+        bar.set_position(n_done as u64);
+        if passed && !*terminal {
+            print_line(bar, false, &format!("{}: {n_done}/{n_total}, {message}", self.name));
         }
     }
 
     /// Takes the bar away.
     pub fn finish(&self) {
-        self.bar.finish_and_clear();
+        if let Some((bar, _)) = self.bar.lock().expect("showing does not panic").as_ref() {
+            bar.finish_and_clear();
+        }
     }
 }
 

@@ -155,6 +155,11 @@ impl RunFolder {
         self.path.join("plots").join(format!("{name}.svg"))
     }
 
+    /// `diverged.json`, a [`Diverged`](crate::train::Diverged), where the last call ended so
+    pub fn diverged(&self) -> PathBuf {
+        self.path.join("diverged.json")
+    }
+
     /// `summary.json`
     pub fn summary(&self) -> PathBuf {
         self.path.join("summary.json")

@@ -1,5 +1,6 @@
 //! The training loop: steps, evaluations, checkpoints. A run that was stopped goes on as if it had not been.
 
+mod diverged;
 mod report;
 mod standing;
 mod unread;
@@ -29,6 +30,7 @@ use crate::{
     config::{DeviceKind, EvalEvery, Experiment, TrainLength},
     datasets::Material,
     editing::Pictures,
+    metrics::Criterion,
     pipeline::{Pipeline, PreparedBatch},
     progress::{EpochSummary, TrainProgress},
     report::{EventLog, RecordLog, Split, read_records},
@@ -36,7 +38,10 @@ use crate::{
     tasks::{self, Scores, Task},
 };
 
-pub use self::standing::{Outcome, Summary};
+pub use self::{
+    diverged::Diverged,
+    standing::{Outcome, Summary},
+};
 use self::{
     standing::Standing,
     unread::{Step, Unread},
@@ -73,7 +78,17 @@ pub fn run(
         }
         if is_finished { Ok(Outcome::Finished(run.finish()?)) } else { Ok(Outcome::Interrupted) }
     };
-    train.precision.scope(train.dtype.dtype(), &device, run).context("train")?
+    let outcome = train.precision.scope(train.dtype.dtype(), &device, run).context("train")?;
+    // Who plans runs need not find out again.
+    match outcome.as_ref().map_err(|error| error.downcast_ref::<Diverged>()) {
+        Err(Some(_)) => {
+            let what = outcome.as_ref().err().map(|error| format!("{error:#}")).unwrap_or_default();
+            write_json(&folder.diverged(), &Diverged::new(what))?;
+        }
+        _ if folder.diverged().exists() => std::fs::remove_file(folder.diverged())?,
+        _ => {}
+    }
+    outcome
 }
 
 struct Run<'a> {
@@ -85,6 +100,7 @@ struct Run<'a> {
     vars: VarStore,
     optimizer: AdamW,
     task: Box<dyn Task>,
+    criterion: Criterion,
     pictures: Option<Arc<Pictures>>,
     seed: Seed,
     standing: Standing,
@@ -159,6 +175,7 @@ impl<'a> Run<'a> {
             vars,
             optimizer,
             task,
+            criterion: tasks::criterion(experiment.task()),
             pictures,
             seed,
             standing,
@@ -264,7 +281,7 @@ impl<'a> Run<'a> {
         let scores = self.measure(Part::Val)?;
         let val_rate = self.pipeline.n_nets(Part::Val) as f64 / began.elapsed().as_secs_f64();
         let metrics = scores.metrics();
-        let criterion = self.task.criterion();
+        let criterion = self.criterion;
         let score = metrics.get(criterion.name()).copied().unwrap_or(f64::NAN);
         let train_rate = self.standing.n_trained as f64 / self.standing.step_seconds.max(1e-9);
         let train_loss = std::mem::take(&mut self.standing.train_loss).value().unwrap_or(f64::NAN);
@@ -315,7 +332,7 @@ impl<'a> Run<'a> {
     /// Tests the best model and writes the report of the run.
     fn finish(mut self) -> Result<Summary> {
         let Some(best_val) = self.standing.best_val else {
-            let name = self.task.criterion().name();
+            let name = self.criterion.name();
             bail!(
                 "validation: expected a {name} in some epoch, found none: predictions were not finite, or all of them or \
                  all targets were equal"
@@ -338,7 +355,7 @@ impl<'a> Run<'a> {
             seed: self.experiment.train().seed,
             n_params: self.vars.n_params(),
             n_nets: standing.n_nets,
-            criterion: self.task.criterion(),
+            criterion: self.criterion,
             best_epoch: standing.best_epoch,
             best_val,
             test: scores.metrics(),
@@ -363,7 +380,8 @@ impl<'a> Run<'a> {
         let probes = Tensor::stack(&probes, 0)?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
         for (name, probe) in vars.keys().zip(probes.to_vec1::<f64>()?) {
             if probe != 0.0 {
-                bail!("{name} after step {} is not finite; {DIVERGED}", self.standing.n_steps);
+                let what = format!("{name} after step {} is not finite", self.standing.n_steps);
+                bail!(Diverged::new(what));
             }
         }
         let standing = Standing { seconds: self.seconds(), ..self.standing.clone() };
@@ -388,9 +406,6 @@ impl<'a> Run<'a> {
         self.experiment.train().patience.is_some_and(|patience| self.standing.n_worse >= patience)
     }
 }
-
-/// What to do about a run that left the range of numbers.
-const DIVERGED: &str = "a smaller train.learning_rate may help";
 
 /// How many nets there are to train, validate and test on.
 fn n_nets(pipeline: &Pipeline) -> [usize; 3] {

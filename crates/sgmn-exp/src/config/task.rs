@@ -21,13 +21,16 @@ pub enum Task {
     Predict {},
 }
 
+/// The programs that train models, in the order of the report.
+pub const PROGRAMS: [&str; 3] = ["inr-classification", "generalization-prediction", "inr-editing"];
+
 impl Task {
     /// The program whose experiments ask this question.
     pub fn program(&self) -> &'static str {
         match self {
-            Self::Classify { .. } => "inr-classification",
-            Self::Edit(_) => "inr-editing",
-            Self::Predict {} => "generalization-prediction",
+            Self::Classify { .. } => PROGRAMS[0],
+            Self::Edit(_) => PROGRAMS[2],
+            Self::Predict {} => PROGRAMS[1],
         }
     }
 

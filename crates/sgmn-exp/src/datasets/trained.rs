@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Mutex, atomic::AtomicBool},
+    sync::atomic::AtomicBool,
 };
 
 use anyhow::{Context, Result};
@@ -14,7 +14,7 @@ use sgmn_data::{
 use sgmn_graph::Seed;
 
 use super::{image_sets, kept_digest};
-use crate::{config::Trained, progress::FitProgress};
+use crate::{config::Trained, progress::PopulationProgress};
 
 /// Where the zoo of a request is kept: the name holds a digest of the request, so another one has another folder.
 ///
@@ -73,21 +73,13 @@ pub(super) fn read(trained: &Trained, path: &Path) -> Result<Dataset> {
 /// # Errors
 /// As [`zoo::train_to_zoo`].
 pub(crate) fn train(request: &Request<'_>, folder: &Path, stop: &AtomicBool) -> Result<Summary> {
-    // The bar begins at what an earlier call has done, which the first report tells.
-    let bar: Mutex<Option<FitProgress>> = Mutex::new(None);
+    let bar = PopulationProgress::new("training CNNs", "nets/s");
     let report = |progress: zoo::Progress| {
-        let mut bar = bar.lock().expect("reporting does not panic");
-        let n_before = progress.n_done - progress.n_done_now;
-        let bar = bar.get_or_insert_with(|| {
-            FitProgress::new("training CNNs", "nets/s", progress.n_total as u64, n_before as u64)
-        });
         let rate = progress.n_images_now as f64 / progress.seconds;
-        bar.update(progress.n_done as u64, &format!("{rate:.0} images/s"));
+        bar.update(progress.n_done, progress.n_done_now, progress.n_total, &format!("{rate:.0} images/s"));
     };
     let summary = zoo::train_to_zoo(request, folder, &report, stop);
-    if let Some(bar) = bar.lock().expect("reporting does not panic").as_ref() {
-        bar.finish();
-    }
+    bar.finish();
     Ok(summary?)
 }
 

@@ -88,9 +88,8 @@ impl Criterion {
 
     fn n_decimals(self) -> usize {
         match self {
-            Self::Accuracy => 2,
+            Self::Accuracy | Self::Mse => 2,
             Self::Tau => 4,
-            Self::Mse => 3,
         }
     }
 }
@@ -103,7 +102,7 @@ mod tests {
     fn values_are_read_in_the_units_of_the_papers_tables() {
         assert_eq!(Criterion::Accuracy.shown_spread(0.9657, Some(0.001)), "96.57 ± 0.10");
         assert_eq!(Criterion::Tau.shown(0.92764), "0.9276");
-        assert_eq!(Criterion::Mse.said(0.0189), "mse 1.890e-2");
+        assert_eq!(Criterion::Mse.said(0.0189), "mse 1.89e-2");
     }
 
     #[test]

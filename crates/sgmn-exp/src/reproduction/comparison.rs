@@ -2,6 +2,7 @@
 
 use super::{
     paper::{self, PaperTable, Value},
+    plan::RunState,
     results::{Results, RowResults, RunResult, StudyResults},
     study::Group,
 };
@@ -159,22 +160,27 @@ fn finding(results: &StudyResults, better: &RowResults, than: &RowResults) -> Op
         (a, b) => format!("{} and {}", seeds(a), seeds(b)),
     };
     Some(format!(
-        "{}: {} {verdict} {}: {} {} against {} ({seeds}).",
+        "{}: {} {verdict} {}, {} against {} ({}, {seeds}).",
         results.study.nets,
         better.row.method,
         than.row.method,
-        criterion.heading(),
         criterion.shown_spread(a.mean, a.std),
         criterion.shown_spread(b.mean, b.std),
+        criterion.heading(),
     ))
 }
 
 impl RowResults {
     /// Mean ± standard deviation over the finished runs; says so if there is none.
     fn cell(&self, criterion: Criterion) -> String {
-        match Spread::of(&self.test(criterion)) {
-            Some(spread) => criterion.shown_spread(spread.mean, spread.std),
-            None => "not run".to_owned(),
+        let n_diverged = self.missing.iter().filter(|run| run.state == RunState::Diverged).count();
+        match (Spread::of(&self.test(criterion)), n_diverged) {
+            (Some(spread), 0) => criterion.shown_spread(spread.mean, spread.std),
+            (Some(spread), n) => {
+                format!("{}, {n} diverged", criterion.shown_spread(spread.mean, spread.std))
+            }
+            (None, 0) => "not run".to_owned(),
+            (None, _) => "diverged".to_owned(),
         }
     }
 }

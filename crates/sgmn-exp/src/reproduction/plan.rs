@@ -87,6 +87,8 @@ pub enum RunState {
     New,
     /// Begun and to be resumed.
     Unfinished,
+    /// Begun, and left the range of numbers; the same settings would do so again.
+    Diverged,
     /// Finished.
     Finished {
         /// Working time in seconds.
@@ -246,7 +248,7 @@ fn holds_other(folder: &Path, experiment: &Experiment) -> bool {
 fn state_of(folder: &Path, experiment: &Experiment) -> Result<RunState> {
     let Ok(folder) = RunFolder::open(folder) else { return Ok(RunState::New) };
     if !folder.summary().exists() {
-        return Ok(RunState::Unfinished);
+        return Ok(if folder.diverged().exists() { RunState::Diverged } else { RunState::Unfinished });
     }
     // Resuming a run whose summary is of another version writes it anew.
     let summary: Option<Summary> = read_json(&folder.summary()).ok();

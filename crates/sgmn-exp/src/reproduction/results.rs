@@ -82,7 +82,9 @@ impl Results {
                     let run = run.context("a plan has the runs of all its studies")?;
                     match run.state {
                         RunState::Finished { .. } => results.runs.push(RunResult::read(run)?),
-                        RunState::New | RunState::Unfinished => results.missing.push(run.clone()),
+                        RunState::New | RunState::Unfinished | RunState::Diverged => {
+                            results.missing.push(run.clone());
+                        }
                     }
                 }
                 rows.push(results);

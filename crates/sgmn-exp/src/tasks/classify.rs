@@ -42,10 +42,6 @@ impl Task for Classify {
         scores.add(Criterion::Accuracy.name(), n_right as f64 / targets.len().max(1) as f64, targets.len());
         Ok(())
     }
-
-    fn criterion(&self) -> Criterion {
-        Criterion::Accuracy
-    }
 }
 
 impl Classify {

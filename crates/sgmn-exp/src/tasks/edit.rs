@@ -58,10 +58,6 @@ impl Task for EditNets {
         scores.add(UNEDITED, scalar(&unedited)?, asked.targets.len());
         Ok(())
     }
-
-    fn criterion(&self) -> Criterion {
-        Criterion::Mse
-    }
 }
 
 impl EditNets {

@@ -53,9 +53,6 @@ pub trait Task {
             self.loss(asked, output)?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
         self.judge_step(loss, &output.to_device(&Device::Cpu)?, &asked.targets, scores)
     }
-
-    /// The metric by which the best epoch is chosen.
-    fn criterion(&self) -> Criterion;
 }
 
 /// Answers collected over batches.
@@ -87,7 +84,7 @@ impl Scores {
     }
 }
 
-/// What the models of a question are compared by.
+/// The metric by which the best epoch of a question's models is chosen, and by which they are compared.
 pub fn criterion(config: &TaskConfig) -> Criterion {
     match config {
         TaskConfig::Classify { .. } => Criterion::Accuracy,

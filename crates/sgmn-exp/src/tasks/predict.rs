@@ -42,10 +42,6 @@ impl Task for Predict {
         collected.pairs.extend(pairs.map(|(predicted, truth)| [predicted, truth]));
         Ok(())
     }
-
-    fn criterion(&self) -> Criterion {
-        Criterion::Tau
-    }
 }
 
 fn scores(targets: &[Target]) -> Result<Vec<f64>> {

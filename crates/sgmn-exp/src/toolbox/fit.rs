@@ -1,6 +1,6 @@
 //! `sgmn fit`: images to sine networks, one each.
 
-use std::{io::Write, path::PathBuf, sync::Mutex};
+use std::{io::Write, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
 use sgmn_data::{
@@ -15,7 +15,7 @@ use super::{
     Verdict,
     files::{refuse_existing, refuse_full_folder},
 };
-use crate::{config::Fitted, datasets, interrupt::stop_on_interrupt, progress::FitProgress};
+use crate::{config::Fitted, datasets, interrupt::stop_on_interrupt, progress::PopulationProgress};
 
 /// What can be chosen; the recipe's defaults are those of the published MNIST INRs.
 #[derive(Debug, clap::Args)]
@@ -104,24 +104,16 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     let request = Request { images: &images, ids: &ids, splits: &splits, recipe: &recipe, seed: &seed };
     let stop = stop_on_interrupt(None)?;
 
-    // The bar begins at what an earlier call has done, which the first report tells.
-    let bar: Mutex<Option<FitProgress>> = Mutex::new(None);
+    let bar = PopulationProgress::new("fitting", "fits/s");
     let report = |progress: Progress| {
-        let mut bar = bar.lock().expect("reporting does not panic");
-        let n_before = progress.n_done - progress.n_done_now;
-        let bar = bar.get_or_insert_with(|| {
-            FitProgress::new("fitting", "fits/s", progress.n_total as u64, n_before as u64)
-        });
         let share = progress.n_reached_now as f64 / progress.n_done_now.max(1) as f64;
-        bar.update(progress.n_done as u64, &format!("{:.0} % at goal", 100.0 * share));
+        bar.update(progress.n_done, progress.n_done_now, progress.n_total, &format!("{:.0} % at goal", 100.0 * share));
     };
     let fitted = match args.format {
         OutFormat::Packed => fit_to_packed(&request, &args.out, &report, &stop),
         OutFormat::Safetensors => fit_to_safetensors(&request, &args.out, &report, &stop),
     };
-    if let Some(bar) = bar.lock().expect("reporting does not panic").as_ref() {
-        bar.finish();
-    }
+    bar.finish();
     describe(&fitted?, &recipe, out)?;
     writeln!(out, "wrote {}", args.out.display())?;
     Ok(Verdict::Pass)

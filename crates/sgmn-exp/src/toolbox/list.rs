@@ -14,7 +14,7 @@ use sgmn_graph::Activation;
 use sgmn_symmetry::Symmetry;
 
 use super::Verdict;
-use crate::config::EMBEDDED;
+use crate::config::{EMBEDDED, ExperimentFile, PROGRAMS};
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
@@ -42,11 +42,19 @@ const FAMILIES: [(&str, Activation); 5] = [
 
 /// Prints the lists.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
-    writeln!(out, "experiments (inr-classification --experiment NAME, sgmn check NAME)")?;
-    for experiment in EMBEDDED {
-        row(out, experiment.name, &first_sentence(experiment.text))?;
+    let programs = EMBEDDED.iter().map(|experiment| {
+        let resolved = ExperimentFile::open(experiment.name)?.resolve()?;
+        Ok((resolved.task().program(), experiment))
+    });
+    let programs = programs.collect::<Result<Vec<_>>>()?;
+    for program in PROGRAMS {
+        writeln!(out, "experiments of {program} (--experiment NAME; sgmn check NAME)")?;
+        for (_, experiment) in programs.iter().filter(|(name, _)| *name == program) {
+            writeln!(out, "  {:<40} {}", experiment.name, first_sentence(experiment.text))?;
+        }
+        writeln!(out)?;
     }
-    writeln!(out, "\nmodels")?;
+    writeln!(out, "models")?;
     for (name, sentence) in MODELS {
         row(out, name, sentence)?;
     }

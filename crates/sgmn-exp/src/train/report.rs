@@ -23,7 +23,7 @@ impl Run<'_> {
     /// Draws the curves of the metrics, what was taken for what, and what was predicted for what.
     pub(super) fn plot(&self, summary: &Summary) -> Result<()> {
         let records = read_records(&self.folder.records())?;
-        let criterion = self.task.criterion();
+        let criterion = self.criterion;
         for metric in ["loss", criterion.name()] {
             let points = |split: Split| -> Vec<(f64, f64)> {
                 let of_split = records.iter().filter(|record| record.split == split);

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use sgmn_data::Target;
 use sgmn_nn::{models::Output, optim::GradientNorm};
 
-use super::{DIVERGED, Run};
+use super::{Diverged, Run};
 use crate::{metrics::Mean, progress::TrainProgress, tasks::Scores};
 
 /// What a step leaves behind, without the graph it was computed by.
@@ -66,15 +66,15 @@ impl Run<'_> {
     fn read_step(&mut self, step: Step, progress: &TrainProgress) -> Result<()> {
         let value = step.loss.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
         if !value.is_finite() {
-            bail!("the loss is {value}, expected a finite number; {DIVERGED}");
+            bail!(Diverged::new(format!("the loss is {value}, expected a finite number")));
         }
-        step.norm.read().context(DIVERGED)?;
+        step.norm.read().map_err(|error| Diverged::new(error.to_string()))?;
         let mut scores = Scores::default();
         let output = step.output.to_device(&Device::Cpu)?;
         self.task.judge_step(value, &output, &step.targets, &mut scores)?;
         let metrics = scores.metrics();
         let n_nets = step.targets.len();
-        let criterion = self.task.criterion();
+        let criterion = self.criterion;
         let standing = &mut self.standing;
         standing.train_loss.add(metrics["loss"], n_nets as f64);
         // A rank correlation is not a number where all nets of a batch are equal.

@@ -174,7 +174,8 @@ fn a_report_shows_means_over_seeds_the_paper_and_what_was_not_run() {
     assert_eq!(row("MLP"), "15.00, 17.55 ± 0.01");
     assert_eq!(row("permutation only"), "not run, –");
     assert_eq!(row("DWS"), "–, 85.71 ± 0.57");
-    let finding = "ScaleGMN is, with too few seeds to know the spread, ahead of MLP: accuracy % 82.00 ± 2.83 against 15.00 (2 seeds and one seed).";
+    let finding = "ScaleGMN is, with too few seeds to know the spread, ahead of MLP, 82.00 ± 2.83 against 15.00 \
+                   (accuracy %, 2 seeds and one seed).";
     assert!(markdown.contains(finding), "{markdown}");
     assert!(!markdown.contains("ScaleGMN beats permutation only"), "{markdown}");
     assert!(markdown.contains("Not all runs were made"), "{markdown}");
@@ -198,6 +199,22 @@ fn a_report_shows_means_over_seeds_the_paper_and_what_was_not_run() {
     let saved = report.save(&folder.path().join("docs"), "quick").unwrap();
     assert_eq!(read(&saved), markdown);
     assert!(saved.with_file_name("digits-accuracy.svg").is_file());
+}
+
+#[test]
+fn a_run_that_diverged_is_not_made_again_and_says_so_in_its_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let request = request(folder.path(), &[]);
+    let runs = Plan::new(&request).unwrap().runs;
+    finish(&runs[0], 0.8);
+    let diverged = RunFolder::create(&runs[1].folder, &runs[1].experiment, &facts(&runs[1])).unwrap();
+    write_json(&diverged.diverged(), &train::Diverged::new("the loss is NaN")).unwrap();
+    let plan = Plan::new(&request).unwrap();
+    assert_eq!(plan.runs[1].state, RunState::Diverged);
+    assert_eq!(serde_json::to_value(&plan).unwrap()["runs"][1]["state"], "diverged");
+    let report = reproduction::write(&request, "").unwrap();
+    let row = report.tables[0].1.rows.iter().find(|row| row[0] == "ScaleGMN-B").unwrap().clone();
+    assert_eq!(row[1], "diverged");
 }
 
 #[test]

@@ -140,11 +140,11 @@ pub(crate) fn variants(symmetry: Symmetry, direction: Direction) -> Vec<(&'stati
                 ..both(net(2, IoPath::Mlp, 3, false))
             },
         ),
-        ("changes of parameters", ScaleGmnConfig { output: changes.clone(), ..base.clone() }),
+        ("changes of parameters", ScaleGmnConfig { output: changes, ..base.clone() }),
         (
-            "changes of parameters, gated, positional",
+            "three changes of parameters, gated, positional",
             ScaleGmnConfig {
-                output: changes,
+                output: OutputConfig::PerParam { initial_scale: 0.5, n_copies: 3 },
                 sign_invariant: SignInvariant::Absolute,
                 edge_embedding: true,
                 n_layers: 2,

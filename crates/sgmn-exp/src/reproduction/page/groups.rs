@@ -12,9 +12,10 @@ use crate::{
     metrics::Criterion,
     report::{Block, Split, confusion_svg, scatter_svg},
     reproduction::{
-        comparison::{ablation_table, findings, size_table, table},
+        comparison::{ablation_table, size_table, table},
         examples::{Example, Examples},
         nets::Nets,
+        plan::RunState,
         results::StudyResults,
         study::Group,
     },
@@ -44,8 +45,8 @@ impl Composer<'_> {
         for difference in distinct(studies.iter().filter_map(|results| results.study.differs)) {
             blocks.push(Block::Text(difference.to_owned()));
         }
-        blocks.extend(studies.iter().flat_map(|results| findings(results)).map(Block::Text));
-        if studies.iter().any(|results| results.rows.iter().any(|row| !row.missing.is_empty())) {
+        let mut missing = studies.iter().flat_map(|results| &results.rows).flat_map(|row| &row.missing);
+        if missing.any(|run| run.state != RunState::Diverged) {
             blocks.push(Block::Text(self.not_run(&studies)));
         }
         for results in &studies {

@@ -67,7 +67,11 @@ fn table_of_runs(results: &StudyResults) -> Table {
             ]);
         }
         for run in &row.missing {
-            let state = if run.state == RunState::New { "not run" } else { "unfinished" };
+            let state = match run.state {
+                RunState::New => "not run",
+                RunState::Diverged => "diverged",
+                RunState::Unfinished | RunState::Finished { .. } => "unfinished",
+            };
             let mut cells = vec![row.row.method.to_owned(), run.seed.to_string(), state.to_owned()];
             cells.resize_with(header.len(), dash);
             rows.push(cells);
@@ -80,9 +84,18 @@ fn table_of_runs(results: &StudyResults) -> Table {
 fn command_of(run: &RunResult) -> String {
     let words = run.facts.command.iter().skip(1);
     std::iter::once(format!("cargo run --bin {} --", run.program))
-        .chain(words.cloned())
+        .chain(words.map(|word| quoted(word)))
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// The first digits of a commit; a `+` behind it, for changes since, stays.
@@ -107,5 +120,12 @@ mod tests {
     fn a_commit_is_shortened_and_keeps_its_mark() {
         assert_eq!(short("075c5bd20005a5e037e2da72569ca8b777fb4614+"), "075c5bd20005+");
         assert_eq!(short("abc"), "abc");
+    }
+
+    #[test]
+    fn words_with_spaces_are_quoted() {
+        assert_eq!(quoted("train.seed=0"), "train.seed=0");
+        assert_eq!(quoted("x=[1, 2]"), "'x=[1, 2]'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

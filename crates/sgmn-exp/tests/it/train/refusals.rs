@@ -76,6 +76,7 @@ fn a_run_that_diverges_names_its_step_and_keeps_its_last_checkpoint() {
     let message = refuse_run(&place, "run", &experiment);
     assert!(message.starts_with("error: step 2: the loss is NaN, expected a finite number; "), "{message}");
     assert!(message.ends_with("a smaller train.learning_rate may help"), "{message}");
+    assert!(place.folder_of("run", &experiment).diverged().is_file(), "who plans runs is told");
 
     let experiment = tiny(&[]);
     assert!(place.run("good", &experiment, true).is_ok());
