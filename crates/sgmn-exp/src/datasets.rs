@@ -329,7 +329,12 @@ fn fit_images(fitted: &Fitted, data_dir: &Path, path: &Path, stop: &AtomicBool) 
     let bar = PopulationProgress::new("fitting INRs", "fits/s");
     let report = |progress: fit::Progress| {
         let share = progress.n_reached_now as f64 / progress.n_done_now.max(1) as f64;
-        bar.update(progress.n_done, progress.n_done_now, progress.n_total, &format!("{:.0} % at goal", 100.0 * share));
+        bar.update(
+            progress.n_done,
+            progress.n_done_now,
+            progress.n_total,
+            &format!("{:.0} % at goal", 100.0 * share),
+        );
     };
     let summary = fit::fit_to_packed(&request, path, &report, stop);
     bar.finish();

@@ -66,7 +66,7 @@ mod tests {
             ("cifar", "cifar-inr"),
             // The augmented copies lie beside the originals, whose experiment names the path.
             ("cifar", "cifar-inr-aug"),
-            ("cifar10-gs-relu", "cnn-zoo-cifar10"),
+            ("cifar10-gs-hetero", "cnn-zoo-cifar10"),
             ("svhn-gs-relu", "cnn-zoo-svhn"),
         ] {
             let manifest = Manifest::named(repository::root().join("datasets"), manifest).unwrap();

@@ -28,7 +28,7 @@ pub use embedded::{EMBEDDED, EmbeddedExperiment};
 pub use expect::Expect;
 pub use file::ExperimentFile;
 pub use pipeline::{Augment, Normalize, Pipeline};
-pub use task::{Edit, EditTarget, EditTask, Task, PROGRAMS};
+pub use task::{Edit, EditTarget, EditTask, PROGRAMS, Task};
 pub use train::{DeviceKind, EvalEvery, Precision, Train, TrainLength};
 
 /// One complete, checked experiment: the run is a function of this value and of the data files it names.

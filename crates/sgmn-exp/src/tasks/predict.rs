@@ -6,7 +6,7 @@ use sgmn_data::Target;
 use sgmn_nn::{loss, models::Output};
 
 use super::{Scores, Task};
-use crate::{metrics::Criterion, pipeline::PreparedBatch};
+use crate::pipeline::PreparedBatch;
 
 /// `mean (σ(output) − score)²` to learn by, Kendall's τ between predicted and true scores to judge by.
 ///

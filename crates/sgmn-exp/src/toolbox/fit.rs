@@ -107,7 +107,12 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     let bar = PopulationProgress::new("fitting", "fits/s");
     let report = |progress: Progress| {
         let share = progress.n_reached_now as f64 / progress.n_done_now.max(1) as f64;
-        bar.update(progress.n_done, progress.n_done_now, progress.n_total, &format!("{:.0} % at goal", 100.0 * share));
+        bar.update(
+            progress.n_done,
+            progress.n_done_now,
+            progress.n_total,
+            &format!("{:.0} % at goal", 100.0 * share),
+        );
     };
     let fitted = match args.format {
         OutFormat::Packed => fit_to_packed(&request, &args.out, &report, &stop),

@@ -46,7 +46,7 @@ impl StatNnConfig {
     }
 }
 
-/// `MLP([s(W_0), s(b_0), s(W_1), …])` with [`statistics`] s: no order of hidden units changes it, to the last bit, but
+/// `MLP([s(W_0), s(b_0), s(W_1), …])` with statistics s of each: no order of hidden units changes it, to the last bit, but
 /// signs and scales do.
 ///
 /// Reads nets of any widths and activations, and of one number of layers. The statistics are taken on the host, and no
