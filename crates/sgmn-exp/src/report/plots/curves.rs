@@ -6,7 +6,12 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{SERIES, Svg, TEXT_SIZE, grid_style, text_style, text_width, title_style};
 
+/// Width and height.
 const SIZE: (u32, u32) = (760, 420);
+/// Room left of the title and the legend.
+const MARGIN: i32 = 16;
+/// Height of a row of the legend.
+const LEGEND_ROW: i32 = 20;
 
 /// One line of a plot.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,7 +89,8 @@ impl CurvePlot {
         let root = SVGBackend::with_string(drawing, SIZE).into_drawing_area();
         root.draw(&Text::new(self.title.clone(), (16, 14), title_style()))?;
         self.draw_legend(&root)?;
-        let (_, below) = root.split_vertically(62);
+        let (_, n_rows) = self.legend();
+        let (_, below) = root.split_vertically(62 + (n_rows - 1) * LEGEND_ROW);
         let mut chart = ChartBuilder::on(&below)
             .margin_right(24)
             .margin_bottom(8)
@@ -132,22 +138,37 @@ impl CurvePlot {
         Ok(())
     }
 
-    /// One row of line samples and labels under the title.
+    /// Where the samples of the legend stand, curves first, and how many rows they take.
+    fn legend(&self) -> (Vec<(i32, i32)>, i32) {
+        let labels = self.curves.iter().map(|curve| (28, &curve.label));
+        let labels = labels.chain(self.references.iter().map(|(label, _)| (30, label)));
+        let (mut x, mut row) = (MARGIN, 0);
+        let mut places = Vec::new();
+        for (sample, label) in labels {
+            let width = sample + text_width(label) + 20;
+            if x > MARGIN && x + width > SIZE.0 as i32 {
+                (x, row) = (MARGIN, row + 1);
+            }
+            places.push((x, 48 + row * LEGEND_ROW));
+            x += width;
+        }
+        (places, row + 1)
+    }
+
+    /// Rows of line samples and labels under the title.
     fn draw_legend(&self, root: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<()> {
-        let y = 48;
         let style = text_style(TEXT_SIZE).pos(Pos::new(HPos::Left, VPos::Center));
-        let mut x = 16;
-        for (curve, color) in self.curves.iter().zip(SERIES.iter().cycle()) {
+        let (places, _) = self.legend();
+        let (of_curves, of_references) = places.split_at(self.curves.len());
+        for ((curve, color), &(x, y)) in self.curves.iter().zip(SERIES.iter().cycle()).zip(of_curves) {
             root.draw(&PathElement::new([(x, y), (x + 22, y)], color.stroke_width(3)))?;
             root.draw(&Text::new(curve.label.clone(), (x + 28, y), style.clone()))?;
-            x += 28 + text_width(&curve.label) + 20;
         }
-        for (label, _) in &self.references {
+        for ((label, _), &(x, y)) in self.references.iter().zip(of_references) {
             for dash in [0, 9, 18] {
                 root.draw(&PathElement::new([(x + dash, y), (x + dash + 5, y)], BLACK.mix(0.6)))?;
             }
             root.draw(&Text::new(label.clone(), (x + 30, y), style.clone()))?;
-            x += 30 + text_width(label) + 20;
         }
         Ok(())
     }
@@ -177,4 +198,27 @@ fn span(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
 /// Decimal places that tell some ten marks within a range apart.
 fn digits(range: f64) -> usize {
     (1.0 - range.log10()).ceil().clamp(0.0, 9.0) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_that_do_not_fit_into_a_row_stand_in_the_next() {
+        let curve = |n: usize| Curve::new(&"a long name of a model"[..n], &[(0.0, 1.0)]);
+        let plot = |n: usize, n_curves: usize| CurvePlot {
+            title: String::new(),
+            x_label: String::new(),
+            y_label: String::new(),
+            y_range: None,
+            curves: vec![curve(n); n_curves],
+            references: vec![("paper".to_owned(), 1.0)],
+        };
+        assert_eq!(plot(6, 5).legend().1, 1);
+        let (places, n_rows) = plot(22, 5).legend();
+        assert_eq!((places.len(), n_rows, places[0]), (6, 2, (MARGIN, 48)));
+        let wide = 28 + text_width("a long name of a model");
+        assert!(places[..5].iter().all(|(x, _)| x + wide <= SIZE.0 as i32));
+    }
 }

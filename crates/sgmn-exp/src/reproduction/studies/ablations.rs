@@ -27,7 +27,7 @@ pub(in crate::reproduction) const ABLATIONS: &[Study] = &[
             row(
                 "canonical phases",
                 "quick-phases",
-                "phases of sine units are brought to their canonical form first",
+                "phases of sine units are brought to their canonical form first, where those of fitted nets are already",
             ),
         ],
         ..made_here("INRs of digits", Scale::Quick)
