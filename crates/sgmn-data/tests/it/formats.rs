@@ -137,6 +137,14 @@ fn the_zoo_is_split_as_the_published_code_does() {
     }
 }
 
+#[test]
+fn a_zoo_without_rows_of_the_step_names_the_steps_it_has() {
+    let options = cnn_zoo::Options { step: 85, ..Default::default() };
+    let message = Format::CnnZoo(options).open(&testdata("smallcnnzoo")).unwrap_err().to_string();
+    assert!(message.contains("expected rows of step 85, the option `step`"), "{message}");
+    assert!(message.contains("86"), "{message}");
+}
+
 /// The row of `row7` or `row0-header`.
 fn row(id: &str) -> usize {
     id.trim_start_matches("row").trim_end_matches("-header").parse().unwrap()

@@ -112,6 +112,11 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     let stop = stop_on_interrupt(None)?;
     let summary = datasets::train(&request, &args.out, &stop)?;
     writeln!(out, "{}", datasets::describe(&summary))?;
-    writeln!(out, "wrote {}", args.out.display())?;
+    writeln!(
+        out,
+        "wrote {}; its finished nets are read with --option step={}",
+        args.out.display(),
+        args.epochs
+    )?;
     Ok(Verdict::Pass)
 }

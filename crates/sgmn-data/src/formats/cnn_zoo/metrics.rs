@@ -1,6 +1,7 @@
 //! What is known about each row of the zoo: its training step, its activation, its test accuracy.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{BufReader, Read},
     path::{Path, PathBuf},
@@ -14,6 +15,9 @@ use crate::{Error, Result};
 
 /// Bytes of text per line at most; published lines have some 300.
 const MAX_LINE: u64 = 4096;
+
+/// Steps that an error names.
+const MOST_STEPS: usize = 10;
 
 /// The three columns that are used, for every row of `weights.npy`.
 #[derive(Debug)]
@@ -72,7 +76,7 @@ impl Metrics {
     /// Of the rows in order, those of one step: (place in the order, what is known).
     ///
     /// # Errors
-    /// [`Error::Format`] if a kept row has another activation than the zoo's or no accuracy.
+    /// [`Error::Format`] if no row is of the step, or a kept row has another activation than the zoo's or no accuracy.
     pub(super) fn lines_of_step(&self, order: &Order, step: i64) -> Result<Vec<(usize, Known)>> {
         let mut kept = Vec::new();
         for (place, &row) in order.rows.iter().enumerate() {
@@ -85,6 +89,12 @@ impl Metrics {
                 return Err(Error::format(&self.path, "activation relu or tanh and a finite test_accuracy", found));
             };
             kept.push((place, Known { activation, test_accuracy }));
+        }
+        if kept.is_empty() {
+            let steps: BTreeSet<i64> = order.rows.iter().map(|&row| self.lines[row].0).collect();
+            let steps: Vec<String> = steps.iter().rev().take(MOST_STEPS).map(i64::to_string).collect();
+            let expected = format!("rows of step {step}, the option `step`");
+            return Err(Error::format(&self.path, expected, format!("those of step {}", steps.join(", "))));
         }
         Ok(kept)
     }
