@@ -272,6 +272,13 @@ fn ablations_share_the_runs_of_the_tables_and_get_further_seeds_last() {
     let ablations = Results::read(&request).unwrap();
     let ablations = ablations.of(Group::Ablations).next().unwrap();
     assert_eq!(ablations.rows[0].runs.len(), 1, "the run of the table counts here too");
+
+    // A difference is of the same seeds: the first row has seed 1 too, which no other row has.
+    finish(&runs[place("digits", 1)], 0.9);
+    finish(&runs[place("ablations-digits", 0)], 0.6);
+    let report = reproduction::write(&request, "").unwrap();
+    let (_, table) = &report.tables[1];
+    assert_eq!((table.rows[0][2].as_str(), table.rows[1][3].as_str()), ("70.00 ± 28.28", "+10.00"));
 }
 
 #[test]

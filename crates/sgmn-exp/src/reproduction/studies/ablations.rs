@@ -1,6 +1,6 @@
 //! What is each part of the model worth? Every row is changed against the first as its second column says.
 
-use super::row;
+use super::{row, study};
 use crate::reproduction::study::{Group, Scale, Study};
 
 pub(in crate::reproduction) const ABLATIONS: &[Study] = &[
@@ -30,7 +30,7 @@ pub(in crate::reproduction) const ABLATIONS: &[Study] = &[
                 "phases of sine units are brought to their canonical form first, where those of fitted nets are already",
             ),
         ],
-        ..made_here("INRs of digits", Scale::Quick)
+        ..study(Group::Ablations, Scale::Quick, "INRs of digits", "")
     },
     Study {
         name: "ablations-digits-bidirectional",
@@ -40,7 +40,7 @@ pub(in crate::reproduction) const ABLATIONS: &[Study] = &[
             row("ScaleGMN-B", "quick-bidirectional", "exact"),
             row("published quirks", "quick-bidirectional-published", "every quirk of the published program"),
         ],
-        ..made_here("INRs of digits, both directions", Scale::Quick)
+        ..study(Group::Ablations, Scale::Quick, "INRs of digits, both directions", "")
     },
     Study {
         name: "ablations-zoo",
@@ -75,22 +75,6 @@ pub(in crate::reproduction) const ABLATIONS: &[Study] = &[
                 "no scale symmetry; training nets are scaled at random",
             ),
         ],
-        ..made_here("own zoo, ReLU", Scale::Quick)
+        ..study(Group::Ablations, Scale::Quick, "own zoo, ReLU", "")
     },
 ];
-
-const fn made_here(nets: &'static str, scale: Scale) -> Study {
-    Study {
-        name: "",
-        group: Group::Ablations,
-        scale,
-        nets,
-        question: "",
-        paper_column: None,
-        differs: None,
-        manifests: &[],
-        images: None,
-        rows: &[],
-        claims: &[],
-    }
-}

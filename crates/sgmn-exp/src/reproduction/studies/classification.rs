@@ -1,6 +1,6 @@
 //! What does an INR draw?
 
-use super::{BIDIRECTIONAL, FORWARD, PERMUTATION, published, row};
+use super::{BIDIRECTIONAL, FORWARD, PERMUTATION, published, row, study};
 use crate::reproduction::study::{Group, Row, Scale, Study};
 
 const QUESTION: &str = "Sine networks (INRs) were fitted to images, one network an image; each model reads what a \
@@ -32,7 +32,7 @@ pub(in crate::reproduction) const CLASSIFICATION: &[Study] = &[
             row("MLP", "quick-flat-mlp", "nothing: the weights are a list of numbers"),
         ],
         claims: &[(0, 3), (0, 2), (1, 0)],
-        ..made_here(Scale::Quick, "INRs of digits")
+        ..study(Group::Classification, Scale::Quick, "INRs of digits", QUESTION)
     },
     Study {
         name: "small-digits",
@@ -55,7 +55,7 @@ pub(in crate::reproduction) const CLASSIFICATION: &[Study] = &[
             row("MLP", "small-flat-mlp", "nothing: the weights are a list of numbers"),
         ],
         claims: &[(0, 3), (0, 2), (1, 0)],
-        ..made_here(Scale::Small, "INRs of MNIST digits")
+        ..study(Group::Classification, Scale::Small, "INRs of MNIST digits", QUESTION)
     },
     Study {
         name: "mnist",
@@ -97,24 +97,8 @@ pub(in crate::reproduction) const CLASSIFICATION: &[Study] = &[
     },
 ];
 
-const fn made_here(scale: Scale, nets: &'static str) -> Study {
-    Study {
-        name: "",
-        group: Group::Classification,
-        scale,
-        nets,
-        question: QUESTION,
-        paper_column: None,
-        differs: None,
-        manifests: &[],
-        images: None,
-        rows: &[],
-        claims: &[],
-    }
-}
-
 const fn of_the_paper(nets: &'static str, column: usize) -> Study {
-    Study { paper_column: Some(column), ..made_here(Scale::Paper, nets) }
+    Study { paper_column: Some(column), ..study(Group::Classification, Scale::Paper, nets, QUESTION) }
 }
 
 const fn paper(

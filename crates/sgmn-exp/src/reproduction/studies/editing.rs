@@ -1,6 +1,6 @@
 //! How must an INR's weights change so that its image does?
 
-use super::{BIDIRECTIONAL, FORWARD, published, row};
+use super::{BIDIRECTIONAL, FORWARD, published, row, study};
 use crate::reproduction::study::{Group, Row, Scale, Study};
 
 const QUESTION: &str = "Each model changes the weights of a sine network so that what it draws becomes the dilated image: \
@@ -36,7 +36,7 @@ pub(in crate::reproduction) const EDITING: &[Study] = &[
             row("ScaleGMN-B, mean of 8 edited nets", "quick-editing-averaged-8", AVERAGED),
         ],
         claims: &[(1, 0), (4, 1)],
-        ..made_here(Scale::Quick, "INRs of digits")
+        ..study(Group::Editing, Scale::Quick, "INRs of digits", QUESTION)
     },
     Study {
         name: "small-digits-dilated",
@@ -58,7 +58,7 @@ pub(in crate::reproduction) const EDITING: &[Study] = &[
             row("ScaleGMN-B, mean of 8 edited nets", "small-editing-averaged-8", AVERAGED),
         ],
         claims: &[(1, 0), (2, 1)],
-        ..made_here(Scale::Small, "INRs of MNIST digits")
+        ..study(Group::Editing, Scale::Small, "INRs of MNIST digits", QUESTION)
     },
     Study {
         name: "mnist-dilated",
@@ -71,7 +71,7 @@ pub(in crate::reproduction) const EDITING: &[Study] = &[
         ],
         claims: &[(1, 0), (2, 1)],
         paper_column: Some(0),
-        ..made_here(Scale::Paper, "MNIST, dilated")
+        ..study(Group::Editing, Scale::Paper, "MNIST, dilated", QUESTION)
     },
     Study {
         name: "cifar-contrast",
@@ -82,25 +82,9 @@ pub(in crate::reproduction) const EDITING: &[Study] = &[
             row("ScaleGMN-B", "cifar-contrast-bidirectional", BIDIRECTIONAL),
         ],
         claims: &[(1, 0)],
-        ..made_here(Scale::Paper, "CIFAR-10, more contrast")
+        ..study(Group::Editing, Scale::Paper, "CIFAR-10, more contrast", QUESTION)
     },
 ];
-
-const fn made_here(scale: Scale, nets: &'static str) -> Study {
-    Study {
-        name: "",
-        group: Group::Editing,
-        scale,
-        nets,
-        question: QUESTION,
-        paper_column: None,
-        differs: None,
-        manifests: &[],
-        images: None,
-        rows: &[],
-        claims: &[],
-    }
-}
 
 const fn paper(method: &'static str, experiment: &'static str, knows: &'static str, n_params: usize) -> Row {
     published(method, experiment, knows, experiment, n_params, DWS)

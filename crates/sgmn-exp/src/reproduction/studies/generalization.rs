@@ -1,6 +1,6 @@
 //! How accurate is a CNN on images it has not seen?
 
-use super::{BIDIRECTIONAL, FORWARD, PERMUTATION, published, row};
+use super::{BIDIRECTIONAL, FORWARD, PERMUTATION, published, row, study};
 use crate::reproduction::study::{Group, Row, Scale, Study};
 
 const QUESTION: &str = "Small CNNs were trained with random hyper-parameters; each model reads from the weights of a CNN \
@@ -26,7 +26,7 @@ pub(in crate::reproduction) const GENERALIZATION: &[Study] = &[
             row("permutation only", "quick-zoo-relu-permutation", PERMUTATION),
         ],
         claims: &[(1, 0), (2, 0), (1, 3)],
-        ..made_here(Scale::Quick, "own zoo, ReLU")
+        ..study(Group::Generalization, Scale::Quick, "own zoo, ReLU", QUESTION)
     },
     Study {
         name: "zoo-tanh",
@@ -44,7 +44,7 @@ pub(in crate::reproduction) const GENERALIZATION: &[Study] = &[
             ),
         ],
         claims: &[(1, 0), (2, 0)],
-        ..made_here(Scale::Quick, "own zoo, tanh")
+        ..study(Group::Generalization, Scale::Quick, "own zoo, tanh", QUESTION)
     },
     Study {
         name: "zoo-hetero",
@@ -62,7 +62,7 @@ pub(in crate::reproduction) const GENERALIZATION: &[Study] = &[
             ),
         ],
         claims: &[(1, 0), (2, 0)],
-        ..made_here(Scale::Quick, "own zoo, both")
+        ..study(Group::Generalization, Scale::Quick, "own zoo, both", QUESTION)
     },
     Study {
         name: "small-zoo-relu",
@@ -80,7 +80,7 @@ pub(in crate::reproduction) const GENERALIZATION: &[Study] = &[
             ),
         ],
         claims: &[(1, 0), (2, 0)],
-        ..made_here(Scale::Small, "own zoo, ReLU")
+        ..study(Group::Generalization, Scale::Small, "own zoo, ReLU", QUESTION)
     },
     Study {
         name: "small-zoo-tanh",
@@ -98,7 +98,7 @@ pub(in crate::reproduction) const GENERALIZATION: &[Study] = &[
             ),
         ],
         claims: &[(1, 0), (2, 0)],
-        ..made_here(Scale::Small, "own zoo, tanh")
+        ..study(Group::Generalization, Scale::Small, "own zoo, tanh", QUESTION)
     },
     Study {
         name: "cifar10-gs-relu",
@@ -157,24 +157,8 @@ const SMALL: Option<&str> = Some(
      published width; the paper's zoos hold tens of thousands of CNNs, trained for 86 epochs on CIFAR-10 and SVHN.",
 );
 
-const fn made_here(scale: Scale, nets: &'static str) -> Study {
-    Study {
-        name: "",
-        group: Group::Generalization,
-        scale,
-        nets,
-        question: QUESTION,
-        paper_column: None,
-        differs: None,
-        manifests: &[],
-        images: None,
-        rows: &[],
-        claims: &[],
-    }
-}
-
 const fn of_the_paper(nets: &'static str, column: Option<usize>) -> Study {
-    Study { paper_column: column, ..made_here(Scale::Paper, nets) }
+    Study { paper_column: column, ..study(Group::Generalization, Scale::Paper, nets, QUESTION) }
 }
 
 const fn paper(method: &'static str, experiment: &'static str, knows: &'static str, n_params: usize) -> Row {

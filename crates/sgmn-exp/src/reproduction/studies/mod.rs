@@ -10,11 +10,28 @@ pub(super) use classification::CLASSIFICATION;
 pub(super) use editing::EDITING;
 pub(super) use generalization::GENERALIZATION;
 
-use super::study::{Published, Row};
+use super::study::{Group, Published, Row, Scale, Study};
 
 const FORWARD: &str = "hidden units may be reordered and scaled by what their activation allows";
 const BIDIRECTIONAL: &str = "the same, with messages along the edges and against them";
 const PERMUTATION: &str = "hidden units may be reordered";
+
+/// A study on nets that are made here, to be completed by name and rows.
+const fn study(group: Group, scale: Scale, nets: &'static str, question: &'static str) -> Study {
+    Study {
+        name: "",
+        group,
+        scale,
+        nets,
+        question,
+        paper_column: None,
+        differs: None,
+        manifests: &[],
+        images: None,
+        rows: &[],
+        claims: &[],
+    }
+}
 
 const fn row(method: &'static str, experiment: &'static str, knows: &'static str) -> Row {
     Row { method, experiment, knows, published: None }
