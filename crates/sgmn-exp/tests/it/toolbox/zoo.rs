@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+#[cfg(unix)]
+use super::stop_and_continue;
 use super::{Place, refuse, succeed};
 
 /// A folder with MNIST's four files: 40 images to train on and 20 to test on, a bright pixel for every class.
@@ -67,24 +69,7 @@ fn an_interrupted_zoo_is_continued_to_the_same_bytes() {
     };
     succeed(&zoo(&whole));
 
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_sgmn")).args(zoo(&parts)).spawn().unwrap();
-    let journal = place.path("parts.partial");
-    let one_net = 20_000;
-    while !std::fs::metadata(&journal).is_ok_and(|metadata| metadata.len() > one_net) {
-        if child.try_wait().unwrap().is_some() {
-            break;
-        }
-        std::thread::yield_now();
-    }
-    std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    let code = child.wait().unwrap().code();
-    // A machine that is fast enough finishes before the signal comes; then there is nothing to continue.
-    if code != Some(0) {
-        assert_eq!(code, Some(130));
-        assert!(Path::new(&journal).exists() && !Path::new(&parts).exists());
-        succeed(&zoo(&parts));
-    }
-    assert!(!Path::new(&journal).exists());
+    stop_and_continue(&zoo(&parts), &parts, 20_000);
     assert_eq!(files(&whole), files(&parts));
 }
 
