@@ -259,7 +259,10 @@ impl<'a> Run<'a> {
         let pass = Pass::train(self.seed.child("dropout").index(self.standing.n_steps));
         let output = self.model.forward(&prepared.batch, &pass)?;
         let loss = self.task.loss(&prepared, &output)?;
-        let mut gradients = Gradients::of(&self.vars, self.model.as_ref(), &loss.backward()?)?;
+        // What is reported is the task's; a model's own losses only give gradients.
+        let own = pass.take_losses();
+        let total = own.iter().try_fold(loss.clone(), |total, own| total + own)?;
+        let mut gradients = Gradients::of(&self.vars, self.model.as_ref(), &total.backward()?)?;
         let norm = clip_by_global_norm(&mut gradients, train.clip_norm.unwrap_or(f64::INFINITY))?;
         let warmup = Warmup { learning_rate: train.learning_rate, n_steps: train.warmup_steps };
         self.optimizer.step(&self.vars, &gradients, warmup.rate(self.standing.n_steps))?;

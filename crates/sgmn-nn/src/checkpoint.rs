@@ -118,14 +118,14 @@ mod tests {
     use sgmn_graph::{Activation, Lowering, Seed};
 
     use super::*;
-    use crate::models::FlatMlpConfig;
+    use crate::models::{FlatMlpConfig, HeadConfig};
 
     fn small() -> (Checkpoint, ModelConfig, Lowering) {
         let config = ModelConfig::FlatMlp(FlatMlpConfig {
             d_hidden: vec![3],
-            d_out: 2,
             layer_norm: true,
             dropout: 0.0,
+            output: HeadConfig::PerGraph { d_out: 2 },
         });
         let spec = NetSpec::mlp(&[2, 3, 1], Activation::Tanh, 0.0).unwrap();
         let lowering = Lowering::new([&Arc::new(spec.clone())]).unwrap();

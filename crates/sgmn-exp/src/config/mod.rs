@@ -19,7 +19,7 @@ mod train;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sgmn_nn::models::{ModelConfig, OutputConfig};
+use sgmn_nn::models::{ModelConfig, Returns};
 use sha2::{Digest, Sha256};
 use toml::Table;
 
@@ -127,34 +127,28 @@ fn resolve(mut table: Table) -> Result<Experiment> {
 /// change of every parameter.
 fn fits_task(model: &ModelConfig, task: &Task) -> Result<()> {
     let (n_expected, meaning) = match task {
-        Task::Edit(_) => {
-            return match model {
-                ModelConfig::ScaleGmn(config) if config.changes_params() => Ok(()),
-                ModelConfig::ScaleGmn(_) => bail!(
-                    "model.output.kind: expected `per_param`, since the task changes every parameter, found `per_graph`"
-                ),
-                _ => bail!("model.kind: expected `scalegmn`, since the task changes every parameter"),
-            };
+        Task::Edit(_) => (None, "the task changes every parameter"),
+        Task::Classify { n_classes } => (Some(*n_classes), "the number of classes of the task"),
+        Task::Predict {} => (Some(1), "the predicted score"),
+    };
+    match (model.blueprint().returns(), n_expected) {
+        (Returns::PerParam { .. }, None) => Ok(()),
+        (Returns::PerGraph { field: "model.output.d_out", .. }, None) => {
+            bail!("model.output.kind: expected `per_param`, since {meaning}, found `per_graph`")
         }
-        Task::Classify { n_classes } => (*n_classes, "the number of classes of the task"),
-        Task::Predict {} => (1, "the predicted score"),
-    };
-    let (field, d_out) = match model {
-        ModelConfig::ScaleGmn(config) => match &config.output {
-            OutputConfig::PerGraph(output) => ("model.output.d_out", output.d_out),
-            OutputConfig::PerParam { .. } => {
-                bail!(
-                    "model.output.kind: expected `per_graph`, since the task asks about whole nets, found `per_param`"
-                )
-            }
-        },
-        ModelConfig::FlatMlp(config) => ("model.d_out", config.d_out),
-        ModelConfig::StatNn(config) => ("model.d_out", config.d_out),
-    };
-    if d_out != n_expected {
-        bail!("{field}: expected {n_expected}, {meaning}, found {d_out}");
+        (Returns::PerGraph { .. }, None) => {
+            bail!("model.kind: expected a model with an output `per_param`, since {meaning}")
+        }
+        (Returns::PerParam { .. }, Some(_)) => {
+            bail!(
+                "model.output.kind: expected `per_graph`, since the task asks about whole nets, found `per_param`"
+            )
+        }
+        (Returns::PerGraph { d_out, field }, Some(expected)) if d_out != expected => {
+            bail!("{field}: expected {expected}, {meaning}, found {d_out}")
+        }
+        (Returns::PerGraph { .. }, Some(_)) => Ok(()),
     }
-    Ok(())
 }
 
 fn part<T: DeserializeOwned>(table: &mut Table, key: &str) -> Result<T> {

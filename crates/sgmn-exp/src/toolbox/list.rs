@@ -11,6 +11,7 @@ use sgmn_data::{
     manifest::Manifest,
 };
 use sgmn_graph::Activation;
+use sgmn_nn::models::ModelConfig;
 use sgmn_symmetry::Symmetry;
 
 use super::Verdict;
@@ -23,13 +24,6 @@ pub(super) struct Args {
     #[arg(long, value_name = "FOLDER")]
     datasets: Option<PathBuf>,
 }
-
-/// The kinds of model, each with a sentence; the words are those of `[model] kind`.
-const MODELS: [(&str, &str); 3] = [
-    ("scalegmn", "scale equivariant graph metanetwork, forward or bidirectional"),
-    ("flat_mlp", "a perceptron of all parameters in a row: no symmetry"),
-    ("stat_nn", "a perceptron of each layer's mean, variance and quantiles"),
-];
 
 /// One activation of each family, as the table of symmetries needs them.
 const FAMILIES: [(&str, Activation); 5] = [
@@ -55,8 +49,8 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
         writeln!(out)?;
     }
     writeln!(out, "models")?;
-    for (name, sentence) in MODELS {
-        row(out, name, sentence)?;
+    for (name, sentence) in ModelConfig::KINDS {
+        row(out, name, sentence.trim())?;
     }
     writeln!(out, "\nsymmetries of hidden units")?;
     for symmetry in Symmetry::ALL {

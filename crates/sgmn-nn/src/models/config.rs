@@ -1,8 +1,10 @@
 //! What a ScaleGMN is made of: every option of the published configurations, each alternative an enum.
 
 use serde::{Deserialize, Serialize};
+use sgmn_graph::Lowering;
 
-use crate::{Error, Result, layers::MlpConfig, vars::Start};
+use super::{Blueprint, Layout, Model, Returns, ScaleGmn};
+use crate::{Error, Normalization, Result, VarBuilder, layers::MlpConfig, vars::Start};
 
 /// Which scalings of hidden units the model ignores, besides their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -254,11 +256,45 @@ impl ScaleGmnConfig {
         }
     }
 
-    /// Checks everything that the types do not.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the first field that cannot be used.
-    pub fn validate(&self) -> Result<()> {
+    /// Whether the model follows the published program.
+    pub fn is_published(&self) -> bool {
+        self.compatibility == Compatibility::Published
+    }
+
+    /// Whether the output is a change of every parameter.
+    pub fn changes_params(&self) -> bool {
+        self.n_copies().is_some()
+    }
+
+    /// How many changed nets the model returns for each net, if it changes nets at all.
+    pub fn n_copies(&self) -> Option<usize> {
+        match self.output {
+            OutputConfig::PerParam { n_copies, .. } => Some(n_copies),
+            OutputConfig::PerGraph(_) => None,
+        }
+    }
+
+    /// The form of reversed messages for positive scales.
+    pub fn reversed_scale(&self) -> ReversedScale {
+        self.reversed_scale.unwrap_or(match self.compatibility {
+            Compatibility::Exact => ReversedScale::Relative,
+            Compatibility::Published => ReversedScale::Published,
+        })
+    }
+
+    /// The form of the perceptrons.
+    pub fn mlp(&self) -> MlpConfig {
+        MlpConfig { d_hidden: self.d_mlp.clone(), layer_norm: self.layer_norm, dropout: self.mlp_dropout }
+    }
+
+    /// The form of the read-out's perceptrons, whose hidden width may differ.
+    pub fn readout_mlp(&self, output: &PerGraph) -> MlpConfig {
+        MlpConfig { d_hidden: vec![output.d_rho; self.d_mlp.len()], ..self.mlp() }
+    }
+}
+
+impl Blueprint for ScaleGmnConfig {
+    fn validate(&self) -> Result<()> {
         let positive = [
             ("model.d_hidden", self.d_hidden),
             ("model.n_layers", self.n_layers),
@@ -303,39 +339,25 @@ impl ScaleGmnConfig {
         }
     }
 
-    /// Whether the model follows the published program.
-    pub fn is_published(&self) -> bool {
-        self.compatibility == Compatibility::Published
-    }
-
-    /// Whether the output is a change of every parameter.
-    pub fn changes_params(&self) -> bool {
-        self.n_copies().is_some()
-    }
-
-    /// How many changed nets the model returns for each net, if it changes nets at all.
-    pub fn n_copies(&self) -> Option<usize> {
-        match self.output {
-            OutputConfig::PerParam { n_copies, .. } => Some(n_copies),
-            OutputConfig::PerGraph(_) => None,
+    fn returns(&self) -> Returns {
+        match &self.output {
+            OutputConfig::PerGraph(output) => {
+                Returns::PerGraph { d_out: output.d_out, field: "model.output.d_out" }
+            }
+            OutputConfig::PerParam { n_copies, .. } => Returns::PerParam { n_copies: *n_copies },
         }
     }
 
-    /// The form of reversed messages for positive scales.
-    pub fn reversed_scale(&self) -> ReversedScale {
-        self.reversed_scale.unwrap_or(match self.compatibility {
-            Compatibility::Exact => ReversedScale::Relative,
-            Compatibility::Published => ReversedScale::Published,
-        })
+    fn respected(&self) -> &'static [sgmn_symmetry::Symmetry] {
+        self.symmetry.respected()
     }
 
-    /// The form of the perceptrons.
-    pub fn mlp(&self) -> MlpConfig {
-        MlpConfig { d_hidden: self.d_mlp.clone(), layer_norm: self.layer_norm, dropout: self.mlp_dropout }
-    }
-
-    /// The form of the read-out's perceptrons, whose hidden width may differ.
-    pub fn readout_mlp(&self, output: &PerGraph) -> MlpConfig {
-        MlpConfig { d_hidden: vec![output.d_rho; self.d_mlp.len()], ..self.mlp() }
+    fn build(
+        &self,
+        lowering: &Lowering,
+        normalization: Normalization,
+        vars: &VarBuilder,
+    ) -> Result<Box<dyn Model>> {
+        Ok(Box::new(ScaleGmn::new(self, &Layout::of(lowering)?, normalization, vars)?))
     }
 }

@@ -3,11 +3,13 @@
 use candle_core::{D, Tensor};
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{Batch, GraphBatch, Lowering};
+use sgmn_symmetry::Symmetry;
 
-use super::{Model, Output};
+use super::{Blueprint, ChangeScales, HeadConfig, Model, Output, Returns, head::only_bucket};
 use crate::{
     Error, Normalization, Pass, Result, VarBuilder,
     layers::{Mlp, MlpConfig},
+    normalization::LayerScale,
 };
 
 /// The configuration of a [`FlatMlp`].
@@ -16,37 +18,51 @@ use crate::{
 pub struct FlatMlpConfig {
     /// Width of each hidden layer.
     pub d_hidden: Vec<usize>,
-    /// Numbers for each net.
-    pub d_out: usize,
     /// Layer normalization of hidden layers.
     pub layer_norm: bool,
     /// Dropout of hidden values.
     pub dropout: f64,
+    /// What the model returns.
+    pub output: HeadConfig,
 }
 
-impl FlatMlpConfig {
-    /// Checks everything that the types do not.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the first field that cannot be used.
-    pub fn validate(&self) -> Result<()> {
-        if self.d_hidden.contains(&0) || self.d_out == 0 {
+impl Blueprint for FlatMlpConfig {
+    fn validate(&self) -> Result<()> {
+        if self.d_hidden.contains(&0) {
             return Err(Error::config("model.d_hidden", "widths of at least 1", 0));
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(Error::config("model.dropout", "a probability below 1", self.dropout));
         }
-        Ok(())
+        self.output.validate()
+    }
+
+    fn returns(&self) -> Returns {
+        self.output.returns()
+    }
+
+    fn respected(&self) -> &'static [Symmetry] {
+        &[]
+    }
+
+    fn build(
+        &self,
+        lowering: &Lowering,
+        normalization: Normalization,
+        vars: &VarBuilder,
+    ) -> Result<Box<dyn Model>> {
+        Ok(Box::new(FlatMlp::new(self, lowering, normalization, vars)?))
     }
 }
 
 /// `MLP([W_0, b_0, W_1, …])`: reads nets of one architecture and knows nothing of their symmetries.
 ///
-/// Variables: below `mlp`.
+/// Variables: below `mlp`, and the scales of changes.
 #[derive(Debug)]
 pub struct FlatMlp {
     mlp: Mlp,
     normalization: Normalization,
+    changes: Option<ChangeScales>,
 }
 
 impl FlatMlp {
@@ -74,12 +90,17 @@ impl FlatMlp {
             layer_norm: config.layer_norm,
             dropout: config.dropout,
         };
-        Ok(Self { mlp: Mlp::new(&form, d_in, config.d_out, &vars.at("mlp"))?, normalization })
+        let (d_out, changes) = match config.output {
+            HeadConfig::PerGraph { d_out } => (d_out, None),
+            HeadConfig::PerParam { initial_scale } => {
+                (d_in, Some(ChangeScales::new(initial_scale, topology.n_layers(), vars)?))
+            }
+        };
+        Ok(Self { mlp: Mlp::new(&form, d_in, d_out, &vars.at("mlp"))?, normalization, changes })
     }
 
     /// All parameters of each net in a row, normalized: `[B, n_params]`.
-    fn rows(&self, graphs: &GraphBatch) -> Result<Tensor> {
-        let scales = self.normalization.scales(&graphs.topology)?;
+    fn rows(&self, graphs: &GraphBatch, scales: &[LayerScale]) -> Result<Tensor> {
         let mut parts = Vec::new();
         for (l, scale) in scales.iter().enumerate() {
             parts.push((graphs.edges[l].flatten_from(1)? / scale.weight)?);
@@ -91,17 +112,20 @@ impl FlatMlp {
 
 impl Model for FlatMlp {
     fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
-        let [bucket] = batch.buckets.as_slice() else {
-            return Err(Error::config(
-                "batch",
-                "nets of one architecture",
-                format!("{} of them", batch.buckets.len()),
-            ));
+        let graphs = only_bucket(batch)?;
+        let scales = self.normalization.scales(&graphs.topology)?;
+        let rows = self.mlp.forward(&self.rows(graphs, &scales)?.into(), pass)?.tensor()?;
+        let Some(changes) = &self.changes else { return Ok(Output::PerGraph(rows)) };
+        let (mut edges, mut nodes, mut start) = (Vec::new(), Vec::new(), 0);
+        let mut next = |like: &Tensor| -> Result<Tensor> {
+            let n = like.elem_count() / like.dim(0)?;
+            start += n;
+            Ok(rows.narrow(1, start - n, n)?.reshape(like.shape())?)
         };
-        Ok(Output::PerGraph(self.mlp.forward(&self.rows(&bucket.graphs)?.into(), pass)?.tensor()?))
-    }
-
-    fn may_lack_gradient(&self, _name: &str) -> bool {
-        false
+        for l in 0..scales.len() {
+            edges.push(next(&graphs.edges[l])?);
+            nodes.push(next(&graphs.nodes[l + 1])?);
+        }
+        Ok(Output::PerParam(vec![changes.apply(&edges, &nodes, &scales, 1)?]))
     }
 }

@@ -2,7 +2,9 @@
 
 mod config;
 mod flat_mlp;
+mod head;
 mod layout;
+mod output;
 mod plan;
 mod published;
 mod reach;
@@ -10,7 +12,7 @@ mod scalegmn;
 mod stat_nn;
 mod work;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{Batch, Lowering, Seed};
 
@@ -19,60 +21,15 @@ pub use config::{
     ReversedScale, ScaleGmnConfig, SignInvariant, Symmetry,
 };
 pub use flat_mlp::{FlatMlp, FlatMlpConfig};
+pub use head::{ChangeScales, HeadConfig, Returns};
 pub use layout::Layout;
+pub use output::{Output, ParamDeltas};
 pub use published::from_published;
 pub use scalegmn::ScaleGmn;
 pub use stat_nn::{StatNn, StatNnConfig};
 pub use work::ReducedWork;
 
 use crate::{Normalization, Pass, Result, VarBuilder, VarStore};
-
-/// What a model returns for a batch.
-#[derive(Debug, Clone)]
-pub enum Output {
-    /// Numbers for each net, `[B, d_out]`, in the batch's order.
-    PerGraph(Tensor),
-    /// A change of every parameter: for each bucket of the batch, one for each changed copy of its nets.
-    PerParam(Vec<Vec<ParamDeltas>>),
-}
-
-/// Changes of the parameters of the nets in one bucket.
-#[derive(Debug, Clone, Default)]
-pub struct ParamDeltas {
-    /// Change of each layer's weight, `[B, n_out, n_in, K]` with K values an edge.
-    pub weights: Vec<Tensor>,
-    /// Change of each layer's bias, `[B, n_out]`.
-    pub biases: Vec<Tensor>,
-}
-
-impl Output {
-    /// The same numbers without the graph that computed them.
-    pub fn detach(&self) -> Self {
-        self.map(|tensor| Ok(tensor.detach())).expect("to detach a tensor cannot fail")
-    }
-
-    /// The same numbers on a device; the graph stays.
-    ///
-    /// # Errors
-    /// If the device refuses.
-    pub fn to_device(&self, device: &Device) -> Result<Self> {
-        self.map(|tensor| Ok(tensor.to_device(device)?))
-    }
-
-    fn map(&self, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
-        let all = |tensors: &[Tensor]| tensors.iter().map(&f).collect::<Result<Vec<_>>>();
-        Ok(match self {
-            Self::PerGraph(rows) => Self::PerGraph(f(rows)?),
-            Self::PerParam(deltas) => {
-                let one = |ParamDeltas { weights, biases }: &ParamDeltas| {
-                    Ok(ParamDeltas { weights: all(weights)?, biases: all(biases)? })
-                };
-                let bucket = |copies: &Vec<ParamDeltas>| copies.iter().map(one).collect::<Result<_>>();
-                Self::PerParam(deltas.iter().map(bucket).collect::<Result<_>>()?)
-            }
-        })
-    }
-}
 
 /// A model that reads nets.
 pub trait Model {
@@ -83,20 +40,68 @@ pub trait Model {
     fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output>;
 
     /// Whether a batch of nets of the model's architectures may leave the variable of this name without gradient.
-    fn may_lack_gradient(&self, name: &str) -> bool;
+    fn may_lack_gradient(&self, _name: &str) -> bool {
+        false
+    }
 }
 
-/// The configuration of any model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum ModelConfig {
-    /// A scale equivariant graph metanetwork.
-    #[serde(rename = "scalegmn")]
-    ScaleGmn(ScaleGmnConfig),
-    /// A perceptron of the parameters in a row: no symmetry.
-    FlatMlp(FlatMlpConfig),
-    /// A perceptron of each layer's statistics: reordering changes nothing, signs and scales do.
-    StatNn(StatNnConfig),
+/// The configuration of one kind of model: what it claims, and how it is built.
+pub trait Blueprint {
+    /// Checks everything that the types do not.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] naming the first field that cannot be used.
+    fn validate(&self) -> Result<()>;
+
+    /// What the model returns.
+    fn returns(&self) -> Returns;
+
+    /// The symmetries of nets that the model respects exactly; tests hold it to them, and to no others.
+    fn respected(&self) -> &'static [sgmn_symmetry::Symmetry];
+
+    /// The model for nets of the given architectures, from a valid configuration.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] if the architectures cannot be read.
+    fn build(
+        &self,
+        lowering: &Lowering,
+        normalization: Normalization,
+        vars: &VarBuilder,
+    ) -> Result<Box<dyn Model>>;
+}
+
+/// The list of models: adding one is its file and its line here.
+macro_rules! register {
+    ($($(#[doc = $sentence:literal])+ $kind:ident($config:ty) = $name:literal,)*) => {
+        /// The configuration of any model.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind")]
+        pub enum ModelConfig {
+            $($(#[doc = $sentence])+ #[serde(rename = $name)] $kind($config),)*
+        }
+
+        impl ModelConfig {
+            /// The kinds of model by their words in files, each with a sentence.
+            pub const KINDS: &[(&str, &str)] = &[$(($name, concat!($($sentence),+)),)*];
+
+            /// The configuration as what every kind of model has.
+            pub fn blueprint(&self) -> &dyn Blueprint {
+                match self {
+                    $(Self::$kind(config) => config,)*
+                }
+            }
+        }
+    };
+}
+
+register! {
+    /// a perceptron of all parameters in a row: no symmetry
+    FlatMlp(FlatMlpConfig) = "flat_mlp",
+    /// scale equivariant graph metanetwork, forward or bidirectional
+    ScaleGmn(ScaleGmnConfig) = "scalegmn",
+    /// a perceptron of each layer's mean, variance and quantiles: blind to the order of units
+    StatNn(StatNnConfig) = "stat_nn",
 }
 
 impl ModelConfig {
@@ -105,11 +110,7 @@ impl ModelConfig {
     /// # Errors
     /// [`crate::Error::Config`] naming the first field that cannot be used.
     pub fn validate(&self) -> Result<()> {
-        match self {
-            Self::ScaleGmn(config) => config.validate(),
-            Self::FlatMlp(config) => config.validate(),
-            Self::StatNn(config) => config.validate(),
-        }
+        self.blueprint().validate()
     }
 
     /// The model for nets of the given architectures, and its variables.
@@ -138,13 +139,7 @@ impl ModelConfig {
         vars: VarBuilder,
     ) -> Result<(Box<dyn Model>, VarStore)> {
         self.validate()?;
-        let model: Box<dyn Model> = match self {
-            Self::ScaleGmn(config) => {
-                Box::new(ScaleGmn::new(config, &Layout::of(lowering)?, normalization, &vars)?)
-            }
-            Self::FlatMlp(config) => Box::new(FlatMlp::new(config, lowering, normalization, &vars)?),
-            Self::StatNn(config) => Box::new(StatNn::new(config, lowering, normalization, &vars)?),
-        };
+        let model = self.blueprint().build(lowering, normalization, &vars)?;
         Ok((model, vars.finish()))
     }
 }

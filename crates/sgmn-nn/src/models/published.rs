@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    Compatibility, Direction, EquivariantConfig, IoEmbedding, IoPath, OutputConfig, PerGraph, ReadoutRange,
-    ScaleGmnConfig, SignInvariant, Symmetry,
+    Blueprint, Compatibility, Direction, EquivariantConfig, IoEmbedding, IoPath, OutputConfig, PerGraph,
+    ReadoutRange, ScaleGmnConfig, SignInvariant, Symmetry,
 };
 use crate::{Error, Result, vars::Start};
 

@@ -4,12 +4,13 @@ use candle_core::Tensor;
 use sgmn_graph::{Batch, GraphBatch};
 
 use super::{
-    Direction, Layout, Model, Output, OutputConfig, ParamDeltas, ReversedScale, ScaleGmnConfig, Symmetry,
+    Blueprint, ChangeScales, Direction, Layout, Model, Output, OutputConfig, ReversedScale, ScaleGmnConfig,
+    Symmetry,
     plan::{Groups, Paths, ReversedEdges, is_message},
     reach::{Live, Reach},
 };
 use crate::{
-    Error, Field, Init, Normalization, Pass, Result, VarBuilder,
+    Error, Field, Normalization, Pass, Result, VarBuilder,
     layers::{
         EdgeEmbedding, EdgeUpdate, LinearMap, Message, NodeEmbedding, NodeUpdate, Readout, RelativeMessage,
         Role, Trust,
@@ -68,7 +69,7 @@ struct ReversedMessage {
 #[allow(clippy::large_enum_variant, reason = "a model has one")]
 enum Head {
     PerGraph(Readout),
-    PerParam { weight_scales: Vec<Tensor>, bias_scales: Vec<Tensor> },
+    PerParam(ChangeScales),
 }
 
 /// The features of one bucket on their way through the layers.
@@ -111,12 +112,7 @@ impl ScaleGmn {
         let head = match &config.output {
             OutputConfig::PerGraph(output) => Head::PerGraph(Readout::new(config, output, layout, &gnn)?),
             OutputConfig::PerParam { initial_scale, .. } => {
-                let scales = |name: &str| -> Result<Vec<Tensor>> {
-                    let scale =
-                        |l: usize| vars.at(name).var(&l.to_string(), &[], Init::Constant(*initial_scale));
-                    (0..layout.n_layers).map(scale).collect()
-                };
-                Head::PerParam { weight_scales: scales("weight_scale")?, bias_scales: scales("bias_scale")? }
+                Head::PerParam(ChangeScales::new(*initial_scale, layout.n_layers, vars)?)
             }
         };
         Ok(Self {
@@ -348,31 +344,19 @@ impl Model for ScaleGmn {
                 Head::PerGraph(readout) => {
                     rows.push(readout.forward(&state.nodes, &state.groups.of_features, pass)?)
                 }
-                Head::PerParam { weight_scales, bias_scales } => {
-                    let scaled = |values: &Tensor, scale: &Tensor, unit: f64| -> Result<Tensor> {
-                        Ok((values.broadcast_mul(scale)? * unit)?)
+                Head::PerParam(change_scales) => {
+                    let tensors = |fields: &[Field]| -> Result<Vec<Tensor>> {
+                        fields.iter().map(|field| Ok(field.values().tensor()?)).collect()
                     };
-                    let mut copies = vec![ParamDeltas::default(); self.config.n_copies().unwrap_or(1)];
-                    for (l, unit) in scales.iter().enumerate() {
-                        let weights =
-                            scaled(&state.edges[l].values().tensor()?, &weight_scales[l], unit.weight)?;
-                        let biases =
-                            scaled(&state.nodes[l + 1].values().tensor()?, &bias_scales[l], unit.bias)?;
-                        // Channels hold the numbers of one copy after those of another.
-                        let weights = weights.chunk(copies.len(), 3)?;
-                        let biases = biases.chunk(copies.len(), 2)?;
-                        for (copy, (weight, bias)) in copies.iter_mut().zip(weights.into_iter().zip(biases)) {
-                            copy.weights.push(weight);
-                            copy.biases.push(bias.squeeze(2)?);
-                        }
-                    }
-                    deltas.push(copies);
+                    let (edges, nodes) = (tensors(&state.edges)?, tensors(&state.nodes[1..])?);
+                    let n_copies = self.config.n_copies().unwrap_or(1);
+                    deltas.push(change_scales.apply(&edges, &nodes, &scales, n_copies)?);
                 }
             }
         }
         match &self.head {
-            Head::PerParam { .. } => Ok(Output::PerParam(deltas)),
-            Head::PerGraph(_) => Ok(Output::PerGraph(in_batch_order(batch, rows)?)),
+            Head::PerParam(_) => Ok(Output::PerParam(deltas)),
+            Head::PerGraph(_) => Output::of_buckets(batch, &rows),
         }
     }
 
@@ -432,17 +416,4 @@ impl ReversedMessage {
 fn reciprocal(weights: &Tensor) -> Result<Tensor> {
     let is_zero = weights.eq(0.0)?.to_dtype(weights.dtype())?;
     Ok(((weights + &is_zero)?.recip()? - is_zero)?)
-}
-
-/// The rows of all buckets in the order of the batch's nets.
-fn in_batch_order(batch: &Batch, rows: Vec<Tensor>) -> Result<Tensor> {
-    if rows.len() == 1 {
-        return Ok(rows.into_iter().next().expect("there is one"));
-    }
-    let mut places = vec![0u32; batch.n_nets()];
-    for (row, position) in batch.buckets.iter().flat_map(|bucket| &bucket.positions).enumerate() {
-        places[*position] = row as u32;
-    }
-    let rows = Tensor::cat(&rows, 0)?;
-    Ok(rows.index_select(&Tensor::new(places, rows.device())?, 0)?)
 }

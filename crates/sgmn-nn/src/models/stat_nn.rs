@@ -4,8 +4,9 @@ use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{Batch, GraphBatch, Lowering};
+use sgmn_symmetry::Symmetry;
 
-use super::{Model, Output};
+use super::{Blueprint, Model, Output, Returns};
 use crate::{
     Error, Normalization, Pass, Result, VarBuilder,
     layers::{Mlp, MlpConfig},
@@ -25,12 +26,8 @@ pub struct StatNnConfig {
     pub dropout: f64,
 }
 
-impl StatNnConfig {
-    /// Checks everything that the types do not.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the first field that cannot be used.
-    pub fn validate(&self) -> Result<()> {
+impl Blueprint for StatNnConfig {
+    fn validate(&self) -> Result<()> {
         for (field, width) in [
             ("model.d_hidden", self.d_hidden.iter().copied().min().unwrap_or(1)),
             ("model.d_out", self.d_out),
@@ -43,6 +40,23 @@ impl StatNnConfig {
             return Err(Error::config("model.dropout", "a probability below 1", self.dropout));
         }
         Ok(())
+    }
+
+    fn returns(&self) -> Returns {
+        Returns::PerGraph { d_out: self.d_out, field: "model.d_out" }
+    }
+
+    fn respected(&self) -> &'static [Symmetry] {
+        &[Symmetry::Permutation]
+    }
+
+    fn build(
+        &self,
+        lowering: &Lowering,
+        normalization: Normalization,
+        vars: &VarBuilder,
+    ) -> Result<Box<dyn Model>> {
+        Ok(Box::new(StatNn::new(self, lowering, normalization, vars)?))
     }
 }
 
@@ -134,10 +148,6 @@ impl Model for StatNn {
         };
         let x = Tensor::new(rows, &Device::Cpu)?.to_dtype(sample.dtype())?.to_device(sample.device())?;
         Ok(Output::PerGraph(self.mlp.forward(&x.into(), pass)?.tensor()?))
-    }
-
-    fn may_lack_gradient(&self, _name: &str) -> bool {
-        false
     }
 }
 

@@ -296,6 +296,7 @@ mod tests {
     use sgmn_graph::{Activation, NetSpec};
 
     use super::*;
+    use crate::models::Blueprint;
     use crate::models::{EquivariantConfig, OutputConfig, ReadoutRange};
 
     const D: usize = 16;

@@ -7,7 +7,7 @@ use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed, eval};
 use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
-    models::{Direction, Model, Output, OutputConfig, ScaleGmnConfig, Symmetry},
+    models::{Blueprint, Direction, Model, Output, OutputConfig, ScaleGmnConfig, Symmetry},
     render::{Axes, NetTensors, Renderer},
 };
 use sgmn_symmetry::{Element, Ranges, check::Trials, sample, tolerance};

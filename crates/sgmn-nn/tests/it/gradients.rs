@@ -7,16 +7,16 @@ use rand::RngExt;
 use sgmn_graph::{Activation, Batch, Net, NetSpec, Seed};
 use sgmn_nn::{
     Normalization, Pass, Result, VarStore,
-    models::{Compatibility, Direction, Model, Output, ReversedScale, ScaleGmnConfig, Symmetry},
+    models::{Compatibility, Direction, Model, ModelConfig, Output, ReversedScale, ScaleGmnConfig, Symmetry},
     optim::Gradients,
 };
 
 use crate::setup::{
-    DIRECTIONS, SYMMETRIES, build, device, mixed_cnns, mixed_mlps, nets, plain_mlps, variants,
+    DIRECTIONS, SYMMETRIES, build, build_any, device, mixed_cnns, mixed_mlps, nets, plain_mlps, variants,
 };
 
 /// `Σ output ⊙ cotangent` with fixed random cotangents.
-fn loss(model: &dyn Model, batch: &Batch) -> Tensor {
+pub(crate) fn loss(model: &dyn Model, batch: &Batch) -> Tensor {
     let outputs = match model.forward(batch, &Pass::eval()).unwrap() {
         Output::PerGraph(rows) => vec![rows],
         Output::PerParam(deltas) => {
@@ -35,7 +35,7 @@ fn loss(model: &dyn Model, batch: &Batch) -> Tensor {
     total
 }
 
-fn batch_of(specs: &[Arc<NetSpec>], nets: &[Net]) -> Batch {
+pub(crate) fn batch_of(specs: &[Arc<NetSpec>], nets: &[Net]) -> Batch {
     let lowering = sgmn_graph::Lowering::new(specs).unwrap();
     let graphs: Vec<_> = nets.iter().map(|net| lowering.lower(net).unwrap()).collect();
     Batch::collate(&graphs, DType::F64, &device()).unwrap()
@@ -43,9 +43,9 @@ fn batch_of(specs: &[Arc<NetSpec>], nets: &[Net]) -> Batch {
 
 /// The largest difference between derivatives along random directions, all variables moving together, and central
 /// differences, relative to the sum of the parts that the variables have in it.
-fn gradient_error(config: &ScaleGmnConfig, specs: &[Arc<NetSpec>]) -> f64 {
+pub(crate) fn gradient_error(config: &ModelConfig, specs: &[Arc<NetSpec>]) -> f64 {
     let batch = batch_of(specs, &nets(Seed::new(2), specs, 1));
-    let (model, vars, _) = build(config, specs, Normalization::none(), DType::F64);
+    let (model, vars, _) = build_any(config, specs, Normalization::none(), DType::F64);
     let grads = loss(&*model, &batch).backward().unwrap();
     let starts: Vec<Tensor> = vars.iter().map(|(_, var)| var.as_detached_tensor().copy().unwrap()).collect();
     let mut worst: f64 = 0.0;
@@ -108,7 +108,7 @@ fn gradients_agree_with_central_differences() {
     }
     for (what, config) in cases {
         let specs = mixed_mlps(config.symmetry, 1);
-        let error = gradient_error(&config, &specs[..2]);
+        let error = gradient_error(&ModelConfig::ScaleGmn(config.clone()), &specs[..2]);
         let case =
             format!("{what}: {:?} {:?} {:?}", config.symmetry, config.direction, config.reversed_scale);
         println!("{case}: {error:.1e}");

@@ -3,8 +3,10 @@
 #![allow(clippy::print_stdout, reason = "what was measured is shown with --nocapture")]
 
 mod broken;
+mod claims;
 mod counts;
 mod editing;
+mod flat_mlp;
 mod form;
 mod golden;
 mod golden_damage;

@@ -163,8 +163,17 @@ pub(crate) fn build(
     normalization: Normalization,
     dtype: DType,
 ) -> (Box<dyn Model>, VarStore, Lowering) {
+    build_any(&ModelConfig::ScaleGmn(config.clone()), specs, normalization, dtype)
+}
+
+/// A model of any kind for nets of these architectures.
+pub(crate) fn build_any(
+    config: &ModelConfig,
+    specs: &[Arc<NetSpec>],
+    normalization: Normalization,
+    dtype: DType,
+) -> (Box<dyn Model>, VarStore, Lowering) {
     let lowering = Lowering::new(specs).unwrap();
-    let config = ModelConfig::ScaleGmn(config.clone());
     let (model, vars) = config.build(&lowering, normalization, Seed::new(11), dtype, &device()).unwrap();
     (model, vars, lowering)
 }

@@ -6,7 +6,7 @@ use std::{io::Write, path::PathBuf};
 
 use anyhow::{Context, Result};
 use sgmn_graph::{Net, Seed, Topology};
-use sgmn_nn::models::{Compatibility, ModelConfig, OutputConfig};
+use sgmn_nn::models::{Compatibility, ModelConfig, Returns};
 use sgmn_symmetry::{ScaleGroup, Sites, Symmetry, check, tolerance};
 
 use self::subject::{Source, Subject};
@@ -74,7 +74,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     };
     let source = Source::find(&args.subject, &args.overrides, &args.read)?;
     let subject = Subject::new(source, given, n_nets, args.dtype.dtype(), args.device.open()?, seed)?;
-    let claimed = claimed(subject.config());
+    let claimed = subject.config().blueprint().respected().to_vec();
     let symmetries = match (args.symmetries.as_slice(), claimed.as_slice()) {
         ([], []) => Symmetry::of_group(ScaleGroup::NonZero)
             .into_iter()
@@ -97,7 +97,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     describe_sites(subject.nets(), &symmetries, out)?;
 
     let trials = check::Trials::new(seed.child("trials"), &symmetries, args.elements as usize);
-    let edits = matches!(subject.config(), ModelConfig::ScaleGmn(config) if matches!(config.output, OutputConfig::PerParam { .. }));
+    let edits = matches!(subject.config().blueprint().returns(), Returns::PerParam { .. });
     let report = subject.symmetry_error(&trials).context(args.subject.clone())?;
 
     let tolerance = match args.dtype {
@@ -128,15 +128,6 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
         (false, _) => writeln!(out, "FAIL: above {tolerance:.0e}")?,
     }
     Ok(if passed { Verdict::Pass } else { Verdict::Fail })
-}
-
-/// The symmetries that a model claims to respect.
-fn claimed(config: &ModelConfig) -> Vec<Symmetry> {
-    match config {
-        ModelConfig::ScaleGmn(config) => config.symmetry.respected().to_vec(),
-        ModelConfig::FlatMlp(_) => Vec::new(),
-        ModelConfig::StatNn(_) => vec![Symmetry::Permutation],
-    }
 }
 
 fn is_published(config: &ModelConfig) -> bool {
