@@ -12,10 +12,12 @@ mod cpu;
 #[cfg(any(test, feature = "cuda"))]
 mod cuda;
 mod fused;
+mod nets;
 mod precision;
 pub mod reference;
 
 pub use fused::{Rows, keep_at_most, kept_bytes};
+pub use nets::NetForm;
 pub use precision::ProductPrecision;
 
 use std::{cell::Cell, thread::LocalKey};
@@ -225,6 +227,35 @@ pub fn run_mlps(
         .flat_map(|(weight, bias)| [weight.flatten_from(1), Ok(bias.clone())])
         .collect::<Result<_>>()?;
     cpu::Mlps { widths, activations: activations.to_vec() }.apply(&Tensor::cat(&params, 1)?, &inputs)
+}
+
+/// What every unit of B nets of one form computes on P inputs: its value, in convolutions the mean over its positions.
+///
+/// The parameters get no gradient, the inputs do. Both share one type.
+///
+/// # Shapes
+/// params `[B, n_params]` in the order `W_0, b_0, W_1, …`, inputs `[values, P]` with one input a column, result
+/// `[B, units, P]` with the units of all layers but the inputs.
+pub fn run_nets(params: &Tensor, form: &NetForm, inputs: &Tensor) -> Result<Tensor> {
+    let (n_nets, n_params) = params.dims2()?;
+    let (n_values, n_inputs) = inputs.dims2()?;
+    if n_params != form.n_params() || n_values != form.n_values() {
+        bail!(
+            "nets: expected {} parameters and {} input values, found {n_params} and {n_values}",
+            form.n_params(),
+            form.n_values()
+        );
+    }
+    let params = params.detach();
+    let inputs = if wants_gradients() { inputs.clone() } else { inputs.detach() };
+    if n_nets * n_inputs == 0 {
+        return Tensor::zeros((n_nets, form.n_units(), n_inputs), inputs.dtype(), inputs.device());
+    }
+    let has_kernel = matches!(inputs.device(), Device::Cpu) && !PLAIN.get() && cpu::Nets::serves(form);
+    if has_kernel && matches!(inputs.dtype(), DType::F32 | DType::F64) {
+        return cpu::Nets { form: form.clone() }.apply(&params, &inputs);
+    }
+    reference::run_nets(&params, form, &inputs)
 }
 
 /// `total + Σ x²`, one number that stays on the device; without a total the sum alone. No gradient.

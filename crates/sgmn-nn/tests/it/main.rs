@@ -14,6 +14,7 @@ mod golden_forms;
 mod gradients;
 mod mixed;
 mod precision;
+mod probes;
 mod setup;
 mod stat_nn;
 mod symmetry;

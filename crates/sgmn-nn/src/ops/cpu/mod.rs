@@ -8,6 +8,7 @@ mod element;
 pub(super) mod kernels;
 mod matrix;
 mod mlps;
+mod nets;
 mod simd;
 
 pub(super) use buffers::Buffer;
@@ -16,3 +17,4 @@ pub(super) use element::{Element, values};
 pub(super) use kernels::NORM_EPS;
 pub(super) use matrix::{Onto, multiply, multiply_outer, transpose};
 pub(super) use mlps::Mlps;
+pub(super) use nets::Nets;
