@@ -9,6 +9,7 @@ mod linear;
 mod message;
 mod mlp;
 mod node_update;
+mod permutation_linear;
 mod readout;
 mod reversed;
 
@@ -21,6 +22,7 @@ pub use linear::{LinearBias, LinearMap};
 pub use message::{Message, Trust};
 pub use mlp::{Mlp, MlpConfig};
 pub use node_update::NodeUpdate;
+pub use permutation_linear::{Channels, Ends, ParamFeatures, ParamSpaces, PermutationLinear};
 pub use readout::Readout;
 pub use reversed::RelativeMessage;
 

@@ -1,10 +1,13 @@
 //! The models, each from its configuration, all with one face.
 
 mod config;
+mod dws;
 mod flat_mlp;
 mod head;
 mod layout;
+mod nfn;
 mod output;
+mod param_net;
 mod plan;
 mod published;
 mod reach;
@@ -20,9 +23,11 @@ pub use config::{
     Compatibility, Direction, EquivariantConfig, IoEmbedding, IoPath, OutputConfig, PerGraph, ReadoutRange,
     ReversedScale, ScaleGmnConfig, SignInvariant, Symmetry,
 };
+pub use dws::{Dws, DwsConfig};
 pub use flat_mlp::{FlatMlp, FlatMlpConfig};
 pub use head::{ChangeScales, HeadConfig, Returns};
 pub use layout::Layout;
+pub use nfn::{FourierConfig, Nfn, NfnConfig, NfnVariant};
 pub use output::{Output, ParamDeltas};
 pub use published::from_published;
 pub use scalegmn::ScaleGmn;
@@ -96,8 +101,12 @@ macro_rules! register {
 }
 
 register! {
+    /// linear equivariant layers on weights and biases: blind to the order of hidden units
+    Dws(DwsConfig) = "dws",
     /// a perceptron of all parameters in a row: no symmetry
     FlatMlp(FlatMlpConfig) = "flat_mlp",
+    /// linear equivariant layers on Fourier features of weights and biases: blind to the order of units
+    Nfn(NfnConfig) = "nfn",
     /// scale equivariant graph metanetwork, forward or bidirectional
     ScaleGmn(ScaleGmnConfig) = "scalegmn",
     /// a perceptron of each layer's mean, variance and quantiles: blind to the order of units

@@ -85,7 +85,7 @@ fn reaches_every_variable(what: &str, config: &ModelConfig, specs: &[Arc<NetSpec
     assert!(forgotten.is_empty(), "{what}: no gradient for {forgotten:?}");
 }
 
-fn reads_each_net_alone(what: &str, config: &ModelConfig, specs: &[Arc<NetSpec>]) {
+pub(crate) fn reads_each_net_alone(what: &str, config: &ModelConfig, specs: &[Arc<NetSpec>]) {
     let nets: Vec<Net> = nets(Seed::new(7), specs, 3);
     let (model, _, lowering) = build_any(config, specs, Normalization::fit(&nets), DType::F64);
     let run = |nets: &[Net]| -> Vec<Vec<f64>> {

@@ -5,6 +5,7 @@
 mod broken;
 mod claims;
 mod counts;
+mod dws;
 mod editing;
 mod flat_mlp;
 mod form;
@@ -12,7 +13,9 @@ mod golden;
 mod golden_damage;
 mod golden_forms;
 mod gradients;
+mod linear_maps;
 mod mixed;
+mod nfn;
 mod precision;
 mod probes;
 mod setup;
