@@ -4,6 +4,9 @@ mod config;
 mod flat_mlp;
 mod head;
 mod layout;
+mod neural_graph;
+mod ng_gnn;
+mod ng_t;
 mod output;
 mod plan;
 mod published;
@@ -23,6 +26,8 @@ pub use config::{
 pub use flat_mlp::{FlatMlp, FlatMlpConfig};
 pub use head::{ChangeScales, HeadConfig, Returns};
 pub use layout::Layout;
+pub use ng_gnn::{NgGnn, NgGnnConfig};
+pub use ng_t::{NgT, NgTConfig};
 pub use output::{Output, ParamDeltas};
 pub use published::from_published;
 pub use scalegmn::ScaleGmn;
@@ -98,6 +103,10 @@ macro_rules! register {
 register! {
     /// a perceptron of all parameters in a row: no symmetry
     FlatMlp(FlatMlpConfig) = "flat_mlp",
+    /// message passing over the neural graph, edges updated too: blind to the order of units
+    NgGnn(NgGnnConfig) = "ng_gnn",
+    /// relational transformer over the neural graph: blind to the order of units
+    NgT(NgTConfig) = "ng_t",
     /// scale equivariant graph metanetwork, forward or bidirectional
     ScaleGmn(ScaleGmnConfig) = "scalegmn",
     /// a perceptron of each layer's mean, variance and quantiles: blind to the order of units

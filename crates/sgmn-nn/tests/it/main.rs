@@ -13,6 +13,8 @@ mod golden_damage;
 mod golden_forms;
 mod gradients;
 mod mixed;
+mod ng_gnn;
+mod ng_t;
 mod precision;
 mod setup;
 mod stat_nn;
