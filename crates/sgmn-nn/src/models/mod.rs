@@ -5,7 +5,10 @@ mod dws;
 mod flat_mlp;
 mod head;
 mod layout;
+mod neural_graph;
 mod nfn;
+mod ng_gnn;
+mod ng_t;
 mod output;
 mod param_net;
 mod plan;
@@ -28,6 +31,8 @@ pub use flat_mlp::{FlatMlp, FlatMlpConfig};
 pub use head::{ChangeScales, HeadConfig, Returns};
 pub use layout::Layout;
 pub use nfn::{FourierConfig, Nfn, NfnConfig, NfnVariant};
+pub use ng_gnn::{NgGnn, NgGnnConfig};
+pub use ng_t::{NgT, NgTConfig};
 pub use output::{Output, ParamDeltas};
 pub use published::from_published;
 pub use scalegmn::ScaleGmn;
@@ -107,6 +112,10 @@ register! {
     FlatMlp(FlatMlpConfig) = "flat_mlp",
     /// linear equivariant layers on Fourier features of weights and biases: blind to the order of units
     Nfn(NfnConfig) = "nfn",
+    /// message passing over the neural graph, edges updated too: blind to the order of units
+    NgGnn(NgGnnConfig) = "ng_gnn",
+    /// relational transformer over the neural graph: blind to the order of units
+    NgT(NgTConfig) = "ng_t",
     /// scale equivariant graph metanetwork, forward or bidirectional
     ScaleGmn(ScaleGmnConfig) = "scalegmn",
     /// a perceptron of each layer's mean, variance and quantiles: blind to the order of units

@@ -140,7 +140,12 @@ struct Activate {
 
 impl ParamNet {
     /// The net on features of the given channels.
-    pub(super) fn new(form: &Form<'_>, reader: &ParamReader, from: &Channels, vars: &VarBuilder) -> Result<Self> {
+    pub(super) fn new(
+        form: &Form<'_>,
+        reader: &ParamReader,
+        from: &Channels,
+        vars: &VarBuilder,
+    ) -> Result<Self> {
         let spaces = reader.spaces;
         let hidden = Channels::equal(spaces.n_layers, form.d_hidden);
         // Features keep their size through the layers.

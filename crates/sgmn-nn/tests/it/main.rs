@@ -16,6 +16,8 @@ mod gradients;
 mod linear_maps;
 mod mixed;
 mod nfn;
+mod ng_gnn;
+mod ng_t;
 mod precision;
 mod probes;
 mod setup;

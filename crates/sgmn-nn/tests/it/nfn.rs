@@ -79,11 +79,9 @@ fn only_np_without_codes_is_blind_to_the_order_of_inputs_and_outputs() {
     let mlp = sgmn_graph::NetSpec::mlp(&[2, 4, 3], Activation::Tanh, 0.5).unwrap();
     for specs in [specs, vec![std::sync::Arc::new(mlp)]] {
         let batch = batch_of(&specs, &nets(Seed::new(2), &specs, 2));
-        for (variant, io_encoding, blind) in [
-            (NfnVariant::Np, false, true),
-            (NfnVariant::Np, true, false),
-            (NfnVariant::Hnp, false, false),
-        ] {
+        for (variant, io_encoding, blind) in
+            [(NfnVariant::Np, false, true), (NfnVariant::Np, true, false), (NfnVariant::Hnp, false, false)]
+        {
             for output in OUTPUTS {
                 let config = ModelConfig::Nfn(config(variant, io_encoding, output));
                 let (model, ..) = build_any(&config, &specs, Normalization::none(), DType::F64);
