@@ -3,6 +3,7 @@
 mod config;
 mod flat_mlp;
 mod head;
+mod inr2vec;
 mod layout;
 mod output;
 mod plan;
@@ -22,6 +23,7 @@ pub use config::{
 };
 pub use flat_mlp::{FlatMlp, FlatMlpConfig};
 pub use head::{ChangeScales, HeadConfig, Returns};
+pub use inr2vec::{Inr2Vec, Inr2VecConfig, Reconstruction, RowRange};
 pub use layout::Layout;
 pub use output::{Output, ParamDeltas};
 pub use published::from_published;
@@ -98,6 +100,8 @@ macro_rules! register {
 register! {
     /// a perceptron of all parameters in a row: no symmetry
     FlatMlp(FlatMlpConfig) = "flat_mlp",
+    /// an embedding of the rows of all matrices, which may learn from what nets compute: no symmetry
+    Inr2Vec(Inr2VecConfig) = "inr2vec",
     /// scale equivariant graph metanetwork, forward or bidirectional
     ScaleGmn(ScaleGmnConfig) = "scalegmn",
     /// a perceptron of each layer's mean, variance and quantiles: blind to the order of units

@@ -12,6 +12,7 @@ mod golden;
 mod golden_damage;
 mod golden_forms;
 mod gradients;
+mod inr2vec;
 mod mixed;
 mod precision;
 mod setup;
