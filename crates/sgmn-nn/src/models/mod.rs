@@ -4,6 +4,7 @@ mod config;
 mod dws;
 mod flat_mlp;
 mod head;
+mod inr2vec;
 mod layout;
 mod neural_graph;
 mod nfn;
@@ -29,6 +30,7 @@ pub use config::{
 pub use dws::{Dws, DwsConfig};
 pub use flat_mlp::{FlatMlp, FlatMlpConfig};
 pub use head::{ChangeScales, HeadConfig, Returns};
+pub use inr2vec::{Inr2Vec, Inr2VecConfig, Reconstruction, RowRange};
 pub use layout::Layout;
 pub use nfn::{FourierConfig, Nfn, NfnConfig, NfnVariant};
 pub use ng_gnn::{NgGnn, NgGnnConfig};
@@ -116,6 +118,8 @@ register! {
     NgGnn(NgGnnConfig) = "ng_gnn",
     /// relational transformer over the neural graph: blind to the order of units
     NgT(NgTConfig) = "ng_t",
+    /// an embedding of the rows of all matrices, which may learn from what nets compute: no symmetry
+    Inr2Vec(Inr2VecConfig) = "inr2vec",
     /// scale equivariant graph metanetwork, forward or bidirectional
     ScaleGmn(ScaleGmnConfig) = "scalegmn",
     /// a perceptron of each layer's mean, variance and quantiles: blind to the order of units

@@ -13,6 +13,7 @@ mod golden;
 mod golden_damage;
 mod golden_forms;
 mod gradients;
+mod inr2vec;
 mod linear_maps;
 mod mixed;
 mod nfn;
