@@ -55,15 +55,17 @@ fn model(experiment: &str, effort: Effort) {
     let specs = architectures::of_data(resolved.data()).unwrap();
     let normalization = Normalization::fit(&random_nets(&specs[0], 16));
     let running = RefCell::new(Running::new(resolved.model(), &specs[..1], normalization));
-    fact(&format!("{experiment}/n_params"), running.borrow().n_params() as f64);
+    // The other benchmark programs have models of these names too.
+    let name = format!("report/{experiment}");
+    fact(&format!("{name}/n_params"), running.borrow().n_params() as f64);
     let n_nets = resolved.train().batch_size;
     let task = Task::random(&specs[0], n_nets);
     rounds(
         effort.of_seconds(3.0),
         &mut [
-            Entrant::new(format!("{experiment}/step"), n_nets as f64, || running.borrow_mut().step(&task)),
-            Entrant::new(format!("{experiment}/inference"), n_nets as f64, || running.borrow().infer(&task)),
+            Entrant::new(format!("{name}/step"), n_nets as f64, || running.borrow_mut().step(&task)),
+            Entrant::new(format!("{name}/inference"), n_nets as f64, || running.borrow().infer(&task)),
         ],
     );
-    peak(experiment);
+    peak(&name);
 }
