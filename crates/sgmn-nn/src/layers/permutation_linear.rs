@@ -223,19 +223,22 @@ impl PermutationLinear {
     ) -> Result<Self> {
         let at_units = spaces.n_at_units(from);
         let n_pooled = spaces.n_pooled(from);
-        let target = |units: Units, own: Option<usize>, channels: usize, vars: VarBuilder| -> Result<Target> {
-            let width = units.n_fixed * channels;
-            let map = |name: &str, n_in: usize| vars.var(name, &[width, n_in], Init::Map { n_in });
-            let at = |name: &str, m: Option<usize>| m.map(|m| map(name, at_units[m])).transpose();
-            Ok(Target {
-                own: own.map(|own| map("own", own)).transpose()?,
-                receivers: at("receivers", units.receivers)?,
-                senders: at("senders", units.senders)?,
-                all: map("all", n_pooled)?,
-                bias: has_bias.then(|| vars.var("bias", &[width], Init::Linear { n_in: n_pooled })).transpose()?,
-                channels,
-            })
-        };
+        let target =
+            |units: Units, own: Option<usize>, channels: usize, vars: VarBuilder| -> Result<Target> {
+                let width = units.n_fixed * channels;
+                let map = |name: &str, n_in: usize| vars.var(name, &[width, n_in], Init::Map { n_in });
+                let at = |name: &str, m: Option<usize>| m.map(|m| map(name, at_units[m])).transpose();
+                Ok(Target {
+                    own: own.map(|own| map("own", own)).transpose()?,
+                    receivers: at("receivers", units.receivers)?,
+                    senders: at("senders", units.senders)?,
+                    all: map("all", n_pooled)?,
+                    bias: has_bias
+                        .then(|| vars.var("bias", &[width], Init::Linear { n_in: n_pooled }))
+                        .transpose()?,
+                    channels,
+                })
+            };
         let mut weights = Vec::with_capacity(spaces.n_layers);
         let mut biases = Vec::with_capacity(spaces.n_layers);
         for l in 0..spaces.n_layers {

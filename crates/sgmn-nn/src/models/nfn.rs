@@ -232,7 +232,8 @@ fn frequencies(n: usize) -> impl Iterator<Item = f64> {
 
 /// The code of place i among n.
 fn code(i: usize, n: usize) -> [f64; CODE] {
-    let place = |i: usize, n: usize, from: f64, to: f64| from + (to - from) * i as f64 / (n.max(2) - 1) as f64;
+    let place =
+        |i: usize, n: usize, from: f64, to: f64| from + (to - from) * i as f64 / (n.max(2) - 1) as f64;
     let p = place(i, n, -1.0, 1.0);
     std::array::from_fn(|k| match k {
         k if k < BANDS => (PI * place(k, BANDS, 1.0, 5.0) * p).sin(),

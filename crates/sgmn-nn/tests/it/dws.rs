@@ -46,8 +46,13 @@ fn hidden_widths_may_differ_and_depths_may_not() {
     let specs = mixed_mlps(Symmetry::Sign, 1);
     hold_together(&[specs[0].clone(), specs[3].clone()]);
     let lowering = sgmn_graph::Lowering::new(&specs).unwrap();
-    let built =
-        config(true, true, OUTPUTS[0]).build(&lowering, Normalization::none(), Seed::new(3), DType::F32, &device());
+    let built = config(true, true, OUTPUTS[0]).build(
+        &lowering,
+        Normalization::none(),
+        Seed::new(3),
+        DType::F32,
+        &device(),
+    );
     let message = built.err().unwrap().to_string();
     assert!(message.contains("nets of 4 and of 3 layers"), "{message}");
 }

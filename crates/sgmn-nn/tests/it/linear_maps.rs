@@ -195,9 +195,7 @@ impl Case {
         for places in self.generators() {
             for matrix in &matrices {
                 let commutes = (0..n).all(|j| {
-                    (0..n).all(|i| {
-                        (matrix[j * n + i] - matrix[places[j] * n + places[i]]).abs() < 1e-12
-                    })
+                    (0..n).all(|i| (matrix[j * n + i] - matrix[places[j] * n + places[i]]).abs() < 1e-12)
                 });
                 assert!(commutes, "{what}: a map does not commute with {places:?}");
             }
