@@ -132,10 +132,16 @@ enum Head {
 /// SiLU of each number, or of the layer normalization over the channels of each parameter.
 #[derive(Debug)]
 struct Activate {
-    /// γ and β of each layer's weights and biases, if they are normalized.
-    norms: Option<(Vec<[Tensor; 2]>, Vec<[Tensor; 2]>)>,
+    norms: Option<Norms>,
     /// The layer before it has added biases already.
     zeros: Tensor,
+}
+
+/// γ and β of the normalization of each layer's weights and of each layer's biases.
+#[derive(Debug)]
+struct Norms {
+    weights: Vec<[Tensor; 2]>,
+    biases: Vec<[Tensor; 2]>,
 }
 
 impl ParamNet {
@@ -234,8 +240,11 @@ impl Activate {
             };
             (0..spaces.n_layers).map(pair).collect()
         };
-        let norms = norms.map(|vars| Ok::<_, Error>((pairs("weight", vars)?, pairs("bias", vars)?)));
-        Ok(Self { norms: norms.transpose()?, zeros: vars.zeros(&[d])? })
+        let norms = match norms {
+            Some(vars) => Some(Norms { weights: pairs("weight", vars)?, biases: pairs("bias", vars)? }),
+            None => None,
+        };
+        Ok(Self { norms, zeros: vars.zeros(&[d])? })
     }
 
     fn forward(&self, x: &ParamFeatures, dropout: f64, pass: &Pass) -> Result<ParamFeatures> {
@@ -249,10 +258,8 @@ impl Activate {
         let all = |x: &[Rows], norms: Option<&Vec<[Tensor; 2]>>| -> Result<Vec<Rows>> {
             x.iter().enumerate().map(|(l, x)| activate(x, norms.map(|norms| &norms[l]))).collect()
         };
-        let (weights, biases) = match &self.norms {
-            Some((weights, biases)) => (Some(weights), Some(biases)),
-            None => (None, None),
-        };
+        let weights = self.norms.as_ref().map(|norms| &norms.weights);
+        let biases = self.norms.as_ref().map(|norms| &norms.biases);
         Ok(ParamFeatures { weights: all(&x.weights, weights)?, biases: all(&x.biases, biases)? })
     }
 }

@@ -85,30 +85,24 @@ fn only_np_without_codes_is_blind_to_the_order_of_inputs_and_outputs() {
             for output in OUTPUTS {
                 let config = ModelConfig::Nfn(config(variant, io_encoding, output));
                 let (model, ..) = build_any(&config, &specs, Normalization::none(), DType::F64);
-                let run = |batch: &Batch| match model.forward(batch, &Pass::eval()).unwrap() {
+                // Changes move with the parameters: turned back, they are the same.
+                let run = |turn: &dyn Fn(&Batch) -> Batch| match model
+                    .forward(&turn(&batch), &Pass::eval())
+                    .unwrap()
+                {
                     Output::PerGraph(rows) => vec![rows],
                     Output::PerParam(deltas) => {
-                        // Changes move with the parameters: turned back, they are the same.
-                        let mut back = batch.clone();
-                        back.buckets[0].graphs.edges = deltas[0][0].weights.clone();
-                        let ends = &mut back.buckets[0].graphs.nodes[1..];
-                        for (node, bias) in ends.iter_mut().zip(&deltas[0][0].biases) {
-                            *node = bias.unsqueeze(2).unwrap();
-                        }
-                        let graphs = back.buckets[0].graphs.clone();
+                        let changes = &deltas[0][0];
+                        let mut changed = batch.clone();
+                        let graphs = &mut changed.buckets[0].graphs;
+                        graphs.edges = changes.weights.clone();
+                        graphs.nodes.truncate(1);
+                        graphs.nodes.extend(changes.biases.iter().map(|bias| bias.unsqueeze(2).unwrap()));
+                        let graphs = turn(&changed).buckets.swap_remove(0).graphs;
                         [graphs.edges, graphs.nodes[1..].to_vec()].concat()
                     }
                 };
-                let straight = run(&batch);
-                let mut turned = run(&moved(&batch));
-                if let HeadConfig::PerParam { .. } = output {
-                    let mut back = batch.clone();
-                    let n = back.buckets[0].graphs.edges.len();
-                    back.buckets[0].graphs.edges = turned[..n].to_vec();
-                    back.buckets[0].graphs.nodes.splice(1.., turned[n..].iter().cloned());
-                    let graphs = moved(&back).buckets[0].graphs.clone();
-                    turned = [graphs.edges, graphs.nodes[1..].to_vec()].concat();
-                }
+                let (straight, turned) = (run(&Batch::clone), run(&moved));
                 let apart = straight.iter().zip(&turned).map(|(a, b)| {
                     (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap()
                 });
