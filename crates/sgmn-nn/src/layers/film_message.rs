@@ -3,7 +3,7 @@
 use super::{LinearBias, neural_graph::along};
 use crate::{
     Init, Result, VarBuilder,
-    ops::{self, EdgeAxis, Rows},
+    ops::{EdgeAxis, Rows},
 };
 
 /// `m_ij = γ(e_ij) ⊙ (A x_i + C x_j + c) + β(e_ij)` with affine γ and β, gathered as `[mean, deviation, min, max]`.
@@ -57,6 +57,6 @@ impl FilmMessage {
         let speaking = along(edges, &self.sender.forward(speaking)?, over)?;
         let message = self.scale.forward(edges)?.mul(&hearing.add(&speaking)?)?;
         let message = message.add(&self.shift.forward(edges)?)?;
-        Ok(Rows::nodes(ops::aggregate(&message.tensor()?, over)?)?)
+        Ok(message.aggregate(over)?)
     }
 }

@@ -3,9 +3,9 @@
 use candle_core::Tensor;
 use sgmn_graph::GraphBatch;
 
-use super::{Mlp, MlpConfig, NodeEmbedding};
+use super::{LinearBias, Mlp, MlpConfig, NodeEmbedding};
 use crate::{
-    Init, Pass, Result, VarBuilder,
+    Init, Pass, Probes, Result, VarBuilder,
     models::Layout,
     normalization::LayerScale,
     ops::{EdgeAxis, Rows},
@@ -39,7 +39,10 @@ impl Features {
 /// A convolution's kernel is one edge of as many numbers as it has slots; a linear layer of a CNN fills fewer of them,
 /// and the rest are 0.
 ///
-/// Variables: `node`, `edge`, `pos_embed`.
+/// With probes, learned inputs of the nets, `N(A h_i + a)` of what each unit answers to them is added, the answers h
+/// divided by their expected size and outputs having a map A and a norm N of their own.
+///
+/// Variables: `node`, `edge`, `pos_embed`, and with probes `answers`, `answers_norm`, of `units` and `outputs` each.
 ///
 /// # Source
 /// Kofinas et al., "Graph Neural Networks for Learning Equivariant Representations of Neural Networks", ICLR 2024,
@@ -49,7 +52,38 @@ pub struct NeuralGraph {
     node: Mlp,
     edge: Mlp,
     positions: NodeEmbedding,
+    answers: Option<Answers>,
     layout: Layout,
+}
+
+/// What units answer to probes, as features of their nodes.
+#[derive(Debug, Clone)]
+struct Answers {
+    probes: Probes,
+    units: (LinearBias, RmsNorm),
+    outputs: (LinearBias, RmsNorm),
+}
+
+impl Answers {
+    fn new(probes: Probes, d_node: usize, vars: &VarBuilder) -> Result<Self> {
+        let part = |name: &str| -> Result<(LinearBias, RmsNorm)> {
+            let map = LinearBias::new(probes.n(), d_node, &vars.at("answers").at(name))?;
+            Ok((map, RmsNorm::new(d_node, &vars.at("answers_norm").at(name))?))
+        };
+        Ok(Self { units: part("units")?, outputs: part("outputs")?, probes })
+    }
+
+    /// Features of each node layer, `[B, n_l, d_node]`.
+    fn forward(&self, graphs: &GraphBatch, scales: &[LayerScale]) -> Result<Vec<Rows>> {
+        let sizes = Probes::sizes(&graphs.topology, scales);
+        let responses = self.probes.responses(graphs)?;
+        let feature = |(l, (response, size)): (usize, (Tensor, f64))| -> Result<Rows> {
+            let (map, norm) = if l == graphs.topology.n_layers() { &self.outputs } else { &self.units };
+            let response = Rows::nodes(response.contiguous()?)?.scale(1.0 / size)?;
+            norm.forward(&map.forward(&response)?)
+        };
+        responses.into_iter().zip(sizes).enumerate().map(feature).collect()
+    }
 }
 
 impl NeuralGraph {
@@ -61,10 +95,12 @@ impl NeuralGraph {
         mlp: &MlpConfig,
         d_node: usize,
         d_edge: usize,
+        probes: Option<Probes>,
         layout: &Layout,
         vars: &VarBuilder,
     ) -> Result<Self> {
         Ok(Self {
+            answers: probes.map(|probes| Answers::new(probes, d_node, vars)).transpose()?,
             node: Mlp::new(mlp, 1, d_node, &vars.at("node"))?,
             edge: Mlp::new(mlp, layout.n_edge_values, d_edge, &vars.at("edge"))?,
             positions: NodeEmbedding::added(d_node, layout, vars)?,
@@ -79,6 +115,7 @@ impl NeuralGraph {
     pub fn forward(&self, graphs: &GraphBatch, scales: &[LayerScale], pass: &Pass) -> Result<Features> {
         self.layout.check(&graphs.topology)?;
         let n_layers = graphs.topology.n_layers();
+        let answers = self.answers.as_ref().map(|answers| answers.forward(graphs, scales)).transpose()?;
         let node = |(l, values): (usize, &Tensor)| -> Result<Rows> {
             let values = match l.checked_sub(1) {
                 Some(layer) => (values / scales[layer].bias)?,
@@ -86,7 +123,11 @@ impl NeuralGraph {
             };
             let (n_graphs, n_nodes, _) = values.dims3()?;
             let position = self.positions.of_layer(l, n_layers, n_graphs, n_nodes)?;
-            Ok(self.node.forward(&Rows::nodes(values)?, pass)?.add(&position)?.computed()?)
+            let mut feature = self.node.forward(&Rows::nodes(values)?, pass)?.add(&position)?;
+            if let Some(answers) = &answers {
+                feature = feature.add(&answers[l])?;
+            }
+            Ok(feature.computed()?)
         };
         let edge = |(values, scale): (&Tensor, &LayerScale)| -> Result<Rows> {
             let values = Rows::edges((values / scale.weight)?)?;

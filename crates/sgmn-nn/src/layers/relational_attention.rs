@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use super::{Features, LinearBias, neural_graph::along};
 use crate::{
     Init, Result, VarBuilder,
-    ops::{self, EdgeAxis, Rows},
+    ops::{EdgeAxis, Rows},
 };
 
 /// `y_i = W Σ_j a_ij v_ij + w` over node i itself, the nodes below and the nodes above it, with
@@ -102,8 +102,7 @@ impl RelationalAttention {
             self.rows(maps, edges, &query, receivers, [EdgeAxis::Senders, EdgeAxis::Receivers])
         });
         let (incoming, outgoing) = (incoming.transpose()?, outgoing.transpose()?);
-        let heard = ops::attend(&itself, incoming.as_ref(), outgoing.as_ref(), self.n_heads)?;
-        self.out.forward(&Rows::nodes(heard)?)
+        self.out.forward(&itself.attend(incoming.as_ref(), outgoing.as_ref(), self.n_heads)?)
     }
 
     /// Logits and values along the edges of one block; the axes are those of the nodes that attend and are attended to.
@@ -114,7 +113,7 @@ impl RelationalAttention {
         query: &Rows,
         others: &Rows,
         [own, other]: [EdgeAxis; 2],
-    ) -> Result<Tensor> {
+    ) -> Result<Rows> {
         let query = along(edges, query, own)?.add(&edges.linear(&maps.query)?)?;
         let key = along(edges, &others.linear(&self.key)?, other)?.add(&edges.linear(&maps.key)?)?;
         let value = along(edges, &others.linear(&self.value)?, other)?;
@@ -123,9 +122,9 @@ impl RelationalAttention {
     }
 
     /// `[⟨q, k⟩ / √d of each head, v]`.
-    fn row(&self, query: &Rows, key: &Rows, value: &Rows) -> Result<Tensor> {
+    fn row(&self, query: &Rows, key: &Rows, value: &Rows) -> Result<Rows> {
         let logits = query.mul(key)?.linear(&self.heads)?;
-        Ok(Rows::concat(&[&logits, value])?.tensor()?)
+        Ok(Rows::concat(&[&logits, value])?)
     }
 }
 

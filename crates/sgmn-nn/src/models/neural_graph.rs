@@ -5,7 +5,7 @@ use sgmn_graph::{Batch, Lowering};
 
 use super::{ChangeScales, HeadConfig, Layout, Model, Output};
 use crate::{
-    Error, Normalization, Pass, Result, VarBuilder,
+    Error, Normalization, Pass, ProbeConfig, Probes, Result, VarBuilder,
     layers::{Features, Mlp, MlpConfig, NeuralGraph},
     ops::Rows,
 };
@@ -37,6 +37,8 @@ pub(super) struct Form {
     /// Whether messages go against the edges too.
     pub(super) hears_above: bool,
     pub(super) mlp: MlpConfig,
+    /// Learned inputs whose answers are features of nodes.
+    pub(super) probes: Option<ProbeConfig>,
     pub(super) output: HeadConfig,
 }
 
@@ -52,6 +54,7 @@ impl Form {
         if !(0.0..1.0).contains(&self.mlp.dropout) {
             return Err(Error::config("model.dropout", "a probability below 1", self.mlp.dropout));
         }
+        self.probes.as_ref().map_or(Ok(()), ProbeConfig::validate)?;
         self.output.validate()
     }
 }
@@ -84,7 +87,7 @@ impl<R: Round> Trunk<R> {
         round: impl Fn(Needs, &VarBuilder) -> Result<R>,
     ) -> Result<Self> {
         let layout = Layout::of(lowering)?;
-        let Form { d_node, d_edge, n_rounds, hears_above, mlp, output } = form;
+        let Form { d_node, d_edge, n_rounds, hears_above, mlp, probes, output } = form;
         let changes = matches!(output, HeadConfig::PerParam { .. });
         let rounds = (0..*n_rounds).map(|k| {
             let goes_on = k + 1 < *n_rounds || changes;
@@ -104,7 +107,9 @@ impl<R: Round> Trunk<R> {
                 scales: ChangeScales::new(initial_scale, layout.n_layers, vars)?,
             },
         };
-        let graph = NeuralGraph::new(mlp, *d_node, *d_edge, &layout, &vars.at("graph"))?;
+        let probes =
+            probes.as_ref().map(|probes| Probes::new(probes, lowering, &vars.at("probes"))).transpose()?;
+        let graph = NeuralGraph::new(mlp, *d_node, *d_edge, probes, &layout, &vars.at("graph"))?;
         Ok(Self { graph, rounds, hears_above: *hears_above, head, normalization })
     }
 

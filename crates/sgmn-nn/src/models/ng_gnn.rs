@@ -9,7 +9,7 @@ use super::{
     neural_graph::{Form, Needs, Round, Trunk},
 };
 use crate::{
-    Error, Normalization, Pass, Result, VarBuilder,
+    Error, Normalization, Pass, ProbeConfig, Result, VarBuilder,
     layers::{Features, FilmMessage, Mlp, MlpConfig, N_STATISTICS},
     ops::{EdgeAxis, Rows},
 };
@@ -30,6 +30,9 @@ pub struct NgGnnConfig {
     pub layer_norm: bool,
     /// Dropout in perceptrons.
     pub dropout: f64,
+    /// Learned inputs of the nets, whose answers are features of nodes; absent for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probes: Option<ProbeConfig>,
     /// What the model returns.
     pub output: HeadConfig,
 }
@@ -46,6 +49,7 @@ impl NgGnnConfig {
                 layer_norm: self.layer_norm,
                 dropout: self.dropout,
             },
+            probes: self.probes.clone(),
             output: self.output,
         }
     }

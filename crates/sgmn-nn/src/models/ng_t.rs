@@ -9,7 +9,7 @@ use super::{
     neural_graph::{Form, Needs, Round, Trunk},
 };
 use crate::{
-    Error, Normalization, Pass, Result, VarBuilder,
+    Error, Normalization, Pass, ProbeConfig, Result, VarBuilder,
     layers::{AttentionWidths, Features, Mlp, MlpConfig, RelationalAttention, RmsNorm},
     ops::{EdgeAxis, Rows},
 };
@@ -34,6 +34,9 @@ pub struct NgTConfig {
     pub n_layers: usize,
     /// Dropout in perceptrons.
     pub dropout: f64,
+    /// Learned inputs of the nets, whose answers are features of nodes; absent for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probes: Option<ProbeConfig>,
     /// What the model returns.
     pub output: HeadConfig,
 }
@@ -46,6 +49,7 @@ impl NgTConfig {
             n_rounds: self.n_layers,
             hears_above: true,
             mlp: self.mlp(self.d_node_mlp, true),
+            probes: self.probes.clone(),
             output: self.output,
         }
     }

@@ -1,7 +1,11 @@
 //! NG-GNN: blind to the order of hidden units in both directions and for both heads, and to nothing else.
 
 use sgmn_graph::Activation;
-use sgmn_nn::models::{Direction, HeadConfig, ModelConfig, NgGnnConfig};
+use sgmn_nn::{
+    ProbeConfig,
+    models::{Direction, HeadConfig, ModelConfig, NgGnnConfig},
+    probes::Generator,
+};
 use sgmn_symmetry::Symmetry;
 
 use crate::{
@@ -17,6 +21,7 @@ fn config(direction: Direction, output: HeadConfig) -> ModelConfig {
         d_mlp: vec![7],
         layer_norm: true,
         dropout: 0.0,
+        probes: None,
         output,
     })
 }
@@ -26,6 +31,17 @@ fn it_is_blind_to_the_order_of_units_whatever_it_returns() {
     for direction in DIRECTIONS {
         for output in [HeadConfig::PerGraph { d_out: 3 }, HeadConfig::PerParam { initial_scale: 0.5 }] {
             hold(&format!("ng_gnn {direction:?}"), &config(direction, output), &[Nets::Mlps, Nets::Cnns]);
+        }
+    }
+}
+
+#[test]
+fn what_units_answer_to_probes_keeps_that() {
+    for (kind, image) in [(Nets::Mlps, None), (Nets::Cnns, Some([7, 8]))] {
+        for output in [HeadConfig::PerGraph { d_out: 3 }, HeadConfig::PerParam { initial_scale: 0.5 }] {
+            let ModelConfig::NgGnn(mut config) = config(Direction::Forward, output) else { unreachable!() };
+            config.probes = Some(ProbeConfig { n: 3, image, generator: Generator::Free });
+            hold("ng_gnn with probes", &ModelConfig::NgGnn(config), &[kind]);
         }
     }
 }

@@ -1,7 +1,11 @@
 //! NG-T: blind to the order of hidden units for both heads, and to nothing else.
 
 use sgmn_graph::Activation;
-use sgmn_nn::models::{HeadConfig, ModelConfig, NgTConfig};
+use sgmn_nn::{
+    ProbeConfig,
+    models::{HeadConfig, ModelConfig, NgTConfig},
+    probes::Generator,
+};
 use sgmn_symmetry::Symmetry;
 
 use crate::claims::{Nets, hold, symmetry_breaks};
@@ -16,6 +20,7 @@ fn config(output: HeadConfig) -> NgTConfig {
         d_edge_mlp: 6,
         n_layers: 3,
         dropout: 0.0,
+        probes: None,
         output,
     }
 }
@@ -27,6 +32,16 @@ const OUTPUTS: [HeadConfig; 2] =
 fn it_is_blind_to_the_order_of_units_whatever_it_returns() {
     for output in OUTPUTS {
         hold("ng_t", &ModelConfig::NgT(config(output)), &[Nets::Mlps, Nets::Cnns]);
+    }
+}
+
+#[test]
+fn what_units_answer_to_probes_keeps_that() {
+    for (kind, image) in [(Nets::Mlps, None), (Nets::Cnns, Some([7, 8]))] {
+        for output in OUTPUTS {
+            let probes = Some(ProbeConfig { n: 3, image, generator: Generator::Free });
+            hold("ng_t with probes", &ModelConfig::NgT(NgTConfig { probes, ..config(output) }), &[kind]);
+        }
     }
 }
 

@@ -1,15 +1,15 @@
 //! Mean, deviation, minimum and maximum of the edges at each node, side by side on all threads.
 
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Storage, Tensor, WithDType, bail};
 use rayon::prelude::*;
 
 use super::{
-    element::{Element, values},
+    element::Element,
     simd::{Level, level, vectorized},
 };
 use crate::ops::{EdgeAxis, VARIANCE_EPS};
 
 /// `[mean, √(variance + ε), min, max]` over one axis of a block of edges.
+#[derive(Debug, Clone, Copy)]
 pub(in crate::ops) struct Aggregate {
     /// The axis that is summed away.
     pub(in crate::ops) over: EdgeAxis,
@@ -29,6 +29,16 @@ impl Form {
         if self.keeps_receivers { self.n_receivers } else { self.n_senders }
     }
 
+    /// Values of one net's edges.
+    fn of_edges(self) -> usize {
+        self.n_receivers * self.n_senders * self.width
+    }
+
+    /// Values of one net's results.
+    fn of_nodes(self) -> usize {
+        self.n_kept() * 4 * self.width
+    }
+
     fn n_summed(self) -> usize {
         if self.keeps_receivers { self.n_senders } else { self.n_receivers }
     }
@@ -41,39 +51,40 @@ impl Form {
 }
 
 impl Aggregate {
-    fn form(&self, dims: &[usize]) -> Form {
-        let &[_, n_receivers, n_senders, width] = dims else { unreachable!("edges have four axes") };
-        Form { n_receivers, n_senders, width, keeps_receivers: self.over == EdgeAxis::Senders }
+    /// Shape of the result for edges of a shape.
+    pub(in crate::ops) fn shape(&self, [n_nets, r, s, h]: [usize; 4]) -> [usize; 4] {
+        [n_nets, if self.over == EdgeAxis::Senders { r } else { s }, 1, 4 * h]
     }
 
-    fn forward<T: Element>(&self, x: &[T], form: Form, n_nets: usize) -> Vec<T> {
-        let mut y = vec![T::zero(); n_nets * form.n_kept() * 4 * form.width];
+    /// Writes the result, zeros before.
+    pub(in crate::ops) fn forward<T: Element>(&self, x: &[T], dims: [usize; 4], y: &mut [T]) {
+        let form = self.form(dims);
         if !x.is_empty() {
-            let nets = y.par_chunks_mut(form.n_kept() * 4 * form.width);
-            nets.zip(x.par_chunks(form.n_kept() * form.n_summed() * form.width))
-                .for_each(|(y, x)| aggregate(x, y, form));
+            let nets = y.par_chunks_mut(form.of_nodes()).zip(x.par_chunks(form.of_edges()));
+            nets.for_each(|(y, x)| aggregate(x, y, form));
         }
-        y
     }
 
-    fn backward_in<T: Element>(&self, x: &Tensor, y: &Tensor, g: &Tensor) -> Result<Tensor> {
-        let form = self.form(x.dims());
-        let tensors = [x, y, g].map(Tensor::storage_and_layout);
-        let [x_values, y_values, g_values] = [0, 1, 2].map(|i| match &*tensors[i].0 {
-            Storage::Cpu(storage) => values::<T>(storage, tensors[i].1),
-            _ => bail!("aggregate: a gradient is on another device"),
-        });
-        let (x_values, y_values, g_values) = (x_values?, y_values?, g_values?);
-        let mut dx = vec![T::zero(); x.elem_count()];
-        if !dx.is_empty() {
-            let (of_edges, of_nodes) =
-                (form.n_kept() * form.n_summed() * form.width, form.n_kept() * 4 * form.width);
-            dx.par_chunks_mut(of_edges)
-                .zip(x_values.par_chunks(of_edges))
-                .zip(y_values.par_chunks(of_nodes).zip(g_values.par_chunks(of_nodes)))
+    /// Writes the gradient of the edges from the result and its gradient.
+    pub(in crate::ops) fn backward<T: Element>(
+        &self,
+        x: &[T],
+        dims: [usize; 4],
+        y: &[T],
+        g: &[T],
+        dx: &mut [T],
+    ) {
+        let form = self.form(dims);
+        if !x.is_empty() {
+            dx.par_chunks_mut(form.of_edges())
+                .zip(x.par_chunks(form.of_edges()))
+                .zip(y.par_chunks(form.of_nodes()).zip(g.par_chunks(form.of_nodes())))
                 .for_each(|((dx, x), (y, g))| aggregate_grad(dx, x, y, g, form));
         }
-        Tensor::from_vec(dx, x.shape(), x.device())
+    }
+
+    fn form(&self, [_, n_receivers, n_senders, width]: [usize; 4]) -> Form {
+        Form { n_receivers, n_senders, width, keeps_receivers: self.over == EdgeAxis::Senders }
     }
 }
 
@@ -142,31 +153,5 @@ vectorized! {
                 dx[c] = smooth + of_low + of_high;
             }
         }
-    }
-}
-
-impl CustomOp1 for Aggregate {
-    fn name(&self) -> &'static str {
-        "aggregate"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let form = self.form(layout.dims());
-        let n_nets = layout.dims()[0];
-        let out = match storage {
-            CpuStorage::F64(_) => {
-                f64::to_cpu_storage_owned(self.forward(values::<f64>(storage, layout)?, form, n_nets))
-            }
-            _ => f32::to_cpu_storage_owned(self.forward(values::<f32>(storage, layout)?, form, n_nets)),
-        };
-        Ok((out, (n_nets, form.n_kept(), 4 * form.width).into()))
-    }
-
-    fn bwd(&self, x: &Tensor, y: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
-        let g = g.contiguous()?;
-        Ok(Some(match g.dtype() {
-            DType::F64 => self.backward_in::<f64>(x, y, &g)?,
-            _ => self.backward_in::<f32>(x, y, &g)?,
-        }))
     }
 }

@@ -1,16 +1,16 @@
 //! Attention of each node over itself and the edges on both sides of it, side by side on all threads.
 
-use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, bail};
 use rayon::prelude::*;
 
 use super::{
-    element::{Element, values},
+    element::Element,
     simd::{Level, level, vectorized},
 };
 
 /// See [`crate::ops::attend`]; blocks that are missing are empty.
 ///
 /// The softmax is computed again on the way back: that is cheaper than keeping it.
+#[derive(Debug, Clone, Copy)]
 pub(in crate::ops) struct Attend {
     pub(in crate::ops) n_heads: usize,
 }
@@ -26,14 +26,15 @@ pub(in crate::ops) struct Form {
 }
 
 impl Form {
-    fn new(n_heads: usize, own: &[usize], incoming: &[usize], outgoing: &[usize]) -> Self {
-        Self {
-            n_nodes: own[1],
-            n_incoming: incoming[2],
-            n_outgoing: outgoing[1],
-            n_heads,
-            width: own[2] - n_heads,
-        }
+    fn new(n_heads: usize, [own, incoming, outgoing]: [[usize; 4]; 3]) -> Self {
+        let [_, n_nodes, _, row] = own;
+        Self { n_nodes, n_incoming: incoming[2], n_outgoing: outgoing[1], n_heads, width: row - n_heads }
+    }
+
+    /// The rows of one net, also where it has none of a group.
+    fn of_net<T>(self, x: [&[T]; 3], net: usize) -> [&[T]; 3] {
+        let lengths = self.lengths();
+        [0, 1, 2].map(|i| &x[i][net * lengths[i]..(net + 1) * lengths[i]])
     }
 
     /// Values of one net's own rows, incoming and outgoing edges.
@@ -58,10 +59,6 @@ impl Form {
 }
 
 /// The rows of each net, also where nets have none.
-fn split<T>(values: &[T], length: usize, n_nets: usize) -> Vec<&[T]> {
-    (0..n_nets).map(|net| &values[net * length..(net + 1) * length]).collect()
-}
-
 fn split_mut<T>(mut values: &mut [T], length: usize, n_nets: usize) -> Vec<&mut [T]> {
     let mut nets = Vec::with_capacity(n_nets);
     for _ in 0..n_nets {
@@ -73,57 +70,48 @@ fn split_mut<T>(mut values: &mut [T], length: usize, n_nets: usize) -> Vec<&mut 
 }
 
 impl Attend {
-    fn forward_in<T: Element>(&self, stored: [(&CpuStorage, &Layout); 3]) -> Result<(CpuStorage, Shape)> {
-        let dims = stored.map(|(_, layout)| layout.dims());
-        let form = Form::new(self.n_heads, dims[0], dims[1], dims[2]);
-        let n_nets = dims[0][0];
-        let groups = stored.map(|(storage, layout)| values::<T>(storage, layout));
-        let [own, incoming, outgoing] = groups;
-        let lengths = form.lengths();
-        let [own, incoming, outgoing] =
-            [(own?, 0), (incoming?, 1), (outgoing?, 2)].map(|(x, i)| split(x, lengths[i], n_nets));
-        let mut y = vec![T::zero(); n_nets * form.n_nodes * form.width];
-        split_mut(&mut y, form.n_nodes * form.width, n_nets).into_par_iter().enumerate().for_each(
-            |(net, y)| {
-                let groups = [own[net], incoming[net], outgoing[net]];
-                let mut sums = vec![T::zero(); form.n_nodes * 2 * form.n_heads];
-                normalize(groups, &mut sums, form);
-                gather(groups, &sums, y, form);
-            },
-        );
-        Ok((T::to_cpu_storage_owned(y), (n_nets, form.n_nodes, form.width).into()))
+    /// Shape of the result for own rows of a shape.
+    pub(in crate::ops) fn shape(&self, [n_nets, n_nodes, _, row]: [usize; 4]) -> [usize; 4] {
+        [n_nets, n_nodes, 1, row - self.n_heads]
     }
 
-    fn backward_in<T: Element>(&self, x: [&Tensor; 3], y: &Tensor, g: &Tensor) -> Result<[Tensor; 3]> {
-        let form = Form::new(self.n_heads, x[0].dims(), x[1].dims(), x[2].dims());
-        let n_nets = x[0].dims()[0];
-        let tensors = [x[0], x[1], x[2], y, g].map(Tensor::storage_and_layout);
-        let [own, incoming, outgoing, y, g] = [0, 1, 2, 3, 4].map(|i| match &*tensors[i].0 {
-            Storage::Cpu(storage) => values::<T>(storage, tensors[i].1),
-            _ => bail!("attend: a gradient is on another device"),
+    /// Writes the result, zeros before.
+    pub(in crate::ops) fn forward<T: Element>(&self, x: [&[T]; 3], dims: [[usize; 4]; 3], y: &mut [T]) {
+        let (form, n_nets) = (Form::new(self.n_heads, dims), dims[0][0]);
+        let nets = split_mut(y, form.n_nodes * form.width, n_nets);
+        nets.into_par_iter().enumerate().for_each(|(net, y)| {
+            let groups = form.of_net(x, net);
+            let mut sums = vec![T::zero(); form.n_nodes * 2 * form.n_heads];
+            normalize(groups, &mut sums, form);
+            gather(groups, &sums, y, form);
         });
+    }
+
+    /// Writes the gradients of all rows from the result and its gradient.
+    pub(in crate::ops) fn backward<T: Element>(
+        &self,
+        x: [&[T]; 3],
+        dims: [[usize; 4]; 3],
+        y: &[T],
+        g: &[T],
+        dx: [&mut [T]; 3],
+    ) {
+        let (form, n_nets) = (Form::new(self.n_heads, dims), dims[0][0]);
         let lengths = form.lengths();
-        let [own, incoming, outgoing] =
-            [(own?, 0), (incoming?, 1), (outgoing?, 2)].map(|(x, i)| split(x, lengths[i], n_nets));
-        let of_nodes = form.n_nodes * form.width;
-        let (y, g) = (split(y?, of_nodes, n_nets), split(g?, of_nodes, n_nets));
-        let mut dx = lengths.map(|length| vec![T::zero(); n_nets * length]);
-        let [d_own, d_incoming, d_outgoing] = &mut dx;
-        let nets: Vec<[&mut [T]; 3]> = split_mut(d_own, lengths[0], n_nets)
+        let [own, incoming, outgoing] = dx;
+        let nets: Vec<[&mut [T]; 3]> = split_mut(own, lengths[0], n_nets)
             .into_iter()
-            .zip(split_mut(d_incoming, lengths[1], n_nets))
-            .zip(split_mut(d_outgoing, lengths[2], n_nets))
+            .zip(split_mut(incoming, lengths[1], n_nets))
+            .zip(split_mut(outgoing, lengths[2], n_nets))
             .map(|((own, incoming), outgoing)| [own, incoming, outgoing])
             .collect();
         nets.into_par_iter().enumerate().for_each(|(net, d)| {
-            let groups = [own[net], incoming[net], outgoing[net]];
+            let groups = form.of_net(x, net);
+            let nodes = net * form.n_nodes * form.width..(net + 1) * form.n_nodes * form.width;
             let mut sums = vec![T::zero(); form.n_nodes * 2 * form.n_heads];
             normalize(groups, &mut sums, form);
-            scatter(groups, &sums, y[net], g[net], d, form);
+            scatter(groups, &sums, &y[nodes.clone()], &g[nodes], d, form);
         });
-        let [d_own, d_incoming, d_outgoing] = dx;
-        let tensor = |values: Vec<T>, like: &Tensor| Tensor::from_vec(values, like.shape(), like.device());
-        Ok([tensor(d_own, x[0])?, tensor(d_incoming, x[1])?, tensor(d_outgoing, x[2])?])
     }
 }
 
@@ -200,44 +188,5 @@ vectorized! {
                 }
             }
         }
-    }
-}
-
-impl CustomOp3 for Attend {
-    fn name(&self) -> &'static str {
-        "attend"
-    }
-
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let stored = [(s1, l1), (s2, l2), (s3, l3)];
-        match s1 {
-            CpuStorage::F64(_) => self.forward_in::<f64>(stored),
-            _ => self.forward_in::<f32>(stored),
-        }
-    }
-
-    fn bwd(
-        &self,
-        own: &Tensor,
-        incoming: &Tensor,
-        outgoing: &Tensor,
-        y: &Tensor,
-        g: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let g = g.contiguous()?;
-        let x = [own, incoming, outgoing];
-        let [own, incoming, outgoing] = match g.dtype() {
-            DType::F64 => self.backward_in::<f64>(x, y, &g)?,
-            _ => self.backward_in::<f32>(x, y, &g)?,
-        };
-        Ok((Some(own), Some(incoming), Some(outgoing)))
     }
 }

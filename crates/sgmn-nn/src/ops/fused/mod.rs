@@ -12,6 +12,7 @@ mod batch_forward;
 mod block_backward;
 mod block_forward;
 mod expr;
+mod gather;
 mod keep;
 mod operands;
 mod param;

@@ -8,6 +8,7 @@ use sgmn_graph::Seed;
 use super::{
     algebra,
     expr::{Expr, Of, Op},
+    gather,
 };
 use crate::ops::{self, EdgeAxis, Symmetrize, cpu::kernels::Mask};
 
@@ -320,6 +321,58 @@ impl Rows {
                 candle_core::bail!("sum_edges: expected edges [B, R, S, H], found {:?}", self.dims())
             }
             Repr::Lazy(expr) => Ok(Self::lazy(algebra::sum_edges(expr, axis)?)),
+        }
+    }
+
+    /// See [`ops::aggregate`]: rows of the nodes that remain.
+    ///
+    /// # Errors
+    /// If the rows are not those of edges.
+    pub fn aggregate(&self, axis: EdgeAxis) -> Result<Self> {
+        match &self.0 {
+            Repr::Tensor(x) => Ok(ops::aggregate(x, axis)?.into()),
+            Repr::Lazy(expr) if expr.of() != Of::Edges => {
+                candle_core::bail!("aggregate: expected edges [B, R, S, H], found {:?}", self.dims())
+            }
+            Repr::Lazy(expr) => Ok(Self::lazy(gather::aggregate(expr, axis)?)),
+        }
+    }
+
+    /// See [`ops::attend`]; these are the nodes' own rows.
+    ///
+    /// # Errors
+    /// If shapes do not fit each other or the heads.
+    pub fn attend(&self, incoming: Option<&Self>, outgoing: Option<&Self>, n_heads: usize) -> Result<Self> {
+        let &[b, n, row] = self.dims() else {
+            candle_core::bail!("attend: expected nodes [B, n, H], found {:?}", self.dims())
+        };
+        if n_heads == 0 || row <= n_heads || (row - n_heads) % n_heads != 0 {
+            candle_core::bail!(
+                "attend: expected logits of {n_heads} heads, at least one, and as many channels for each, found rows of {row}"
+            );
+        }
+        for (edges, axis) in [(incoming, 1), (outgoing, 2)] {
+            if let Some(edges) = edges
+                && (edges.dims().len() != 4
+                    || [edges.dims()[0], edges.dims()[axis], edges.dims()[3]] != [b, n, row])
+            {
+                candle_core::bail!(
+                    "attend: expected edges of {b} nets at {n} nodes in rows of {row}, found {:?}",
+                    edges.dims()
+                );
+            }
+        }
+        match &self.0 {
+            Repr::Tensor(own) => {
+                let tensor = |rows: Option<&Self>| rows.map(Self::tensor).transpose();
+                let (incoming, outgoing) = (tensor(incoming)?, tensor(outgoing)?);
+                Ok(ops::reference::attend(own, incoming.as_ref(), outgoing.as_ref(), n_heads)?.into())
+            }
+            Repr::Lazy(own) => {
+                let expr = |rows: Option<&Self>| rows.map(Self::expr).transpose();
+                let (incoming, outgoing) = (expr(incoming)?, expr(outgoing)?);
+                Ok(Self::lazy(gather::attend(own, incoming.as_ref(), outgoing.as_ref(), n_heads)?))
+            }
         }
     }
 
