@@ -6,6 +6,7 @@ mod head;
 mod layout;
 mod output;
 mod plan;
+mod probing;
 mod published;
 mod reach;
 mod scalegmn;
@@ -24,6 +25,7 @@ pub use flat_mlp::{FlatMlp, FlatMlpConfig};
 pub use head::{ChangeScales, HeadConfig, Returns};
 pub use layout::Layout;
 pub use output::{Output, ParamDeltas};
+pub use probing::{Probing, ProbingConfig};
 pub use published::from_published;
 pub use scalegmn::ScaleGmn;
 pub use stat_nn::{StatNn, StatNnConfig};
@@ -98,6 +100,8 @@ macro_rules! register {
 register! {
     /// a perceptron of all parameters in a row: no symmetry
     FlatMlp(FlatMlpConfig) = "flat_mlp",
+    /// outputs of nets on learned inputs, read by a perceptron (ProbeGen): every symmetry that keeps the function
+    Probing(ProbingConfig) = "probes",
     /// scale equivariant graph metanetwork, forward or bidirectional
     ScaleGmn(ScaleGmnConfig) = "scalegmn",
     /// a perceptron of each layer's mean, variance and quantiles: blind to the order of units

@@ -15,6 +15,7 @@ mod gradients;
 mod mixed;
 mod precision;
 mod probes;
+mod probing;
 mod setup;
 mod stat_nn;
 mod symmetry;
