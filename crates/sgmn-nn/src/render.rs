@@ -199,7 +199,7 @@ impl Renderer {
 }
 
 /// All layers must be linear maps of the units before them.
-fn check_layers(spec: &NetSpec) -> Result<()> {
+pub(crate) fn check_layers(spec: &NetSpec) -> Result<()> {
     let other = spec
         .layers()
         .iter()

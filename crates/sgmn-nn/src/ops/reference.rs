@@ -48,6 +48,46 @@ pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
     }
 }
 
+/// See [`super::aggregate`].
+pub fn aggregate(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
+    let dim = if axis == EdgeAxis::Receivers { 1 } else { 2 };
+    let (b, r, s, h) = e.dims4()?;
+    if e.elem_count() == 0 {
+        let n = if axis == EdgeAxis::Receivers { s } else { r };
+        return Tensor::zeros((b, n, 4 * h), e.dtype(), e.device());
+    }
+    let mean = e.mean_keepdim(dim)?;
+    let variance = e.broadcast_sub(&mean)?.sqr()?.mean(dim)?;
+    let parts = [mean.squeeze(dim)?, (variance + super::VARIANCE_EPS)?.sqrt()?, e.min(dim)?, e.max(dim)?];
+    Tensor::cat(&parts, D::Minus1)
+}
+
+/// See [`super::attend`].
+pub fn attend(
+    own: &Tensor,
+    incoming: Option<&Tensor>,
+    outgoing: Option<&Tensor>,
+    n_heads: usize,
+) -> Result<Tensor> {
+    let (b, n, row) = own.dims3()?;
+    let width = row - n_heads;
+    if b * n == 0 {
+        return Tensor::zeros((b, n, width), own.dtype(), own.device());
+    }
+    let mut rows = vec![own.unsqueeze(2)?];
+    rows.extend(incoming.cloned());
+    if let Some(outgoing) = outgoing {
+        rows.push(outgoing.transpose(1, 2)?.contiguous()?);
+    }
+    let rows = Tensor::cat(&rows, 2)?;
+    let logits = rows.narrow(3, 0, n_heads)?;
+    let m = logits.dim(2)?;
+    let values = rows.narrow(3, n_heads, width)?.reshape((b, n, m, n_heads, width / n_heads))?;
+    let shares = logits.broadcast_sub(&logits.detach().max_keepdim(2)?)?.exp()?;
+    let shares = shares.broadcast_div(&shares.sum_keepdim(2)?)?;
+    values.broadcast_mul(&shares.unsqueeze(4)?)?.sum(2)?.reshape((b, n, width))
+}
+
 /// See [`super::unit_norm`].
 pub fn unit_norm(x: &Tensor, guard: Option<f64>) -> Result<Tensor> {
     let norm = |x: &Tensor| x.sqr()?.sum_keepdim(D::Minus1)?.sqrt();

@@ -68,6 +68,27 @@ fn cases() -> Vec<Case> {
                 Box::new(move |x| super::sum_edges(&x[0], axis)),
                 Box::new(move |x| reference::sum_edges(&x[0], axis)),
             );
+            case(
+                "aggregate",
+                vec![vec![b, r, s, h]],
+                Box::new(move |x| super::aggregate(&x[0], axis)),
+                Box::new(move |x| reference::aggregate(&x[0], axis)),
+            );
+        }
+    }
+    for ([b, n, s, r], n_heads, d_head) in
+        [([1, 1, 1, 1], 1, 1), ([3, 4, 2, 5], 2, 3), ([2, 3, 6, 1], 4, 2), ([0, 3, 2, 2], 2, 2)]
+    {
+        let row = n_heads * (1 + d_head);
+        let shapes = [vec![b, n, row], vec![b, n, s, row], vec![b, r, n, row]];
+        for sides in [[true, true], [true, false], [false, true], [false, false]] {
+            let attend = |attend: Attend| -> Op {
+                Box::new(move |x| {
+                    let side = |i: usize| sides[i].then(|| &x[i + 1]);
+                    attend(&x[0], side(0), side(1), n_heads)
+                })
+            };
+            case("attend", shapes.to_vec(), attend(super::attend), attend(reference::attend));
         }
     }
     for [nets, inputs] in [[1, 1], [3, 7], [2, 150], [0, 4], [2, 0]] {
@@ -137,6 +158,7 @@ fn cnn(activation: Activation) -> sgmn_graph::Result<NetSpec> {
 }
 
 type RunNets = fn(&Tensor, &NetForm, &Tensor) -> Result<Tensor>;
+type Attend = fn(&Tensor, Option<&Tensor>, Option<&Tensor>, usize) -> Result<Tensor>;
 type RunMlps = fn(&[Tensor], &[Tensor], &[Activation], &Tensor) -> Result<Tensor>;
 
 /// One of each kind that has a formula of its own; the frequency is low, so that chance inputs compare well in f32.

@@ -2,6 +2,8 @@
 //!
 //! Parallelism stands above, over blocks of rows whose size depends on the shape only.
 
+mod aggregate;
+mod attend;
 mod buffers;
 mod compose;
 mod element;
@@ -11,6 +13,8 @@ mod mlps;
 mod nets;
 mod simd;
 
+pub(super) use aggregate::Aggregate;
+pub(super) use attend::Attend;
 pub(super) use buffers::Buffer;
 pub(super) use compose::compose;
 pub(super) use element::{Element, values};
