@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sgmn_graph::Lowering;
 
-use super::{Blueprint, Layout, Model, Returns, ScaleGmn};
-use crate::{Error, Normalization, Result, VarBuilder, layers::MlpConfig, vars::Start};
+use super::{Blueprint, Model, Returns, ScaleGmn};
+use crate::{Error, Normalization, ProbeConfig, Result, VarBuilder, layers::MlpConfig, vars::Start};
 
 /// Which scalings of hidden units the model ignores, besides their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,6 +219,9 @@ pub struct ScaleGmnConfig {
     /// How the factors of products start; absent: as the published program's.
     #[serde(default)]
     pub start: Start,
+    /// Learned inputs whose responses nodes carry beside their biases; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probes: Option<ProbeConfig>,
 }
 
 impl ScaleGmnConfig {
@@ -253,6 +256,7 @@ impl ScaleGmnConfig {
             }),
             compatibility: Compatibility::Exact,
             start: Start::Pytorch,
+            probes: None,
         }
     }
 
@@ -325,6 +329,9 @@ impl Blueprint for ScaleGmnConfig {
         if self.changes_params() && !self.edge_update {
             return Err(Error::config("model.edge_update", "true, since the output changes weights", false));
         }
+        if let Some(probes) = &self.probes {
+            probes.validate()?;
+        }
         match &self.output {
             OutputConfig::PerGraph(output) if output.d_out == 0 || output.d_rho == 0 => {
                 Err(Error::config("model.output", "widths of at least 1", "0"))
@@ -358,6 +365,6 @@ impl Blueprint for ScaleGmnConfig {
         normalization: Normalization,
         vars: &VarBuilder,
     ) -> Result<Box<dyn Model>> {
-        Ok(Box::new(ScaleGmn::new(self, &Layout::of(lowering)?, normalization, vars)?))
+        Ok(Box::new(ScaleGmn::new(self, lowering, normalization, vars)?))
     }
 }

@@ -13,6 +13,7 @@ mod ng_t;
 mod output;
 mod param_net;
 mod plan;
+mod probing;
 mod published;
 mod reach;
 mod scalegmn;
@@ -36,6 +37,7 @@ pub use nfn::{FourierConfig, Nfn, NfnConfig, NfnVariant};
 pub use ng_gnn::{NgGnn, NgGnnConfig};
 pub use ng_t::{NgT, NgTConfig};
 pub use output::{Output, ParamDeltas};
+pub use probing::{Probing, ProbingConfig};
 pub use published::from_published;
 pub use scalegmn::ScaleGmn;
 pub use stat_nn::{StatNn, StatNnConfig};
@@ -120,6 +122,8 @@ register! {
     NgT(NgTConfig) = "ng_t",
     /// an embedding of the rows of all matrices, which may learn from what nets compute: no symmetry
     Inr2Vec(Inr2VecConfig) = "inr2vec",
+    /// outputs of nets on learned inputs, read by a perceptron (ProbeGen): every symmetry that keeps the function
+    Probing(ProbingConfig) = "probes",
     /// scale equivariant graph metanetwork, forward or bidirectional
     ScaleGmn(ScaleGmnConfig) = "scalegmn",
     /// a perceptron of each layer's mean, variance and quantiles: blind to the order of units

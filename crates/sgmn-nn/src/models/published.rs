@@ -107,6 +107,7 @@ pub fn from_published(args: &Value) -> Result<ScaleGmnConfig> {
         output,
         compatibility: Compatibility::Published,
         start: Start::Pytorch,
+        probes: None,
     };
     config.validate()?;
     Ok(config)

@@ -113,6 +113,10 @@ impl<'a> Walk<'a> {
         if self.live.nodes.contains(&true) {
             self.meet("construct_graph.proj_bias");
             self.meet("positional_embeddings");
+            if self.config.probes.is_some() {
+                self.meet("construct_graph.proj_probes");
+                self.meet("probes");
+            }
         }
         if self.live.edges.contains(&true) || self.live.reversed.contains(&true) {
             self.meet("construct_graph.proj_weight");

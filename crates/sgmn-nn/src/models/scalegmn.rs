@@ -1,7 +1,7 @@
 //! ScaleGMN and ScaleGMN-B: message passing over a net's graph that keeps track of how every feature scales.
 
 use candle_core::Tensor;
-use sgmn_graph::{Batch, GraphBatch};
+use sgmn_graph::{Batch, GraphBatch, Lowering};
 
 use super::{
     Blueprint, ChangeScales, Direction, Layout, Model, Output, OutputConfig, ReversedScale, ScaleGmnConfig,
@@ -10,7 +10,7 @@ use super::{
     reach::{Live, Reach},
 };
 use crate::{
-    Field, Normalization, Pass, Result, VarBuilder,
+    Field, Normalization, Pass, Probes, Result, VarBuilder,
     layers::{
         EdgeEmbedding, EdgeUpdate, LinearMap, Message, NodeEmbedding, NodeUpdate, Readout, RelativeMessage,
         Role, Trust,
@@ -22,7 +22,7 @@ use crate::{
 /// A scale equivariant graph metanetwork.
 ///
 /// ```text
-/// x = P_v b, e = P_e w                  first projections of biases and weights
+/// x = P_v b (+ P_h h), e = P_e w        first projections of biases and weights, with probes also of responses h
 /// x ⊙ p, e ⊙ p                          embeddings
 /// n_layers times:
 ///   m_i  = Σ_j Message(e_ij, x_j)       and, if bidirectional, m'_j = Σ_i Message'(e_ij, x_i)
@@ -39,12 +39,20 @@ pub struct ScaleGmn {
     layout: Layout,
     normalization: Normalization,
     project_node: LinearMap,
+    probed: Option<Probed>,
     project_edge: LinearMap,
     node_embedding: Option<NodeEmbedding>,
     edge_embedding: Option<EdgeEmbedding>,
     layers: Vec<Layer>,
     head: Head,
     reach: Reach,
+}
+
+/// What nodes know of their responses to learned inputs.
+#[derive(Debug)]
+struct Probed {
+    probes: Probes,
+    project: LinearMap,
 }
 
 /// One round of message passing.
@@ -82,23 +90,29 @@ struct State {
 }
 
 impl ScaleGmn {
-    /// The model for nets of a layout, its variables under the published names.
+    /// The model for nets of the given architectures, its variables under the published names.
     ///
     /// # Errors
-    /// [`Error::Config`] if the configuration cannot be used.
+    /// [`crate::Error::Config`] if the configuration or the architectures cannot be used.
     pub fn new(
         config: &ScaleGmnConfig,
-        layout: &Layout,
+        lowering: &Lowering,
         normalization: Normalization,
         vars: &VarBuilder,
     ) -> Result<Self> {
         config.validate()?;
+        let layout = &Layout::of(lowering)?;
         let vars = &vars.clone().with_start(config.start);
         let d = config.d_hidden;
         let projections = vars.at("construct_graph");
         let gnn = vars.at("gnn");
         let project_node = LinearMap::new(1, d, &projections.at("proj_bias"))?;
         let project_edge = LinearMap::new(layout.n_edge_values, d, &projections.at("proj_weight"))?;
+        let probed = config.probes.as_ref().map(|probes| -> Result<Probed> {
+            let project = LinearMap::new(probes.n, d, &projections.at("proj_probes"))?;
+            Ok(Probed { probes: Probes::new(probes, lowering, &vars.at("probes"))?, project })
+        });
+        let probed = probed.transpose()?;
         let node_embedding = config
             .node_embedding
             .then(|| NodeEmbedding::new(config, layout, &vars.at("positional_embeddings")))
@@ -121,6 +135,7 @@ impl ScaleGmn {
             layout: layout.clone(),
             normalization,
             project_node,
+            probed,
             project_edge,
             node_embedding,
             edge_embedding,
@@ -151,6 +166,12 @@ impl ScaleGmn {
         let hidden: Vec<_> =
             graphs.topology.hidden_layers().filter_map(|l| graphs.topology.activation(l)).collect();
         let groups = Groups::new(self.config.symmetry, &hidden);
+        let responses = match &self.probed {
+            None => None,
+            Some(probed) => {
+                Some((probed, probed.probes.responses(graphs)?, Probes::sizes(&graphs.topology, scales)))
+            }
+        };
         let mut nodes = Vec::with_capacity(n_layers + 1);
         for (l, group) in groups.of_features.iter().enumerate() {
             let values = match l.checked_sub(1) {
@@ -161,7 +182,12 @@ impl ScaleGmn {
                 }
                 None => graphs.nodes[0].clone(),
             };
-            let field = self.project_node.forward(&Field::nodes(values, *group)?)?;
+            let mut field = self.project_node.forward(&Field::nodes(values, *group)?)?;
+            if let Some((probed, responses, sizes)) = &responses {
+                // A unit that is scaled answers with its value scaled: the law of its bias.
+                let responses = Field::nodes((&responses[l] / sizes[l])?, *group)?;
+                field = field.add(&probed.project.forward(&responses)?)?;
+            }
             nodes.push(match &self.node_embedding {
                 Some(embedding) => embedding.apply(&field, l, n_layers)?.computed()?,
                 None => field.computed()?,

@@ -143,6 +143,7 @@ impl Published {
             },
             compatibility: Compatibility::Published,
             start: Start::Pytorch,
+            probes: None,
         })
     }
 

@@ -21,6 +21,7 @@ mod ng_gnn;
 mod ng_t;
 mod precision;
 mod probes;
+mod probing;
 mod setup;
 mod stat_nn;
 mod symmetry;
