@@ -14,6 +14,7 @@ mod device;
 mod repository;
 mod reproduce;
 mod tidy;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,8 @@ enum Command {
     Datasets(datasets::Arguments),
     /// Fit nets, train the models on them, write the report: the main job from end to end.
     Reproduce(reproduce::Arguments),
+    /// Train every model at every learning rate of one grid, and write down which is best on the validation nets.
+    Tune(tune::Arguments),
     /// Measure steps, fits and canonical forms beside what the machine can do.
     #[command(after_help = bench::ABOUT_PROFILE)]
     Bench(bench::Arguments),
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Datasets(arguments) => datasets::run(&arguments),
         Command::Reproduce(arguments) => reproduce::run(&arguments),
+        Command::Tune(arguments) => tune::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Ci(arguments) => ci::run(&arguments),

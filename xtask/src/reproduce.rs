@@ -22,15 +22,8 @@ use crate::{device::Device, repository};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// How much work
-    #[arg(long, value_enum, default_value_t = Scale::Quick)]
-    scale: Scale,
-    /// Only this part of the report; may be repeated
-    #[arg(long, value_enum, value_name = "PART")]
-    only: Vec<Part>,
-    /// Only the study of this name, as the report calls it; may be repeated
-    #[arg(long = "study", value_name = "NAME")]
-    studies: Vec<String>,
+    #[command(flatten)]
+    which: Which,
     /// At scale paper: fit the INRs of MNIST and F-MNIST to images here instead of reading the published ones
     #[arg(long)]
     fit: bool,
@@ -61,9 +54,23 @@ pub(crate) struct Arguments {
     overrides: Vec<String>,
 }
 
+/// Which models are trained on which nets.
+#[derive(Args, Clone)]
+pub(crate) struct Which {
+    /// How much work
+    #[arg(long, value_enum, default_value_t = Scale::Quick)]
+    scale: Scale,
+    /// Only this part of the report; may be repeated
+    #[arg(long, value_enum, value_name = "PART")]
+    pub(crate) only: Vec<Part>,
+    /// Only the study of this name, as the report calls it; may be repeated
+    #[arg(long = "study", value_name = "NAME")]
+    studies: Vec<String>,
+}
+
 /// How much work.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Scale {
+pub(crate) enum Scale {
     /// Small models on the data that come with the project: minutes on two cores
     Quick,
     /// Larger models on thousands of nets, made here from images of digits: a night on a laptop
@@ -74,7 +81,7 @@ enum Scale {
 
 /// A part of the report.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Part {
+pub(crate) enum Part {
     /// What does an INR draw?
     Classification,
     /// How accurate is a CNN?
@@ -136,13 +143,56 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let job = Job::new(arguments)?;
     let programs = Programs::build(arguments.device)?;
     let mut job = RunningJob { job, programs, children: Children::listen()?, began: Instant::now() };
-    let mut failed = Vec::new();
-    if !arguments.report_only {
-        let absent = job.absent()?;
-        job.make_nets(&absent)?;
-        failed = job.train(&absent)?;
-    }
+    let failed = if arguments.report_only { Vec::new() } else { job.make()? };
     job.report()?;
+    ensure!(failed.is_empty(), "runs that failed, see above: {}", failed.join("; "));
+    Ok(())
+}
+
+/// Makes the runs of a request once for each list of assignments, each in a folder of its own below `out`, and has what
+/// came of them written down by the step of `sgmn-report` that `report` words.
+pub(crate) fn grid(
+    which: &Which,
+    n_seeds: u64,
+    data_dir: Option<&Path>,
+    out: &Path,
+    points: &[(String, String)],
+    report: &[String],
+) -> Result<()> {
+    let arguments = |out: PathBuf, overrides: Vec<String>| Arguments {
+        which: which.clone(),
+        fit: false,
+        seeds: Some(n_seeds),
+        minutes: None,
+        device: Device::Cpu,
+        out: Some(repository::root().join(out)),
+        data_dir: data_dir.map(Path::to_path_buf),
+        report_only: false,
+        save_results: false,
+        overrides,
+    };
+    let whole = arguments(out.to_path_buf(), Vec::new());
+    let job = Job::new(&whole)?;
+    let data_dir = repository::root().join(&job.data_dir);
+    let mut programs = Programs::build(whole.device)?;
+    let mut children = Children::listen()?;
+    let began = Instant::now();
+    let mut failed = Vec::new();
+    for (place, (folder, assignment)) in points.iter().enumerate() {
+        println!("\n== {assignment} ({} of {})", place + 1, points.len());
+        let mut arguments = arguments(out.join(folder), vec![assignment.clone()]);
+        arguments.data_dir = Some(data_dir.clone());
+        let mut point = RunningJob { job: Job::new(&arguments)?, programs, children, began };
+        failed.extend(point.make()?);
+        RunningJob { programs, children, .. } = point;
+    }
+    let job = RunningJob { job, programs, children, began };
+    let mut command = job.programs.named("sgmn-report")?;
+    command.args(report).args(&job.job.options);
+    match job.children.run(&mut command)? {
+        Ended::Well => {}
+        Ended::Interrupted => job.stop(),
+    }
     ensure!(failed.is_empty(), "runs that failed, see above: {}", failed.join("; "));
     Ok(())
 }
@@ -168,7 +218,7 @@ struct RunningJob<'a> {
 impl<'a> Job<'a> {
     /// Checks what can be checked before anything is built.
     fn new(arguments: &'a Arguments) -> Result<Self> {
-        let scale = arguments.scale;
+        let scale = arguments.which.scale;
         let minutes = arguments.minutes.unwrap_or(match scale {
             Scale::Quick => QUICK_MINUTES,
             Scale::Small | Scale::Paper => f64::INFINITY,
@@ -189,8 +239,8 @@ impl<'a> Job<'a> {
         let mut options = Vec::new();
         let mut push = |option: &str, value: String| options.extend([option.to_owned(), value]);
         push("--scale", name);
-        arguments.only.iter().for_each(|part| push("--only", word(*part)));
-        arguments.studies.iter().for_each(|study| push("--study", study.clone()));
+        arguments.which.only.iter().for_each(|part| push("--only", word(*part)));
+        arguments.which.studies.iter().for_each(|study| push("--study", study.clone()));
         push("--seeds", arguments.seeds.unwrap_or(N_SEEDS).to_string());
         push("--out", out.display().to_string());
         push("--data-dir", data_dir.display().to_string());
@@ -211,6 +261,13 @@ impl<'a> Job<'a> {
 }
 
 impl RunningJob<'_> {
+    /// Makes nets and runs; the names of runs that failed are returned.
+    fn make(&mut self) -> Result<Vec<String>> {
+        let absent = self.absent()?;
+        self.make_nets(&absent)?;
+        self.train(&absent)
+    }
+
     /// The studies whose data are not here; each is named with what to do about it.
     fn absent(&self) -> Result<Vec<String>> {
         let studies = self.plan()?.studies;

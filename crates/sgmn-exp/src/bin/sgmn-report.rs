@@ -8,7 +8,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use sgmn_exp::{
     interrupt::{exit_code, stop_on_interrupt},
-    reproduction::{self, Group, Plan, Request, Scale},
+    reproduction::{self, Grid, Group, Plan, Request, Scale},
+    run_folder::write_atomic,
 };
 
 #[global_allocator]
@@ -52,6 +53,18 @@ enum Command {
     Plan,
     /// Opens the nets that the models read, and makes those that are made here
     Nets,
+    /// Writes down what came of runs at several learning rates, each in a folder of its name
+    Rates {
+        /// A learning rate; repeated for each
+        #[arg(long = "rate", value_name = "RATE", required = true)]
+        rates: Vec<f64>,
+        /// The command that a person types to get the same
+        #[arg(long, value_name = "TEXT")]
+        command: String,
+        /// The Markdown file
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Writes the report of what is finished
     Write {
         /// The command that a person types to get the same
@@ -90,6 +103,12 @@ fn run(args: &Args) -> Result<()> {
     match &args.command {
         Command::Plan => println!("{}", serde_json::to_string(&Plan::new(&request)?)?),
         Command::Nets => reproduction::make(&request, &*stop_on_interrupt(None)?)?,
+        Command::Rates { rates, command, file } => {
+            let grid = Grid { request, rates: rates.clone() };
+            let document = grid.document(command)?;
+            write_atomic(file, document.as_bytes())?;
+            println!("{document}\nsaved: {}", file.display());
+        }
         Command::Write { command, save, show_in } => {
             let report = reproduction::write(&request, command)?;
             for (title, table) in &report.tables {

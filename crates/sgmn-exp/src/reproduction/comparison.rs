@@ -7,6 +7,7 @@ use super::{
     study::Group,
 };
 use crate::{
+    config::TrainLength,
     metrics::{Criterion, Spread},
     report::{Table, duration, thousands},
 };
@@ -116,15 +117,31 @@ pub(super) fn ablation_table(results: &StudyResults) -> Table {
     Table { header: header.map(str::to_owned).to_vec(), rows: rows.collect() }
 }
 
-/// Sizes and times of the models of a study.
+/// The models of a study: what they reach, how large they are, how they were trained and how long that took.
 pub(super) fn size_table(results: &StudyResults) -> Table {
-    let header = ["model", "parameters", "seeds", "time a seed", "nets/s in training"];
+    let header = [
+        "model",
+        results.criterion.heading(),
+        "parameters",
+        "learning rate",
+        "epochs",
+        "seeds",
+        "time a seed",
+        "nets/s in training",
+    ];
     let rows = results.rows.iter().map(|row| {
         let seconds = Spread::of(&row.values(|run| run.summary.seconds));
         let speed = Spread::of(&row.values(|run| run.summary.nets_per_second));
+        let train = row.experiment.train();
         vec![
             row.row.method.to_owned(),
+            row.cell(results.criterion),
             row.runs.first().map_or_else(dash, |run| thousands(run.summary.n_params)),
+            format!("{:e}", train.learning_rate),
+            match train.length() {
+                TrainLength::Epochs(n) => n.to_string(),
+                TrainLength::Steps(_) => dash(),
+            },
             row.runs.len().to_string(),
             seconds.map_or_else(dash, |spread| duration(spread.mean)),
             speed.map_or_else(dash, |spread| format!("{:.0}", spread.mean)),
@@ -136,9 +153,7 @@ pub(super) fn size_table(results: &StudyResults) -> Table {
 /// What the claims of a study come to, a sentence each; nothing about models that were not run.
 pub(super) fn findings(results: &StudyResults) -> Vec<String> {
     let claims = results.study.claims.iter();
-    claims
-        .filter_map(|(better, than)| finding(results, &results.rows[*better], &results.rows[*than]))
-        .collect()
+    claims.filter_map(|(better, than)| finding(results, results.row(better)?, results.row(than)?)).collect()
 }
 
 fn finding(results: &StudyResults, better: &RowResults, than: &RowResults) -> Option<String> {

@@ -62,13 +62,11 @@ impl Composer<'_> {
             }
         }
         if group != Group::Ablations {
-            let sizes: Vec<Block> = studies
-                .iter()
-                .flat_map(|results| {
-                    [Block::Text(format!("{}:", results.study.nets)), Block::Table(size_table(results))]
-                })
-                .collect();
-            blocks.push(Block::Fold("Sizes and times".to_owned(), sizes));
+            for results in &studies {
+                blocks.push(Block::Text(format!("The same with sizes and times, {}:", results.study.nets)));
+                blocks.push(Block::Table(size_table(results)));
+            }
+            blocks.push(Block::Text(BUDGET.to_owned()));
             blocks.push(Block::Fold("What each model knows of the nets".to_owned(), knows(&studies)));
             let differences = self.differences(&studies)?;
             if !differences.is_empty() {
@@ -180,20 +178,24 @@ fn knows(studies: &[&StudyResults]) -> Vec<Block> {
     vec![Block::Facts(distinct(facts))]
 }
 
+const BUDGET: &str = "All models of a table have the same nets, batches, epochs, optimizer and warm-up; of each the epoch that is \
+                      best on the validation nets is tested. Learning rates are chosen from one grid by the validation \
+                      nets (`cargo xtask tune`).";
+
 /// How the values of a part are to be read.
 fn note(group: Group) -> &'static str {
     match group {
         Group::Classification => {
             "Accuracy on nets that neither training nor the choice of the best epoch has seen; mean ± sample standard deviation \
-             over seeds. A dash: no value, or a method that is not built here. Elsewhere: the best result of another paper."
+             over seeds. A dash: no value, or a method without this kind of answer. Elsewhere: the best result of another paper."
         }
         Group::Generalization => {
             "Kendall's τ-b on nets that neither training nor the choice of the best epoch has seen; mean ± sample standard \
-             deviation over seeds. A dash: no value, or a method that is not built here. Elsewhere: the best result of another paper."
+             deviation over seeds. A dash: no value, or a method without this kind of answer. Elsewhere: the best result of another paper."
         }
         Group::Editing => {
             "Error on nets that neither training nor the choice of the best epoch has seen, times 100: less is better; mean ± \
-             sample standard deviation over seeds. A dash: no value, or a method that is not built here. Elsewhere: the best result of another paper."
+             sample standard deviation over seeds. A dash: no value, or a method without this kind of answer. Elsewhere: the best result of another paper."
         }
         Group::Ablations => "",
     }

@@ -1,6 +1,6 @@
 //! What does an INR draw?
 
-use super::{BIDIRECTIONAL, FORWARD, PERMUTATION, published, row, study};
+use super::{BIDIRECTIONAL, FORWARD, GMN, GMN_AUGMENTED, LIST, published, row, study};
 use crate::reproduction::study::{Group, Row, Scale, Study};
 
 const QUESTION: &str = "Sine networks (INRs) were fitted to images, one network an image; each model reads what a \
@@ -11,6 +11,28 @@ const DWS: Option<usize> = Some(55_000);
 /// Nets to train on in the published split of CIFAR-10-INR.
 const NFN: Option<usize> = Some(45_000);
 
+/// The models that read INRs of digits, at one scale.
+macro_rules! rows {
+    ($scale:literal) => {
+        &[
+            row("MLP", concat!($scale, "-flat-mlp"), LIST),
+            published("ScaleGMN", $scale, FORWARD, "mnist", 1_772_042, DWS),
+            published(
+                "ScaleGMN-B",
+                concat!($scale, "-bidirectional"),
+                BIDIRECTIONAL,
+                "mnist-bidirectional",
+                3_089_162,
+                DWS,
+            ),
+            row("GMN", concat!($scale, "-gmn"), GMN),
+            row("GMN, augmented", concat!($scale, "-gmn-augmented"), GMN_AUGMENTED),
+        ]
+    };
+}
+
+const CLAIMS: &[(&str, &str)] = &[("ScaleGMN", "MLP"), ("ScaleGMN", "GMN"), ("ScaleGMN-B", "ScaleGMN")];
+
 pub(in crate::reproduction) const CLASSIFICATION: &[Study] = &[
     Study {
         name: "digits",
@@ -18,20 +40,8 @@ pub(in crate::reproduction) const CLASSIFICATION: &[Study] = &[
             "Here are 2,000 nets to train on, fitted to the 2,500 digits that come with the project, and models of a \
              quarter of the published width for a tenth of the epochs or less; the paper's nets are 55,000 of MNIST-INR.",
         ),
-        rows: &[
-            published("ScaleGMN", "quick", FORWARD, "mnist", 1_772_042, DWS),
-            published(
-                "ScaleGMN-B",
-                "quick-bidirectional",
-                BIDIRECTIONAL,
-                "mnist-bidirectional",
-                3_089_162,
-                DWS,
-            ),
-            row("permutation only", "quick-permutation", PERMUTATION),
-            row("MLP", "quick-flat-mlp", "nothing: the weights are a list of numbers"),
-        ],
-        claims: &[(0, 3), (0, 2), (1, 0)],
+        rows: rows!("quick"),
+        claims: CLAIMS,
         ..study(Group::Classification, Scale::Quick, "INRs of digits", QUESTION)
     },
     Study {
@@ -41,20 +51,8 @@ pub(in crate::reproduction) const CLASSIFICATION: &[Study] = &[
              epochs; the paper's nets are 55,000 of MNIST-INR, its models are trained for 200 epochs.",
         ),
         manifests: &["mnist"],
-        rows: &[
-            published("ScaleGMN", "small", FORWARD, "mnist", 1_772_042, DWS),
-            published(
-                "ScaleGMN-B",
-                "small-bidirectional",
-                BIDIRECTIONAL,
-                "mnist-bidirectional",
-                3_089_162,
-                DWS,
-            ),
-            row("permutation only", "small-permutation", PERMUTATION),
-            row("MLP", "small-flat-mlp", "nothing: the weights are a list of numbers"),
-        ],
-        claims: &[(0, 3), (0, 2), (1, 0)],
+        rows: rows!("small"),
+        claims: CLAIMS,
         ..study(Group::Classification, Scale::Small, "INRs of MNIST digits", QUESTION)
     },
     Study {

@@ -14,7 +14,9 @@ use super::study::{Group, Published, Row, Scale, Study};
 
 const FORWARD: &str = "hidden units may be reordered and scaled by what their activation allows";
 const BIDIRECTIONAL: &str = "the same, with messages along the edges and against them";
-const PERMUTATION: &str = "hidden units may be reordered";
+const GMN: &str = "hidden units may be reordered; message passing as ScaleGMN's, as many learned numbers";
+const GMN_AUGMENTED: &str = "the same, its training nets signed or scaled at random";
+const LIST: &str = "nothing: the weights are a list of numbers";
 
 /// A study on nets that are made here, to be completed by name and rows.
 const fn study(group: Group, scale: Scale, nets: &'static str, question: &'static str) -> Study {
