@@ -66,6 +66,9 @@ pub(crate) struct Which {
     /// Only the study of this name, as the report calls it; may be repeated
     #[arg(long = "study", value_name = "NAME")]
     studies: Vec<String>,
+    /// Train only the model of this name, as the report calls it, such as "NG-GNN"; may be repeated
+    #[arg(long = "method", value_name = "NAME")]
+    methods: Vec<String>,
 }
 
 /// How much work.
@@ -310,7 +313,15 @@ impl RunningJob<'_> {
     /// One that fails does not keep the others from being made; the names of such runs are returned.
     fn train(&self, absent: &[String]) -> Result<Vec<String>> {
         let mut failed = Vec::new();
-        let n_runs = self.plan()?.runs.len();
+        let runs = self.plan()?.runs;
+        let n_runs = runs.len();
+        let is_model = |method: &String| runs.iter().any(|run| run.method == *method);
+        if let Some(unknown) = self.job.arguments.which.methods.iter().find(|method| !is_model(method)) {
+            let mut known: Vec<&str> = runs.iter().map(|run| run.method.as_str()).collect();
+            known.sort_unstable();
+            known.dedup();
+            bail!("--method: expected one of {}, found {unknown:?}", known.join("; "));
+        }
         for place in 0..n_runs {
             // What is on the disk now decides, nothing is remembered.
             let plan = self.plan()?;
@@ -329,6 +340,11 @@ impl RunningJob<'_> {
             }
             if run.state == State::Diverged {
                 println!("diverged earlier, and would again: {}", run.folder.display());
+                continue;
+            }
+            let asked_for = &self.job.arguments.which.methods;
+            if !asked_for.is_empty() && !asked_for.contains(&run.method) {
+                println!("not asked for");
                 continue;
             }
             if absent.contains(&run.study) {

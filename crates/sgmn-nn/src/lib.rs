@@ -59,6 +59,7 @@
 //! | [`models`] | configurations and models, published compatibility |
 //! | [`ops`] | the only door to the arithmetic |
 //! | [`vars`], [`checkpoint`] | learned numbers, their start and their file |
+//! | [`probes`] | learned inputs, and what every unit of a net answers to them |
 //! | [`render`] | nets run as functions, with gradients into their weights |
 //! | [`loss`], [`optim`] | the published training step |
 //! | [`equivariance`] | how far a model is from respecting the symmetries |
@@ -76,6 +77,7 @@ pub mod normalization;
 pub mod ops;
 pub mod optim;
 mod pass;
+pub mod probes;
 pub mod render;
 pub mod vars;
 
@@ -85,4 +87,5 @@ pub use field::Field;
 pub use normalization::Normalization;
 pub use ops::no_grad;
 pub use pass::Pass;
+pub use probes::{ProbeConfig, Probes};
 pub use vars::{Init, VarBuilder, VarStore};

@@ -32,7 +32,7 @@ enum Measures {
 use Measures::{Group, Rounds};
 
 /// Every process, in the order in which they run.
-pub(super) const PROCESSES: [Process; 17] = [
+pub(super) const PROCESSES: [Process; 21] = [
     Process { name: "mnist", program: "step", measures: Rounds(&["model", "mnist"]) },
     Process { name: "mnist-full-graph", program: "step", measures: Rounds(&["model", "mnist-full-graph"]) },
     Process {
@@ -44,6 +44,14 @@ pub(super) const PROCESSES: [Process; 17] = [
     Process { name: "editing", program: "step", measures: Rounds(&["model", "editing"]) },
     Process { name: "quick", program: "step", measures: Rounds(&["model", "quick"]) },
     Process { name: "memory", program: "step", measures: Rounds(&["memory", "mnist"]) },
+    Process { name: "study-digits", program: "models", measures: Rounds(&["study", "digits"]) },
+    Process { name: "study-small-digits", program: "models", measures: Rounds(&["study", "small-digits"]) },
+    Process { name: "study-small-zoo", program: "models", measures: Rounds(&["study", "small-zoo-relu"]) },
+    Process {
+        name: "study-small-editing",
+        program: "models",
+        measures: Rounds(&["study", "small-digits-dilated"]),
+    },
     Process { name: "fit", program: "fit", measures: Group("fit") },
     Process { name: "sine", program: "fit", measures: Group("sine") },
     Process { name: "render", program: "fit", measures: Group("render") },

@@ -67,6 +67,7 @@ pub(super) fn report(results: &Results, head: &Head, figure_prefix: &str) -> Str
     text += "\n## Demands\n\n";
     text += &bars(results);
     section(&mut text, "Models", models(results));
+    section(&mut text, "Models of the report", baselines(results));
     section(&mut text, "Fitting", fitting(results));
     section(&mut text, "What is done to nets", others(results));
     section(&mut text, "Growth", growth(results, figure_prefix));
@@ -191,6 +192,40 @@ fn models(results: &Results) -> Option<String> {
             at a batch that leaves room for it.\n";
     }
     Some(text)
+}
+
+/// Every experiment that was measured, by the programs of the report.
+fn baselines(results: &Results) -> Option<String> {
+    let rows: Vec<Vec<String>> = results
+        .facts
+        .iter()
+        .filter_map(|(name, n_params)| {
+            let model = name.strip_suffix("/n_params")?;
+            let experiment = model.strip_prefix("report/")?;
+            let (step, inference) = (results.get(model, "step")?, results.get(model, "inference")?);
+            let peak = results.fact(model, "peak_bytes");
+            Some(vec![
+                experiment.to_owned(),
+                n_params.to_string(),
+                step.elements.to_string(),
+                spread(step.rate()),
+                spread(inference.rate()),
+                peak.map_or_else(|| "–".to_owned(), |bytes| format!("{:.0}", bytes / 1e6)),
+            ])
+        })
+        .collect();
+    let header = [
+        "experiment",
+        "parameters",
+        "nets at once",
+        "training, nets/s",
+        "inference, nets/s",
+        "peak memory, MB",
+    ];
+    let text = table(&header, &rows)
+        + "\nThe models of the tables of `cargo xtask reproduce` at scales quick and small, each at the batch size of its \
+           experiment, on random nets of its architecture.\n";
+    (!rows.is_empty()).then_some(text)
 }
 
 fn fitting(results: &Results) -> Option<String> {

@@ -21,9 +21,10 @@ use sgmn_nn::{
 };
 
 use super::{
-    Verdict, architectures,
+    Verdict,
     files::{self, ReadArgs, refuse_existing},
 };
+use crate::architectures;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,5 @@
 //! The toolbox `sgmn` for a person's own nets, images and checkpoints: one file a subcommand.
 
-mod architectures;
 mod canonicalize;
 mod check;
 mod convert;

@@ -3,10 +3,15 @@
 use std::sync::Arc;
 
 use sgmn_graph::{Activation, NetSpec};
-use sgmn_nn::models::{
-    Direction, EquivariantConfig, IoPath, OutputConfig, PerGraph, ReadoutRange, ScaleGmnConfig,
-    SignInvariant, Symmetry,
+use sgmn_nn::{
+    Normalization,
+    models::{
+        Direction, EquivariantConfig, IoPath, ModelConfig, OutputConfig, PerGraph, ReadoutRange,
+        ScaleGmnConfig, SignInvariant, Symmetry,
+    },
 };
+
+use crate::running::{Running, random_nets};
 
 /// A configuration, the nets it reads and how many at once.
 pub(crate) struct Case {
@@ -18,6 +23,19 @@ pub(crate) struct Case {
     pub(crate) twin_batch_size: usize,
     /// Parameters of the published model.
     pub(crate) n_params: Option<usize>,
+}
+
+impl Case {
+    /// The model, ready to be trained.
+    pub(crate) fn running(&self) -> Running {
+        let normalization = Normalization::fit(&random_nets(&self.spec, 16));
+        let config = ModelConfig::ScaleGmn(self.config.clone());
+        let running = Running::new(&config, std::slice::from_ref(&self.spec), normalization);
+        if let Some(n_params) = self.n_params {
+            assert_eq!(running.n_params(), n_params, "{} is not the published configuration", self.name);
+        }
+        running
+    }
 }
 
 /// The case of a name.

@@ -3,7 +3,10 @@
 use std::{cell::RefCell, sync::Arc};
 
 use sgmn_graph::{NetSpec, Topology};
-use sgmn_nn::{Normalization, models::Direction};
+use sgmn_nn::{
+    Normalization,
+    models::{Direction, ModelConfig},
+};
 
 use crate::{
     cases::{case, gated, inr},
@@ -29,7 +32,7 @@ fn batch(effort: Effort) {
     let case = case("mnist");
     let sizes = (0..8).map(|k| 1 << k);
     let places = sizes.map(|n_nets| Place::new(format!("batch/{n_nets}"), &case.spec, n_nets)).collect();
-    steps(effort, Running::of(&case), places);
+    steps(effort, case.running(), places);
 }
 
 /// Steps on nets of ever wider hidden layers, as many as hold about a million edges together.
@@ -44,7 +47,11 @@ fn width(effort: Effort) {
         specs.push(spec);
     }
     let config = gated(Direction::Forward, D_SMALL, false);
-    steps(effort, Running::new(&config, &specs, Normalization::none()), places);
+    steps(
+        effort,
+        Running::new(&ModelConfig::ScaleGmn(config.clone()), &specs, Normalization::none()),
+        places,
+    );
 }
 
 /// Epochs over ever more nets: they are lowered and collated, and a step is made on every 32.
@@ -52,7 +59,11 @@ fn nets(effort: Effort) {
     const BATCH_SIZE: usize = 32;
     let (spec, config) = (inr(32), gated(Direction::Forward, D_SMALL, false));
     let all = random_nets(&spec, 1024);
-    let running = RefCell::new(Running::new(&config, std::slice::from_ref(&spec), Normalization::none()));
+    let running = RefCell::new(Running::new(
+        &ModelConfig::ScaleGmn(config.clone()),
+        std::slice::from_ref(&spec),
+        Normalization::none(),
+    ));
     let epoch = &|n_nets: usize| {
         all[..n_nets].chunks(BATCH_SIZE).for_each(|nets| running.borrow_mut().step(&Task::of(nets)));
     };

@@ -24,8 +24,8 @@ use sgmn_nn::{models::ReducedWork, ops};
 
 use self::{
     cases::{Case, case},
-    rounds::{Effort, Entrant, fact, rounds},
-    running::{Running, Task},
+    rounds::{Effort, Entrant, fact, peak, rounds},
+    running::Task,
 };
 
 #[global_allocator]
@@ -61,7 +61,7 @@ fn model(case: &Case, effort: Effort) {
     fact(&format!("{name}/read_products_per_edge"), read.products_per_edge());
     fact(&format!("{name}/read_step_flop"), read.step_flop());
 
-    let running = RefCell::new(Running::of(case));
+    let running = RefCell::new(case.running());
     fact(&format!("{name}/n_params"), running.borrow().n_params() as f64);
     {
         let task = Task::random(&case.spec, case.batch_size);
@@ -95,7 +95,7 @@ fn model(case: &Case, effort: Effort) {
 fn memory(case: &Case, effort: Effort) {
     const N_NETS: usize = 128;
     let name = format!("{}-batch-{N_NETS}", case.name);
-    let mut running = Running::of(case);
+    let mut running = case.running();
     let task = Task::random(&case.spec, N_NETS);
     rounds(
         effort.of_seconds(5.0),
@@ -113,16 +113,4 @@ fn product(d: usize) -> (Tensor, Tensor, f64) {
         Tensor::from_vec(values, (n_rows, d), &Device::Cpu).unwrap()
     };
     (random(N_ROWS), random(d), (2 * N_ROWS * d * d) as f64)
-}
-
-/// The most memory this process ever held, where the system tells.
-fn peak(name: &str) {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kibibytes = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
-    if let Some(kibibytes) = kibibytes {
-        fact(&format!("{name}/peak_bytes"), 1024.0 * kibibytes);
-    }
 }

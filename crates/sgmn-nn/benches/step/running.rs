@@ -7,12 +7,10 @@ use sgmn_graph::{Batch, Lowering, Net, NetSpec, Seed, testing};
 use sgmn_nn::{
     Normalization, Pass, VarStore,
     loss::cross_entropy,
-    models::{Model, ModelConfig, Output, ScaleGmnConfig},
+    models::{Model, ModelConfig, Output},
     no_grad,
     optim::{AdamW, AdamWConfig, Gradients, clip_by_global_norm},
 };
-
-use crate::cases::Case;
 
 /// A model, its variables and its optimizer.
 pub(crate) struct Running {
@@ -46,20 +44,9 @@ pub(crate) fn random_nets(spec: &Arc<NetSpec>, n_nets: usize) -> Vec<Net> {
 }
 
 impl Running {
-    /// The model of a case.
-    pub(crate) fn of(case: &Case) -> Self {
-        let normalization = Normalization::fit(&random_nets(&case.spec, 16));
-        let running = Self::new(&case.config, std::slice::from_ref(&case.spec), normalization);
-        if let Some(n_params) = case.n_params {
-            assert_eq!(running.n_params(), n_params, "{} is not the published configuration", case.name);
-        }
-        running
-    }
-
     /// A model for nets of some architectures.
-    pub(crate) fn new(config: &ScaleGmnConfig, specs: &[Arc<NetSpec>], normalization: Normalization) -> Self {
+    pub(crate) fn new(config: &ModelConfig, specs: &[Arc<NetSpec>], normalization: Normalization) -> Self {
         let lowering = Lowering::new(specs).unwrap();
-        let config = ModelConfig::ScaleGmn(config.clone());
         let (model, vars) =
             config.build(&lowering, normalization, Seed::new(0), DType::F32, &Device::Cpu).unwrap();
         let optimizer = AdamW::new(AdamWConfig::new(0.01), &vars).unwrap();

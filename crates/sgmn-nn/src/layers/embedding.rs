@@ -38,6 +38,16 @@ impl NodeEmbedding {
         Ok(Self { rows, layout: layout.clone(), add_hidden: plain, add_io })
     }
 
+    /// Rows of width `d` that are added everywhere, for models of permutations only.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn added(d: usize, layout: &Layout, vars: &VarBuilder) -> Result<Self> {
+        let n_types = layout.n_in + layout.n_layers - 1 + layout.n_out;
+        let rows = vars.var("pos_embed", &[n_types, d], Init::Normal)?;
+        Ok(Self { rows, layout: layout.clone(), add_hidden: true, add_io: true })
+    }
+
     /// The rows of node layer `l` of a net with `n_layers` edge layers, for every net of a batch.
     ///
     /// # Shapes

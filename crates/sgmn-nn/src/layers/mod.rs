@@ -4,26 +4,35 @@ mod canonical;
 mod edge_update;
 mod embedding;
 mod equivariant;
+mod film_message;
 mod implicit_decoder;
 mod invariant;
 mod linear;
 mod message;
 mod mlp;
+mod neural_graph;
 mod node_update;
+mod permutation_linear;
 mod readout;
+mod relational_attention;
 mod reversed;
 
 pub use canonical::Canonical;
 pub use edge_update::EdgeUpdate;
 pub use embedding::{EdgeEmbedding, NodeEmbedding};
 pub use equivariant::EquivariantNet;
+pub use film_message::FilmMessage;
+pub(crate) use film_message::N_STATISTICS;
 pub use implicit_decoder::ImplicitDecoder;
 pub use invariant::{InvariantNet, Widths};
 pub use linear::{LinearBias, LinearMap};
 pub use message::{Message, Trust};
 pub use mlp::{Mlp, MlpConfig};
+pub use neural_graph::{Features, NeuralGraph, RmsNorm};
 pub use node_update::NodeUpdate;
+pub use permutation_linear::{Channels, Ends, ParamFeatures, ParamSpaces, PermutationLinear};
 pub use readout::Readout;
+pub use relational_attention::{AttentionWidths, RelationalAttention};
 pub use reversed::RelativeMessage;
 
 /// What the node that is computed stands for: input and output nodes do not scale and may have maps of their own.

@@ -1,6 +1,6 @@
 //! What the nets of a dataset must share for one model to read them all.
 
-use sgmn_graph::{Activation, Lowering};
+use sgmn_graph::{Activation, Lowering, Topology};
 
 use crate::{Error, Result};
 
@@ -41,5 +41,19 @@ impl Layout {
             hidden.push(topology.hidden_layers().filter_map(|l| topology.activation(l)).collect());
         }
         Ok(Self { n_in, n_out, n_layers, n_edge_values: lowering.n_edge_values(), hidden })
+    }
+
+    /// That a model of this layout can read nets of an architecture.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if inputs, outputs or depth do not fit.
+    pub fn check(&self, topology: &Topology) -> Result<()> {
+        let (widths, n_layers) = (topology.widths(), topology.n_layers());
+        if n_layers > self.n_layers || widths[0] != self.n_in || widths[n_layers] != self.n_out {
+            let Self { n_in, n_out, n_layers, .. } = self;
+            let expected = format!("{n_in} inputs, {n_out} outputs and at most {n_layers} layers");
+            return Err(Error::config("nets", expected, format!("widths {widths:?}")));
+        }
+        Ok(())
     }
 }

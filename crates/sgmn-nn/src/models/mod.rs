@@ -1,11 +1,17 @@
 //! The models, each from its configuration, all with one face.
 
 mod config;
+mod dws;
 mod flat_mlp;
 mod head;
 mod inr2vec;
 mod layout;
+mod neural_graph;
+mod nfn;
+mod ng_gnn;
+mod ng_t;
 mod output;
+mod param_net;
 mod plan;
 mod published;
 mod reach;
@@ -21,10 +27,14 @@ pub use config::{
     Compatibility, Direction, EquivariantConfig, IoEmbedding, IoPath, OutputConfig, PerGraph, ReadoutRange,
     ReversedScale, ScaleGmnConfig, SignInvariant, Symmetry,
 };
+pub use dws::{Dws, DwsConfig};
 pub use flat_mlp::{FlatMlp, FlatMlpConfig};
 pub use head::{ChangeScales, HeadConfig, Returns};
 pub use inr2vec::{Inr2Vec, Inr2VecConfig, Reconstruction, RowRange};
 pub use layout::Layout;
+pub use nfn::{FourierConfig, Nfn, NfnConfig, NfnVariant};
+pub use ng_gnn::{NgGnn, NgGnnConfig};
+pub use ng_t::{NgT, NgTConfig};
 pub use output::{Output, ParamDeltas};
 pub use published::from_published;
 pub use scalegmn::ScaleGmn;
@@ -98,8 +108,16 @@ macro_rules! register {
 }
 
 register! {
+    /// linear equivariant layers on weights and biases: blind to the order of hidden units
+    Dws(DwsConfig) = "dws",
     /// a perceptron of all parameters in a row: no symmetry
     FlatMlp(FlatMlpConfig) = "flat_mlp",
+    /// linear equivariant layers on Fourier features of weights and biases: blind to the order of units
+    Nfn(NfnConfig) = "nfn",
+    /// message passing over the neural graph, edges updated too: blind to the order of units
+    NgGnn(NgGnnConfig) = "ng_gnn",
+    /// relational transformer over the neural graph: blind to the order of units
+    NgT(NgTConfig) = "ng_t",
     /// an embedding of the rows of all matrices, which may learn from what nets compute: no symmetry
     Inr2Vec(Inr2VecConfig) = "inr2vec",
     /// scale equivariant graph metanetwork, forward or bidirectional

@@ -10,7 +10,7 @@ use super::{
     reach::{Live, Reach},
 };
 use crate::{
-    Error, Field, Normalization, Pass, Result, VarBuilder,
+    Field, Normalization, Pass, Result, VarBuilder,
     layers::{
         EdgeEmbedding, EdgeUpdate, LinearMap, Message, NodeEmbedding, NodeUpdate, Readout, RelativeMessage,
         Role, Trust,
@@ -146,16 +146,8 @@ impl ScaleGmn {
 
     /// First projections and embeddings.
     fn start(&self, graphs: &GraphBatch, scales: &[LayerScale]) -> Result<State> {
-        let widths = graphs.topology.widths();
+        self.layout.check(&graphs.topology)?;
         let n_layers = graphs.topology.n_layers();
-        if n_layers > self.layout.n_layers
-            || widths[0] != self.layout.n_in
-            || widths[n_layers] != self.layout.n_out
-        {
-            let Layout { n_in, n_out, n_layers, .. } = self.layout;
-            let expected = format!("{n_in} inputs, {n_out} outputs and at most {n_layers} layers");
-            return Err(Error::config("nets", expected, format!("widths {widths:?}")));
-        }
         let hidden: Vec<_> =
             graphs.topology.hidden_layers().filter_map(|l| graphs.topology.activation(l)).collect();
         let groups = Groups::new(self.config.symmetry, &hidden);

@@ -12,10 +12,12 @@ mod cpu;
 #[cfg(any(test, feature = "cuda"))]
 mod cuda;
 mod fused;
+mod nets;
 mod precision;
 pub mod reference;
 
 pub use fused::{Rows, keep_at_most, kept_bytes};
+pub use nets::NetForm;
 pub use precision::ProductPrecision;
 
 use std::{cell::Cell, thread::LocalKey};
@@ -128,6 +130,69 @@ pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
     reference::sum_edges(e, axis)
 }
 
+/// Added to variances under a root, so that its gradient stays finite.
+const VARIANCE_EPS: f64 = 1e-5;
+
+/// `[mean_j e_ij, √(var_j e_ij + ε), min_j e_ij, max_j e_ij]`, or over i with the other axis, ε = 1e-5: what principal
+/// neighbourhood aggregation tells a node of its edges. An empty axis gives zeros; values that tie for an extreme each
+/// get its gradient.
+///
+/// # Shapes
+/// e `[B, R, S, H]`; the axis named is summed away: `[B, R, 4H]` for [`EdgeAxis::Senders`].
+pub fn aggregate(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
+    e.dims4()?;
+    if on_cpu(e) {
+        tracked(e).contiguous()?.apply_op1(cpu::Aggregate { over: axis })
+    } else {
+        reference::aggregate(e, axis)
+    }
+}
+
+/// `y_i = Σ_j a_ij v_ij` with `a_i = softmax_j(s_ij)` for each head: attention of each node i over itself, the edges that
+/// enter it and those that leave it, all in one softmax.
+///
+/// A row holds the logits s of its heads, then its values v, the channels of one head after those of another.
+///
+/// # Shapes
+/// own `[B, n, heads + H]`, incoming `[B, n, S, heads + H]`, outgoing `[B, R, n, heads + H]`, result `[B, n, H]`.
+pub fn attend(
+    own: &Tensor,
+    incoming: Option<&Tensor>,
+    outgoing: Option<&Tensor>,
+    n_heads: usize,
+) -> Result<Tensor> {
+    let (b, n, row) = own.dims3()?;
+    if n_heads == 0 || row <= n_heads || (row - n_heads) % n_heads != 0 {
+        bail!(
+            "attend: expected logits of at least one head and as many channels for each, found {n_heads} heads in rows of {row}"
+        );
+    }
+    for (edges, axis) in [(incoming, 1), (outgoing, 2)] {
+        if let Some(edges) = edges {
+            let dims = edges.dims4()?;
+            let nodes = [dims.1, dims.2][axis - 1];
+            if (dims.0, nodes, dims.3) != (b, n, row) {
+                bail!(
+                    "attend: expected edges of {b} nets, {n} nodes and rows of {row}, found {:?}",
+                    edges.dims()
+                );
+            }
+        }
+    }
+    if !on_cpu(own) {
+        return reference::attend(own, incoming, outgoing, n_heads);
+    }
+    let none = |dims: [usize; 4]| Tensor::zeros(&dims[..], own.dtype(), own.device());
+    let incoming = incoming.map_or_else(|| none([b, n, 0, row]), |x| tracked(x).contiguous())?;
+    let outgoing = outgoing.map_or_else(|| none([b, 0, n, row]), |x| tracked(x).contiguous())?;
+    tracked(own).contiguous()?.apply_op3(&incoming, &outgoing, cpu::Attend { n_heads })
+}
+
+/// The tensor, without where it came from while no gradient is wanted.
+fn tracked(x: &Tensor) -> Tensor {
+    if wants_gradients() { x.clone() } else { x.detach() }
+}
+
 /// `y = x / (‖x‖ + guard)` over the last axis; with no guard `x / ‖x‖`, and a zero row stays zero with zero gradient.
 ///
 /// Without a guard the row is first brought near 1 by a power of two, so neither tiny nor huge rows leave the range of
@@ -225,6 +290,35 @@ pub fn run_mlps(
         .flat_map(|(weight, bias)| [weight.flatten_from(1), Ok(bias.clone())])
         .collect::<Result<_>>()?;
     cpu::Mlps { widths, activations: activations.to_vec() }.apply(&Tensor::cat(&params, 1)?, &inputs)
+}
+
+/// What every unit of B nets of one form computes on P inputs: its value, in convolutions the mean over its positions.
+///
+/// The parameters get no gradient, the inputs do. Both share one type.
+///
+/// # Shapes
+/// params `[B, n_params]` in the order `W_0, b_0, W_1, …`, inputs `[values, P]` with one input a column, result
+/// `[B, units, P]` with the units of all layers but the inputs.
+pub fn run_nets(params: &Tensor, form: &NetForm, inputs: &Tensor) -> Result<Tensor> {
+    let (n_nets, n_params) = params.dims2()?;
+    let (n_values, n_inputs) = inputs.dims2()?;
+    if n_params != form.n_params() || n_values != form.n_values() {
+        bail!(
+            "nets: expected {} parameters and {} input values, found {n_params} and {n_values}",
+            form.n_params(),
+            form.n_values()
+        );
+    }
+    let params = params.detach();
+    let inputs = if wants_gradients() { inputs.clone() } else { inputs.detach() };
+    if n_nets * n_inputs == 0 {
+        return Tensor::zeros((n_nets, form.n_units(), n_inputs), inputs.dtype(), inputs.device());
+    }
+    let has_kernel = matches!(inputs.device(), Device::Cpu) && !PLAIN.get() && cpu::Nets::serves(form);
+    if has_kernel && matches!(inputs.dtype(), DType::F32 | DType::F64) {
+        return cpu::Nets { form: form.clone() }.apply(&params, &inputs);
+    }
+    reference::run_nets(&params, form, &inputs)
 }
 
 /// `total + Σ x²`, one number that stays on the device; without a total the sum alone. No gradient.

@@ -6,7 +6,10 @@ use candle_core::{D, DType, Result, Tensor};
 
 use sgmn_graph::Activation;
 
-use super::{AdamWStep, EdgeAxis, Symmetrize};
+use super::{
+    AdamWStep, EdgeAxis, NetForm, Symmetrize,
+    nets::{Gather, LayerForm},
+};
 
 /// See [`super::add_bias`].
 pub fn add_bias(x: &Tensor, b: &Tensor) -> Result<Tensor> {
@@ -43,6 +46,46 @@ pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
         EdgeAxis::Receivers => e.sum(1),
         EdgeAxis::Senders => e.sum(2),
     }
+}
+
+/// See [`super::aggregate`].
+pub fn aggregate(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
+    let dim = if axis == EdgeAxis::Receivers { 1 } else { 2 };
+    let (b, r, s, h) = e.dims4()?;
+    if e.elem_count() == 0 {
+        let n = if axis == EdgeAxis::Receivers { s } else { r };
+        return Tensor::zeros((b, n, 4 * h), e.dtype(), e.device());
+    }
+    let mean = e.mean_keepdim(dim)?;
+    let variance = e.broadcast_sub(&mean)?.sqr()?.mean(dim)?;
+    let parts = [mean.squeeze(dim)?, (variance + super::VARIANCE_EPS)?.sqrt()?, e.min(dim)?, e.max(dim)?];
+    Tensor::cat(&parts, D::Minus1)
+}
+
+/// See [`super::attend`].
+pub fn attend(
+    own: &Tensor,
+    incoming: Option<&Tensor>,
+    outgoing: Option<&Tensor>,
+    n_heads: usize,
+) -> Result<Tensor> {
+    let (b, n, row) = own.dims3()?;
+    let width = row - n_heads;
+    if b * n == 0 {
+        return Tensor::zeros((b, n, width), own.dtype(), own.device());
+    }
+    let mut rows = vec![own.unsqueeze(2)?];
+    rows.extend(incoming.cloned());
+    if let Some(outgoing) = outgoing {
+        rows.push(outgoing.transpose(1, 2)?.contiguous()?);
+    }
+    let rows = Tensor::cat(&rows, 2)?;
+    let logits = rows.narrow(3, 0, n_heads)?;
+    let m = logits.dim(2)?;
+    let values = rows.narrow(3, n_heads, width)?.reshape((b, n, m, n_heads, width / n_heads))?;
+    let shares = logits.broadcast_sub(&logits.detach().max_keepdim(2)?)?.exp()?;
+    let shares = shares.broadcast_div(&shares.sum_keepdim(2)?)?;
+    values.broadcast_mul(&shares.unsqueeze(4)?)?.sum(2)?.reshape((b, n, width))
 }
 
 /// See [`super::unit_norm`].
@@ -90,20 +133,37 @@ pub fn run_mlps(
     let mut x = inputs.broadcast_as((n_nets, n_inputs, n_in))?.contiguous()?;
     for ((weight, bias), activation) in weights.iter().zip(biases).zip(activations) {
         let sum = x.matmul(&weight.transpose(1, 2)?.contiguous()?)?.broadcast_add(&bias.unsqueeze(1)?)?;
-        x = match *activation {
-            Activation::Relu => sum.relu()?,
-            Activation::LeakyRelu { slope } => (sum.relu()? - (sum.neg()?.relu()? * slope)?)?,
-            Activation::Tanh => sum.tanh()?,
-            Activation::Sine { omega } => (sum * omega)?.sin()?,
-            Activation::Silu => silu(&sum)?,
-            // Not `gelu_erf`, whose gradient is right to some 1e-6 only.
-            Activation::Gelu => {
-                (&sum * ((&sum / std::f64::consts::SQRT_2)?.erf()? + 1.0)?)?.affine(0.5, 0.0)?
-            }
-            Activation::Identity => sum,
-        };
+        x = activate(&sum, *activation)?;
     }
     Ok(x)
+}
+
+/// See [`super::run_nets`].
+pub fn run_nets(params: &Tensor, form: &NetForm, inputs: &Tensor) -> Result<Tensor> {
+    let n_nets = params.dim(0)?;
+    let (n_values, n_inputs) = inputs.dims2()?;
+    let mut signal = inputs.unsqueeze(0)?.broadcast_as((n_nets, n_values, n_inputs))?.contiguous()?;
+    let mut means = Vec::new();
+    for (layer, [weights, biases]) in form.layers.iter().zip(form.ranges()) {
+        let &LayerForm { n_in, positions_in, d_in, n_out, positions, .. } = layer;
+        let by_unit = signal.reshape((n_nets, n_in, positions_in, n_inputs))?;
+        let gathered = match &layer.gather {
+            Gather::AsIs => by_unit,
+            Gather::Average => by_unit.mean(2)?,
+            Gather::Taps(taps) => {
+                let taps = Tensor::new(taps.as_slice(), inputs.device())?;
+                // One more position, the margin.
+                by_unit.pad_with_zeros(2, 0, 1)?.index_select(&taps, 2)?
+            }
+        };
+        let gathered = gathered.reshape((n_nets, d_in, positions * n_inputs))?;
+        let weight = params.narrow(1, weights.start, weights.len())?.reshape((n_nets, n_out, d_in))?;
+        let bias = params.narrow(1, biases.start, biases.len())?.unsqueeze(2)?;
+        let sum = weight.matmul(&gathered)?.broadcast_add(&bias)?;
+        signal = activate(&sum, layer.activation)?;
+        means.push(signal.reshape((n_nets, n_out, positions, n_inputs))?.mean(2)?);
+    }
+    Tensor::cat(&means, 1)
 }
 
 /// See [`super::add_squares`].
@@ -130,6 +190,20 @@ pub fn adamw(
     let update = ((&mean / mean_bias)? / root)?;
     let var = ((var * (1.0 - decay))? - (update * rate)?)?;
     Ok([mean, square, var])
+}
+
+/// The activation of a net.
+fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {
+    match activation {
+        Activation::Relu => x.relu(),
+        Activation::LeakyRelu { slope } => x.relu()? - (x.neg()?.relu()? * slope)?,
+        Activation::Tanh => x.tanh(),
+        Activation::Sine { omega } => (x * omega)?.sin(),
+        Activation::Silu => silu(x),
+        // Not `gelu_erf`, whose gradient is right to some 1e-6 only.
+        Activation::Gelu => (x * ((x / std::f64::consts::SQRT_2)?.erf()? + 1.0)?)?.affine(0.5, 0.0),
+        Activation::Identity => Ok(x.clone()),
+    }
 }
 
 fn silu(x: &Tensor) -> Result<Tensor> {

@@ -1,9 +1,9 @@
 //! Every operation against its reference: values and gradients, both number types, empty and single axes.
 
 use candle_core::{DType, Device, Result, Tensor, Var};
-use sgmn_graph::{Activation, Seed, testing::normal};
+use sgmn_graph::{Activation, LayerMap, LayerSpec, NetSpec, Reading, Seed, testing::normal};
 
-use super::{EdgeAxis, Symmetrize, reference};
+use super::{EdgeAxis, NetForm, Symmetrize, reference};
 
 pub(super) type Op = Box<dyn Fn(&[Tensor]) -> Result<Tensor>>;
 
@@ -68,6 +68,27 @@ fn cases() -> Vec<Case> {
                 Box::new(move |x| super::sum_edges(&x[0], axis)),
                 Box::new(move |x| reference::sum_edges(&x[0], axis)),
             );
+            case(
+                "aggregate",
+                vec![vec![b, r, s, h]],
+                Box::new(move |x| super::aggregate(&x[0], axis)),
+                Box::new(move |x| reference::aggregate(&x[0], axis)),
+            );
+        }
+    }
+    for ([b, n, s, r], n_heads, d_head) in
+        [([1, 1, 1, 1], 1, 1), ([3, 4, 2, 5], 2, 3), ([2, 3, 6, 1], 4, 2), ([0, 3, 2, 2], 2, 2)]
+    {
+        let row = n_heads * (1 + d_head);
+        let shapes = [vec![b, n, row], vec![b, n, s, row], vec![b, r, n, row]];
+        for sides in [[true, true], [true, false], [false, true], [false, false]] {
+            let attend = |attend: Attend| -> Op {
+                Box::new(move |x| {
+                    let side = |i: usize| sides[i].then(|| &x[i + 1]);
+                    attend(&x[0], side(0), side(1), n_heads)
+                })
+            };
+            case("attend", shapes.to_vec(), attend(super::attend), attend(reference::attend));
         }
     }
     for [nets, inputs] in [[1, 1], [3, 7], [2, 150], [0, 4], [2, 0]] {
@@ -101,9 +122,43 @@ fn cases() -> Vec<Case> {
             }
         }
     }
+    for (is_cnn, image) in [(false, [1, 1]), (true, [7, 5])] {
+        for [nets, inputs] in [[1, 1], [3, 7], [9, 40], [0, 4], [2, 0]] {
+            for activation in ACTIVATIONS {
+                let spec =
+                    if is_cnn { cnn(activation) } else { NetSpec::mlp(&[2, 9, 5, 1], activation, 0.0) };
+                let form = NetForm::new(&spec.unwrap(), image).unwrap();
+                let params = random(&[nets, form.n_params()], Seed::new(3), DType::F64);
+                let params = (params * 0.4).unwrap();
+                let op = |run: RunNets| -> Op {
+                    let (form, params) = (form.clone(), params.clone());
+                    Box::new(move |x| run(&params.to_dtype(x[0].dtype())?, &form, &x[0]))
+                };
+                case(
+                    if is_cnn { "run_nets, images" } else { "run_nets, values" },
+                    vec![vec![form.n_values(), inputs]],
+                    op(super::run_nets),
+                    op(reference::run_nets),
+                );
+            }
+        }
+    }
     cases
 }
 
+/// Two convolutions, one with a margin and another stride along each axis, and a layer of means.
+fn cnn(activation: Activation) -> sgmn_graph::Result<NetSpec> {
+    let conv = |n_in, n_out, stride, padding| LayerSpec {
+        map: LayerMap::Conv { n_in, n_out, kernel: [3, 2], stride, padding },
+        activation,
+    };
+    let map = LayerMap::Linear { n_in: 4, n_out: 3, reading: Reading::GlobalAverage };
+    let last = LayerSpec { map, activation: Activation::Identity };
+    NetSpec::new(vec![conv(2, 3, [2, 1], [1, 0]), conv(3, 4, [1, 2], [0, 1]), last], 0.0)
+}
+
+type RunNets = fn(&Tensor, &NetForm, &Tensor) -> Result<Tensor>;
+type Attend = fn(&Tensor, Option<&Tensor>, Option<&Tensor>, usize) -> Result<Tensor>;
 type RunMlps = fn(&[Tensor], &[Tensor], &[Activation], &Tensor) -> Result<Tensor>;
 
 /// One of each kind that has a formula of its own; the frequency is low, so that chance inputs compare well in f32.

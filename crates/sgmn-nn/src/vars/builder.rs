@@ -81,6 +81,15 @@ impl VarBuilder {
         Ok(tensor)
     }
 
+    /// Zeros of the store's number type and device, which are never learned.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn zeros(&self, shape: &[usize]) -> Result<Tensor> {
+        let store = self.store.borrow();
+        Ok(Tensor::zeros(shape, store.dtype(), store.device())?)
+    }
+
     /// The variables created so far, by all cursors of this store.
     pub fn finish(self) -> VarStore {
         self.store.borrow().clone()

@@ -25,6 +25,11 @@ pub enum Init {
         /// Width of the last layer's input.
         n_in: usize,
     },
+    /// Uniform between minus and plus a bound.
+    Uniform {
+        /// The bound.
+        bound: f64,
+    },
     /// Standard normal, for learned embeddings.
     Normal,
 }
@@ -66,6 +71,7 @@ impl Init {
                 let bound = (3.0 / n_in.max(1) as f64).sqrt();
                 rng.random_range(-bound..bound)
             }
+            Self::Uniform { bound } => rng.random_range(-bound..bound),
             Self::Normal => {
                 // The method of Box and Muller; 1 − u keeps the logarithm finite.
                 let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();

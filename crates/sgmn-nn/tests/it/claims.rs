@@ -59,6 +59,21 @@ pub(crate) fn hold(what: &str, config: &ModelConfig, kinds: &[Nets]) {
     }
 }
 
+/// Whether random elements of a symmetry change the model's output by more than rounding does.
+pub(crate) fn symmetry_breaks(
+    config: &ModelConfig,
+    kind: Nets,
+    activation: Activation,
+    symmetry: Symmetry,
+) -> bool {
+    let specs = kind.specs(activation);
+    let nets: Vec<Net> = nets(Seed::new(5), &specs, 2);
+    let (model, _, lowering) = build_any(config, &specs, Normalization::fit(&nets), DType::F64);
+    let trials = Trials::new(Seed::new(6), &[symmetry], 3);
+    let report = symmetry_error(&*model, &trials, &nets, &lowering, DType::F64, &device()).unwrap();
+    report.n_moving > 0 && report.worst > BROKEN
+}
+
 fn has_symmetry(case: &str, config: &ModelConfig, specs: &[Arc<NetSpec>], symmetry: Symmetry, claimed: bool) {
     let nets: Vec<Net> = nets(Seed::new(5), specs, 2);
     for (dtype, tolerance) in [(DType::F64, tolerance::MODEL_F64), (DType::F32, tolerance::MODEL_F32)] {
@@ -85,7 +100,7 @@ fn reaches_every_variable(what: &str, config: &ModelConfig, specs: &[Arc<NetSpec
     assert!(forgotten.is_empty(), "{what}: no gradient for {forgotten:?}");
 }
 
-fn reads_each_net_alone(what: &str, config: &ModelConfig, specs: &[Arc<NetSpec>]) {
+pub(crate) fn reads_each_net_alone(what: &str, config: &ModelConfig, specs: &[Arc<NetSpec>]) {
     let nets: Vec<Net> = nets(Seed::new(7), specs, 3);
     let (model, _, lowering) = build_any(config, specs, Normalization::fit(&nets), DType::F64);
     let run = |nets: &[Net]| -> Vec<Vec<f64>> {

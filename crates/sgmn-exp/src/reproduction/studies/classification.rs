@@ -1,6 +1,9 @@
 //! What does an INR draw?
 
-use super::{BIDIRECTIONAL, FORWARD, GMN, GMN_AUGMENTED, LIST, published, row, study};
+use super::{
+    BIDIRECTIONAL, FORWARD, GMN, GMN_AUGMENTED, INR2VEC, LINEAR, LINEAR_FOURIER, LINEAR_NP, LIST,
+    NEURAL_GRAPH, TRANSFORMER, published, row, study,
+};
 use crate::reproduction::study::{Group, Row, Scale, Study};
 
 const QUESTION: &str = "Sine networks (INRs) were fitted to images, one network an image; each model reads what a \
@@ -16,6 +19,12 @@ macro_rules! rows {
     ($scale:literal) => {
         &[
             row("MLP", concat!($scale, "-flat-mlp"), LIST),
+            row("Inr2Vec", concat!($scale, "-inr2vec"), INR2VEC),
+            row("DWS", concat!($scale, "-dws"), LINEAR),
+            row("NFN_NP", concat!($scale, "-nfn-np"), LINEAR_NP),
+            row("NFN_HNP", concat!($scale, "-nfn-hnp"), LINEAR_FOURIER),
+            row("NG-GNN", concat!($scale, "-ng-gnn"), NEURAL_GRAPH),
+            row("NG-T", concat!($scale, "-ng-t"), TRANSFORMER),
             published("ScaleGMN", $scale, FORWARD, "mnist", 1_772_042, DWS),
             published(
                 "ScaleGMN-B",

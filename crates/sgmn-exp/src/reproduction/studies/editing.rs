@@ -1,6 +1,9 @@
 //! How must an INR's weights change so that its image does?
 
-use super::{BIDIRECTIONAL, FORWARD, GMN, LIST, published, row, study};
+use super::{
+    BIDIRECTIONAL, FORWARD, GMN, LINEAR, LINEAR_FOURIER, LINEAR_NP, LIST, NEURAL_GRAPH, TRANSFORMER,
+    published, row, study,
+};
 use crate::reproduction::study::{Group, Row, Scale, Study};
 
 const QUESTION: &str = "Each model changes the weights of a sine network so that what it draws becomes the dilated image: \
@@ -18,6 +21,11 @@ macro_rules! rows {
     ($scale:literal, [$($n_copies:literal),*]) => {
         &[
             row("MLP", concat!($scale, "-flat-mlp"), LIST),
+            row("DWS", concat!($scale, "-dws"), LINEAR),
+            row("NFN_NP", concat!($scale, "-nfn-np"), LINEAR_NP),
+            row("NFN_HNP", concat!($scale, "-nfn-hnp"), LINEAR_FOURIER),
+            row("NG-GNN", concat!($scale, "-ng-gnn"), NEURAL_GRAPH),
+            row("NG-T", concat!($scale, "-ng-t"), TRANSFORMER),
             published("ScaleGMN", $scale, FORWARD, "mnist-editing", 4_002_058, DWS),
             published(
                 "ScaleGMN-B",

@@ -1,6 +1,9 @@
 //! How accurate is a CNN on images it has not seen?
 
-use super::{BIDIRECTIONAL, FORWARD, GMN, GMN_AUGMENTED, published, row, study};
+use super::{
+    BIDIRECTIONAL, FORWARD, GMN, GMN_AUGMENTED, LINEAR, LINEAR_FOURIER, LINEAR_NP, NEURAL_GRAPH, TRANSFORMER,
+    published, row, study,
+};
 use crate::reproduction::study::{Group, Row, Scale, Study};
 
 const QUESTION: &str = "Small CNNs were trained with random hyper-parameters; each model reads from the weights of a CNN \
@@ -13,6 +16,11 @@ macro_rules! rows {
     ($zoo:literal, $paper:literal, $n_forward:literal, $n_bidirectional:literal) => {
         &[
             row("StatNN", concat!($zoo, "-stat-nn"), STATISTICS),
+            row("DWS", concat!($zoo, "-dws"), LINEAR),
+            row("NFN_NP", concat!($zoo, "-nfn-np"), LINEAR_NP),
+            row("NFN_HNP", concat!($zoo, "-nfn-hnp"), LINEAR_FOURIER),
+            row("NG-GNN", concat!($zoo, "-ng-gnn"), NEURAL_GRAPH),
+            row("NG-T", concat!($zoo, "-ng-t"), TRANSFORMER),
             published("ScaleGMN", $zoo, FORWARD, $paper, $n_forward, None),
             published(
                 "ScaleGMN-B",

@@ -16,6 +16,12 @@ const FORWARD: &str = "hidden units may be reordered and scaled by what their ac
 const BIDIRECTIONAL: &str = "the same, with messages along the edges and against them";
 const GMN: &str = "hidden units may be reordered; message passing as ScaleGMN's, as many learned numbers";
 const GMN_AUGMENTED: &str = "the same, its training nets signed or scaled at random";
+const LINEAR: &str = "hidden units may be reordered; all linear maps that respect that, in layers";
+const LINEAR_FOURIER: &str = "the same, weights read through Fourier features";
+const LINEAR_NP: &str = "the same for inputs and outputs too, which are told apart by a code";
+const NEURAL_GRAPH: &str = "hidden units may be reordered; message passing that updates edges";
+const TRANSFORMER: &str = "hidden units may be reordered; attention along edges";
+const INR2VEC: &str = "rows of weights in any order; first learns to redraw what the nets draw";
 const LIST: &str = "nothing: the weights are a list of numbers";
 
 /// A study on nets that are made here, to be completed by name and rows.

@@ -14,10 +14,8 @@ use sgmn_nn::{
 };
 use sgmn_symmetry::check::{Report, Trials};
 
-use super::super::{
-    architectures,
-    files::{self, Input, ReadArgs},
-};
+use super::super::files::{self, Input, ReadArgs};
+use crate::architectures;
 use crate::config::{Experiment, ExperimentFile, Normalize};
 
 /// Where a model comes from.

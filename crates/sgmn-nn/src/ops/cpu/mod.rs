@@ -2,17 +2,23 @@
 //!
 //! Parallelism stands above, over blocks of rows whose size depends on the shape only.
 
+mod aggregate;
+mod attend;
 mod buffers;
 mod compose;
 mod element;
 pub(super) mod kernels;
 mod matrix;
 mod mlps;
+mod nets;
 mod simd;
 
+pub(super) use aggregate::Aggregate;
+pub(super) use attend::Attend;
 pub(super) use buffers::Buffer;
 pub(super) use compose::compose;
 pub(super) use element::{Element, values};
 pub(super) use kernels::NORM_EPS;
 pub(super) use matrix::{Onto, multiply, multiply_outer, transpose};
 pub(super) use mlps::Mlps;
+pub(super) use nets::Nets;

@@ -15,7 +15,7 @@ use crate::config::Data;
 ///
 /// # Errors
 /// If the format leaves them to the files.
-pub(super) fn of_data(data: &Data) -> Result<Vec<Arc<NetSpec>>> {
+pub fn of_data(data: &Data) -> Result<Vec<Arc<NetSpec>>> {
     match data {
         // Images fitted by experiments are gray.
         Data::Fitted(fitted) => Ok(vec![Arc::new(fitted.recipe.spec(1)?)]),
@@ -38,7 +38,7 @@ fn of_zoo(activation: Option<ZooActivation>) -> Result<Vec<Arc<NetSpec>>> {
 ///
 /// # Errors
 /// If the format leaves them to the files.
-pub(super) fn of_format(format: &Format) -> Result<Vec<Arc<NetSpec>>> {
+pub fn of_format(format: &Format) -> Result<Vec<Arc<NetSpec>>> {
     let siren = |n_channels: usize, output_offset: f64| {
         let recipe = Recipe { output_offset, ..Recipe::default() };
         Ok::<_, anyhow::Error>(Arc::new(recipe.spec(n_channels)?))

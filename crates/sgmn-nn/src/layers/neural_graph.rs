@@ -1,0 +1,143 @@
+//! The neural graph: a net's biases on nodes and its weights on edges, as features of one width.
+
+use candle_core::Tensor;
+use sgmn_graph::GraphBatch;
+
+use super::{Mlp, MlpConfig, NodeEmbedding};
+use crate::{
+    Init, Pass, Result, VarBuilder,
+    models::Layout,
+    normalization::LayerScale,
+    ops::{EdgeAxis, Rows},
+};
+
+/// Features of the nodes and edges of one bucket, layer by layer.
+#[derive(Debug, Clone)]
+pub struct Features {
+    /// Of each node layer, `[B, n_l, d_node]`.
+    pub nodes: Vec<Rows>,
+    /// Of each edge layer, `[B, n_{l+1}, n_l, d_edge]`, receivers first.
+    pub edges: Vec<Rows>,
+}
+
+impl Features {
+    /// The edges that enter node layer `l` and the nodes that they leave; none for inputs.
+    pub fn incoming(&self, l: usize) -> Option<(&Rows, &Rows)> {
+        let below = l.checked_sub(1)?;
+        Some((&self.edges[below], &self.nodes[below]))
+    }
+
+    /// The edges that leave node layer `l` and the nodes that they enter; none for outputs.
+    pub fn outgoing(&self, l: usize) -> Option<(&Rows, &Rows)> {
+        Some((self.edges.get(l)?, &self.nodes[l + 1]))
+    }
+}
+
+/// `x_i = MLP(b_i) + p_i` and `e_ij = MLP(w_ij)`: where a node stands enters through a learned row p for each input, each
+/// hidden layer and each output.
+///
+/// A convolution's kernel is one edge of as many numbers as it has slots; a linear layer of a CNN fills fewer of them,
+/// and the rest are 0.
+///
+/// Variables: `node`, `edge`, `pos_embed`.
+///
+/// # Source
+/// Kofinas et al., "Graph Neural Networks for Learning Equivariant Representations of Neural Networks", ICLR 2024,
+/// section 2. **Departs:** a perceptron reads parameters where the published program has random Fourier features.
+#[derive(Debug, Clone)]
+pub struct NeuralGraph {
+    node: Mlp,
+    edge: Mlp,
+    positions: NodeEmbedding,
+    layout: Layout,
+}
+
+impl NeuralGraph {
+    /// The features of nets of a layout.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn new(
+        mlp: &MlpConfig,
+        d_node: usize,
+        d_edge: usize,
+        layout: &Layout,
+        vars: &VarBuilder,
+    ) -> Result<Self> {
+        Ok(Self {
+            node: Mlp::new(mlp, 1, d_node, &vars.at("node"))?,
+            edge: Mlp::new(mlp, layout.n_edge_values, d_edge, &vars.at("edge"))?,
+            positions: NodeEmbedding::added(d_node, layout, vars)?,
+            layout: layout.clone(),
+        })
+    }
+
+    /// The features of a bucket's nets, whose parameters are divided by `scales`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] if the nets do not fit the layout.
+    pub fn forward(&self, graphs: &GraphBatch, scales: &[LayerScale], pass: &Pass) -> Result<Features> {
+        self.layout.check(&graphs.topology)?;
+        let n_layers = graphs.topology.n_layers();
+        let node = |(l, values): (usize, &Tensor)| -> Result<Rows> {
+            let values = match l.checked_sub(1) {
+                Some(layer) => (values / scales[layer].bias)?,
+                None => values.clone(),
+            };
+            let (n_graphs, n_nodes, _) = values.dims3()?;
+            let position = self.positions.of_layer(l, n_layers, n_graphs, n_nodes)?;
+            Ok(self.node.forward(&Rows::nodes(values)?, pass)?.add(&position)?.computed()?)
+        };
+        let edge = |(values, scale): (&Tensor, &LayerScale)| -> Result<Rows> {
+            let values = Rows::edges((values / scale.weight)?)?;
+            Ok(self.edge.forward(&values, pass)?.computed()?)
+        };
+        Ok(Features {
+            nodes: graphs.nodes.iter().enumerate().map(node).collect::<Result<_>>()?,
+            edges: graphs.edges.iter().zip(scales).map(edge).collect::<Result<_>>()?,
+        })
+    }
+}
+
+/// The features of the nodes at one end of each edge.
+///
+/// # Shapes
+/// edges `[B, R, S, ·]`, nodes `[B, n, H]` of that end, result `[B, R, S, H]`.
+///
+/// # Errors
+/// If shapes differ.
+pub(super) fn along(edges: &Rows, nodes: &Rows, axis: EdgeAxis) -> Result<Rows> {
+    let n_others = edges.dims()[if axis == EdgeAxis::Receivers { 2 } else { 1 }];
+    Ok(Rows::spread(nodes, n_others, axis)?)
+}
+
+/// `x ↦ γ ⊙ √H x / ‖x‖ + β`: rows of one size, after a residual sum. A zero row stays zero.
+///
+/// Variables: `weight` and `bias`.
+#[derive(Debug, Clone)]
+pub struct RmsNorm {
+    gamma: Tensor,
+    beta: Tensor,
+}
+
+impl RmsNorm {
+    /// The norm of rows of `width` channels.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn new(width: usize, vars: &VarBuilder) -> Result<Self> {
+        Ok(Self {
+            gamma: vars.var("weight", &[width], Init::Constant(1.0))?,
+            beta: vars.var("bias", &[width], Init::Constant(0.0))?,
+        })
+    }
+
+    /// Applies the norm.
+    ///
+    /// # Errors
+    /// If the width differs.
+    pub fn forward(&self, x: &Rows) -> Result<Rows> {
+        let size = (x.width() as f64).sqrt();
+        Ok(x.unit_norm(None)?.scale(size)?.mul_row(&self.gamma)?.add_bias(&self.beta)?)
+    }
+}

@@ -1,0 +1,124 @@
+//! DWSNets: linear equivariant layers on the weights and biases themselves.
+
+use serde::{Deserialize, Serialize};
+use sgmn_graph::{Batch, Lowering};
+use sgmn_symmetry::Symmetry;
+
+use super::{
+    Blueprint, HeadConfig, Model, Output, Returns,
+    param_net::{Answer, Form, ParamNet, ParamReader},
+};
+use crate::{
+    Normalization, Pass, Result, VarBuilder,
+    layers::{Ends, ParamFeatures},
+    ops::Rows,
+};
+
+/// The configuration of a [`Dws`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DwsConfig {
+    /// Channels of each parameter between layers.
+    pub d_hidden: usize,
+    /// Linear equivariant layers before the head.
+    pub n_layers: usize,
+    /// Whether layers add equivariant biases.
+    pub bias: bool,
+    /// Layer normalization over the channels of each parameter.
+    pub layer_norm: bool,
+    /// Dropout after every activation.
+    pub dropout: f64,
+    /// Widths of the invariant head's hidden layers.
+    pub d_head: Vec<usize>,
+    /// What the model returns.
+    pub output: HeadConfig,
+}
+
+impl DwsConfig {
+    fn form(&self) -> Form<'_> {
+        Form {
+            d_hidden: self.d_hidden,
+            n_layers: self.n_layers,
+            bias: self.bias,
+            layer_norm: self.layer_norm,
+            dropout: self.dropout,
+            d_head: &self.d_head,
+            output: self.output,
+        }
+    }
+}
+
+impl Blueprint for DwsConfig {
+    fn validate(&self) -> Result<()> {
+        self.form().validate()
+    }
+
+    fn returns(&self) -> Returns {
+        self.output.returns()
+    }
+
+    fn respected(&self) -> &'static [Symmetry] {
+        &[Symmetry::Permutation]
+    }
+
+    fn build(
+        &self,
+        lowering: &Lowering,
+        normalization: Normalization,
+        vars: &VarBuilder,
+    ) -> Result<Box<dyn Model>> {
+        Ok(Box::new(Dws::new(self, lowering, normalization, vars)?))
+    }
+}
+
+/// `σ(L_n(… σ(L_1(W, b))))` with linear maps L that commute with the order of hidden units, then `MLP(pool(x))` or one
+/// more such map.
+///
+/// Reads nets of one depth, of equal inputs and outputs, and of any hidden widths and activations; a kernel's entries are
+/// channels.
+///
+/// Variables: see [`PermutationLinear`](crate::layers::PermutationLinear), below `layers.k`, `norms.k`, `head`, `change`.
+///
+/// # Source
+/// A. Navon et al., "Equivariant Architectures for Learning in Deep Weight Spaces", ICML 2023.
+/// **Departs:** σ is SiLU for ReLU, pooling the mean for the maximum or attention of their code, layer normalization
+/// stands for batch normalization; maps from a layer to itself and to its neighbours have no perceptron of their own.
+#[derive(Debug)]
+pub struct Dws {
+    reader: ParamReader,
+    normalization: Normalization,
+    net: ParamNet,
+}
+
+impl Dws {
+    /// The model for nets of one depth.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] if they differ in depth, inputs or outputs.
+    pub fn new(
+        config: &DwsConfig,
+        lowering: &Lowering,
+        normalization: Normalization,
+        vars: &VarBuilder,
+    ) -> Result<Self> {
+        let reader = ParamReader::new(lowering, Ends::Fixed)?;
+        let net = ParamNet::new(&config.form(), &reader, &reader.channels(), vars)?;
+        Ok(Self { reader, normalization, net })
+    }
+}
+
+impl Model for Dws {
+    fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
+        let mut answers = Vec::with_capacity(batch.buckets.len());
+        for bucket in &batch.buckets {
+            let scales = self.normalization.scales(&bucket.graphs.topology)?;
+            let (weights, biases) = self.reader.read(&bucket.graphs, &scales)?;
+            let x = ParamFeatures {
+                weights: weights.into_iter().map(|x| Ok(Rows::edges(x)?)).collect::<Result<_>>()?,
+                biases: biases.into_iter().map(|x| Ok(Rows::nodes(x)?)).collect::<Result<_>>()?,
+            };
+            answers.push(self.net.forward(x, &scales, pass)?);
+        }
+        Answer::of_buckets(batch, answers)
+    }
+}

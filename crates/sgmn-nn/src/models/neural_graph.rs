@@ -1,0 +1,210 @@
+//! What the two models of neural graphs share: rounds over features of nodes and edges, and the two heads.
+
+use candle_core::Tensor;
+use sgmn_graph::{Batch, Lowering};
+
+use super::{ChangeScales, HeadConfig, Layout, Model, Output};
+use crate::{
+    Error, Normalization, Pass, Result, VarBuilder,
+    layers::{Features, Mlp, MlpConfig, NeuralGraph},
+    ops::Rows,
+};
+
+/// One round of a model: new features of nodes from all features, then of edges from the new nodes.
+pub(super) trait Round: std::fmt::Debug + Sized {
+    /// The new features of a node layer `l`, for each of which `live[l]` holds; others are left out.
+    fn nodes(&self, features: &Features, live: &[bool], pass: &Pass) -> Result<Vec<Option<Rows>>>;
+
+    /// The new features of a block of edges.
+    fn edges(&self, edges: &Rows, senders: &Rows, receivers: &Rows, pass: &Pass) -> Result<Rows>;
+}
+
+/// What a round is built for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Needs {
+    /// Whether nodes hear from the nodes above them.
+    pub(super) hears_above: bool,
+    /// Whether anything reads the edges afterwards.
+    pub(super) updates_edges: bool,
+}
+
+/// Widths and form of a model.
+#[derive(Debug, Clone)]
+pub(super) struct Form {
+    pub(super) d_node: usize,
+    pub(super) d_edge: usize,
+    pub(super) n_rounds: usize,
+    /// Whether messages go against the edges too.
+    pub(super) hears_above: bool,
+    pub(super) mlp: MlpConfig,
+    pub(super) output: HeadConfig,
+}
+
+impl Form {
+    /// Checks what both models have.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first field that cannot be used.
+    pub(super) fn validate(&self) -> Result<()> {
+        if self.mlp.d_hidden.contains(&0) {
+            return Err(Error::config("model.d_mlp", "widths of at least 1", 0));
+        }
+        if !(0.0..1.0).contains(&self.mlp.dropout) {
+            return Err(Error::config("model.dropout", "a probability below 1", self.mlp.dropout));
+        }
+        self.output.validate()
+    }
+}
+
+/// Rounds over the neural graph, and a head.
+#[derive(Debug)]
+pub(super) struct Trunk<R> {
+    graph: NeuralGraph,
+    rounds: Vec<R>,
+    hears_above: bool,
+    head: Head,
+    normalization: Normalization,
+}
+
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a model has one")]
+enum Head {
+    /// A perceptron of the output nodes side by side.
+    PerGraph(Mlp),
+    /// A perceptron of each node and of each edge.
+    PerParam { nodes: Mlp, edges: Mlp, scales: ChangeScales },
+}
+
+impl<R: Round> Trunk<R> {
+    pub(super) fn new(
+        form: &Form,
+        lowering: &Lowering,
+        normalization: Normalization,
+        vars: &VarBuilder,
+        round: impl Fn(Needs, &VarBuilder) -> Result<R>,
+    ) -> Result<Self> {
+        let layout = Layout::of(lowering)?;
+        let Form { d_node, d_edge, n_rounds, hears_above, mlp, output } = form;
+        let changes = matches!(output, HeadConfig::PerParam { .. });
+        let rounds = (0..*n_rounds).map(|k| {
+            let goes_on = k + 1 < *n_rounds || changes;
+            // Outputs, all that is read of the last round, have nothing above them.
+            let needs = Needs { hears_above: *hears_above && goes_on, updates_edges: goes_on };
+            round(needs, &vars.at("rounds").at(k))
+        });
+        let rounds = rounds.collect::<Result<_>>()?;
+        let vars_of_head = vars.at("head");
+        let head = match *output {
+            HeadConfig::PerGraph { d_out } => {
+                Head::PerGraph(Mlp::new(mlp, layout.n_out * d_node, d_out, &vars_of_head)?)
+            }
+            HeadConfig::PerParam { initial_scale } => Head::PerParam {
+                nodes: Mlp::new(mlp, *d_node, 1, &vars_of_head.at("node"))?,
+                edges: Mlp::new(mlp, *d_edge, layout.n_edge_values, &vars_of_head.at("edge"))?,
+                scales: ChangeScales::new(initial_scale, layout.n_layers, vars)?,
+            },
+        };
+        let graph = NeuralGraph::new(mlp, *d_node, *d_edge, &layout, &vars.at("graph"))?;
+        Ok(Self { graph, rounds, hears_above: *hears_above, head, normalization })
+    }
+
+    fn step(&self, round: &R, features: Features, live: &Live, pass: &Pass) -> Result<Features> {
+        let new = round.nodes(&features, &live.nodes, pass)?;
+        let nodes: Vec<Rows> = new
+            .into_iter()
+            .zip(&features.nodes)
+            .map(|(new, old)| new.unwrap_or_else(|| old.clone()))
+            .collect();
+        let edges = features.edges.into_iter().enumerate().map(|(l, old)| {
+            if live.edges[l] { round.edges(&old, &nodes[l], &nodes[l + 1], pass) } else { Ok(old) }
+        });
+        let edges = edges.collect::<Result<_>>()?;
+        Ok(Features { nodes, edges })
+    }
+}
+
+impl<R: Round> Model for Trunk<R> {
+    fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
+        let (mut rows, mut deltas) = (Vec::new(), Vec::new());
+        for bucket in &batch.buckets {
+            let graphs = &bucket.graphs;
+            let scales = self.normalization.scales(&graphs.topology)?;
+            let mut features = self.graph.forward(graphs, &scales, pass)?;
+            let changes = matches!(self.head, Head::PerParam { .. });
+            let live = Live::of_rounds(scales.len(), self.rounds.len(), self.hears_above, changes);
+            for (round, live) in self.rounds.iter().zip(&live) {
+                features = self.step(round, features, live, pass)?;
+            }
+            match &self.head {
+                Head::PerGraph(mlp) => {
+                    let outputs =
+                        features.nodes.last().expect("a net has nodes").tensor()?.flatten_from(1)?;
+                    rows.push(mlp.forward(&Rows::nets(outputs)?, pass)?.tensor()?);
+                }
+                Head::PerParam { nodes, edges, scales: changes } => {
+                    let read = |mlp: &Mlp, rows: &[Rows]| -> Result<Vec<Tensor>> {
+                        rows.iter().map(|rows| Ok(mlp.forward(rows, pass)?.tensor()?)).collect()
+                    };
+                    let (edges, nodes) = (read(edges, &features.edges)?, read(nodes, &features.nodes[1..])?);
+                    deltas.push(changes.apply(&edges, &nodes, &scales, 1)?);
+                }
+            }
+        }
+        match &self.head {
+            Head::PerGraph(_) => Output::of_buckets(batch, &rows),
+            Head::PerParam { .. } => Ok(Output::PerParam(deltas)),
+        }
+    }
+}
+
+/// The node and edge layers that a round has to compute, since something reads them later.
+#[derive(Debug, Clone, PartialEq)]
+struct Live {
+    nodes: Vec<bool>,
+    edges: Vec<bool>,
+}
+
+impl Live {
+    /// For each round over a net of so many edge layers, of whose final features all are read, or the outputs alone.
+    fn of_rounds(n_layers: usize, n_rounds: usize, hears_above: bool, reads_all: bool) -> Vec<Self> {
+        let mut nodes = vec![reads_all; n_layers + 1];
+        nodes[n_layers] = true;
+        let mut edges = vec![reads_all; n_layers];
+        let mut rounds = Vec::with_capacity(n_rounds);
+        for _ in 0..n_rounds {
+            for l in 0..n_layers {
+                if edges[l] {
+                    nodes[l] = true;
+                    nodes[l + 1] = true;
+                }
+            }
+            rounds.push(Self { nodes: nodes.clone(), edges: edges.clone() });
+            let before = nodes.clone();
+            for l in 0..n_layers {
+                let (lower, upper) = (hears_above && before[l], before[l + 1]);
+                edges[l] |= lower || upper;
+                nodes[l] |= upper;
+                nodes[l + 1] |= lower;
+            }
+        }
+        rounds.reverse();
+        rounds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Live;
+
+    #[test]
+    fn rounds_compute_only_what_the_outputs_see_later() {
+        let rounds = Live::of_rounds(3, 3, false, false);
+        let counts: Vec<_> = rounds
+            .iter()
+            .map(|live| [&live.nodes, &live.edges].map(|live| live.iter().filter(|live| **live).count()))
+            .collect();
+        assert_eq!(counts, [[3, 2], [2, 1], [1, 0]]);
+        let all = Live { nodes: vec![true; 4], edges: vec![true; 3] };
+        assert_eq!(Live::of_rounds(3, 2, true, true), [all.clone(), all]);
+    }
+}

@@ -1,0 +1,213 @@
+//! NG-GNN: message passing over the neural graph, whose edges are updated like its nodes.
+
+use serde::{Deserialize, Serialize};
+use sgmn_graph::{Batch, Lowering};
+use sgmn_symmetry::Symmetry;
+
+use super::{
+    Blueprint, Direction, HeadConfig, Model, Output, Returns,
+    neural_graph::{Form, Needs, Round, Trunk},
+};
+use crate::{
+    Error, Normalization, Pass, Result, VarBuilder,
+    layers::{Features, FilmMessage, Mlp, MlpConfig, N_STATISTICS},
+    ops::{EdgeAxis, Rows},
+};
+
+/// The configuration of an [`NgGnn`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NgGnnConfig {
+    /// Whether nodes hear from the nodes above them too.
+    pub direction: Direction,
+    /// Width of nodes and edges.
+    pub d_hidden: usize,
+    /// Rounds of message passing.
+    pub n_layers: usize,
+    /// Width of each hidden layer of every perceptron.
+    pub d_mlp: Vec<usize>,
+    /// Layer normalization in perceptrons.
+    pub layer_norm: bool,
+    /// Dropout in perceptrons.
+    pub dropout: f64,
+    /// What the model returns.
+    pub output: HeadConfig,
+}
+
+impl NgGnnConfig {
+    fn form(&self) -> Form {
+        Form {
+            d_node: self.d_hidden,
+            d_edge: self.d_hidden,
+            n_rounds: self.n_layers,
+            hears_above: self.direction == Direction::Bidirectional,
+            mlp: MlpConfig {
+                d_hidden: self.d_mlp.clone(),
+                layer_norm: self.layer_norm,
+                dropout: self.dropout,
+            },
+            output: self.output,
+        }
+    }
+}
+
+impl Blueprint for NgGnnConfig {
+    fn validate(&self) -> Result<()> {
+        for (field, number) in [("model.d_hidden", self.d_hidden), ("model.n_layers", self.n_layers)] {
+            if number == 0 {
+                return Err(Error::config(field, "at least 1", 0));
+            }
+        }
+        self.form().validate()
+    }
+
+    fn returns(&self) -> Returns {
+        self.output.returns()
+    }
+
+    fn respected(&self) -> &'static [Symmetry] {
+        &[Symmetry::Permutation]
+    }
+
+    fn build(
+        &self,
+        lowering: &Lowering,
+        normalization: Normalization,
+        vars: &VarBuilder,
+    ) -> Result<Box<dyn Model>> {
+        Ok(Box::new(NgGnn::new(self, lowering, normalization, vars)?))
+    }
+}
+
+/// A graph network on nodes and edges:
+///
+/// ```text
+/// x = MLP(b) + p, e = MLP(w)                                     the neural graph
+/// n_layers times:
+///   m_i  = stat_j (γ(e_ij) ⊙ (A x_i + C x_j + c) + β(e_ij))      stat: mean, deviation, min, max; each twice, the
+///   x_i ← x_i + MLP([x_i, m_i, s_i m_i])                         second time by s_i = ln(degree + 1) / its mean
+///   e_ij ← e_ij + MLP([e_ij, x_j, x_i])
+/// y = MLP([x_i of all outputs])                                  or Δb = s MLP(x), Δw = s MLP(e)
+/// ```
+///
+/// A bidirectional model gathers messages against the edges too, by a function of their own.
+///
+/// # Source
+/// Kofinas et al., "Graph Neural Networks for Learning Equivariant Representations of Neural Networks", ICLR 2024, and
+/// the published program. **Departs:** perceptrons with residual sums, normalized inside, where theirs normalize after;
+/// the two directions have functions and statistics of their own, where theirs, if it has both, makes one graph of them.
+#[derive(Debug)]
+pub struct NgGnn(Trunk<GnnRound>);
+
+impl NgGnn {
+    /// The model for nets of these architectures, from a valid configuration.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if nets differ in inputs or outputs.
+    pub fn new(
+        config: &NgGnnConfig,
+        lowering: &Lowering,
+        normalization: Normalization,
+        vars: &VarBuilder,
+    ) -> Result<Self> {
+        let form = config.form();
+        let mean_logs = mean_log_degrees(lowering);
+        let round = |needs: Needs, vars: &VarBuilder| GnnRound::new(&form, needs, mean_logs, vars);
+        Ok(Self(Trunk::new(&form, lowering, normalization, vars, round)?))
+    }
+}
+
+impl Model for NgGnn {
+    fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
+        self.0.forward(batch, pass)
+    }
+}
+
+/// One round: messages along the edges, against them, node update, edge update.
+#[derive(Debug)]
+struct GnnRound {
+    incoming: FilmMessage,
+    outgoing: Option<FilmMessage>,
+    update: Mlp,
+    edge_update: Option<Mlp>,
+    d: usize,
+    mean_logs: [f64; 2],
+}
+
+impl GnnRound {
+    fn new(form: &Form, needs: Needs, mean_logs: [f64; 2], vars: &VarBuilder) -> Result<Self> {
+        let d = form.d_node;
+        let message = |name: &str| FilmMessage::new(d, &vars.at(name));
+        let outgoing = if needs.hears_above { Some(message("outgoing")?) } else { None };
+        let n_sides = if needs.hears_above { 2 } else { 1 };
+        let d_in = d + n_sides * 2 * N_STATISTICS * d;
+        let edge_update = || Mlp::new(&form.mlp, 3 * d, d, &vars.at("edge_update"));
+        Ok(Self {
+            incoming: message("incoming")?,
+            outgoing,
+            update: Mlp::new(&form.mlp, d_in, d, &vars.at("update"))?,
+            edge_update: if needs.updates_edges { Some(edge_update()?) } else { None },
+            d,
+            mean_logs,
+        })
+    }
+}
+
+impl Round for GnnRound {
+    fn nodes(&self, features: &Features, live: &[bool], pass: &Pass) -> Result<Vec<Option<Rows>>> {
+        let heard = N_STATISTICS * self.d;
+        let mut widths = vec![self.d, heard, heard];
+        if self.outgoing.is_some() {
+            widths.extend([heard, heard]);
+        }
+        let columns = self.update.first_columns(&widths)?;
+        let node = |l: usize| -> Result<Rows> {
+            let own = &features.nodes[l];
+            let mut first = own.linear(&columns[0])?;
+            let sides = [
+                (features.incoming(l), Some(&self.incoming), EdgeAxis::Senders),
+                (features.outgoing(l), self.outgoing.as_ref(), EdgeAxis::Receivers),
+            ];
+            for (side, (block, message, over)) in sides.into_iter().enumerate() {
+                let (Some((edges, others)), Some(message)) = (block, message) else { continue };
+                let gathered = message.forward(edges, own, others, over)?;
+                // A layer's nodes are all of one degree, so the second, scaled copy is part of the map.
+                let amplification = log_degree(others.dims()[1]) / self.mean_logs[side];
+                let map = (&columns[1 + 2 * side] + (&columns[2 + 2 * side] * amplification)?)?;
+                first = first.add(&gathered.linear(&map)?)?;
+            }
+            Ok(own.add(&self.update.finish(first, pass)?)?.computed()?)
+        };
+        live.iter().enumerate().map(|(l, live)| live.then(|| node(l)).transpose()).collect()
+    }
+
+    fn edges(&self, edges: &Rows, senders: &Rows, receivers: &Rows, pass: &Pass) -> Result<Rows> {
+        let Some(update) = &self.edge_update else { return Ok(edges.clone()) };
+        let [n_receivers, n_senders] = [edges.dims()[1], edges.dims()[2]];
+        let parts = [
+            edges.clone(),
+            Rows::spread(senders, n_receivers, EdgeAxis::Senders)?,
+            Rows::spread(receivers, n_senders, EdgeAxis::Receivers)?,
+        ];
+        let change = update.forward(&Rows::concat(&parts.each_ref())?, pass)?;
+        Ok(edges.add(&change)?.computed()?)
+    }
+}
+
+fn log_degree(n_neighbours: usize) -> f64 {
+    ((n_neighbours + 1) as f64).ln()
+}
+
+/// The means of `ln(degree + 1)` over the nodes of all architectures, of edges that enter and of edges that leave.
+fn mean_log_degrees(lowering: &Lowering) -> [f64; 2] {
+    let (mut n_nodes, mut sums) = (0, [0.0, 0.0]);
+    for topology in lowering.topologies() {
+        let widths = topology.widths();
+        n_nodes += topology.n_nodes();
+        for pair in widths.windows(2) {
+            sums[0] += pair[1] as f64 * log_degree(pair[0]);
+            sums[1] += pair[0] as f64 * log_degree(pair[1]);
+        }
+    }
+    sums.map(|sum| sum / n_nodes.max(1) as f64)
+}

@@ -1,0 +1,49 @@
+//! NG-T: blind to the order of hidden units for both heads, and to nothing else.
+
+use sgmn_graph::Activation;
+use sgmn_nn::models::{HeadConfig, ModelConfig, NgTConfig};
+use sgmn_symmetry::Symmetry;
+
+use crate::claims::{Nets, hold, symmetry_breaks};
+
+fn config(output: HeadConfig) -> NgTConfig {
+    NgTConfig {
+        d_node: 6,
+        d_edge: 5,
+        d_attention: 8,
+        n_heads: 2,
+        d_node_mlp: 7,
+        d_edge_mlp: 6,
+        n_layers: 3,
+        dropout: 0.0,
+        output,
+    }
+}
+
+const OUTPUTS: [HeadConfig; 2] =
+    [HeadConfig::PerGraph { d_out: 3 }, HeadConfig::PerParam { initial_scale: 0.5 }];
+
+#[test]
+fn it_is_blind_to_the_order_of_units_whatever_it_returns() {
+    for output in OUTPUTS {
+        hold("ng_t", &ModelConfig::NgT(config(output)), &[Nets::Mlps, Nets::Cnns]);
+    }
+}
+
+#[test]
+fn signs_and_scales_change_what_it_returns() {
+    for output in OUTPUTS {
+        let config = ModelConfig::NgT(config(output));
+        for kind in [Nets::Mlps, Nets::Cnns] {
+            assert!(symmetry_breaks(&config, kind, Activation::Tanh, Symmetry::Sign));
+            assert!(symmetry_breaks(&config, kind, Activation::Relu, Symmetry::Positive));
+        }
+    }
+}
+
+#[test]
+fn heads_that_do_not_divide_the_attention_are_refused() {
+    let config = NgTConfig { n_heads: 3, ..config(OUTPUTS[0]) };
+    let message = ModelConfig::NgT(config).validate().unwrap_err().to_string();
+    assert!(message.contains("model.n_heads") && message.contains("divisor"), "{message}");
+}
