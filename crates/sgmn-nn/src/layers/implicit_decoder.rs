@@ -131,12 +131,12 @@ mod tests {
         let all = decoder.forward(&nets, &points).unwrap();
         assert_eq!(all.dims(), [3, 2, 1]);
         let all = all.squeeze(2).unwrap().to_vec2::<f64>().unwrap();
-        for (p, point) in points.iter().enumerate() {
-            for net in 0..2 {
+        for (point, of_nets) in points.iter().zip(&all) {
+            for (net, value) in of_nets.iter().enumerate() {
                 let alone =
                     decoder.forward(&nets.narrow(0, net, 1).unwrap(), std::slice::from_ref(point)).unwrap();
                 let alone = alone.flatten_all().unwrap().to_vec1::<f64>().unwrap()[0];
-                assert!((alone - all[p][net]).abs() < 1e-12, "point {p}, net {net}");
+                assert!((alone - value).abs() < 1e-12, "point {point:?}, net {net}");
             }
         }
         assert!((all[0][0] - all[1][0]).abs() > 1e-4 && (all[0][0] - all[0][1]).abs() > 1e-4, "{all:?}");

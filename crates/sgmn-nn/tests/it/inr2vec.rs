@@ -35,7 +35,7 @@ fn it_has_no_symmetry_of_nets() {
 }
 
 #[test]
-fn the_order_of_rows_changes_nothing_and_the_order_of_columns_does() {
+fn rows_count_as_a_set_and_columns_do_not() {
     let specs = plain_mlps(Activation::Tanh);
     let net = nets(Seed::new(5), &specs, 1).remove(0);
     // Weights between the hidden layers of 2-5-4-1, after the 15 parameters of the first: 4 rows of 5.
@@ -49,13 +49,18 @@ fn the_order_of_rows_changes_nothing_and_the_order_of_columns_does() {
         }
         Net::new(specs[0].clone(), params).unwrap()
     };
-    let all = [net.clone(), moved(|i, j| ((i + 1) % 4, j)), moved(|i, j| (i, (j + 1) % 5))];
+    let rotated = [moved(|i, j| ((i + 1) % 4, j)), moved(|i, j| (i, (j + 1) % 5))];
+    // The first row twice, or the second, and the third: the same set, of which the largest is taken.
+    let doubled = [moved(|i, j| ([0, 0, 1, 2][i], j)), moved(|i, j| ([0, 1, 1, 2][i], j))];
+    let all = [vec![net.clone()], rotated.to_vec(), doubled.to_vec()].concat();
     for rows in [RowRange::Hidden, RowRange::All] {
         let config = ModelConfig::Inr2Vec(config(rows, None));
         let (model, ..) = build_any(&config, &specs, Normalization::none(), DType::F64);
         let out = rows_of(&*model, &all, &Pass::eval());
-        let apart = |i: usize| out[0].iter().zip(&out[i]).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        assert!(apart(1) < 1e-12 && apart(2) > 1e-4, "{rows:?}: {} and {}", apart(1), apart(2));
+        let apart =
+            |i: usize, j: usize| out[i].iter().zip(&out[j]).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(apart(0, 1) < 1e-12 && apart(0, 2) > 1e-4, "{rows:?}: {} and {}", apart(0, 1), apart(0, 2));
+        assert!(apart(3, 4) < 1e-12, "{rows:?}: {}", apart(3, 4));
     }
 }
 
