@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 }
 
 /// Half a power of ten apart.
-const GRID: [f64; 3] = [1e-3, 3e-3, 1e-2];
+const GRID: [f64; 2] = [1e-3, 3e-3];
 /// Where results are kept that are committed.
 const RESULTS: &str = "docs/results/learning-rates.md";
 
