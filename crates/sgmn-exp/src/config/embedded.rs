@@ -133,6 +133,7 @@ embed! {
     "small-gmn",
     "small-gmn-augmented",
     "small-inr2vec",
+    "small-inr2vec-architecture",
     "small-nfn-hnp",
     "small-nfn-np",
     "small-ng-gnn",

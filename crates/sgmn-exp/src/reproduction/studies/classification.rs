@@ -1,8 +1,9 @@
 //! What does an INR draw?
 
 use super::{
-    BIDIRECTIONAL, FORWARD, GMN, GMN_AUGMENTED, INR2VEC, LINEAR, LINEAR_FOURIER, LINEAR_NP, LIST,
-    NEURAL_GRAPH, TRANSFORMER, published, row, study,
+    BIDIRECTIONAL, FORWARD, GMN, GMN_AUGMENTED, INR2VEC, INR2VEC_ALONE, LINEAR, LINEAR_FOURIER, LINEAR_NP,
+    LIST, NEURAL_GRAPH, NEURAL_GRAPH_PROBES, PROBES, SCALEGMN_PROBES, TRANSFORMER, TRANSFORMER_PROBES,
+    published, row, study,
 };
 use crate::reproduction::study::{Group, Row, Scale, Study};
 
@@ -20,11 +21,15 @@ macro_rules! rows {
         &[
             row("MLP", concat!($scale, "-flat-mlp"), LIST),
             row("Inr2Vec", concat!($scale, "-inr2vec"), INR2VEC),
+            row("Inr2Vec, architecture alone", concat!($scale, "-inr2vec-architecture"), INR2VEC_ALONE),
             row("DWS", concat!($scale, "-dws"), LINEAR),
             row("NFN_NP", concat!($scale, "-nfn-np"), LINEAR_NP),
             row("NFN_HNP", concat!($scale, "-nfn-hnp"), LINEAR_FOURIER),
             row("NG-GNN", concat!($scale, "-ng-gnn"), NEURAL_GRAPH),
+            row("NG-GNN, runs the nets on 64 probes", concat!($scale, "-ng-gnn-probes"), NEURAL_GRAPH_PROBES),
             row("NG-T", concat!($scale, "-ng-t"), TRANSFORMER),
+            row("NG-T, runs the nets on 64 probes", concat!($scale, "-ng-t-probes"), TRANSFORMER_PROBES),
+            row("Probes alone, 64", concat!($scale, "-probes"), PROBES),
             published("ScaleGMN", $scale, FORWARD, "mnist", 1_772_042, DWS),
             published(
                 "ScaleGMN-B",
@@ -34,13 +39,22 @@ macro_rules! rows {
                 3_089_162,
                 DWS,
             ),
+            row("ScaleGMN, runs the nets on 64 probes", concat!($scale, "-scalegmn-probes"), SCALEGMN_PROBES),
             row("GMN", concat!($scale, "-gmn"), GMN),
             row("GMN, augmented", concat!($scale, "-gmn-augmented"), GMN_AUGMENTED),
         ]
     };
 }
 
-const CLAIMS: &[(&str, &str)] = &[("ScaleGMN", "MLP"), ("ScaleGMN", "GMN"), ("ScaleGMN-B", "ScaleGMN")];
+const CLAIMS: &[(&str, &str)] = &[
+    ("ScaleGMN", "MLP"),
+    ("ScaleGMN", "GMN"),
+    ("ScaleGMN", "NG-GNN"),
+    ("ScaleGMN-B", "ScaleGMN"),
+    ("ScaleGMN, runs the nets on 64 probes", "ScaleGMN"),
+    ("ScaleGMN, runs the nets on 64 probes", "Probes alone, 64"),
+    ("NG-GNN, runs the nets on 64 probes", "NG-GNN"),
+];
 
 pub(in crate::reproduction) const CLASSIFICATION: &[Study] = &[
     Study {

@@ -1,8 +1,8 @@
 //! How must an INR's weights change so that its image does?
 
 use super::{
-    BIDIRECTIONAL, FORWARD, GMN, LINEAR, LINEAR_FOURIER, LINEAR_NP, LIST, NEURAL_GRAPH, TRANSFORMER,
-    published, row, study,
+    BIDIRECTIONAL, FORWARD, GMN, LINEAR, LINEAR_FOURIER, LINEAR_NP, LIST, NEURAL_GRAPH, NEURAL_GRAPH_PROBES,
+    SCALEGMN_PROBES, TRANSFORMER, TRANSFORMER_PROBES, published, row, study,
 };
 use crate::reproduction::study::{Group, Row, Scale, Study};
 
@@ -25,7 +25,9 @@ macro_rules! rows {
             row("NFN_NP", concat!($scale, "-nfn-np"), LINEAR_NP),
             row("NFN_HNP", concat!($scale, "-nfn-hnp"), LINEAR_FOURIER),
             row("NG-GNN", concat!($scale, "-ng-gnn"), NEURAL_GRAPH),
+            row("NG-GNN, runs the nets on 64 probes", concat!($scale, "-ng-gnn-probes"), NEURAL_GRAPH_PROBES),
             row("NG-T", concat!($scale, "-ng-t"), TRANSFORMER),
+            row("NG-T, runs the nets on 64 probes", concat!($scale, "-ng-t-probes"), TRANSFORMER_PROBES),
             published("ScaleGMN", $scale, FORWARD, "mnist-editing", 4_002_058, DWS),
             published(
                 "ScaleGMN-B",
@@ -40,6 +42,7 @@ macro_rules! rows {
                 concat!($scale, "-averaged-", $n_copies),
                 AVERAGED,
             ),)*
+            row("ScaleGMN, runs the nets on 64 probes", concat!($scale, "-scalegmn-probes"), SCALEGMN_PROBES),
             row("GMN", concat!($scale, "-gmn"), GMN),
         ]
     };

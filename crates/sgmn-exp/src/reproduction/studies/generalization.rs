@@ -1,8 +1,8 @@
 //! How accurate is a CNN on images it has not seen?
 
 use super::{
-    BIDIRECTIONAL, FORWARD, GMN, GMN_AUGMENTED, LINEAR, LINEAR_FOURIER, LINEAR_NP, NEURAL_GRAPH, TRANSFORMER,
-    published, row, study,
+    BIDIRECTIONAL, FORWARD, GMN, GMN_AUGMENTED, LINEAR, LINEAR_FOURIER, LINEAR_NP, NEURAL_GRAPH,
+    NEURAL_GRAPH_PROBES, PROBES, SCALEGMN_PROBES, TRANSFORMER, TRANSFORMER_PROBES, published, row, study,
 };
 use crate::reproduction::study::{Group, Row, Scale, Study};
 
@@ -20,7 +20,10 @@ macro_rules! rows {
             row("NFN_NP", concat!($zoo, "-nfn-np"), LINEAR_NP),
             row("NFN_HNP", concat!($zoo, "-nfn-hnp"), LINEAR_FOURIER),
             row("NG-GNN", concat!($zoo, "-ng-gnn"), NEURAL_GRAPH),
+            row("NG-GNN, runs the nets on 16 probes", concat!($zoo, "-ng-gnn-probes"), NEURAL_GRAPH_PROBES),
             row("NG-T", concat!($zoo, "-ng-t"), TRANSFORMER),
+            row("NG-T, runs the nets on 16 probes", concat!($zoo, "-ng-t-probes"), TRANSFORMER_PROBES),
+            row("Probes alone, 16", concat!($zoo, "-probes"), PROBES),
             published("ScaleGMN", $zoo, FORWARD, $paper, $n_forward, None),
             published(
                 "ScaleGMN-B",
@@ -30,6 +33,7 @@ macro_rules! rows {
                 $n_bidirectional,
                 None,
             ),
+            row("ScaleGMN, runs the nets on 16 probes", concat!($zoo, "-scalegmn-probes"), SCALEGMN_PROBES),
             row("GMN", concat!($zoo, "-gmn"), GMN),
             row("GMN, augmented", concat!($zoo, "-gmn-augmented"), GMN_AUGMENTED),
         ]

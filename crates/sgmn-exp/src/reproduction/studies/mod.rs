@@ -21,7 +21,15 @@ const LINEAR_FOURIER: &str = "the same, weights read through Fourier features";
 const LINEAR_NP: &str = "the same for inputs and outputs too, which are told apart by a code";
 const NEURAL_GRAPH: &str = "hidden units may be reordered; message passing that updates edges";
 const TRANSFORMER: &str = "hidden units may be reordered; attention along edges";
-const INR2VEC: &str = "rows of weights in any order; first learns to redraw what the nets draw";
+const NEURAL_GRAPH_PROBES: &str =
+    "the same; each unit also says what it answers to learned inputs of the net";
+const TRANSFORMER_PROBES: &str = NEURAL_GRAPH_PROBES;
+const SCALEGMN_PROBES: &str = "as ScaleGMN; each unit also says what it answers to learned inputs of the net";
+const PROBES: &str = "what the net answers to learned inputs, and nothing of its weights";
+const INR2VEC: &str =
+    "no symmetry: rows of the weights as a set; its embedding learns to draw what the net draws";
+const INR2VEC_ALONE: &str =
+    "the same without drawing: trained on the classes from end to end, as the paper's row";
 const LIST: &str = "nothing: the weights are a list of numbers";
 
 /// A study on nets that are made here, to be completed by name and rows.
