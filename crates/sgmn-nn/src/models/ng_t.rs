@@ -74,7 +74,7 @@ impl Blueprint for NgTConfig {
                 return Err(Error::config(field, "at least 1", 0));
             }
         }
-        if self.d_attention % self.n_heads != 0 {
+        if !self.d_attention.is_multiple_of(self.n_heads) {
             let expected = format!("a divisor of model.d_attention ({})", self.d_attention);
             return Err(Error::config("model.n_heads", expected, self.n_heads));
         }

@@ -346,7 +346,7 @@ impl Rows {
         let &[b, n, row] = self.dims() else {
             candle_core::bail!("attend: expected nodes [B, n, H], found {:?}", self.dims())
         };
-        if n_heads == 0 || row <= n_heads || (row - n_heads) % n_heads != 0 {
+        if n_heads == 0 || row <= n_heads || !(row - n_heads).is_multiple_of(n_heads) {
             candle_core::bail!(
                 "attend: expected logits of {n_heads} heads, at least one, and as many channels for each, found rows of {row}"
             );
