@@ -83,6 +83,11 @@ fn finish(run: &PlannedRun, accuracy: f64) -> RunFolder {
     folder
 }
 
+/// The place of a model's run in a plan.
+fn place(runs: &[PlannedRun], method: &str, seed: u64) -> usize {
+    runs.iter().position(|run| run.method == method && run.seed == seed).unwrap()
+}
+
 fn states(plan: &Plan) -> Vec<RunState> {
     plan.runs.iter().map(|run| run.state).collect()
 }
@@ -92,11 +97,13 @@ fn every_model_comes_with_seed_0_before_any_comes_with_seed_1() {
     let folder = tempfile::tempdir().unwrap();
     let plan = Plan::new(&request(folder.path(), &["train.epochs=1"])).unwrap();
     let names: Vec<(&str, u64)> = plan.runs.iter().map(|run| (run.method, run.seed)).collect();
-    assert_eq!(names[..2], [("ScaleGMN", 0), ("ScaleGMN-B", 0)]);
-    assert_eq!(names[4], ("ScaleGMN", 1));
-    assert_eq!(names.len(), 8);
+    let n_models = Study::named("digits").unwrap().rows.len();
+    assert_eq!(names[..2], [("MLP", 0), ("Inr2Vec", 0)]);
+    assert_eq!(names[n_models], ("MLP", 1));
+    assert_eq!(names.len(), 2 * n_models);
     assert!(states(&plan).iter().all(|state| *state == RunState::New));
-    let (run, arguments) = (&plan.runs[4], plan.runs[4].arguments.join(" "));
+    let run = &plan.runs[place(&plan.runs, "ScaleGMN", 1)];
+    let arguments = run.arguments.join(" ");
     assert_eq!(run.experiment.train().seed, 1);
     let expected = "--experiment quick --set train.epochs=1 --set train.seed=1 --run ";
     assert!(arguments.starts_with(expected), "{arguments}");
@@ -156,9 +163,9 @@ fn a_report_shows_means_over_seeds_the_paper_and_what_was_not_run() {
     let folder = tempfile::tempdir().unwrap();
     let request = request(folder.path(), &[]);
     let plan = Plan::new(&request).unwrap();
-    // ScaleGMN with both seeds, the last model with one, the others not at all.
-    for (run, accuracy) in [(0, 0.80), (4, 0.84), (3, 0.15)] {
-        finish(&plan.runs[run], accuracy);
+    // ScaleGMN with both seeds, MLP with one, the others not at all.
+    for (method, seed, accuracy) in [("ScaleGMN", 0, 0.80), ("ScaleGMN", 1, 0.84), ("MLP", 0, 0.15)] {
+        finish(&plan.runs[place(&plan.runs, method, seed)], accuracy);
     }
     let report = reproduction::write(&request, "cargo xtask reproduce").unwrap();
     let markdown = read(&report.markdown);
@@ -172,12 +179,13 @@ fn a_report_shows_means_over_seeds_the_paper_and_what_was_not_run() {
     assert_eq!(row("ScaleGMN"), "82.00 ± 2.83, 96.57 ± 0.10");
     assert_eq!(row("ScaleGMN-B"), "not run, 96.59 ± 0.24");
     assert_eq!(row("MLP"), "15.00, 17.55 ± 0.01");
-    assert_eq!(row("permutation only"), "not run, –");
-    assert_eq!(row("DWS"), "–, 85.71 ± 0.57");
+    assert_eq!(row("GMN"), "not run, –");
+    assert_eq!(row("DWS"), "not run, 85.71 ± 0.57");
+    assert_eq!(row("elsewhere: ProbeGen, runs the nets on 128 probes"), "–, 98.40");
     let finding = "ScaleGMN is, with too few seeds to know the spread, ahead of MLP, 82.00 ± 2.83 against 15.00 \
                    (accuracy %, 2 seeds and one seed).";
     assert!(markdown.contains(finding), "{markdown}");
-    assert!(!markdown.contains("ScaleGMN beats permutation only"), "{markdown}");
+    assert!(!markdown.contains("ScaleGMN beats GMN"), "{markdown}");
     assert!(markdown.contains("Not all runs were made"), "{markdown}");
     assert!(markdown.contains("| nets to train on "), "{markdown}");
     assert!(markdown.contains("| model.d_hidden "), "{markdown}");
@@ -207,11 +215,13 @@ fn a_run_that_diverged_is_not_made_again_and_says_so_in_its_row() {
     let request = request(folder.path(), &[]);
     let runs = Plan::new(&request).unwrap().runs;
     finish(&runs[0], 0.8);
-    let diverged = RunFolder::create(&runs[1].folder, &runs[1].experiment, &facts(&runs[1])).unwrap();
+    let place = place(&runs, "ScaleGMN-B", 0);
+    let diverged =
+        RunFolder::create(&runs[place].folder, &runs[place].experiment, &facts(&runs[place])).unwrap();
     write_json(&diverged.diverged(), &train::Diverged::new("the loss is NaN")).unwrap();
     let plan = Plan::new(&request).unwrap();
-    assert_eq!(plan.runs[1].state, RunState::Diverged);
-    assert_eq!(serde_json::to_value(&plan).unwrap()["runs"][1]["state"], "diverged");
+    assert_eq!(plan.runs[place].state, RunState::Diverged);
+    assert_eq!(serde_json::to_value(&plan).unwrap()["runs"][place]["state"], "diverged");
     let report = reproduction::write(&request, "").unwrap();
     let row = report.tables[0].1.rows.iter().find(|row| row[0] == "ScaleGMN-B").unwrap().clone();
     assert_eq!(row[1], "diverged");
@@ -264,18 +274,18 @@ fn ablations_share_the_runs_of_the_tables_and_get_further_seeds_last() {
     let runs = Plan::new(&request).unwrap().runs;
     let quick = runs.iter().filter(|run| run.experiment.name() == "quick" && run.seed == 0);
     assert_eq!(quick.count(), 1);
-    let place =
+    let first =
         |study: &str, seed: u64| runs.iter().position(|run| run.study == study && run.seed == seed).unwrap();
-    assert!(place("ablations-digits", 0) < place("digits", 1));
-    assert!(place("digits", 1) < place("ablations-digits", 1));
-    finish(&runs[place("digits", 0)], 0.5);
+    assert!(first("ablations-digits", 0) < first("digits", 1));
+    assert!(first("digits", 1) < first("ablations-digits", 1));
+    finish(&runs[place(&runs, "ScaleGMN", 0)], 0.5);
     let ablations = Results::read(&request).unwrap();
     let ablations = ablations.of(Group::Ablations).next().unwrap();
     assert_eq!(ablations.rows[0].runs.len(), 1, "the run of the table counts here too");
 
     // A difference is of the same seeds: the first row has seed 1 too, which no other row has.
-    finish(&runs[place("digits", 1)], 0.9);
-    finish(&runs[place("ablations-digits", 0)], 0.6);
+    finish(&runs[place(&runs, "ScaleGMN", 1)], 0.9);
+    finish(&runs[first("ablations-digits", 0)], 0.6);
     let report = reproduction::write(&request, "").unwrap();
     let (_, table) = &report.tables[1];
     assert_eq!((table.rows[0][2].as_str(), table.rows[1][3].as_str()), ("70.00 ± 28.28", "+10.00"));

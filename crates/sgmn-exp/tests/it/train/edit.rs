@@ -259,8 +259,8 @@ fn an_edit_that_cannot_be_asked_for_is_refused_by_its_key() {
             "model.output.kind: expected `per_param`, since the task changes every parameter, found `per_graph`",
         ),
         (
-            &["model={ kind=\"flat_mlp\", d_hidden=[4], d_out=2, layer_norm=false, dropout=0.0 }"],
-            "model.kind: expected `scalegmn`, since the task changes every parameter",
+            &["model={ kind=\"stat_nn\", d_hidden=[4], d_out=2, layer_norm=false, dropout=0.0 }"],
+            "model.kind: expected a model with an output `per_param`, since the task changes every parameter",
         ),
         (&["model.output.n_copies=0"], "model.output.n_copies: expected from 1 to 1024, found 0"),
     ] {
