@@ -23,6 +23,9 @@ pub(crate) struct Arguments {
     /// Folder of the nets [default: that of `cargo xtask reproduce`]
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
+    /// Write down what is there, without training
+    #[arg(long)]
+    report_only: bool,
     /// Also put the tables into docs/results, to be committed
     #[arg(long)]
     save_results: bool,
@@ -48,14 +51,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         true => PathBuf::from(RESULTS),
         false => arguments.out.join("learning-rates.md"),
     };
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--report-only").collect();
     let mut report =
         vec!["rates".to_owned(), "--command".to_owned(), format!("cargo xtask {}", words.join(" "))];
     report.extend(["--file".to_owned(), file.display().to_string()]);
     report.extend(points.iter().flat_map(|(rate, _)| ["--rate".to_owned(), rate.clone()]));
     let data_dir =
         arguments.data_dir.clone().unwrap_or_else(|| Path::new("target/reproduce/data").to_path_buf());
-    reproduce::grid(&which, arguments.seeds, Some(&data_dir), &arguments.out, &points, &report)
+    let made: &[(String, String)] = if arguments.report_only { &[] } else { &points };
+    reproduce::grid(&which, arguments.seeds, Some(&data_dir), &arguments.out, made, &report)
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -87,7 +87,7 @@ impl Grid {
         let mut text = format!(
             "# Learning rates\n\nEvery model was trained with every learning rate of one grid, all other settings as in its \
              experiment: the same nets, epochs and choice of the best epoch.\nThe tables show that epoch's validation nets; \
-             test nets choose nothing.\n\n```sh\n{command}\n```\n"
+             test nets choose nothing. A dash: not run.\n\n```sh\n{command}\n```\n"
         );
         for (title, table) in self.tables()? {
             text += &format!("\n## {title}\n\n{}", table.to_markdown());
