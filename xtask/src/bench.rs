@@ -28,7 +28,7 @@ use crate::repository;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Measure everything for a fifth of the time, which is some ten minutes otherwise, with wider intervals
+    /// Measure everything for a fifth of the time, which is some fifteen minutes otherwise, with wider intervals
     #[arg(long)]
     quick: bool,
     /// Only the groups whose name begins with this, such as mnist, fit or growth-width

@@ -174,9 +174,15 @@ pub(crate) fn grid(
         save_results: false,
         overrides,
     };
-    let whole = arguments(out.to_path_buf(), Vec::new());
+    let mut whole = arguments(out.to_path_buf(), Vec::new());
+    // The nets of `cargo xtask reproduce` at the same scale.
+    let of_reproduce = match which.scale {
+        Scale::Quick => "target/reproduce/data",
+        Scale::Small | Scale::Paper => "data",
+    };
+    let data_dir = data_dir.map_or_else(|| repository::root().join(of_reproduce), Path::to_path_buf);
+    whole.data_dir = Some(data_dir.clone());
     let job = Job::new(&whole)?;
-    let data_dir = repository::root().join(&job.data_dir);
     let mut programs = Programs::build(whole.device)?;
     let mut children = Children::listen()?;
     let began = Instant::now();
@@ -266,6 +272,14 @@ impl<'a> Job<'a> {
 impl RunningJob<'_> {
     /// Makes nets and runs; the names of runs that failed are returned.
     fn make(&mut self) -> Result<Vec<String>> {
+        let runs = self.plan()?.runs;
+        let is_model = |method: &String| runs.iter().any(|run| run.method == *method);
+        if let Some(unknown) = self.job.arguments.which.methods.iter().find(|method| !is_model(method)) {
+            let mut known: Vec<&str> = runs.iter().map(|run| run.method.as_str()).collect();
+            known.sort_unstable();
+            known.dedup();
+            bail!("--method: expected one of {}, found {unknown:?}", known.join("; "));
+        }
         let absent = self.absent()?;
         self.make_nets(&absent)?;
         self.train(&absent)
@@ -313,19 +327,15 @@ impl RunningJob<'_> {
     /// One that fails does not keep the others from being made; the names of such runs are returned.
     fn train(&self, absent: &[String]) -> Result<Vec<String>> {
         let mut failed = Vec::new();
-        let runs = self.plan()?.runs;
-        let n_runs = runs.len();
-        let is_model = |method: &String| runs.iter().any(|run| run.method == *method);
-        if let Some(unknown) = self.job.arguments.which.methods.iter().find(|method| !is_model(method)) {
-            let mut known: Vec<&str> = runs.iter().map(|run| run.method.as_str()).collect();
-            known.sort_unstable();
-            known.dedup();
-            bail!("--method: expected one of {}, found {unknown:?}", known.join("; "));
-        }
+        let n_runs = self.plan()?.runs.len();
         for place in 0..n_runs {
             // What is on the disk now decides, nothing is remembered.
             let plan = self.plan()?;
             let run = &plan.runs[place];
+            let asked_for = &self.job.arguments.which.methods;
+            if !asked_for.is_empty() && !asked_for.contains(&run.method) {
+                continue;
+            }
             println!(
                 "\n[{}/{n_runs}] {}: {}, seed {} ({} since the start)",
                 place + 1,
@@ -340,11 +350,6 @@ impl RunningJob<'_> {
             }
             if run.state == State::Diverged {
                 println!("diverged earlier, and would again: {}", run.folder.display());
-                continue;
-            }
-            let asked_for = &self.job.arguments.which.methods;
-            if !asked_for.is_empty() && !asked_for.contains(&run.method) {
-                println!("not asked for");
                 continue;
             }
             if absent.contains(&run.study) {

@@ -1,6 +1,6 @@
 //! `cargo xtask tune`: one grid of learning rates for every model of the report, chosen by the validation nets.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
@@ -56,10 +56,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         vec!["rates".to_owned(), "--command".to_owned(), format!("cargo xtask {}", words.join(" "))];
     report.extend(["--file".to_owned(), file.display().to_string()]);
     report.extend(points.iter().flat_map(|(rate, _)| ["--rate".to_owned(), rate.clone()]));
-    let data_dir =
-        arguments.data_dir.clone().unwrap_or_else(|| Path::new("target/reproduce/data").to_path_buf());
     let made: &[(String, String)] = if arguments.report_only { &[] } else { &points };
-    reproduce::grid(&which, arguments.seeds, Some(&data_dir), &arguments.out, made, &report)
+    reproduce::grid(&which, arguments.seeds, arguments.data_dir.as_deref(), &arguments.out, made, &report)
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -46,7 +46,8 @@ fn main() {
             }
         }
         // By hand, without words: one model.
-        _ => model("quick", effort),
+        [] => model("quick", effort),
+        other => panic!("expected `study NAME` or `model EXPERIMENT`, found {other:?}"),
     }
 }
 

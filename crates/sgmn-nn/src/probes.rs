@@ -4,14 +4,14 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{Activation, GraphBatch, Lowering, Topology};
 
-use crate::{Error, Init, Result, VarBuilder, normalization::LayerScale, ops};
+use crate::{Error, Init, Result, VarBuilder, models::sizes, normalization::LayerScale, ops};
 
 /// Where probes come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Generator {
     /// Every value of every probe is learned by itself.
-    Free,
+    Free {},
     /// A learned code for each probe, and linear maps that all share, without activations between them.
     Linear {
         /// Numbers of a code.
@@ -34,8 +34,8 @@ pub struct ProbeConfig {
     pub generator: Generator,
 }
 
-/// More probes, or pixels along an axis, are taken for a mistake.
-const MOST: usize = 1 << 14;
+/// The most numbers of all probes.
+const MOST_VALUES: usize = 1 << 24;
 
 impl ProbeConfig {
     /// Checks everything that the types do not.
@@ -44,20 +44,17 @@ impl ProbeConfig {
     /// [`Error::Config`] naming the first field that cannot be used.
     pub fn validate(&self) -> Result<()> {
         let image = self.image.unwrap_or([1, 1]);
-        let (d_code, narrowest) = match &self.generator {
-            Generator::Free => (1, 1),
-            Generator::Linear { d_code, d_hidden } => (*d_code, d_hidden.iter().copied().min().unwrap_or(1)),
-        };
-        for (field, value) in [
-            ("model.probes.n", self.n),
-            ("model.probes.image", image[0]),
-            ("model.probes.image", image[1]),
-            ("model.probes.generator.d_code", d_code),
-            ("model.probes.generator.d_hidden", narrowest),
-        ] {
-            if !(1..=MOST).contains(&value) {
-                return Err(Error::config(field, format!("from 1 to {MOST}"), value));
-            }
+        sizes::check(&[("model.probes.n", &[self.n]), ("model.probes.image", &image)])?;
+        let n_values = self.n.saturating_mul(image[0]).saturating_mul(image[1]);
+        if n_values > MOST_VALUES {
+            let expected = format!("at most {MOST_VALUES} pixels in all images");
+            return Err(Error::config("model.probes", expected, n_values));
+        }
+        if let Generator::Linear { d_code, d_hidden } = &self.generator {
+            sizes::check(&[
+                ("model.probes.generator.d_code", &[*d_code]),
+                ("model.probes.generator.d_hidden", d_hidden),
+            ])?;
         }
         Ok(())
     }
@@ -123,7 +120,7 @@ impl Probes {
             if spec.is_convolutional() != config.image.is_some() {
                 let (expected, found) = match config.image {
                     None => ("the height and width of the images that the nets read", "none"),
-                    Some(_) => ("none, since some nets read plain values", "a size"),
+                    Some(_) => ("none, since some nets read plain values", "a height and width"),
                 };
                 return Err(Error::config("model.probes.image", expected, found));
             }
@@ -135,7 +132,7 @@ impl Probes {
         };
         let n_values = n_channels * image[0] * image[1];
         let source = match &config.generator {
-            Generator::Free => {
+            Generator::Free {} => {
                 Source::Free(vars.var("values", &[config.n, n_values], Init::Uniform { bound: 1.0 })?)
             }
             Generator::Linear { d_code, d_hidden } => {

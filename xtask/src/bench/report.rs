@@ -223,7 +223,7 @@ fn baselines(results: &Results) -> Option<String> {
         "peak memory, MB",
     ];
     let text = table(&header, &rows)
-        + "\nThe models of the tables of `cargo xtask reproduce` at scales quick and small, each at the batch size of its \
+        + "\nModels of the tables of `cargo xtask reproduce`: quick INRs, and small INRs, ReLU CNNs and editing, each at the batch size of its \
            experiment, on random nets of its architecture.\n";
     (!rows.is_empty()).then_some(text)
 }

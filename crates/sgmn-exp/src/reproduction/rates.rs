@@ -85,9 +85,17 @@ impl Grid {
     /// As [`Grid::tables`].
     pub fn document(&self, command: &str) -> Result<String> {
         let mut text = format!(
-            "# Learning rates\n\nEvery model was trained with every learning rate of one grid, all other settings as in its \
-             experiment: the same nets, epochs and choice of the best epoch.\nThe tables show that epoch's validation nets; \
-             test nets choose nothing. A dash: not run.\n\n```sh\n{command}\n```\n"
+            "# Learning rates\n\nModels trained with the learning rates of one grid, all other settings as in their experiments of \
+             scale {}: the same nets, epochs and choice of the best epoch, {} a model and rate.\nThe tables show that epoch's \
+             validation nets; test nets choose nothing. A dash: not run.\nAn experiment keeps the rate that it inherits unless \
+             another is better by more than 0.01 in accuracy or τ, or 0.001 in squared error, about the spread of \
+             seeds.\n\n```sh\n{command}\n```\n",
+            self.request.scale.name(),
+            if self.request.n_seeds == 1 {
+                "one run".to_owned()
+            } else {
+                format!("{} runs", self.request.n_seeds)
+            },
         );
         for (title, table) in self.tables()? {
             text += &format!("\n## {title}\n\n{}", table.to_markdown());

@@ -14,6 +14,9 @@ use crate::{
     train::Summary,
 };
 
+/// Lines of a figure that have colors of their own.
+pub(super) const MOST_CURVES: usize = 6;
+
 /// The course of a metric in one run.
 type Points = Vec<(f64, f64)>;
 
@@ -148,7 +151,24 @@ impl StudyResults {
         Some((row, run))
     }
 
-    /// The course of one metric in all finished runs, a band over the seeds of a model; nothing if there is none.
+    /// The models that a figure shows: all, or those that are best on the validation nets if they are too many to be told
+    /// apart. Test nets choose nothing.
+    fn drawn(&self) -> Vec<&RowResults> {
+        let mean = |row: &RowResults| Spread::of(&row.values(|run| run.summary.best_val)).map(|s| s.mean);
+        let n_better = |row: &RowResults| {
+            let own = mean(row)?;
+            let is_better =
+                |other: &&RowResults| mean(other).is_some_and(|other| self.criterion.is_better(other, own));
+            Some(self.rows.iter().filter(is_better).count())
+        };
+        let is_drawn = |row: &&RowResults| {
+            self.rows.len() <= MOST_CURVES || n_better(row).is_some_and(|n| n < MOST_CURVES)
+        };
+        self.rows.iter().filter(is_drawn).take(MOST_CURVES).collect()
+    }
+
+    /// The course of one metric in the finished runs of the models that can be told apart, a band over the seeds of each;
+    /// nothing if there is none.
     ///
     /// # Errors
     /// If the drawing fails.
@@ -171,7 +191,7 @@ impl StudyResults {
                 .collect()
         };
         let curves: Vec<(String, Vec<Points>)> =
-            self.rows.iter().map(|row| (row.label(), row.runs.iter().map(points).collect())).collect();
+            self.drawn().iter().map(|row| (row.label(), row.runs.iter().map(points).collect())).collect();
         let is_drawn = |runs: &[Points]| runs.iter().flatten().any(|(_, y)| y.is_finite());
         if !curves.iter().any(|(_, runs)| is_drawn(runs)) {
             return Ok(None);

@@ -256,6 +256,11 @@ impl PermutationLinear {
     /// # Errors
     /// If shapes do not fit.
     pub fn forward(&self, x: &ParamFeatures) -> Result<ParamFeatures> {
+        let n_layers = self.spaces.n_layers;
+        if (x.weights.len(), x.biases.len()) != (n_layers, n_layers) {
+            let found = format!("{} and {}", x.weights.len(), x.biases.len());
+            return Err(Error::config("features", format!("weights and biases of {n_layers} layers"), found));
+        }
         // Weights between permuted units are read thrice: two means and their own map.
         let weights = (x.weights.iter().zip(&self.weights))
             .map(|(x, target)| if target.own.is_some() { Ok(x.computed()?) } else { Ok(x.clone()) })

@@ -28,7 +28,7 @@ pub struct DwsConfig {
     pub layer_norm: bool,
     /// Dropout after every activation.
     pub dropout: f64,
-    /// Widths of the invariant head's hidden layers.
+    /// Widths of the hidden layers of the invariant head; without use where parameters are changed.
     pub d_head: Vec<usize>,
     /// What the model returns.
     pub output: HeadConfig,

@@ -1,13 +1,19 @@
 //! The baseline without symmetry: a perceptron of all parameters in a row.
 
+use std::sync::Arc;
+
 use candle_core::{D, Tensor};
 use serde::{Deserialize, Serialize};
-use sgmn_graph::{Batch, GraphBatch, Lowering};
+use sgmn_graph::{Batch, GraphBatch, Lowering, Topology};
 use sgmn_symmetry::Symmetry;
 
-use super::{Blueprint, ChangeScales, HeadConfig, Model, Output, Returns, head::only_bucket};
+use super::{
+    Blueprint, ChangeScales, HeadConfig, Model, Output, Returns,
+    head::{only_bucket, only_topology},
+    sizes,
+};
 use crate::{
-    Error, Normalization, Pass, Result, VarBuilder,
+    Normalization, Pass, Result, VarBuilder,
     layers::{Mlp, MlpConfig},
     normalization::LayerScale,
 };
@@ -28,12 +34,8 @@ pub struct FlatMlpConfig {
 
 impl Blueprint for FlatMlpConfig {
     fn validate(&self) -> Result<()> {
-        if self.d_hidden.contains(&0) {
-            return Err(Error::config("model.d_hidden", "widths of at least 1", 0));
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(Error::config("model.dropout", "a probability below 1", self.dropout));
-        }
+        sizes::check(&[("model.d_hidden", &self.d_hidden)])?;
+        sizes::check_dropout(self.dropout)?;
         self.output.validate()
     }
 
@@ -62,6 +64,7 @@ impl Blueprint for FlatMlpConfig {
 pub struct FlatMlp {
     mlp: Mlp,
     normalization: Normalization,
+    topology: Arc<Topology>,
     changes: Option<ChangeScales>,
 }
 
@@ -76,14 +79,7 @@ impl FlatMlp {
         normalization: Normalization,
         vars: &VarBuilder,
     ) -> Result<Self> {
-        let [topology] = lowering.topologies() else {
-            let found = format!("{} architectures", lowering.topologies().len());
-            return Err(Error::config(
-                "model.kind",
-                "a model that reads any architecture (flat_mlp reads one)",
-                found,
-            ));
-        };
+        let topology = only_topology(lowering, "flat_mlp")?;
         let d_in = topology.n_edges() * topology.n_edge_values() + topology.n_nodes() - topology.widths()[0];
         let form = MlpConfig {
             d_hidden: config.d_hidden.clone(),
@@ -96,7 +92,12 @@ impl FlatMlp {
                 (d_in, Some(ChangeScales::new(initial_scale, topology.n_layers(), vars)?))
             }
         };
-        Ok(Self { mlp: Mlp::new(&form, d_in, d_out, &vars.at("mlp"))?, normalization, changes })
+        Ok(Self {
+            mlp: Mlp::new(&form, d_in, d_out, &vars.at("mlp"))?,
+            normalization,
+            topology: topology.clone(),
+            changes,
+        })
     }
 
     /// All parameters of each net in a row, normalized: `[B, n_params]`.
@@ -112,7 +113,7 @@ impl FlatMlp {
 
 impl Model for FlatMlp {
     fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
-        let graphs = only_bucket(batch)?;
+        let graphs = only_bucket(batch, &self.topology)?;
         let scales = self.normalization.scales(&graphs.topology)?;
         let rows = self.mlp.forward(&self.rows(graphs, &scales)?.into(), pass)?.tensor()?;
         let Some(changes) = &self.changes else { return Ok(Output::PerGraph(rows)) };

@@ -1,8 +1,10 @@
 //! The two ways in which models answer: numbers for each net, or a change of each of its parameters.
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
-use sgmn_graph::{Batch, GraphBatch};
+use sgmn_graph::{Batch, GraphBatch, Lowering, Topology};
 
 use super::ParamDeltas;
 use crate::{Error, Init, Result, VarBuilder, normalization::LayerScale};
@@ -118,15 +120,32 @@ impl ChangeScales {
     }
 }
 
-/// The only bucket of a batch, for models that read nets of one architecture.
+/// The only bucket of a batch, for models that read nets of one architecture: that of the topology.
+///
+/// # Errors
+/// [`Error::Config`] if there are others.
+pub(super) fn only_bucket<'a>(batch: &'a Batch, topology: &Topology) -> Result<&'a GraphBatch> {
+    let expected = topology.spec();
+    match batch.buckets.as_slice() {
+        [bucket] if bucket.graphs.topology.spec() == expected => Ok(&bucket.graphs),
+        buckets => {
+            let found: Vec<_> =
+                buckets.iter().map(|bucket| bucket.graphs.topology.spec().fingerprint()).collect();
+            Err(Error::config("batch", format!("nets of {}", expected.fingerprint()), found.join("; ")))
+        }
+    }
+}
+
+/// The one architecture of a dataset, for models that read no other.
 ///
 /// # Errors
 /// [`Error::Config`] if there are more.
-pub(super) fn only_bucket(batch: &Batch) -> Result<&GraphBatch> {
-    match batch.buckets.as_slice() {
-        [bucket] => Ok(&bucket.graphs),
-        buckets => {
-            Err(Error::config("batch", "nets of one architecture", format!("{} of them", buckets.len())))
+pub(super) fn only_topology<'a>(lowering: &'a Lowering, kind: &str) -> Result<&'a Arc<Topology>> {
+    match lowering.topologies() {
+        [topology] => Ok(topology),
+        others => {
+            let expected = format!("a model that reads any architecture ({kind} reads one)");
+            Err(Error::config("model.kind", expected, format!("{} architectures", others.len())))
         }
     }
 }

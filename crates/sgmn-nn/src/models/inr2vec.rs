@@ -1,12 +1,18 @@
 //! Inr2Vec: an embedding of the rows of a net's matrices, which learns by telling what the net computes.
 
+use std::sync::Arc;
+
 use candle_core::{Device, Tensor};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{Activation, Batch, GraphBatch, Lowering, NetSpec, Seed, Topology};
 use sgmn_symmetry::Symmetry;
 
-use super::{Blueprint, Model, Output, Returns, head::only_bucket};
+use super::{
+    Blueprint, Model, Output, Returns,
+    head::{only_bucket, only_topology},
+    sizes,
+};
 use crate::{
     Error, Normalization, Pass, Result, VarBuilder,
     layers::{ImplicitDecoder, Mlp, MlpConfig},
@@ -62,18 +68,17 @@ pub struct Reconstruction {
 
 impl Blueprint for Inr2VecConfig {
     fn validate(&self) -> Result<()> {
-        let least = |widths: &[usize]| widths.iter().copied().min().unwrap_or(1);
-        let mut counts = vec![
-            ("model.d_encoder", least(&self.d_encoder)),
-            ("model.d_embedding", self.d_embedding),
-            ("model.d_head", least(&self.d_head)),
-            ("model.d_out", self.d_out),
-        ];
+        sizes::check(&[
+            ("model.d_encoder", &self.d_encoder),
+            ("model.d_embedding", &[self.d_embedding]),
+            ("model.d_head", &self.d_head),
+            ("model.d_out", &[self.d_out]),
+        ])?;
         if let Some(Reconstruction { n_points, weight, d_hidden, n_frequencies }) = self.reconstruction {
-            counts.extend([
-                ("model.reconstruction.n_points", n_points),
-                ("model.reconstruction.d_hidden", d_hidden),
-            ]);
+            sizes::check(&[
+                ("model.reconstruction.n_points", &[n_points]),
+                ("model.reconstruction.d_hidden", &[d_hidden]),
+            ])?;
             if !(weight.is_finite() && weight > 0.0) {
                 return Err(Error::config("model.reconstruction.weight", "a number above 0", weight));
             }
@@ -82,13 +87,7 @@ impl Blueprint for Inr2VecConfig {
                 return Err(Error::config(field, "at most 30", n_frequencies));
             }
         }
-        if let Some((field, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
-            return Err(Error::config(field, "at least 1", 0));
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(Error::config("model.dropout", "a probability below 1", self.dropout));
-        }
-        Ok(())
+        sizes::check_dropout(self.dropout)
     }
 
     fn returns(&self) -> Returns {
@@ -113,6 +112,8 @@ impl Blueprint for Inr2VecConfig {
 /// `head(z)` with `z = max_r MLP(r)`, in each channel over the rows r of `[W_1; b_1ᵀ; W_2; …]`, which are the weights that
 /// enter each unit and the biases of each layer: blind to the order of those rows, but to no symmetry of nets.
 ///
+/// Equal rows share the maximum, and each then has the whole gradient, as candle has it. Both losses share one clipping.
+///
 /// Reads nets of one architecture; rows are padded with zeros to the longest. With a [`Reconstruction`] the encoder
 /// learns from that loss alone: in training the head gets the embedding without its gradient.
 ///
@@ -129,6 +130,7 @@ pub struct Inr2Vec {
     head: Mlp,
     reconstructor: Option<Reconstructor>,
     normalization: Normalization,
+    topology: Arc<Topology>,
     rows: RowRange,
 }
 
@@ -144,11 +146,7 @@ impl Inr2Vec {
         normalization: Normalization,
         vars: &VarBuilder,
     ) -> Result<Self> {
-        let [topology] = lowering.topologies() else {
-            let found = format!("{} architectures", lowering.topologies().len());
-            let expected = "a model that reads any architecture (inr2vec reads one)";
-            return Err(Error::config("model.kind", expected, found));
-        };
+        let topology = only_topology(lowering, "inr2vec")?;
         let Some(d_in) = longest_row(topology, config.rows) else {
             let found = format!("{} layers", topology.n_layers());
             let expected = "\"all\" for nets without a layer between two hidden layers";
@@ -173,6 +171,7 @@ impl Inr2Vec {
             )?,
             reconstructor: config.reconstruction.as_ref().map(reconstructor).transpose()?,
             normalization,
+            topology: topology.clone(),
             rows: config.rows,
         })
     }
@@ -197,7 +196,7 @@ impl Inr2Vec {
 
 impl Model for Inr2Vec {
     fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
-        let graphs = only_bucket(batch)?;
+        let graphs = only_bucket(batch, &self.topology)?;
         let rows = Rows::nodes(self.matrix(graphs)?)?;
         let mut embeddings = self.encoder.forward(&rows, pass)?.tensor()?.max(1)?;
         if let (Some(reconstructor), Some(chance)) = (&self.reconstructor, pass.chance("inr2vec")) {

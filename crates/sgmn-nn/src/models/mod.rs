@@ -17,6 +17,7 @@ mod probing;
 mod published;
 mod reach;
 mod scalegmn;
+pub(crate) mod sizes;
 mod stat_nn;
 mod work;
 
@@ -114,14 +115,14 @@ register! {
     Dws(DwsConfig) = "dws",
     /// a perceptron of all parameters in a row: no symmetry
     FlatMlp(FlatMlpConfig) = "flat_mlp",
+    /// an embedding of the rows of all matrices, which may learn from what nets compute: no symmetry
+    Inr2Vec(Inr2VecConfig) = "inr2vec",
     /// linear equivariant layers on Fourier features of weights and biases: blind to the order of units
     Nfn(NfnConfig) = "nfn",
     /// message passing over the neural graph, edges updated too: blind to the order of units
     NgGnn(NgGnnConfig) = "ng_gnn",
     /// relational transformer over the neural graph: blind to the order of units
     NgT(NgTConfig) = "ng_t",
-    /// an embedding of the rows of all matrices, which may learn from what nets compute: no symmetry
-    Inr2Vec(Inr2VecConfig) = "inr2vec",
     /// outputs of nets on learned inputs, read by a perceptron (ProbeGen): every symmetry that keeps the function
     Probing(ProbingConfig) = "probes",
     /// scale equivariant graph metanetwork, forward or bidirectional

@@ -3,9 +3,9 @@
 use candle_core::Tensor;
 use sgmn_graph::{Batch, Lowering};
 
-use super::{ChangeScales, HeadConfig, Layout, Model, Output};
+use super::{ChangeScales, HeadConfig, Layout, Model, Output, sizes};
 use crate::{
-    Error, Normalization, Pass, ProbeConfig, Probes, Result, VarBuilder,
+    Normalization, Pass, ProbeConfig, Probes, Result, VarBuilder,
     layers::{Features, Mlp, MlpConfig, NeuralGraph},
     ops::Rows,
 };
@@ -48,13 +48,7 @@ impl Form {
     /// # Errors
     /// [`Error::Config`] naming the first field that cannot be used.
     pub(super) fn validate(&self) -> Result<()> {
-        if self.mlp.d_hidden.contains(&0) {
-            return Err(Error::config("model.d_mlp", "widths of at least 1", 0));
-        }
-        if !(0.0..1.0).contains(&self.mlp.dropout) {
-            return Err(Error::config("model.dropout", "a probability below 1", self.mlp.dropout));
-        }
-        self.probes.as_ref().map_or(Ok(()), ProbeConfig::validate)?;
+        sizes::check_dropout(self.mlp.dropout)?;
         self.output.validate()
     }
 }

@@ -11,6 +11,7 @@ use sgmn_symmetry::Symmetry;
 use super::{
     Blueprint, HeadConfig, Model, Output, Returns,
     param_net::{Answer, Form, ParamNet, ParamReader},
+    sizes,
 };
 use crate::{
     Error, Normalization, Pass, Result, VarBuilder,
@@ -57,7 +58,7 @@ pub struct NfnConfig {
     pub layer_norm: bool,
     /// Dropout after every activation.
     pub dropout: f64,
-    /// Widths of the invariant head's hidden layers.
+    /// Widths of the hidden layers of the invariant head; without use where parameters are changed.
     pub d_head: Vec<usize>,
     /// What the model returns.
     pub output: HeadConfig,
@@ -80,11 +81,10 @@ impl NfnConfig {
 impl Blueprint for NfnConfig {
     fn validate(&self) -> Result<()> {
         if let Some(FourierConfig { n_frequencies, scale }) = self.fourier {
-            if n_frequencies == 0 {
-                return Err(Error::config("model.fourier.n_frequencies", "at least 1", 0));
-            }
-            if !scale.is_finite() || scale <= 0.0 {
-                return Err(Error::config("model.fourier.scale", "a positive number", scale));
+            sizes::check(&[("model.fourier.n_frequencies", &[n_frequencies])])?;
+            // Larger ones are nothing but noise, and at last not finite.
+            if !(scale > 0.0 && scale <= 1e6) {
+                return Err(Error::config("model.fourier.scale", "above 0 and up to 1e6", scale));
             }
         }
         if self.io_encoding && self.variant == NfnVariant::Hnp {
@@ -255,4 +255,17 @@ fn beside(x: &Tensor, codes: &Tensor) -> Result<Tensor> {
         *width = CODE;
     }
     Ok(Tensor::cat(&[x, &codes.broadcast_as(dims)?.contiguous()?], D::Minus1)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frequencies_are_the_same_for_ever_since_no_checkpoint_holds_them() {
+        let found: Vec<f64> = frequencies(3).collect();
+        let expected = [0.45978352640942216, -0.15873894388518983, -1.8778366288376866];
+        let apart = found.iter().zip(expected).map(|(a, b): (&f64, f64)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(apart < 1e-12, "{found:?}");
+    }
 }

@@ -7,9 +7,10 @@ use sgmn_symmetry::Symmetry;
 use super::{
     Blueprint, Direction, HeadConfig, Model, Output, Returns,
     neural_graph::{Form, Needs, Round, Trunk},
+    sizes,
 };
 use crate::{
-    Error, Normalization, Pass, ProbeConfig, Result, VarBuilder,
+    Normalization, Pass, ProbeConfig, Result, VarBuilder,
     layers::{Features, FilmMessage, Mlp, MlpConfig, N_STATISTICS},
     ops::{EdgeAxis, Rows},
 };
@@ -57,11 +58,11 @@ impl NgGnnConfig {
 
 impl Blueprint for NgGnnConfig {
     fn validate(&self) -> Result<()> {
-        for (field, number) in [("model.d_hidden", self.d_hidden), ("model.n_layers", self.n_layers)] {
-            if number == 0 {
-                return Err(Error::config(field, "at least 1", 0));
-            }
-        }
+        sizes::check(&[
+            ("model.d_hidden", &[self.d_hidden]),
+            ("model.n_layers", &[self.n_layers]),
+            ("model.d_mlp", &self.d_mlp),
+        ])?;
         self.form().validate()
     }
 

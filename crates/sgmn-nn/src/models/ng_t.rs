@@ -7,6 +7,7 @@ use sgmn_symmetry::Symmetry;
 use super::{
     Blueprint, HeadConfig, Model, Output, Returns,
     neural_graph::{Form, Needs, Round, Trunk},
+    sizes,
 };
 use crate::{
     Error, Normalization, Pass, ProbeConfig, Result, VarBuilder,
@@ -61,19 +62,15 @@ impl NgTConfig {
 
 impl Blueprint for NgTConfig {
     fn validate(&self) -> Result<()> {
-        for (field, number) in [
-            ("model.d_node", self.d_node),
-            ("model.d_edge", self.d_edge),
-            ("model.d_attention", self.d_attention),
-            ("model.n_heads", self.n_heads),
-            ("model.d_node_mlp", self.d_node_mlp),
-            ("model.d_edge_mlp", self.d_edge_mlp),
-            ("model.n_layers", self.n_layers),
-        ] {
-            if number == 0 {
-                return Err(Error::config(field, "at least 1", 0));
-            }
-        }
+        sizes::check(&[
+            ("model.d_node", &[self.d_node]),
+            ("model.d_edge", &[self.d_edge]),
+            ("model.d_attention", &[self.d_attention]),
+            ("model.n_heads", &[self.n_heads]),
+            ("model.d_node_mlp", &[self.d_node_mlp]),
+            ("model.d_edge_mlp", &[self.d_edge_mlp]),
+            ("model.n_layers", &[self.n_layers]),
+        ])?;
         if !self.d_attention.is_multiple_of(self.n_heads) {
             let expected = format!("a divisor of model.d_attention ({})", self.d_attention);
             return Err(Error::config("model.n_heads", expected, self.n_heads));

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use sgmn_graph::{Batch, GraphBatch, Lowering};
 
-use super::{ChangeScales, HeadConfig, Layout, Output, ParamDeltas};
+use super::{ChangeScales, HeadConfig, Layout, Output, ParamDeltas, sizes};
 use crate::{
     Error, Init, Pass, Result, VarBuilder,
     layers::{Channels, Ends, Mlp, MlpConfig, ParamFeatures, ParamSpaces, PermutationLinear},
@@ -27,18 +27,12 @@ pub(super) struct Form<'a> {
 impl Form<'_> {
     /// Checks everything that the types do not.
     pub(super) fn validate(&self) -> Result<()> {
-        for (field, count) in [
-            ("model.d_hidden", self.d_hidden),
-            ("model.n_layers", self.n_layers),
-            ("model.d_head", self.d_head.iter().copied().min().unwrap_or(1)),
-        ] {
-            if count == 0 {
-                return Err(Error::config(field, "at least 1", 0));
-            }
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(Error::config("model.dropout", "a probability below 1", self.dropout));
-        }
+        sizes::check(&[
+            ("model.d_hidden", &[self.d_hidden]),
+            ("model.n_layers", &[self.n_layers]),
+            ("model.d_head", self.d_head),
+        ])?;
+        sizes::check_dropout(self.dropout)?;
         self.output.validate()
     }
 }
@@ -98,6 +92,15 @@ impl ParamReader {
         let (mut weights, mut biases) = (Vec::with_capacity(n_layers), Vec::with_capacity(n_layers));
         for (l, scale) in scales.iter().enumerate() {
             let edges = &graphs.edges[l];
+            let unread = graphs.topology.edge_slots(l).into_iter().any(|slot| !self.slots[l].contains(&slot));
+            if unread {
+                let found = graphs.topology.spec().fingerprint();
+                return Err(Error::config(
+                    "nets",
+                    "kernels of the sizes that the model was built for",
+                    found,
+                ));
+            }
             let edges = if self.slots[l].len() < edges.dim(3)? {
                 let slots: Vec<u32> = self.slots[l].iter().map(|slot| *slot as u32).collect();
                 edges.index_select(&Tensor::new(slots, edges.device())?, 3)?
@@ -154,7 +157,7 @@ impl ParamNet {
     ) -> Result<Self> {
         let spaces = reader.spaces;
         let hidden = Channels::equal(spaces.n_layers, form.d_hidden);
-        // Features keep their size through the layers.
+        // Each map keeps the variance of what it reads.
         let vars = vars.clone().with_start(Start::Balanced);
         let mut layers = Vec::with_capacity(form.n_layers);
         for k in 0..form.n_layers {

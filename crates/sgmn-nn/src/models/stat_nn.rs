@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sgmn_graph::{Batch, GraphBatch, Lowering};
 use sgmn_symmetry::Symmetry;
 
-use super::{Blueprint, Model, Output, Returns};
+use super::{Blueprint, Model, Output, Returns, sizes};
 use crate::{
     Error, Normalization, Pass, Result, VarBuilder,
     layers::{Mlp, MlpConfig},
@@ -28,18 +28,8 @@ pub struct StatNnConfig {
 
 impl Blueprint for StatNnConfig {
     fn validate(&self) -> Result<()> {
-        for (field, width) in [
-            ("model.d_hidden", self.d_hidden.iter().copied().min().unwrap_or(1)),
-            ("model.d_out", self.d_out),
-        ] {
-            if width == 0 {
-                return Err(Error::config(field, "at least 1", 0));
-            }
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(Error::config("model.dropout", "a probability below 1", self.dropout));
-        }
-        Ok(())
+        sizes::check(&[("model.d_hidden", &self.d_hidden), ("model.d_out", &[self.d_out])])?;
+        sizes::check_dropout(self.dropout)
     }
 
     fn returns(&self) -> Returns {

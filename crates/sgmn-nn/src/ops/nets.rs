@@ -39,6 +39,9 @@ pub(super) enum Gather {
     Taps(Vec<u32>),
 }
 
+/// More positions of a kernel, times its entries, are taken for a mistake.
+const MOST_TAPS: usize = 1 << 24;
+
 impl NetForm {
     /// The form of nets of a spec that read images of this height and width, `[1, 1]` where they read plain values.
     ///
@@ -77,6 +80,13 @@ impl NetForm {
                     let before = size;
                     size = [0, 1]
                         .map(|axis| (before[axis] + 2 * padding[axis] - kernel[axis]) / stride[axis] + 1);
+                    let n_taps = [size[1], kernel[0], kernel[1]]
+                        .iter()
+                        .fold(size[0], |product, factor| product.saturating_mul(*factor));
+                    if n_taps > MOST_TAPS {
+                        let expected = format!("at most {MOST_TAPS} of them");
+                        return Err(Error::shape("positions of kernels on an image", expected, n_taps));
+                    }
                     Gather::Taps(taps(before, size, kernel, stride, padding))
                 }
             };

@@ -9,7 +9,7 @@ use sgmn_graph::{Activation, Batch, Net, NetSpec, Seed};
 use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
-    models::{ModelConfig, Output},
+    models::{FlatMlpConfig, HeadConfig, ModelConfig, Output},
 };
 use sgmn_symmetry::{Symmetry, check::Trials, tolerance};
 
@@ -116,4 +116,69 @@ pub(crate) fn reads_each_net_alone(what: &str, config: &ModelConfig, specs: &[Ar
         let apart = alone.iter().zip(&together[i]).map(|(a, b)| (a - b).abs() / size).fold(0.0, f64::max);
         assert!(apart < 1e-12, "{what}: net {i} alone differs by {apart:e}");
     }
+}
+
+#[test]
+fn every_kind_of_model_is_examined() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    for (kind, _) in ModelConfig::KINDS {
+        // Where the name of the kind is the module of something else, the file has the model's own name.
+        let file = if *kind == "probes" { "probing" } else { kind };
+        let text = std::fs::read_to_string(folder.join(format!("{file}.rs"))).unwrap();
+        assert!(text.contains("hold("), "{kind}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "worst relative error")]
+fn a_model_that_claims_too_much_is_found_out() {
+    let output = HeadConfig::PerGraph { d_out: 2 };
+    let config = FlatMlpConfig { d_hidden: vec![4], layer_norm: true, dropout: 0.0, output };
+    let specs = Nets::Mlps.specs(Activation::Tanh);
+    has_symmetry("flat_mlp", &ModelConfig::FlatMlp(config), &specs, Symmetry::Permutation, true);
+}
+
+#[test]
+fn absurd_sizes_are_refused_before_memory_is_taken() {
+    let refused = |json: &str, field: &str| {
+        let config: ModelConfig = serde_json::from_str(json).unwrap();
+        let message = config.validate().unwrap_err().to_string();
+        assert!(message.starts_with(field), "{json}: {message}");
+    };
+    let output = r#""output": {"kind": "per_graph", "d_out": 1}"#;
+    refused(
+        &format!(
+            r#"{{"kind": "dws", "d_hidden": 4, "n_layers": 1000000000000, "bias": true, "layer_norm": true, "dropout": 0, "d_head": [], {output}}}"#
+        ),
+        "model.n_layers",
+    );
+    refused(
+        &format!(
+            r#"{{"kind": "nfn", "variant": "hnp", "d_hidden": 4, "n_layers": 1, "io_encoding": false, "layer_norm": true, "dropout": 0,
+                "d_head": [], "fourier": {{"n_frequencies": 1000000000000, "scale": 1}}, {output}}}"#
+        ),
+        "model.fourier.n_frequencies",
+    );
+    refused(
+        &format!(
+            r#"{{"kind": "ng_t", "d_node": 8, "d_edge": 8, "d_attention": 1000000, "n_heads": 1000000, "d_node_mlp": 8, "d_edge_mlp": 8, "n_layers": 1, "dropout": 0, {output}}}"#
+        ),
+        "model.d_attention",
+    );
+    let probes = |probes: &str| {
+        format!(
+            r#"{{"kind": "probes", "probes": {probes}, "d_hidden": [4], "layer_norm": true, "dropout": 0, "d_out": 1}}"#
+        )
+    };
+    refused(&probes(r#"{"n": 1000000000000, "generator": {"kind": "free"}}"#), "model.probes.n");
+    refused(
+        &probes(r#"{"n": 16384, "image": [16384, 16384], "generator": {"kind": "free"}}"#),
+        "model.probes",
+    );
+    refused(
+        &probes(r#"{"n": 4, "generator": {"kind": "linear", "d_code": 2, "d_hidden": [8, 1000000000000]}}"#),
+        "model.probes.generator.d_hidden",
+    );
+    let unknown = probes(r#"{"n": 4, "generator": {"kind": "free", "d_code": 3}}"#);
+    assert!(serde_json::from_str::<ModelConfig>(&unknown).is_err(), "a field that nothing reads");
 }

@@ -22,6 +22,7 @@ mod ng_t;
 mod precision;
 mod probes;
 mod probing;
+mod scalegmn;
 mod setup;
 mod stat_nn;
 mod symmetry;

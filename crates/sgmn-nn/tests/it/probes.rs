@@ -15,7 +15,7 @@ const IMAGE: [usize; 2] = [4, 4];
 
 fn config(image: Option<[usize; 2]>, is_free: bool) -> ProbeConfig {
     let linear = Generator::Linear { d_code: 6, d_hidden: vec![5] };
-    ProbeConfig { n: 7, image, generator: if is_free { Generator::Free } else { linear } }
+    ProbeConfig { n: 7, image, generator: if is_free { Generator::Free {} } else { linear } }
 }
 
 fn build(config: &ProbeConfig, specs: &[Arc<NetSpec>], dtype: DType) -> (sgmn_nn::Result<Probes>, VarStore) {
@@ -176,7 +176,7 @@ fn gradients_of_probes_agree_with_differences() {
 #[test]
 fn coordinates_start_spread_over_the_picture() {
     let spec = [Arc::new(NetSpec::mlp(&[2, 5, 1], Activation::Tanh, 0.5).unwrap())];
-    for generator in [Generator::Free, Generator::Linear { d_code: 32, d_hidden: vec![32] }] {
+    for generator in [Generator::Free {}, Generator::Linear { d_code: 32, d_hidden: vec![32] }] {
         let config = ProbeConfig { n: 400, image: None, generator };
         let inputs = values(&build(&config, &spec, DType::F64).0.unwrap().inputs().unwrap());
         for axis in 0..2 {

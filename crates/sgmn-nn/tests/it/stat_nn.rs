@@ -14,6 +14,7 @@ use sgmn_symmetry::{
     check::Trials,
 };
 
+use crate::claims::{Nets, hold};
 use crate::setup::{device, mixed_cnns, mixed_mlps, nets, plain_mlps};
 
 fn build(lowering: &Lowering, normalization: Normalization) -> sgmn_nn::Result<(Box<dyn Model>, VarStore)> {
@@ -75,4 +76,10 @@ fn nets_of_another_depth_are_refused() {
     let lowering = Lowering::new(&mixed_mlps(Symmetry::Sign, 1)).unwrap();
     let message = build(&lowering, Normalization::none()).err().unwrap().to_string();
     assert!(message.contains("nets of 3 and of 2 layers"), "{message}");
+}
+
+#[test]
+fn it_has_the_symmetry_of_order_alone() {
+    let config = StatNnConfig { d_hidden: vec![8], d_out: 2, layer_norm: true, dropout: 0.0 };
+    hold("stat_nn", &ModelConfig::StatNn(config), &[Nets::Mlps, Nets::Cnns]);
 }

@@ -16,8 +16,8 @@ use crate::{
         examples::{Example, Examples},
         nets::Nets,
         plan::RunState,
-        results::StudyResults,
-        study::Group,
+        results::{MOST_CURVES, StudyResults},
+        study::{Group, Scale},
     },
     tasks::UNEDITED,
 };
@@ -66,7 +66,7 @@ impl Composer<'_> {
                 blocks.push(Block::Text(format!("The same with sizes and times, {}:", results.study.nets)));
                 blocks.push(Block::Table(size_table(results)));
             }
-            blocks.push(Block::Text(BUDGET.to_owned()));
+            blocks.push(Block::Text(budget(self.request.scale).to_owned()));
             blocks.push(Block::Fold("What each model knows of the nets".to_owned(), knows(&studies)));
             let differences = self.differences(&studies)?;
             if !differences.is_empty() {
@@ -100,13 +100,14 @@ impl Composer<'_> {
         }
         let title = format!("{}: {} of the validation nets", results.study.nets, criterion.name());
         if let Some(svg) = results.curves(&title, Split::Val, criterion.name(), criterion.range())? {
-            let caption = match criterion {
-                Criterion::Mse => {
-                    "Mean over seeds; the band runs from the worst to the best seed. The table has a hundred times this."
-                }
-                _ => "Mean over seeds; the band runs from the worst to the best seed.",
-            };
-            blocks.push(figure(results, criterion.name(), svg, caption));
+            let mut caption = "Mean over seeds; the band runs from the worst to the best seed.".to_owned();
+            if results.rows.len() > MOST_CURVES {
+                caption += &format!(" The {MOST_CURVES} models that are best on the validation nets.");
+            }
+            if criterion == Criterion::Mse {
+                caption += " The table has a hundred times this.";
+            }
+            blocks.push(figure(results, criterion.name(), svg, &caption));
         }
         let Some((row, run)) = results.best() else { return Ok(blocks) };
         let model = format!("{}, seed {}", row.row.method, run.summary.seed);
@@ -178,24 +179,35 @@ fn knows(studies: &[&StudyResults]) -> Vec<Block> {
     vec![Block::Facts(distinct(facts))]
 }
 
-const BUDGET: &str = "All models of a table have the same nets, batches, epochs, optimizer and warm-up; of each the epoch that is \
-                      best on the validation nets is tested. Learning rates are chosen from one grid by the validation \
-                      nets (`cargo xtask tune`).";
+/// On what terms the models of a table were trained.
+fn budget(scale: Scale) -> &'static str {
+    match scale {
+        Scale::Quick => {
+            "All models of a table have the same nets, batches, epochs, optimizer and warm-up; of each the epoch that is best on \
+             the validation nets is tested. Learning rates by the validation nets, from one grid (`cargo xtask tune`)."
+        }
+        Scale::Small => {
+            "All models of a table have the same nets, batches, epochs, optimizer and warm-up; of each the epoch that is best on \
+             the validation nets is tested. Learning rates were not chosen at this scale."
+        }
+        Scale::Paper => "Settings as published.",
+    }
+}
 
 /// How the values of a part are to be read.
 fn note(group: Group) -> &'static str {
     match group {
         Group::Classification => {
             "Accuracy on nets that neither training nor the choice of the best epoch has seen; mean ± sample standard deviation \
-             over seeds. A dash: no value, or a method without this kind of answer. Elsewhere: the best result of another paper."
+             over seeds. A dash: not published, or not run on these nets. Elsewhere: the best result of another paper."
         }
         Group::Generalization => {
             "Kendall's τ-b on nets that neither training nor the choice of the best epoch has seen; mean ± sample standard \
-             deviation over seeds. A dash: no value, or a method without this kind of answer. Elsewhere: the best result of another paper."
+             deviation over seeds. A dash: not published, or not run on these nets. Elsewhere: the best result of another paper."
         }
         Group::Editing => {
             "Error on nets that neither training nor the choice of the best epoch has seen, times 100: less is better; mean ± \
-             sample standard deviation over seeds. A dash: no value, or a method without this kind of answer. Elsewhere: the best result of another paper."
+             sample standard deviation over seeds. A dash: not published, or not run on these nets. Elsewhere: the best result of another paper."
         }
         Group::Ablations => "",
     }

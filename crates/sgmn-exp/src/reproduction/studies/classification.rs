@@ -54,6 +54,7 @@ const CLAIMS: &[(&str, &str)] = &[
     ("ScaleGMN, runs the nets on 64 probes", "ScaleGMN"),
     ("ScaleGMN, runs the nets on 64 probes", "Probes alone, 64"),
     ("NG-GNN, runs the nets on 64 probes", "NG-GNN"),
+    ("NG-T, runs the nets on 64 probes", "NG-T"),
 ];
 
 pub(in crate::reproduction) const CLASSIFICATION: &[Study] = &[

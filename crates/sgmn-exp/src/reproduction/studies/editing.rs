@@ -48,6 +48,16 @@ macro_rules! rows {
     };
 }
 
+const CLAIMS: &[(&str, &str)] = &[
+    ("ScaleGMN-B", "ScaleGMN"),
+    ("ScaleGMN-B, mean of 8 edited nets", "ScaleGMN-B"),
+    ("ScaleGMN", "GMN"),
+    ("ScaleGMN", "NG-GNN"),
+    ("ScaleGMN, runs the nets on 64 probes", "ScaleGMN"),
+    ("NG-GNN, runs the nets on 64 probes", "NG-GNN"),
+    ("NG-T, runs the nets on 64 probes", "NG-T"),
+];
+
 pub(in crate::reproduction) const EDITING: &[Study] = &[
     Study {
         name: "digits-dilated",
@@ -57,7 +67,7 @@ pub(in crate::reproduction) const EDITING: &[Study] = &[
              55,000 nets.",
         ),
         rows: rows!("quick-editing", [2, 4, 8]),
-        claims: &[("ScaleGMN-B", "ScaleGMN"), ("ScaleGMN-B, mean of 8 edited nets", "ScaleGMN-B")],
+        claims: CLAIMS,
         ..study(Group::Editing, Scale::Quick, "INRs of digits", QUESTION)
     },
     Study {
@@ -68,7 +78,7 @@ pub(in crate::reproduction) const EDITING: &[Study] = &[
         ),
         manifests: &["mnist"],
         rows: rows!("small-editing", [8]),
-        claims: &[("ScaleGMN-B", "ScaleGMN"), ("ScaleGMN-B, mean of 8 edited nets", "ScaleGMN-B")],
+        claims: CLAIMS,
         ..study(Group::Editing, Scale::Small, "INRs of MNIST digits", QUESTION)
     },
     Study {

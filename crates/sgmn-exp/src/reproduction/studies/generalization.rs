@@ -40,19 +40,30 @@ macro_rules! rows {
     };
 }
 
+const CLAIMS: &[(&str, &str)] = &[
+    ("ScaleGMN", "StatNN"),
+    ("ScaleGMN-B", "StatNN"),
+    ("ScaleGMN", "GMN"),
+    ("ScaleGMN", "NG-GNN"),
+    ("ScaleGMN, runs the nets on 16 probes", "ScaleGMN"),
+    ("ScaleGMN, runs the nets on 16 probes", "Probes alone, 16"),
+    ("NG-GNN, runs the nets on 16 probes", "NG-GNN"),
+    ("NG-T, runs the nets on 16 probes", "NG-T"),
+];
+
 pub(in crate::reproduction) const GENERALIZATION: &[Study] = &[
     Study {
         name: "zoo-relu",
         differs: QUICK,
         rows: rows!("quick-zoo-relu", "cifar10-gs-relu", 1_356_801, 2_263_809),
-        claims: &[("ScaleGMN", "StatNN"), ("ScaleGMN-B", "StatNN"), ("ScaleGMN", "GMN")],
+        claims: CLAIMS,
         ..study(Group::Generalization, Scale::Quick, "own zoo, ReLU", QUESTION)
     },
     Study {
         name: "zoo-tanh",
         differs: QUICK,
         rows: rows!("quick-zoo-tanh", "cifar10-gs-tanh", 2_318_849, 3_441_665),
-        claims: &[("ScaleGMN", "StatNN"), ("ScaleGMN-B", "StatNN")],
+        claims: CLAIMS,
         ..study(Group::Generalization, Scale::Quick, "own zoo, tanh", QUESTION)
     },
     Study {
@@ -77,14 +88,14 @@ pub(in crate::reproduction) const GENERALIZATION: &[Study] = &[
         name: "small-zoo-relu",
         differs: SMALL,
         rows: rows!("small-zoo-relu", "cifar10-gs-relu", 1_356_801, 2_263_809),
-        claims: &[("ScaleGMN", "StatNN"), ("ScaleGMN-B", "StatNN")],
+        claims: CLAIMS,
         ..study(Group::Generalization, Scale::Small, "own zoo, ReLU", QUESTION)
     },
     Study {
         name: "small-zoo-tanh",
         differs: SMALL,
         rows: rows!("small-zoo-tanh", "cifar10-gs-tanh", 2_318_849, 3_441_665),
-        claims: &[("ScaleGMN", "StatNN"), ("ScaleGMN-B", "StatNN")],
+        claims: CLAIMS,
         ..study(Group::Generalization, Scale::Small, "own zoo, tanh", QUESTION)
     },
     Study {
