@@ -72,7 +72,7 @@ impl FlatMlp {
     /// The model for nets of one architecture.
     ///
     /// # Errors
-    /// [`Error::Config`] if there is more than one.
+    /// [`crate::Error::Config`] if there is more than one.
     pub fn new(
         config: &FlatMlpConfig,
         lowering: &Lowering,

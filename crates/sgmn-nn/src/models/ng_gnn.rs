@@ -108,7 +108,7 @@ impl NgGnn {
     /// The model for nets of these architectures, from a valid configuration.
     ///
     /// # Errors
-    /// [`Error::Config`] if nets differ in inputs or outputs.
+    /// [`crate::Error::Config`] if nets differ in inputs or outputs.
     pub fn new(
         config: &NgGnnConfig,
         lowering: &Lowering,

@@ -9,13 +9,13 @@ use sgmn_graph::{Activation, Batch, Net, NetSpec, Seed};
 use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
-    models::{FlatMlpConfig, HeadConfig, ModelConfig, Output},
+    models::{FlatMlpConfig, HeadConfig, ModelConfig, Output, Symmetry as Scalings},
 };
 use sgmn_symmetry::{Symmetry, check::Trials, tolerance};
 
 use crate::{
     gradients::{batch_of, gradient_error, loss},
-    setup::{build_any, device, nets, plain_mlps},
+    setup::{build_any, device, mixed_mlps, nets, plain_mlps},
 };
 
 /// The smallest error that shows that a model does not have a symmetry.
@@ -136,6 +136,24 @@ fn a_model_that_claims_too_much_is_found_out() {
     let config = FlatMlpConfig { d_hidden: vec![4], layer_norm: true, dropout: 0.0, output };
     let specs = Nets::Mlps.specs(Activation::Tanh);
     has_symmetry("flat_mlp", &ModelConfig::FlatMlp(config), &specs, Symmetry::Permutation, true);
+}
+
+#[test]
+fn nets_of_other_architectures_leave_a_net_alone() {
+    let mixed = mixed_mlps(Scalings::Hetero, 2);
+    let of_one_depth = [mixed[0].clone(), mixed[3].clone()];
+    for output in [r#"{"kind": "per_graph", "d_out": 2}"#, r#"{"kind": "per_param", "initial_scale": 0.5}"#] {
+        let ng_gnn = r#""kind": "ng_gnn", "direction": "bidirectional", "d_hidden": 4, "n_layers": 2, "d_mlp": [5], "layer_norm": true"#;
+        let ng_t = r#""kind": "ng_t", "d_node": 4, "d_edge": 3, "d_attention": 4, "n_heads": 2, "d_node_mlp": 5, "d_edge_mlp": 4, "n_layers": 2"#;
+        let nfn = r#""kind": "nfn", "variant": "np", "d_hidden": 4, "n_layers": 2, "fourier": {"n_frequencies": 3, "scale": 0.3}, "io_encoding": true, "layer_norm": true, "d_head": [5]"#;
+        for (form, specs) in [(ng_gnn, mixed.as_slice()), (ng_t, &mixed), (nfn, &of_one_depth)] {
+            let json = format!(r#"{{{form}, "dropout": 0, "output": {output}}}"#);
+            reads_each_net_alone(&json, &serde_json::from_str(&json).unwrap(), specs);
+        }
+    }
+    let probes = r#"{"kind": "probes", "probes": {"n": 4, "generator": {"kind": "free"}}, "d_hidden": [5], "layer_norm": true,
+        "dropout": 0, "d_out": 2}"#;
+    reads_each_net_alone(probes, &serde_json::from_str(probes).unwrap(), &mixed);
 }
 
 #[test]
