@@ -8,7 +8,8 @@ use super::{
 use crate::reproduction::study::{Group, Row, Scale, Study};
 
 const QUESTION: &str = "Sine networks (INRs) were fitted to images, one network an image; each model reads what a \
-                        network draws from its weights alone and never sees a pixel.";
+                        network draws from its weights and never sees the image. Models with probes also run the network \
+                        at learned places, where it draws much of its image: another, easier question.";
 
 /// Nets to train on in the published split of MNIST-INR and F-MNIST-INR.
 const DWS: Option<usize> = Some(55_000);
