@@ -59,8 +59,11 @@ impl Running {
 
     /// Forward, loss, backward, clipping, update.
     pub(crate) fn step(&mut self, task: &Task) {
-        let output = self.model.forward(&task.batch, &Pass::train(Seed::new(self.n_steps))).unwrap();
-        let grads = loss(&output, &task.classes).backward().unwrap();
+        let pass = Pass::train(Seed::new(self.n_steps));
+        let output = self.model.forward(&task.batch, &pass).unwrap();
+        let own = pass.take_losses();
+        let total = own.iter().fold(loss(&output, &task.classes), |total, own| (total + own).unwrap());
+        let grads = total.backward().unwrap();
         let mut gradients = Gradients::of(&self.vars, self.model.as_ref(), &grads).unwrap();
         clip_by_global_norm(&mut gradients, 10.0).unwrap();
         self.optimizer.step(&self.vars, &gradients, 1e-4).unwrap();
