@@ -6,7 +6,7 @@
 //! is made again.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::OpenOptions,
     io::{BufReader, Read, Seek, SeekFrom, Write},
     marker::PhantomData,
     path::{Path, PathBuf},
@@ -17,7 +17,7 @@ use rand::Rng;
 use serde::Serialize;
 use sgmn_graph::Seed;
 
-use crate::{Error, Result};
+use crate::{Error, Result, lock::FileLock};
 
 /// What is kept of a net, in a fixed number of bytes.
 pub(crate) trait Record: Sized {
@@ -30,7 +30,7 @@ pub(crate) trait Record: Sized {
 /// An open journal; no other process can hold it.
 #[derive(Debug)]
 pub(crate) struct Journal<R> {
-    file: File,
+    file: FileLock,
     path: PathBuf,
     /// Bytes of a record, number and checksum included.
     record_len: usize,
@@ -68,17 +68,10 @@ impl<R: Record> Journal<R> {
     pub(crate) fn open<H: Serialize>(path: &Path, subject: Subject<'_, H>) -> Result<Self> {
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let file = options.map_err(Error::io(path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::format(
-                    path,
-                    "a journal for this process alone",
-                    "one that another process holds",
-                ));
-            }
-            Err(TryLockError::Error(why)) => return Err(Error::io(path)(why)),
-        }
+        let Some(file) = FileLock::take(file).map_err(Error::io(path))? else {
+            let found = "one that another process holds";
+            return Err(Error::format(path, "a journal for this process alone", found));
+        };
         let Subject { mark, header, n_nets, n_bytes } = subject;
         let json = serde_json::to_vec(header).expect("numbers and text can be written as JSON");
         let (record_len, places) = (n_bytes + FRAME, vec![None; n_nets]);
@@ -129,7 +122,7 @@ impl<R: Record> Journal<R> {
     /// The header's JSON; `None` if the file is empty or ends inside its own beginning.
     fn read_header(&mut self, mark: &[u8; 8]) -> Result<Option<Vec<u8>>> {
         let mut start = Vec::new();
-        let mut reader = (&self.file).take(u64::from(MAX_HEADER) + 1024);
+        let mut reader = (&*self.file).take(u64::from(MAX_HEADER) + 1024);
         reader.read_to_end(&mut start).map_err(Error::io(&self.path))?;
         if !mark.starts_with(&start[..start.len().min(mark.len())]) {
             return Err(Error::format(&self.path, expectation(), "a file that is no such journal"));
@@ -166,7 +159,7 @@ impl<R: Record> Journal<R> {
     fn read_records(&mut self, mark: &[u8; 8]) -> Result<()> {
         let io = Error::io(&self.path);
         let scan = || -> std::io::Result<(u64, Vec<(usize, u64)>)> {
-            let mut reader = BufReader::with_capacity(1 << 20, &self.file);
+            let mut reader = BufReader::with_capacity(1 << 20, &*self.file);
             reader.seek(SeekFrom::Start(mark.len() as u64))?;
             let mut length = [0; 4];
             reader.read_exact(&mut length)?;

@@ -14,6 +14,7 @@ pub mod fetch;
 pub mod fit;
 pub mod formats;
 mod journal;
+pub mod lock;
 pub mod manifest;
 pub mod sample;
 pub mod source;

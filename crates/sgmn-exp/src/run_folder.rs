@@ -13,13 +13,14 @@
 //!
 //! Files appear whole or not at all; only the two logs grow.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sgmn_data::lock::FileLock;
 
 use crate::config::{Experiment, ExperimentFile};
 use crate::report::MachineFacts;
@@ -88,20 +89,13 @@ impl RunFolder {
     ///
     /// # Errors
     /// If another process has it.
-    pub fn lock(&self) -> Result<File> {
-        let file = File::open(self.resolved()).with_context(|| self.resolved().display().to_string())?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => {
-                bail!(
-                    "{}: expected a run that stands still, found another process at work in it",
-                    self.path.display()
-                )
-            }
-            Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| self.resolved().display().to_string())
-            }
-        }
+    pub fn lock(&self) -> Result<FileLock> {
+        let path = self.resolved();
+        let lock = File::open(&path).and_then(FileLock::take).with_context(|| path.display().to_string())?;
+        lock.with_context(|| {
+            let folder = self.path.display();
+            format!("{folder}: expected a run that stands still, found another process at work in it")
+        })
     }
 
     /// The folder itself.
