@@ -28,6 +28,7 @@ pub use invariant::{InvariantNet, Widths};
 pub use linear::{LinearBias, LinearMap};
 pub use message::{Message, Trust};
 pub use mlp::{Mlp, MlpConfig};
+pub(crate) use neural_graph::with_ends;
 pub use neural_graph::{Features, NeuralGraph, RmsNorm};
 pub use node_update::NodeUpdate;
 pub use permutation_linear::{Channels, Ends, ParamFeatures, ParamSpaces, PermutationLinear};

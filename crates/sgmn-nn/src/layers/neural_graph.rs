@@ -152,6 +152,16 @@ pub(super) fn along(edges: &Rows, nodes: &Rows, axis: EdgeAxis) -> Result<Rows> 
     Ok(Rows::spread(nodes, n_others, axis)?)
 }
 
+/// Edges with the features of their senders and of their receivers beside their own: `[e_ij, x_j, x_i]`.
+///
+/// # Errors
+/// If shapes differ.
+pub(crate) fn with_ends(edges: &Rows, senders: &Rows, receivers: &Rows) -> Result<Rows> {
+    let senders = along(edges, senders, EdgeAxis::Senders)?;
+    let receivers = along(edges, receivers, EdgeAxis::Receivers)?;
+    Ok(Rows::concat(&[edges, &senders, &receivers])?)
+}
+
 /// `x ↦ γ ⊙ √H x / ‖x‖ + β`: rows of one size, after a residual sum. A zero row stays zero.
 ///
 /// Variables: `weight` and `bias`.

@@ -1,10 +1,9 @@
 //! What a ScaleGMN is made of: every option of the published configurations, each alternative an enum.
 
 use serde::{Deserialize, Serialize};
-use sgmn_graph::Lowering;
 
-use super::{Blueprint, Model, Returns, ScaleGmn};
-use crate::{Error, Normalization, ProbeConfig, Result, VarBuilder, layers::MlpConfig, vars::Start};
+use super::{Blueprint, Returns};
+use crate::{Error, ProbeConfig, Result, layers::MlpConfig, vars::Start};
 
 /// Which scalings of hidden units the model ignores, besides their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -357,14 +356,5 @@ impl Blueprint for ScaleGmnConfig {
 
     fn respected(&self) -> &'static [sgmn_symmetry::Symmetry] {
         self.symmetry.respected()
-    }
-
-    fn build(
-        &self,
-        lowering: &Lowering,
-        normalization: Normalization,
-        vars: &VarBuilder,
-    ) -> Result<Box<dyn Model>> {
-        Ok(Box::new(ScaleGmn::new(self, lowering, normalization, vars)?))
     }
 }

@@ -60,15 +60,6 @@ impl Blueprint for DwsConfig {
     fn respected(&self) -> &'static [Symmetry] {
         &[Symmetry::Permutation]
     }
-
-    fn build(
-        &self,
-        lowering: &Lowering,
-        normalization: Normalization,
-        vars: &VarBuilder,
-    ) -> Result<Box<dyn Model>> {
-        Ok(Box::new(Dws::new(self, lowering, normalization, vars)?))
-    }
 }
 
 /// `σ(L_n(… σ(L_1(W, b))))` with linear maps L that commute with the order of hidden units, then `MLP(pool(x))` or one

@@ -46,15 +46,6 @@ impl Blueprint for FlatMlpConfig {
     fn respected(&self) -> &'static [Symmetry] {
         &[]
     }
-
-    fn build(
-        &self,
-        lowering: &Lowering,
-        normalization: Normalization,
-        vars: &VarBuilder,
-    ) -> Result<Box<dyn Model>> {
-        Ok(Box::new(FlatMlp::new(self, lowering, normalization, vars)?))
-    }
 }
 
 /// `MLP([W_0, b_0, W_1, …])`: reads nets of one architecture and knows nothing of their symmetries.

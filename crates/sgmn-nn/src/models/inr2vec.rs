@@ -98,15 +98,6 @@ impl Blueprint for Inr2VecConfig {
         // Another order of units is another order of rows, but also of the columns of the next layer's.
         &[]
     }
-
-    fn build(
-        &self,
-        lowering: &Lowering,
-        normalization: Normalization,
-        vars: &VarBuilder,
-    ) -> Result<Box<dyn Model>> {
-        Ok(Box::new(Inr2Vec::new(self, lowering, normalization, vars)?))
-    }
 }
 
 /// `head(z)` with `z = max_r MLP(r)`, in each channel over the rows r of `[W_1; b_1ᵀ; W_2; …]`, which are the weights that

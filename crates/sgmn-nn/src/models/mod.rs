@@ -60,7 +60,7 @@ pub trait Model {
     }
 }
 
-/// The configuration of one kind of model: what it claims, and how it is built.
+/// The configuration of one kind of model: what it returns and what it claims.
 pub trait Blueprint {
     /// Checks everything that the types do not.
     ///
@@ -73,17 +73,6 @@ pub trait Blueprint {
 
     /// The symmetries of nets that the model respects exactly; tests hold it to them, and to no others.
     fn respected(&self) -> &'static [sgmn_symmetry::Symmetry];
-
-    /// The model for nets of the given architectures, from a valid configuration.
-    ///
-    /// # Errors
-    /// [`crate::Error::Config`] if the architectures cannot be read.
-    fn build(
-        &self,
-        lowering: &Lowering,
-        normalization: Normalization,
-        vars: &VarBuilder,
-    ) -> Result<Box<dyn Model>>;
 }
 
 /// The list of models: adding one is its file and its line here.
@@ -105,6 +94,18 @@ macro_rules! register {
                 match self {
                     $(Self::$kind(config) => config,)*
                 }
+            }
+
+            /// The model of a valid configuration; every kind has a type of its name with this constructor.
+            fn model(
+                &self,
+                lowering: &Lowering,
+                normalization: Normalization,
+                vars: &VarBuilder,
+            ) -> Result<Box<dyn Model>> {
+                Ok(match self {
+                    $(Self::$kind(config) => Box::new($kind::new(config, lowering, normalization, vars)?),)*
+                })
             }
         }
     };
@@ -166,7 +167,7 @@ impl ModelConfig {
         vars: VarBuilder,
     ) -> Result<(Box<dyn Model>, VarStore)> {
         self.validate()?;
-        let model = self.blueprint().build(lowering, normalization, &vars)?;
+        let model = self.model(lowering, normalization, &vars)?;
         Ok((model, vars.finish()))
     }
 }

@@ -101,15 +101,6 @@ impl Blueprint for NfnConfig {
     fn respected(&self) -> &'static [Symmetry] {
         &[Symmetry::Permutation]
     }
-
-    fn build(
-        &self,
-        lowering: &Lowering,
-        normalization: Normalization,
-        vars: &VarBuilder,
-    ) -> Result<Box<dyn Model>> {
-        Ok(Box::new(Nfn::new(self, lowering, normalization, vars)?))
-    }
 }
 
 /// `σ(L_n(… σ(L_1(γ(W, b)))))` with linear maps L that commute with the order of units, then `MLP(pool(x))` or one more

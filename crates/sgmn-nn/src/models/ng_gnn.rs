@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Normalization, Pass, ProbeConfig, Result, VarBuilder,
-    layers::{Features, FilmMessage, Mlp, MlpConfig, N_STATISTICS},
+    layers::{Features, FilmMessage, Mlp, MlpConfig, N_STATISTICS, with_ends},
     ops::{EdgeAxis, Rows},
 };
 
@@ -72,15 +72,6 @@ impl Blueprint for NgGnnConfig {
 
     fn respected(&self) -> &'static [Symmetry] {
         &[Symmetry::Permutation]
-    }
-
-    fn build(
-        &self,
-        lowering: &Lowering,
-        normalization: Normalization,
-        vars: &VarBuilder,
-    ) -> Result<Box<dyn Model>> {
-        Ok(Box::new(NgGnn::new(self, lowering, normalization, vars)?))
     }
 }
 
@@ -188,13 +179,7 @@ impl Round for GnnRound {
 
     fn edges(&self, edges: &Rows, senders: &Rows, receivers: &Rows, pass: &Pass) -> Result<Rows> {
         let Some(update) = &self.edge_update else { return Ok(edges.clone()) };
-        let [n_receivers, n_senders] = [edges.dims()[1], edges.dims()[2]];
-        let parts = [
-            edges.clone(),
-            Rows::spread(senders, n_receivers, EdgeAxis::Senders)?,
-            Rows::spread(receivers, n_senders, EdgeAxis::Receivers)?,
-        ];
-        let change = update.forward(&Rows::concat(&parts.each_ref())?, pass)?;
+        let change = update.forward(&with_ends(edges, senders, receivers)?, pass)?;
         Ok(edges.add(&change)?.computed()?)
     }
 }

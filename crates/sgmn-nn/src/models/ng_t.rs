@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     Error, Normalization, Pass, ProbeConfig, Result, VarBuilder,
-    layers::{AttentionWidths, Features, Mlp, MlpConfig, RelationalAttention, RmsNorm},
-    ops::{EdgeAxis, Rows},
+    layers::{AttentionWidths, Features, Mlp, MlpConfig, RelationalAttention, RmsNorm, with_ends},
+    ops::Rows,
 };
 
 /// The configuration of an [`NgT`].
@@ -84,15 +84,6 @@ impl Blueprint for NgTConfig {
 
     fn respected(&self) -> &'static [Symmetry] {
         &[Symmetry::Permutation]
-    }
-
-    fn build(
-        &self,
-        lowering: &Lowering,
-        normalization: Normalization,
-        vars: &VarBuilder,
-    ) -> Result<Box<dyn Model>> {
-        Ok(Box::new(NgT::new(self, lowering, normalization, vars)?))
     }
 }
 
@@ -193,13 +184,7 @@ impl Round for TransformerRound {
 
     fn edges(&self, edges: &Rows, senders: &Rows, receivers: &Rows, pass: &Pass) -> Result<Rows> {
         let Some(round) = &self.edges else { return Ok(edges.clone()) };
-        let [n_receivers, n_senders] = [edges.dims()[1], edges.dims()[2]];
-        let parts = [
-            edges.clone(),
-            Rows::spread(senders, n_receivers, EdgeAxis::Senders)?,
-            Rows::spread(receivers, n_senders, EdgeAxis::Receivers)?,
-        ];
-        let change = round.ends.forward(&Rows::concat(&parts.each_ref())?, pass)?;
+        let change = round.ends.forward(&with_ends(edges, senders, receivers)?, pass)?;
         let edges = round.norms[0].forward(&edges.add(&change)?)?;
         let change = round.own.forward(&edges, pass)?;
         Ok(round.norms[1].forward(&edges.add(&change)?)?.computed()?)

@@ -42,15 +42,6 @@ impl Blueprint for ProbingConfig {
     fn respected(&self) -> &'static [Symmetry] {
         Symmetry::ALL
     }
-
-    fn build(
-        &self,
-        lowering: &Lowering,
-        normalization: Normalization,
-        vars: &VarBuilder,
-    ) -> Result<Box<dyn Model>> {
-        Ok(Box::new(Probing::new(self, lowering, normalization, vars)?))
-    }
 }
 
 /// `MLP([y(u_1), …, y(u_P)] / s)` with the outputs y of a net on learned probes u: what keeps the net's function changes

@@ -39,15 +39,6 @@ impl Blueprint for StatNnConfig {
     fn respected(&self) -> &'static [Symmetry] {
         &[Symmetry::Permutation]
     }
-
-    fn build(
-        &self,
-        lowering: &Lowering,
-        normalization: Normalization,
-        vars: &VarBuilder,
-    ) -> Result<Box<dyn Model>> {
-        Ok(Box::new(StatNn::new(self, lowering, normalization, vars)?))
-    }
 }
 
 /// `MLP([s(W_0), s(b_0), s(W_1), …])` with statistics s of each: no order of hidden units changes it, to the last bit, but
