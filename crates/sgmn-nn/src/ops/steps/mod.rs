@@ -7,7 +7,7 @@
 //! Rows are `[N, W]` with N = B·R·S in the order of the block, nodes `[B·n, W]` for the n nodes of an axis. All tensors
 //! are contiguous, outside candle's graph, and not empty.
 
-mod plain;
+pub(super) mod plain;
 
 use candle_core::{Result, Tensor};
 

@@ -31,7 +31,7 @@ fn biased(b: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     bias.map_or_else(|| Ok(b.clone()), |bias| b.broadcast_add(bias))
 }
 
-pub(super) fn add_up(
+pub(in crate::ops) fn add_up(
     block: Block,
     x: &Addends,
     more: Option<&Tensor>,
@@ -47,7 +47,12 @@ pub(super) fn add_up(
     biased(&as_rows(&sum)?, bias)
 }
 
-pub(super) fn norm_silu(block: Block, x: &Addends, packed: &Tensor, signs: Symmetrize) -> Result<Tensor> {
+pub(in crate::ops) fn norm_silu(
+    block: Block,
+    x: &Addends,
+    packed: &Tensor,
+    signs: Symmetrize,
+) -> Result<Tensor> {
     let x = add_up(block, x, None, None)?;
     let [b, gamma, beta] = unpacked(packed)?;
     reference::norm_silu(&x, &b, &gamma, &beta, signs)
@@ -72,7 +77,7 @@ fn signs_of(signs: Symmetrize) -> &'static [f64] {
     }
 }
 
-pub(super) fn norm_silu_grad(
+pub(in crate::ops) fn norm_silu_grad(
     block: Block,
     x: &Addends,
     packed: &Tensor,
@@ -97,11 +102,16 @@ pub(super) fn norm_silu_grad(
     Ok([dx, sums])
 }
 
-pub(super) fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
+pub(in crate::ops) fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
     reference::bias_silu(x, b, signs)
 }
 
-pub(super) fn bias_silu_grad(x: &Tensor, b: &Tensor, signs: Symmetrize, dy: &Tensor) -> Result<[Tensor; 2]> {
+pub(in crate::ops) fn bias_silu_grad(
+    x: &Tensor,
+    b: &Tensor,
+    signs: Symmetrize,
+    dy: &Tensor,
+) -> Result<[Tensor; 2]> {
     let (mut dx, mut db) = (dy.zeros_like()?, b.zeros_like()?);
     for sign in signs_of(signs) {
         let dz = (dy * silu_slope(&x.affine(*sign, 0.0)?.broadcast_add(b)?)?)?;
@@ -111,19 +121,24 @@ pub(super) fn bias_silu_grad(x: &Tensor, b: &Tensor, signs: Symmetrize, dy: &Ten
     Ok([dx, db])
 }
 
-pub(super) fn mul(a: &Tensor, b: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+pub(in crate::ops) fn mul(a: &Tensor, b: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     a * biased(b, bias)?
 }
 
-pub(super) fn mul_grad(a: &Tensor, b: &Tensor, bias: Option<&Tensor>, dy: &Tensor) -> Result<[Tensor; 2]> {
+pub(in crate::ops) fn mul_grad(
+    a: &Tensor,
+    b: &Tensor,
+    bias: Option<&Tensor>,
+    dy: &Tensor,
+) -> Result<[Tensor; 2]> {
     Ok([(dy * biased(b, bias)?)?, (dy * a)?])
 }
 
-pub(super) fn mul_nodes(block: Block, x: &Tensor, v: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
+pub(in crate::ops) fn mul_nodes(block: Block, x: &Tensor, v: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
     as_rows(&in_block(block, x)?.broadcast_mul(&along(block, v, axis)?)?)
 }
 
-pub(super) fn sum_product(
+pub(in crate::ops) fn sum_product(
     block: Block,
     a: &Tensor,
     b: &Tensor,
@@ -133,7 +148,7 @@ pub(super) fn sum_product(
     sum(block, &a.broadcast_mul(&biased(b, bias)?)?, summed)
 }
 
-pub(super) fn sum_product_grad(
+pub(in crate::ops) fn sum_product_grad(
     block: Block,
     a: &Tensor,
     b: &Tensor,
@@ -145,29 +160,29 @@ pub(super) fn sum_product_grad(
     Ok([mul_nodes(block, &biased(b, bias)?, g, kept)?, mul_nodes(block, a, g, kept)?])
 }
 
-pub(super) fn sum(block: Block, x: &Tensor, summed: EdgeAxis) -> Result<Tensor> {
+pub(in crate::ops) fn sum(block: Block, x: &Tensor, summed: EdgeAxis) -> Result<Tensor> {
     as_rows(&reference::sum_edges(&in_block(block, x)?, summed)?)
 }
 
-pub(super) fn sum_rows(x: &Tensor) -> Result<Tensor> {
+pub(in crate::ops) fn sum_rows(x: &Tensor) -> Result<Tensor> {
     x.sum(0)
 }
 
-pub(super) fn dot_nodes(block: Block, dy: &Tensor, v: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
+pub(in crate::ops) fn dot_nodes(block: Block, dy: &Tensor, v: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
     as_rows(&in_block(block, dy)?.mul(&along(block, v, axis)?)?.sum_keepdim(3)?)
 }
 
-pub(super) fn unit_norm(x: &Tensor, guard: Option<f64>) -> Result<Tensor> {
+pub(in crate::ops) fn unit_norm(x: &Tensor, guard: Option<f64>) -> Result<Tensor> {
     reference::unit_norm(x, guard)
 }
 
-pub(super) fn unit_norm_grad(x: &Tensor, guard: Option<f64>, dy: &Tensor) -> Result<Tensor> {
+pub(in crate::ops) fn unit_norm_grad(x: &Tensor, guard: Option<f64>, dy: &Tensor) -> Result<Tensor> {
     let var = Var::from_tensor(x)?;
     let grads = (reference::unit_norm(var.as_tensor(), guard)? * dy)?.sum_all()?.backward()?;
     grads.get(&var).map_or_else(|| x.zeros_like(), |grad| Ok(grad.clone()))
 }
 
-pub(super) fn kept(x: &Tensor, mask: Mask) -> Result<Tensor> {
+pub(in crate::ops) fn kept(x: &Tensor, mask: Mask) -> Result<Tensor> {
     let (n_rows, width) = x.dims2()?;
     x * Tensor::from_vec(mask.factors(n_rows, width), (n_rows, width), x.device())?.to_dtype(x.dtype())?
 }
