@@ -67,12 +67,12 @@ fn facts_and_steps_are_lines_of_one_file_and_a_table() {
         for line in found {
             assert!(is_positive(&line["nets_per_second"]) && is_positive(&line["seconds"]), "{line}");
             assert_eq!(line["memory_bytes"], Value::Null, "the CPU does not tell");
-            // The passes of the CPU are not counted; operations that round run one by one and are.
+            // Passes of the CPU may go uncounted, operations that round run one by one; bf16 has no rate here.
             let counted = line["precision"] == "bf16";
             for key in ["flop", "bytes", "launches", "memory_share"] {
-                assert_eq!(is_positive(&line[key]), counted, "{key}: {line}");
+                assert!(is_positive(&line[key]) || line[key].is_null() && !counted, "{key}: {line}");
             }
-            assert_eq!(line["product_share"], Value::Null, "what is counted in bf16 has no rate here");
+            assert!(line["product_share"].is_null() || !counted, "{line}");
         }
     }
     for line in of(&all, "steps", "training") {
