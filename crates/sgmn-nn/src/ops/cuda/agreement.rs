@@ -68,7 +68,7 @@ fn on_device<R>(device: &Device, ask: impl FnOnce(&[Fault]) -> R) -> Option<R> {
         Some(place) => place,
         None => {
             // Only speed depends on it, and a driver that lacks it is no fault of a kernel.
-            let _ = memory::keep_freed(cuda);
+            let _ = memory::settle(cuda);
             findings.push((cuda.id(), examine(device)));
             findings.len() - 1
         }
