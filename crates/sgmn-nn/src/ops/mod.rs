@@ -143,6 +143,10 @@ pub fn aggregate(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
     if on_cpu(e) {
         return Rows::edges(e.clone())?.aggregate(axis)?.tensor();
     }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::Aggregate, e) {
+        return cuda::aggregate(e, axis);
+    }
     reference::aggregate(e, axis)
 }
 
@@ -162,6 +166,20 @@ pub fn attend(
     let edges = |edges: Option<&Tensor>| edges.map(|edges| Rows::edges(edges.clone())).transpose();
     let (incoming, outgoing) = (edges(incoming)?, edges(outgoing)?);
     Rows::nodes(own.clone())?.attend(incoming.as_ref(), outgoing.as_ref(), n_heads)?.tensor()
+}
+
+/// See [`attend`]; for tensors whose shapes fit, not on the CPU.
+fn attend_tensors(
+    own: &Tensor,
+    incoming: Option<&Tensor>,
+    outgoing: Option<&Tensor>,
+    n_heads: usize,
+) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::Attend, own) {
+        return cuda::attend(own, incoming, outgoing, n_heads);
+    }
+    reference::attend(own, incoming, outgoing, n_heads)
 }
 
 /// `y = x / (‖x‖ + guard)` over the last axis; with no guard `x / ‖x‖`, and a zero row stays zero with zero gradient.
@@ -251,16 +269,23 @@ pub fn run_mlps(
         width = n_out;
         widths.push(width);
     }
+    let params = || {
+        let layers = weights.iter().zip(biases);
+        let params = layers.flat_map(|(weight, bias)| [weight.flatten_from(1), Ok(bias.clone())]);
+        Tensor::cat(&params.collect::<Result<Vec<_>>>()?, 1)
+    };
+    #[cfg(feature = "cuda")]
+    if n_nets > 0
+        && on_cuda(cuda::Kernel::RunMlps, &inputs)
+        && let Some(nets) = cuda::Nets::of_mlps(&widths, activations)
+    {
+        return cuda::run_mlps(nets, &params()?, &inputs);
+    }
     let has_kernel = matches!(inputs.device(), Device::Cpu) && !PLAIN.get() && cpu::Mlps::serves(activations);
     if n_nets * n_inputs == 0 || !(has_kernel && matches!(inputs.dtype(), DType::F32 | DType::F64)) {
         return reference::run_mlps(weights, biases, activations, &inputs);
     }
-    let params: Vec<Tensor> = weights
-        .iter()
-        .zip(biases)
-        .flat_map(|(weight, bias)| [weight.flatten_from(1), Ok(bias.clone())])
-        .collect::<Result<_>>()?;
-    cpu::Mlps { widths, activations: activations.to_vec() }.apply(&Tensor::cat(&params, 1)?, &inputs)
+    cpu::Mlps { widths, activations: activations.to_vec() }.apply(&params()?, &inputs)
 }
 
 /// What every unit of B nets of one form computes on P inputs: its value, in convolutions the mean over its positions.
@@ -284,6 +309,12 @@ pub fn run_nets(params: &Tensor, form: &NetForm, inputs: &Tensor) -> Result<Tens
     let inputs = if wants_gradients() { inputs.clone() } else { inputs.detach() };
     if n_nets * n_inputs == 0 {
         return Tensor::zeros((n_nets, form.n_units(), n_inputs), inputs.dtype(), inputs.device());
+    }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::RunNets, &inputs)
+        && let Some(nets) = cuda::Nets::of(&form.layers)
+    {
+        return cuda::run_nets(nets, &params, &inputs);
     }
     let has_kernel = matches!(inputs.device(), Device::Cpu) && !PLAIN.get() && cpu::Nets::serves(form);
     if has_kernel && matches!(inputs.dtype(), DType::F32 | DType::F64) {

@@ -1,5 +1,8 @@
 //! What kernels are compared on before they are used.
 
+mod gather;
+mod nets;
+
 use candle_core::{Result, Tensor};
 use sgmn_graph::Seed;
 
@@ -118,5 +121,7 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
             );
         }
     }
+    cases.extend(gather::cases());
+    cases.extend(nets::cases());
     cases
 }

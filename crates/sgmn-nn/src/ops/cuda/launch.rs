@@ -1,5 +1,11 @@
 //! Which kernel runs on how many threads with which arguments: a description, for a device or for its stand-in in tests.
 
+mod gather;
+mod nets;
+
+pub(super) use self::gather::{Attention, Moments};
+pub(in crate::ops) use self::nets::Nets;
+
 use crate::ops::{AdamWStep, EdgeAxis, Symmetrize};
 
 /// One run of a kernel: some inputs, one output, then plain arguments, in this order in every kernel's signature.
@@ -24,6 +30,8 @@ pub(super) enum Module {
     Rows,
     Edges,
     Optimizer,
+    Gather,
+    Nets,
 }
 
 /// A plain argument of a kernel.

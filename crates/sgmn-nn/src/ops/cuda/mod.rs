@@ -20,9 +20,11 @@ mod operations;
 #[cfg(feature = "cuda")]
 pub(super) use self::{
     agreement::{faults, serves},
+    launch::Nets,
     memory::peak,
     operations::{
-        abs, adamw, add_bias, add_squares, bias_silu, dropout, norm_silu, spread, sum_edges, unit_norm,
+        abs, adamw, add_bias, add_squares, aggregate, attend, bias_silu, dropout, norm_silu, run_mlps,
+        run_nets, spread, sum_edges, unit_norm,
     },
 };
 
@@ -40,4 +42,8 @@ pub(super) enum Kernel {
     Dropout,
     AddSquares,
     AdamW,
+    Aggregate,
+    Attend,
+    RunNets,
+    RunMlps,
 }

@@ -366,7 +366,7 @@ impl Rows {
             Repr::Tensor(own) => {
                 let tensor = |rows: Option<&Self>| rows.map(Self::tensor).transpose();
                 let (incoming, outgoing) = (tensor(incoming)?, tensor(outgoing)?);
-                Ok(ops::reference::attend(own, incoming.as_ref(), outgoing.as_ref(), n_heads)?.into())
+                Ok(ops::attend_tensors(own, incoming.as_ref(), outgoing.as_ref(), n_heads)?.into())
             }
             Repr::Lazy(own) => {
                 let expr = |rows: Option<&Self>| rows.map(Self::expr).transpose();
