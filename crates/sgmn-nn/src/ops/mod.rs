@@ -269,23 +269,25 @@ pub fn run_mlps(
         width = n_out;
         widths.push(width);
     }
+    if n_nets * n_inputs == 0 {
+        return Tensor::zeros((n_nets, n_inputs, width), inputs.dtype(), inputs.device());
+    }
     let params = || {
         let layers = weights.iter().zip(biases);
         let params = layers.flat_map(|(weight, bias)| [weight.flatten_from(1), Ok(bias.clone())]);
         Tensor::cat(&params.collect::<Result<Vec<_>>>()?, 1)
     };
     #[cfg(feature = "cuda")]
-    if n_nets > 0
-        && on_cuda(cuda::Kernel::RunMlps, &inputs)
+    if on_cuda(cuda::Kernel::RunMlps, &inputs)
         && let Some(nets) = cuda::Nets::of_mlps(&widths, activations)
     {
         return cuda::run_mlps(nets, &params()?, &inputs);
     }
     let has_kernel = matches!(inputs.device(), Device::Cpu) && !PLAIN.get() && cpu::Mlps::serves(activations);
-    if n_nets * n_inputs == 0 || !(has_kernel && matches!(inputs.dtype(), DType::F32 | DType::F64)) {
-        return reference::run_mlps(weights, biases, activations, &inputs);
+    if has_kernel && matches!(inputs.dtype(), DType::F32 | DType::F64) {
+        return cpu::Mlps { widths, activations: activations.to_vec() }.apply(&params()?, &inputs);
     }
-    cpu::Mlps { widths, activations: activations.to_vec() }.apply(&params()?, &inputs)
+    reference::run_mlps(weights, biases, activations, &inputs)
 }
 
 /// What every unit of B nets of one form computes on P inputs: its value, in convolutions the mean over its positions.
