@@ -16,6 +16,7 @@
 #include "kernels/nets.cu"
 #include "kernels/optimizer.cu"
 #include "kernels/rows.cu"
+#include "kernels/steps.cu"
 
 struct Launch {
     Index grid, block;
@@ -77,6 +78,15 @@ int main(int, char** argv) {
     KERNEL(run_nets_grad);
     KERNEL(run_mlps);
     KERNEL(run_mlps_grad);
+    KERNEL(norm_silu_of_sum);
+    KERNEL(norm_silu_of_sum_grad);
+    KERNEL(add_up);
+    KERNEL(mul_biased);
+    KERNEL(mul_biased_grad);
+    KERNEL(mul_nodes);
+    KERNEL(sum_product);
+    KERNEL(sum_product_grad);
+    KERNEL(kept);
     std::ifstream from(argv[1], std::ios::binary);
     std::ofstream to(argv[2], std::ios::binary);
     std::string name;

@@ -7,8 +7,9 @@ use candle_core::{DType, Device, Result, Tensor, Var, cuda_backend::DeviceId};
 use super::{
     Kernel,
     cases::{Case, Operation, cases},
-    launch, memory,
+    launch, memory, steps,
 };
+use crate::ops::ProductPrecision;
 
 /// What was found out about the devices so far.
 static FINDINGS: Mutex<Vec<(DeviceId, Vec<Fault>)>> = Mutex::new(Vec::new());
@@ -26,7 +27,11 @@ const TOLERANCE: f64 = 1e-4;
 /// Whether a kernel is to be used on a tensor.
 pub(in crate::ops) fn serves(kernel: Kernel, x: &Tensor) -> bool {
     let width = x.dims().last().copied().unwrap_or(1);
-    let is_narrow = width <= launch::MOST_WIDTH || !matches!(kernel, Kernel::NormSilu | Kernel::BiasSilu);
+    let is_narrow = match kernel {
+        Kernel::NormSilu | Kernel::BiasSilu => width <= launch::MOST_WIDTH,
+        Kernel::NormSiluOfSum => steps::fits(width),
+        _ => true,
+    };
     let fits = x.dtype() == DType::F32 && x.elem_count() > 0 && is_narrow;
     fits && on_device(x.device(), |faults| faults.iter().all(|fault| fault.kernel != kernel)).unwrap_or(false)
 }
@@ -49,7 +54,9 @@ fn on_device<R>(device: &Device, ask: impl FnOnce(&[Fault]) -> R) -> Option<R> {
         None => {
             // Only speed depends on it, and a driver that lacks it is no fault of a kernel.
             let _ = memory::keep_freed(cuda);
-            findings.push((cuda.id(), examine(device)));
+            // Rounded products would tell nothing of kernels that do not round.
+            let examined = ProductPrecision::F32.scope(DType::F32, device, || examine(device));
+            findings.push((cuda.id(), examined.expect("every device has f32")));
             findings.len() - 1
         }
     };

@@ -2,6 +2,7 @@
 
 mod gather;
 mod nets;
+mod steps;
 
 use candle_core::{Result, Tensor};
 use sgmn_graph::Seed;
@@ -123,5 +124,6 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
     }
     cases.extend(gather::cases());
     cases.extend(nets::cases());
+    cases.extend(steps::cases());
     cases
 }

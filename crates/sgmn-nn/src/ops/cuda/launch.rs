@@ -2,6 +2,7 @@
 
 mod gather;
 mod nets;
+pub(super) mod steps;
 
 pub(super) use self::gather::{Attention, Moments};
 pub(in crate::ops) use self::nets::Nets;
@@ -29,6 +30,7 @@ pub(super) struct Launch {
 pub(super) enum Module {
     Rows,
     Edges,
+    Steps,
     Optimizer,
     Gather,
     Nets,

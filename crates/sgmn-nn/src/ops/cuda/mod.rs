@@ -16,6 +16,8 @@ mod launch;
 mod memory;
 #[cfg(feature = "cuda")]
 mod operations;
+#[cfg(feature = "cuda")]
+pub(super) mod steps;
 
 #[cfg(feature = "cuda")]
 pub(super) use self::{
@@ -46,4 +48,10 @@ pub(super) enum Kernel {
     Attend,
     RunNets,
     RunMlps,
+    AddUp,
+    NormSiluOfSum,
+    MulBiased,
+    MulNodes,
+    SumProduct,
+    Kept,
 }

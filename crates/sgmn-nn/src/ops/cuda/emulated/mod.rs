@@ -7,6 +7,7 @@ mod gather;
 mod nets;
 mod optimizer;
 mod rows;
+mod steps;
 
 use std::{fmt::Write, path::Path, process::Command};
 

@@ -44,7 +44,7 @@ __device__ float activate(Layer layer, float z) {
         case LEAKY_RELU: return z > 0.0f ? z : layer.number * z;
         case TANH: return tanhf(z);
         case SINE: return sinf(layer.number * z);
-        case SILU: return z / (1.0f + expf(-z));
+        case SILU: return silu(z);
         case GELU: return 0.5f * z * (1.0f + erff(z * 0.70710678f));
         default: return z;
     }
@@ -56,7 +56,7 @@ __device__ float activation_slope(Layer layer, float z) {
         case LEAKY_RELU: return z > 0.0f ? 1.0f : layer.number;
         case TANH: s = tanhf(z); return 1.0f - s * s;
         case SINE: return layer.number * cosf(layer.number * z);
-        case SILU: s = 1.0f / (1.0f + expf(-z)); return s * (1.0f + z * (1.0f - s));
+        case SILU: return silu_slope(z);
         // The normal distribution function, and z times its density.
         case GELU: return 0.5f * (1.0f + erff(z * 0.70710678f)) + z * 0.39894228f * expf(-0.5f * z * z);
         default: return 1.0f;
