@@ -165,14 +165,21 @@ impl Pipeline {
 }
 
 impl Shared {
-    /// One batch; `seed` augments it.
+    /// One batch; `seed` augments it. It is on the device when this returns.
     fn prepare(&self, items: &[usize], seed: Option<Seed>) -> Result<PreparedBatch> {
+        let (batch, repairs) = self.collated(items, seed)?;
+        // A CUDA device keeps a queue for each thread, and no other queue waits for this thread's uploads.
+        self.device.synchronize()?;
+        let targets = items.iter().map(|item| self.targets[*item]).collect();
+        Ok(PreparedBatch { batch, items: items.to_vec(), targets, repairs })
+    }
+
+    fn collated(&self, items: &[usize], seed: Option<Seed>) -> Result<(Batch, Repairs)> {
         let is_left_alone =
             self.config.canonicalize.is_empty() && (seed.is_none() || self.config.augment.is_empty());
         if is_left_alone && let Some(nets) = self.lent(items)? {
             let batch = Batch::from_lent(&self.lowering, &nets, self.dtype, &self.device)?;
-            let targets = items.iter().map(|item| self.targets[*item]).collect();
-            return Ok(PreparedBatch { batch, items: items.to_vec(), targets, repairs: Repairs::default() });
+            return Ok((batch, Repairs::default()));
         }
         let one =
             |(place, &item): (usize, &usize)| self.graph(item, seed.map(|seed| seed.index(place as u64)));
@@ -184,11 +191,7 @@ impl Shared {
             graphs.push(graph);
             repairs += repair;
         }
-        let batch = Batch::collate(&graphs, self.dtype, &self.device)?;
-        // A CUDA device keeps a queue for each thread, and no other queue waits for this thread's uploads.
-        self.device.synchronize()?;
-        let targets = items.iter().map(|item| self.targets[*item]).collect();
-        Ok(PreparedBatch { batch, items: items.to_vec(), targets, repairs })
+        Ok((Batch::collate(&graphs, self.dtype, &self.device)?, repairs))
     }
 
     /// The nets of a batch without copies, if the source can lend all of them.

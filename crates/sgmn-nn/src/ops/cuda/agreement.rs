@@ -53,7 +53,7 @@ fn on_device<R>(device: &Device, ask: impl FnOnce(&[Fault]) -> R) -> Option<R> {
         Some(place) => place,
         None => {
             // Only speed depends on it, and a driver that lacks it is no fault of a kernel.
-            let _ = memory::keep_freed(cuda);
+            let _ = memory::settle(cuda);
             // Rounded products would tell nothing of kernels that do not round.
             let examined = ProductPrecision::F32.scope(DType::F32, device, || examine(device));
             findings.push((cuda.id(), examined.expect("every device has f32")));

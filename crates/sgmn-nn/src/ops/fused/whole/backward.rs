@@ -93,7 +93,7 @@ impl Whole {
                 Ok(())
             }
             Step::Outer { s, nodes } => {
-                gifts.to_nodes(*nodes, |axis| steps::sum_product(self.block, value(*s), dy, None, axis))?;
+                gifts.give_nodes(*nodes, |axis| steps::sum_product(self.block, value(*s), dy, None, axis))?;
                 if wanted(*s) {
                     let ds = steps::dot_nodes(self.block, dy, &self.nodes(*nodes)?, nodes.axis)?;
                     give(&mut gifts.registers[*s], ds)?;
@@ -126,7 +126,7 @@ impl Whole {
                 Ok(())
             }
             Step::MulNodes { x, nodes } => {
-                gifts.to_nodes(*nodes, |axis| steps::sum_product(self.block, value(*x), dy, None, axis))?;
+                gifts.give_nodes(*nodes, |axis| steps::sum_product(self.block, value(*x), dy, None, axis))?;
                 if wanted(*x) {
                     let dx = steps::mul_nodes(self.block, dy, &self.nodes(*nodes)?, nodes.axis)?;
                     give(&mut gifts.registers[*x], dx)?;
@@ -176,7 +176,7 @@ impl Whole {
             give(&mut gifts.params[self.param(bias).0], steps::sum_rows(dy)?)?;
         }
         for nodes in &sum.nodes {
-            gifts.to_nodes(*nodes, |axis| steps::sum(self.block, dy, axis))?;
+            gifts.give_nodes(*nodes, |axis| steps::sum(self.block, dy, axis))?;
         }
         for x in sum.rows.iter().filter(|x| self.plan.wanted[**x]) {
             give(&mut gifts.registers[*x], dy.clone())?;
@@ -223,7 +223,7 @@ impl Whole {
 
 impl Gifts<'_> {
     /// Gives to nodes, if anybody wants it, what `sum` adds up over the axis of the other nodes.
-    fn to_nodes(&mut self, nodes: NodeRows, sum: impl FnOnce(EdgeAxis) -> Result<Tensor>) -> Result<()> {
+    fn give_nodes(&mut self, nodes: NodeRows, sum: impl FnOnce(EdgeAxis) -> Result<Tensor>) -> Result<()> {
         if !self.whole.wants_nodes(nodes) {
             return Ok(());
         }

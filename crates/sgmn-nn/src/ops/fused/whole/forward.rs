@@ -69,7 +69,7 @@ impl Whole {
     fn step(&self, i: usize, step: &Step, registers: &Registers) -> Result<Option<Tensor>> {
         let x = |register: usize| held(registers, register);
         Ok(Some(match step {
-            Step::Stored(store) => as_rows(&self.program.stores[*store].0.tensor())?,
+            Step::Stored(store) => as_rows(self.program.stores[*store].0.tensor())?,
             Step::Packed { columns } => self.edges(columns).values.clone(),
             Step::Outer { s, nodes } => {
                 steps::mul_nodes(self.block, x(*s), &self.nodes(*nodes)?, nodes.axis)?

@@ -161,7 +161,7 @@ impl Whole {
     fn nodes(&self, nodes: NodeRows) -> Result<Tensor> {
         match self.program.node_operands[nodes.operand].place {
             Place::Packed(start) => Ok(self.packed_nodes(start).values.clone()),
-            Place::Store(store) => as_rows(&self.program.stores[store].0.tensor()),
+            Place::Store(store) => as_rows(self.program.stores[store].0.tensor()),
         }
     }
 
