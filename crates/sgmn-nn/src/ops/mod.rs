@@ -155,7 +155,13 @@ pub fn aggregate(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
 
 /// [`aggregate`] of edges in memory, where the CPU's passes do not run.
 fn aggregate_tensor(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
-    meter::count(Kind::SumOverEdges, &[e], 0, || reference::aggregate(e, axis))
+    meter::count(Kind::SumOverEdges, &[e], 0, || {
+        #[cfg(feature = "cuda")]
+        if on_cuda(cuda::Kernel::Aggregate, e) {
+            return cuda::aggregate(e, axis);
+        }
+        reference::aggregate(e, axis)
+    })
 }
 
 /// [`attend`] to rows in memory, where the CPU's passes do not run.
@@ -166,7 +172,13 @@ fn attend_tensors(
     n_heads: usize,
 ) -> Result<Tensor> {
     let read: Vec<&Tensor> = [own].into_iter().chain(incoming).chain(outgoing).collect();
-    meter::count(Kind::SumOverEdges, &read, 0, || reference::attend(own, incoming, outgoing, n_heads))
+    meter::count(Kind::SumOverEdges, &read, 0, || {
+        #[cfg(feature = "cuda")]
+        if on_cuda(cuda::Kernel::Attend, own) {
+            return cuda::attend(own, incoming, outgoing, n_heads);
+        }
+        reference::attend(own, incoming, outgoing, n_heads)
+    })
 }
 
 /// `y_i = Σ_j a_ij v_ij` with `a_i = softmax_j(s_ij)` for each head: attention of each node i over itself, the edges that
@@ -274,16 +286,25 @@ pub fn run_mlps(
         width = n_out;
         widths.push(width);
     }
-    let has_kernel = matches!(inputs.device(), Device::Cpu) && !PLAIN.get() && cpu::Mlps::serves(activations);
-    if n_nets * n_inputs == 0 || !(has_kernel && matches!(inputs.dtype(), DType::F32 | DType::F64)) {
-        return reference::run_mlps(weights, biases, activations, &inputs);
+    if n_nets * n_inputs == 0 {
+        return Tensor::zeros((n_nets, n_inputs, width), inputs.dtype(), inputs.device());
     }
-    let params: Vec<Tensor> = weights
-        .iter()
-        .zip(biases)
-        .flat_map(|(weight, bias)| [weight.flatten_from(1), Ok(bias.clone())])
-        .collect::<Result<_>>()?;
-    cpu::Mlps { widths, activations: activations.to_vec() }.apply(&Tensor::cat(&params, 1)?, &inputs)
+    let params = || {
+        let layers = weights.iter().zip(biases);
+        let params = layers.flat_map(|(weight, bias)| [weight.flatten_from(1), Ok(bias.clone())]);
+        Tensor::cat(&params.collect::<Result<Vec<_>>>()?, 1)
+    };
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::RunMlps, &inputs)
+        && let Some(nets) = cuda::Nets::of_mlps(&widths, activations)
+    {
+        return cuda::run_mlps(nets, &params()?, &inputs);
+    }
+    let has_kernel = matches!(inputs.device(), Device::Cpu) && !PLAIN.get() && cpu::Mlps::serves(activations);
+    if has_kernel && matches!(inputs.dtype(), DType::F32 | DType::F64) {
+        return cpu::Mlps { widths, activations: activations.to_vec() }.apply(&params()?, &inputs);
+    }
+    reference::run_mlps(weights, biases, activations, &inputs)
 }
 
 /// What every unit of B nets of one form computes on P inputs: its value, in convolutions the mean over its positions.
@@ -307,6 +328,12 @@ pub fn run_nets(params: &Tensor, form: &NetForm, inputs: &Tensor) -> Result<Tens
     let inputs = if wants_gradients() { inputs.clone() } else { inputs.detach() };
     if n_nets * n_inputs == 0 {
         return Tensor::zeros((n_nets, form.n_units(), n_inputs), inputs.dtype(), inputs.device());
+    }
+    #[cfg(feature = "cuda")]
+    if on_cuda(cuda::Kernel::RunNets, &inputs)
+        && let Some(nets) = cuda::Nets::of(&form.layers)
+    {
+        return cuda::run_nets(nets, &params, &inputs);
     }
     let has_kernel = matches!(inputs.device(), Device::Cpu) && !PLAIN.get() && cpu::Nets::serves(form);
     if has_kernel && matches!(inputs.dtype(), DType::F32 | DType::F64) {

@@ -12,6 +12,8 @@
 #include <string>
 
 #include "kernels/edges.cu"
+#include "kernels/gather.cu"
+#include "kernels/nets.cu"
 #include "kernels/optimizer.cu"
 #include "kernels/rows.cu"
 #include "kernels/steps.cu"
@@ -68,6 +70,14 @@ int main(int, char** argv) {
     KERNEL(dropout);
     KERNEL(add_squares);
     KERNEL(adamw);
+    KERNEL(aggregate);
+    KERNEL(aggregate_grad);
+    KERNEL(attend);
+    KERNEL(attend_grad);
+    KERNEL(run_nets);
+    KERNEL(run_nets_grad);
+    KERNEL(run_mlps);
+    KERNEL(run_mlps_grad);
     KERNEL(norm_silu_of_sum);
     KERNEL(norm_silu_of_sum_grad);
     KERNEL(add_up);
@@ -91,12 +101,15 @@ int main(int, char** argv) {
         for (size_t i = 0; i < n_inputs; i++) {
             uint64_t length;
             from.read((char*)&length, 8);
-            launch.inputs.emplace_back(length);
+            // What is read behind an input is seen in the output.
+            launch.inputs.emplace_back(length + emulator::MARGIN, NAN);
             from.read((char*)launch.inputs.back().data(), 4 * length);
         }
         // A device's fresh memory holds anything.
         launch.out.assign(n_out, NAN);
+        launch.out.insert(launch.out.end(), emulator::MARGIN, emulator::UNTOUCHED);
         kernels.at(name)(launch);
+        emulator::check_margin(launch.out, n_out, "the output");
         to.write((char*)launch.out.data(), 4 * n_out);
     }
 }

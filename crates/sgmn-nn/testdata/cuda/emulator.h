@@ -1,7 +1,8 @@
 // Runs CUDA kernels on a host: the threads of a block are fibers that take turns from one meeting point to the next.
 //
 // Enough for our kernels: __syncthreads, __shfl_xor_sync of whole warps, dynamic shared memory, blocks one after the
-// other. A meeting point that some thread of a warp or block never reaches ends the program with an error.
+// other. A meeting point that some thread of a warp or block never reaches ends the program with an error, and so does a
+// number written close behind shared memory or the output.
 
 #pragma once
 
@@ -40,6 +41,19 @@ static ucontext_t scheduler;
 static unsigned current;
 static std::function<void()> body;
 
+// Numbers behind what a kernel may write, and what they hold before and after.
+const unsigned MARGIN = 256;
+const float UNTOUCHED = 12345.0f;
+
+static void check_margin(const std::vector<float>& held, size_t n, const char* what) {
+    for (size_t i = n; i < held.size(); i++) {
+        if (held[i] != UNTOUCHED) {
+            std::fprintf(stderr, "a kernel wrote behind %s\n", what);
+            std::exit(1);
+        }
+    }
+}
+
 static void meet(State state) {
     fibers[current].state = state;
     unsigned me = current;
@@ -77,6 +91,7 @@ static void run_block(unsigned n_shared) {
     unsigned n = blockDim.x * blockDim.y;
     // What a kernel does not write itself is nothing that it may rely on.
     shared.assign(n_shared, NAN);
+    shared.insert(shared.end(), MARGIN, UNTOUCHED);
     if (fibers.size() < n) fibers.resize(n);
     for (unsigned i = 0; i < n; i++) {
         Fiber& fiber = fibers[i];
@@ -104,6 +119,7 @@ static void run_block(unsigned n_shared) {
         }
         for (unsigned i = n; i-- > 0;) resume(i);
     }
+    check_margin(shared, n_shared, "shared memory");
 }
 
 // Runs a kernel, already bound to its arguments, on all blocks.

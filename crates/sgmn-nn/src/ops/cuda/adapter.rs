@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "a kernel's launch is outside of what the compiler sees")]
 
 use candle_core::{
-    CpuStorage, CudaStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Storage, Tensor,
+    CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Storage, Tensor,
     backend::BackendStorage,
     bail,
     cuda_backend::{
@@ -23,6 +23,8 @@ impl Module {
             Self::Edges => ("sgmn_edges", include_str!("kernels/edges.ptx")),
             Self::Steps => ("sgmn_steps", include_str!("kernels/steps.ptx")),
             Self::Optimizer => ("sgmn_optimizer", include_str!("kernels/optimizer.ptx")),
+            Self::Gather => ("sgmn_gather", include_str!("kernels/gather.ptx")),
+            Self::Nets => ("sgmn_nets", include_str!("kernels/nets.ptx")),
         }
     }
 }
@@ -34,6 +36,13 @@ pub(super) trait Operation: Send + Sync + 'static {
     fn backward(&self, inputs: &[&Tensor], grad: &Tensor) -> Result<Vec<Tensor>>;
 }
 
+/// An operation of three inputs, some of which have no gradient.
+pub(super) trait Operation3: Send + Sync + 'static {
+    fn forward(&self, dims: [&[usize]; 3]) -> (Launch, Shape);
+    /// The gradients from that of the result.
+    fn backward(&self, inputs: [&Tensor; 3], grad: &Tensor) -> Result<[Option<Tensor>; 3]>;
+}
+
 /// Applies an operation of one input.
 pub(super) fn apply1(operation: impl Operation, x: &Tensor) -> Result<Tensor> {
     x.contiguous()?.apply_op1(Adapter(operation))
@@ -42,6 +51,11 @@ pub(super) fn apply1(operation: impl Operation, x: &Tensor) -> Result<Tensor> {
 /// Applies an operation of two inputs.
 pub(super) fn apply2(operation: impl Operation, x: &Tensor, y: &Tensor) -> Result<Tensor> {
     x.contiguous()?.apply_op2(&y.contiguous()?, Adapter(operation))
+}
+
+/// Applies an operation of three inputs.
+pub(super) fn apply3(operation: impl Operation3, x: &Tensor, y: &Tensor, z: &Tensor) -> Result<Tensor> {
+    x.contiguous()?.apply_op3(&y.contiguous()?, &z.contiguous()?, Adapter3(operation))
 }
 
 /// Runs a kernel without a gradient; the output is a row of numbers.
@@ -149,5 +163,46 @@ impl<O: Operation> CustomOp2 for Adapter<O> {
         let mut grads = self.0.backward(&[x, y], grad)?;
         let second = grads.pop();
         Ok((grads.pop(), second))
+    }
+}
+
+struct Adapter3<O>(O);
+
+impl<O: Operation3> CustomOp3 for Adapter3<O> {
+    fn name(&self) -> &'static str {
+        "CUDA kernel"
+    }
+    fn cpu_fwd(
+        &self,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        no_host()
+    }
+    fn cuda_fwd(
+        &self,
+        s1: &CudaStorage,
+        l1: &Layout,
+        s2: &CudaStorage,
+        l2: &Layout,
+        s3: &CudaStorage,
+        l3: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let (description, shape) = self.0.forward([l1.dims(), l2.dims(), l3.dims()]);
+        Ok((launch(&description, &[(s1, l1), (s2, l2), (s3, l3)])?, shape))
+    }
+    fn bwd(
+        &self,
+        x: &Tensor,
+        y: &Tensor,
+        z: &Tensor,
+        _result: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        Ok(self.0.backward([x, y, z], grad)?.into())
     }
 }

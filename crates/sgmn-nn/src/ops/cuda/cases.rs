@@ -1,5 +1,7 @@
 //! What kernels are compared on before they are used.
 
+mod gather;
+mod nets;
 mod steps;
 
 use candle_core::{Result, Tensor};
@@ -120,6 +122,8 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
             );
         }
     }
+    cases.extend(gather::cases());
+    cases.extend(nets::cases());
     cases.extend(steps::cases());
     cases
 }

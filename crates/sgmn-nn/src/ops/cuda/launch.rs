@@ -1,6 +1,11 @@
 //! Which kernel runs on how many threads with which arguments: a description, for a device or for its stand-in in tests.
 
+mod gather;
+mod nets;
 pub(super) mod steps;
+
+pub(super) use self::gather::{Attention, Moments};
+pub(in crate::ops) use self::nets::Nets;
 
 use crate::ops::{AdamWStep, EdgeAxis, Symmetrize};
 
@@ -27,6 +32,8 @@ pub(super) enum Module {
     Edges,
     Steps,
     Optimizer,
+    Gather,
+    Nets,
 }
 
 /// A plain argument of a kernel.

@@ -22,9 +22,11 @@ pub(super) mod steps;
 #[cfg(feature = "cuda")]
 pub(super) use self::{
     agreement::{differences, faults, serves},
+    launch::Nets,
     memory::{forget_peak, peak},
     operations::{
-        abs, adamw, add_bias, add_squares, bias_silu, dropout, norm_silu, spread, sum_edges, unit_norm,
+        abs, adamw, add_bias, add_squares, aggregate, attend, bias_silu, dropout, norm_silu, run_mlps,
+        run_nets, spread, sum_edges, unit_norm,
     },
 };
 
@@ -42,6 +44,10 @@ pub(super) enum Kernel {
     Dropout,
     AddSquares,
     AdamW,
+    Aggregate,
+    Attend,
+    RunNets,
+    RunMlps,
     AddUp,
     NormSiluOfSum,
     MulBiased,

@@ -1,5 +1,13 @@
 //! The operations that have CUDA kernels, with their gradients; formulas and shapes stand at [`crate::ops`].
 
+mod gather;
+mod nets;
+
+pub(in crate::ops) use self::{
+    gather::{aggregate, attend},
+    nets::{run_mlps, run_nets},
+};
+
 use candle_core::{Result, Shape, Tensor};
 use rand::Rng;
 use sgmn_graph::Seed;
