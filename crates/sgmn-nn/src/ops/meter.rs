@@ -23,7 +23,7 @@ pub enum Kind {
     Copy,
     /// Clipping and the step of the optimizer.
     Optimizer,
-    /// Everything else that passes the door.
+    /// Everything else that passes the door: tokens, which stand in candle's graph for tensors that it does not see.
     Other,
 }
 

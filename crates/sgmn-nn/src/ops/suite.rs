@@ -48,6 +48,19 @@ impl Case {
         Ok(worst)
     }
 
+    /// Whether an input or the result has no numbers.
+    ///
+    /// # Errors
+    /// What the reference says on the CPU.
+    pub fn is_empty(&self) -> Result<bool> {
+        if self.shapes.iter().any(|shape| shape.contains(&0)) {
+            return Ok(true);
+        }
+        let inputs = self.inputs(&Device::Cpu, DType::F64)?;
+        let inputs: Vec<Tensor> = inputs.iter().map(|var| var.as_tensor().clone()).collect();
+        Ok((self.reference)(&inputs)?.elem_count() == 0)
+    }
+
     /// Random inputs, rounded to f32 so that every number type begins with the same numbers.
     fn inputs(&self, device: &Device, dtype: DType) -> Result<Vec<Var>> {
         let random = |(i, shape): (usize, &Vec<usize>)| {

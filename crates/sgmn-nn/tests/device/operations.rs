@@ -27,6 +27,10 @@ pub(crate) fn checks(device: &Device) -> Result<Vec<Check>, String> {
             checks.push(Check::new("ops", format!("{name} {}", dtype.as_str()), move || {
                 let mut worst: f64 = 0.0;
                 for case in cases.iter() {
+                    // candle launches its own kernels for tensors without numbers too, which a CUDA driver refuses.
+                    if device.is_cuda() && said(case.is_empty())? {
+                        continue;
+                    }
                     let difference = case.difference(&device, dtype);
                     worst = worst.max(difference.map_err(|error| format!("{case:?}: {error}"))?);
                 }

@@ -1,6 +1,7 @@
 //! `sgmn measure`: what a device can do, what a training step costs there, and whether it repeats itself.
 
 mod clock;
+mod count;
 mod facts;
 mod fastest;
 mod order;
@@ -24,6 +25,7 @@ Each result is a line of JSON in the file that --json names, added when it is kn
 Examples:
   sgmn measure facts --device cuda --json results.jsonl
   sgmn measure steps --device cuda --json results.jsonl --configs mnist --batches 128 --seconds 30
+  sgmn measure count --configs mnist --batches 128
   sgmn measure repeat --device cuda --json results.jsonl
   sgmn measure fastest results.jsonl")]
 pub(super) struct Args {
@@ -37,6 +39,8 @@ enum What {
     Facts(facts::Args),
     /// Measures training steps and inference of the published configurations
     Steps(steps::Args),
+    /// Counts what a device would have to do for a step, without one
+    Count(count::Args),
     /// Trains twice from one seed, and once stopped half-way, and compares every bit
     Repeat(repeat::Args),
     /// Says which number format was fastest among those that were stable
@@ -64,6 +68,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     match &args.what {
         What::Facts(args) => facts::run(args, out),
         What::Steps(args) => steps::run(args, out),
+        What::Count(args) => count::run(args, out),
         What::Repeat(args) => repeat::run(args, out),
         What::Fastest(args) => fastest::run(args, out),
     }

@@ -20,7 +20,10 @@ use super::{
     expr::{Expr, Memory, Of, Op},
     program::Program,
 };
-use crate::ops::{EdgeAxis, Symmetrize, cpu};
+use crate::ops::{
+    EdgeAxis, Symmetrize, cpu,
+    meter::{Kind, count},
+};
 
 /// `x Wᵀ`.
 pub(super) fn linear(x: &Rc<Expr>, w: &Tensor) -> Result<Rc<Expr>> {
@@ -187,5 +190,8 @@ fn apply(w: &Tensor, b: &Tensor) -> Result<Tensor> {
 
 /// `a b` for weights `[l, m]` and `[m, n]`.
 fn compose(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    if a.device().is_cpu() { cpu::compose(a, b) } else { a.matmul(b) }
+    let ((l, m), (_, n)) = (a.dims2()?, b.dims2()?);
+    count(Kind::Product, &[a, b], 2 * l * m * n, || {
+        if a.device().is_cpu() { cpu::compose(a, b) } else { a.matmul(b) }
+    })
 }

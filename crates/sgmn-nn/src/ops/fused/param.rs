@@ -13,7 +13,10 @@ use candle_core::{
 };
 
 use super::store::{Held, Storable};
-use crate::ops::cpu::{self, Buffer};
+use crate::ops::{
+    cpu::{self, Buffer},
+    meter::{Kind, count},
+};
 
 /// A parameter and where it lies among those of its program.
 ///
@@ -74,7 +77,7 @@ impl Param {
 
     /// What stands for the parameter in candle's graph.
     pub(super) fn token(&self) -> Result<Tensor> {
-        self.tensor.apply_op1(Token { sink: self.sink.clone() })
+        count(Kind::Other, &[], 0, || self.tensor.apply_op1(Token { sink: self.sink.clone() }))
     }
 
     /// Copies the numbers to their place among those of the program.
