@@ -16,13 +16,15 @@ mod launch;
 mod memory;
 #[cfg(feature = "cuda")]
 mod operations;
+#[cfg(feature = "cuda")]
+mod tabled;
 
 #[cfg(feature = "cuda")]
 pub(super) use self::{
     agreement::{faults, serves},
     memory::peak,
     operations::{
-        abs, adamw, add_bias, add_squares, bias_silu, dropout, norm_silu, spread, sum_edges, unit_norm,
+        abs, adamw, add_bias, bias_silu, dropout, norm_silu, spread, sum_edges, total_squares, unit_norm,
     },
 };
 
@@ -38,6 +40,6 @@ pub(super) enum Kernel {
     UnitNorm,
     Abs,
     Dropout,
-    AddSquares,
+    TotalSquares,
     AdamW,
 }
