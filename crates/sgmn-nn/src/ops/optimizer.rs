@@ -123,6 +123,7 @@ pub fn adamw(updates: &mut [Update<'_>], clip: Option<&Clip>, step: &AdamWStep) 
             let changed = [&**mean, &**square, var.as_tensor()];
             std::iter::once(*grad).chain(changed).chain(changed).cloned()
         })
+        .chain(clip.map(|clip| clip.squares.clone()))
         .collect();
     let operands: Vec<&Tensor> = operands.iter().collect();
     meter::count(Kind::Optimizer, &operands, 0, || {
@@ -142,4 +143,47 @@ fn on_cuda(kernel: super::cuda::Kernel, tensors: &[&Tensor]) -> bool {
     let alike =
         |tensor: &&Tensor| tensor.dtype() == first.dtype() && tensor.device().same_device(first.device());
     tensors.iter().all(alike) && super::on_cuda(kernel, first)
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::ops::metered;
+
+    fn numbers(values: &[f32]) -> Tensor {
+        Tensor::new(values, &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn squares_of_tensors_without_numbers_are_zero_and_without_tensors_an_error() {
+        let (x, none) = (numbers(&[1.0, 2.0]), Tensor::zeros(0, DType::F32, &Device::Cpu).unwrap());
+        let total = |tensors: &[&Tensor]| total_squares(tensors).map(|sum| sum.to_scalar::<f32>().unwrap());
+        assert_eq!(total(&[&none, &x, &x]).unwrap(), 10.0);
+        assert_eq!(total(&[&none]).unwrap(), 0.0);
+        assert!(total(&[]).unwrap_err().to_string().contains("expected at least one tensor"));
+    }
+
+    #[test]
+    fn a_step_refuses_other_shapes_before_anything_is_changed_and_counts_its_bytes() {
+        let vars = [numbers(&[1.0, 2.0, 3.0]), numbers(&[4.0])].map(|var| Var::from_tensor(&var).unwrap());
+        let grads = [numbers(&[1.0, 0.0, -1.0]), numbers(&[2.0])];
+        let moments = || [numbers(&[0.0; 3]), numbers(&[0.0])];
+        let step = |grads: [&Tensor; 2]| {
+            let (mut means, mut squares) = (moments(), moments());
+            let moments = means.iter_mut().zip(&mut squares);
+            let updates = vars.iter().zip(grads).zip(moments);
+            let mut updates: Vec<_> =
+                updates.map(|((var, grad), (mean, square))| Update { var, grad, mean, square }).collect();
+            adamw(&mut updates, None, &AdamWStep::EARLY)
+        };
+        let message = step([&grads[0], &grads[0]]).unwrap_err().to_string();
+        assert!(message.contains("expected a gradient of shape [1], found [3]"), "{message}");
+        assert_eq!(vars[0].to_vec1::<f32>().unwrap(), [1.0, 2.0, 3.0]);
+        let (_, tallies) = metered(&Device::Cpu, false, || step([&grads[0], &grads[1]]).unwrap()).unwrap();
+        // Four numbers: the gradient is read, mean, square and variable are read and written.
+        assert_eq!(tallies[&Kind::Optimizer].bytes, 4 * 4 * 7);
+        assert_ne!(vars[0].to_vec1::<f32>().unwrap(), [1.0, 2.0, 3.0]);
+    }
 }
