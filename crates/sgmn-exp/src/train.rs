@@ -395,7 +395,7 @@ impl<'a> Run<'a> {
             n_steps: self.optimizer.n_steps(),
             progress: serde_json::to_value(standing)?,
         };
-        let optimizer = if resumable { self.optimizer.state(&self.vars) } else { Default::default() };
+        let optimizer = if resumable { self.optimizer.state(&self.vars)? } else { Default::default() };
         Ok(Checkpoint { header, vars, optimizer }.write(path)?)
     }
 

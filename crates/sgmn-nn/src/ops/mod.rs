@@ -14,6 +14,7 @@ mod cuda;
 mod fused;
 mod meter;
 mod nets;
+mod optimizer;
 mod precision;
 pub mod reference;
 mod steps;
@@ -23,6 +24,7 @@ pub mod suite;
 pub use fused::{Rows, keep_at_most, kept_bytes};
 pub use meter::{Kind, Tally, metered};
 pub use nets::NetForm;
+pub use optimizer::{AdamWStep, Clip, Update, adamw, total_squares};
 pub use precision::ProductPrecision;
 
 use std::{cell::Cell, thread::LocalKey};
@@ -340,70 +342,6 @@ pub fn run_nets(params: &Tensor, form: &NetForm, inputs: &Tensor) -> Result<Tens
         return cpu::Nets { form: form.clone() }.apply(&params, &inputs);
     }
     reference::run_nets(&params, form, &inputs)
-}
-
-/// `total + Σ x²`, one number that stays on the device; without a total the sum alone. No gradient.
-///
-/// # Shapes
-/// x any, total and result scalars.
-pub fn add_squares(total: Option<&Tensor>, x: &Tensor) -> Result<Tensor> {
-    #[cfg(feature = "cuda")]
-    if on_cuda(cuda::Kernel::AddSquares, x) {
-        return cuda::add_squares(total, x);
-    }
-    reference::add_squares(total, x)
-}
-
-/// The numbers of one step of AdamW.
-#[derive(Debug, Clone, Copy)]
-pub struct AdamWStep {
-    /// Decay of the running mean, β₁.
-    pub beta1: f64,
-    /// Decay of the running square, β₂.
-    pub beta2: f64,
-    /// `1 − β₁ᵗ` at step t.
-    pub mean_bias: f64,
-    /// `1 − β₂ᵗ`.
-    pub square_bias: f64,
-    /// Added to the root of the running square.
-    pub eps: f64,
-    /// The share of the variable that this step removes, `η λ`.
-    pub decay: f64,
-    /// The learning rate of this step, η.
-    pub rate: f64,
-}
-
-#[cfg(test)]
-impl AdamWStep {
-    /// An early step with every number its own, for tests of the kernels.
-    const EARLY: Self = Self {
-        beta1: 0.9,
-        beta2: 0.99,
-        mean_bias: 0.19,
-        square_bias: 0.0199,
-        eps: 1e-8,
-        decay: 0.01,
-        rate: 0.1,
-    };
-}
-
-/// New running mean, running square and variable: `m = β₁ m + (1 − β₁) g`, `v = β₂ v + (1 − β₂) g²`,
-/// `θ = (1 − η λ) θ − η m̂ / (√v̂ + ε)` with `m̂ = m / (1 − β₁ᵗ)`, `v̂ = v / (1 − β₂ᵗ)`. No gradient.
-///
-/// # Shapes
-/// All alike.
-pub fn adamw(
-    grad: &Tensor,
-    mean: &Tensor,
-    square: &Tensor,
-    var: &Tensor,
-    step: &AdamWStep,
-) -> Result<[Tensor; 3]> {
-    #[cfg(feature = "cuda")]
-    if on_cuda(cuda::Kernel::AdamW, var) {
-        return cuda::adamw(grad, mean, square, var, step);
-    }
-    reference::adamw(grad, mean, square, var, step)
 }
 
 /// Runs `f` without noting down what gradients would need: for predictions, which then take less time and memory.

@@ -2,12 +2,12 @@
 //!
 //! Formulas, shapes and gradients are documented at the functions of the same name in [`super`].
 
-use candle_core::{D, DType, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor, bail};
 
 use sgmn_graph::Activation;
 
 use super::{
-    AdamWStep, EdgeAxis, NetForm, Symmetrize,
+    AdamWStep, Clip, EdgeAxis, NetForm, Symmetrize, Update,
     nets::{Gather, LayerForm},
 };
 
@@ -166,30 +166,35 @@ pub fn run_nets(params: &Tensor, form: &NetForm, inputs: &Tensor) -> Result<Tens
     Tensor::cat(&means, 1)
 }
 
-/// See [`super::add_squares`].
-pub fn add_squares(total: Option<&Tensor>, x: &Tensor) -> Result<Tensor> {
-    let sum = x.sqr()?.sum_all()?;
-    match total {
-        Some(total) => total + sum,
-        None => Ok(sum),
-    }
+/// See [`super::total_squares`].
+pub fn total_squares(tensors: &[&Tensor]) -> Result<Tensor> {
+    let Some(any) = tensors.first() else {
+        bail!("a sum of squares: expected at least one tensor, found none")
+    };
+    let mut squares =
+        tensors.iter().filter(|tensor| tensor.elem_count() > 0).map(|tensor| tensor.sqr()?.sum_all());
+    let Some(first) = squares.next() else { return Tensor::zeros((), any.dtype(), any.device()) };
+    Ok(squares.try_fold(first?, |total, square| total + square?)?.detach())
 }
 
 /// See [`super::adamw`].
-pub fn adamw(
-    grad: &Tensor,
-    mean: &Tensor,
-    square: &Tensor,
-    var: &Tensor,
-    step: &AdamWStep,
-) -> Result<[Tensor; 3]> {
+pub fn adamw(updates: &mut [Update<'_>], clip: Option<&Clip>, step: &AdamWStep) -> Result<()> {
     let AdamWStep { beta1, beta2, mean_bias, square_bias, eps, decay, rate } = *step;
-    let mean = ((mean * beta1)? + (grad * (1.0 - beta1))?)?;
-    let square = ((square * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
-    let root = ((&square / square_bias)?.sqrt()? + eps)?;
-    let update = ((&mean / mean_bias)? / root)?;
-    let var = ((var * (1.0 - decay))? - (update * rate)?)?;
-    Ok([mean, square, var])
+    let factor = clip.map(Clip::factor).transpose()?;
+    // candle refuses to set a variable without numbers.
+    for Update { var, grad, mean, square } in updates.iter_mut().filter(|update| update.var.elem_count() > 0)
+    {
+        let grad =
+            factor.as_ref().map_or_else(|| Ok((*grad).clone()), |factor| grad.broadcast_mul(factor))?;
+        // Detached: otherwise the graphs of all steps would hang together.
+        let (grad, value) = (grad.detach(), var.as_detached_tensor());
+        **mean = ((&**mean * beta1)? + (&grad * (1.0 - beta1))?)?;
+        **square = ((&**square * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
+        let root = ((&**square / square_bias)?.sqrt()? + eps)?;
+        let update = ((&**mean / mean_bias)? / root)?;
+        var.set(&((value * (1.0 - decay))? - (update * rate)?)?)?;
+    }
+    Ok(())
 }
 
 /// The activation of a net.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Gradients;
 use crate::{
     Error, Result, VarStore,
-    ops::{self, AdamWStep},
+    ops::{self, AdamWStep, Update},
 };
 
 /// Constants of AdamW.
@@ -41,7 +41,11 @@ impl AdamWConfig {
 /// Loshchilov and Hutter 2019, as in PyTorch's `AdamW`.
 /// **Departs:** one count of steps serves all variables; PyTorch counts for each those in which it had a gradient, which
 /// differs only for branches that some batches do not reach.
-#[derive(Debug, Clone)]
+///
+/// A step may rewrite running means in place, so they never leave with their memory: [`AdamW::state`] and
+/// [`AdamW::restore`] copy, and there is no `Clone`. Variables are rewritten in place, as candle's `Var::set` always did:
+/// whoever wants to keep their values takes a snapshot.
+#[derive(Debug)]
 pub struct AdamW {
     config: AdamWConfig,
     n_steps: u64,
@@ -83,24 +87,26 @@ impl AdamW {
             decay: learning_rate * weight_decay,
             rate: learning_rate,
         };
-        for (i, ((_, var), grad)) in vars.iter().zip(gradients.iter()).enumerate() {
-            let Some(grad) = grad else { continue };
-            // Detached: otherwise the graphs of all steps would hang together.
-            let (grad, value) = (grad.detach(), var.as_detached_tensor());
-            let [mean, square, value] = ops::adamw(&grad, &self.means[i], &self.squares[i], &value, &step)?;
-            var.set(&value)?;
-            (self.means[i], self.squares[i]) = (mean, square);
-        }
-        Ok(())
+        let means = self.means.iter_mut().zip(&mut self.squares);
+        let mut updates: Vec<Update<'_>> = vars
+            .iter()
+            .zip(gradients.iter())
+            .zip(means)
+            .filter_map(|(((_, var), grad), (mean, square))| Some(Update { var, grad: grad?, mean, square }))
+            .collect();
+        Ok(ops::adamw(&mut updates, gradients.clip(), &step)?)
     }
 
-    /// The running means by name (`mean.{variable}`, `square.{variable}`), for a checkpoint.
-    pub fn state(&self, vars: &VarStore) -> BTreeMap<String, Tensor> {
-        let named = |kind: &'static str, tensors: &'_ [Tensor]| {
-            let pairs = vars.iter().zip(tensors);
-            pairs.map(|((name, _), tensor)| (format!("{kind}.{name}"), tensor.clone())).collect::<Vec<_>>()
-        };
-        named("mean", &self.means).into_iter().chain(named("square", &self.squares)).collect()
+    /// Copies of the running means by name (`mean.{variable}`, `square.{variable}`), for a checkpoint.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn state(&self, vars: &VarStore) -> Result<BTreeMap<String, Tensor>> {
+        let kinds = [("mean", &self.means), ("square", &self.squares)];
+        let named = kinds.into_iter().flat_map(|(kind, tensors)| {
+            vars.iter().zip(tensors).map(move |((name, _), tensor)| (format!("{kind}.{name}"), tensor))
+        });
+        named.map(|(name, tensor)| Ok((name, tensor.copy()?))).collect()
     }
 
     /// Continues from a checkpoint.
@@ -113,9 +119,11 @@ impl AdamW {
                 let name = format!("{kind}.{name}");
                 let found = state.get(&name);
                 match found {
-                    Some(tensor) if tensor.dims() == var.dims() => {
-                        Ok(tensor.to_device(vars.device())?.to_dtype(vars.dtype())?)
-                    }
+                    Some(tensor) if tensor.dims() == var.dims() => Ok(tensor
+                        .to_device(vars.device())?
+                        .to_dtype(vars.dtype())?
+                        .detach()
+                        .force_contiguous()?),
                     other => Err(Error::Variable {
                         name,
                         expected: format!("shape {:?}", var.dims()),

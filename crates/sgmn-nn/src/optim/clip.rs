@@ -2,11 +2,20 @@
 
 use candle_core::{DType, Device, Tensor, backprop::GradStore};
 
-use crate::{Error, Result, VarStore, models::Model, ops};
+use crate::{
+    Error, Result, VarStore,
+    models::Model,
+    ops::{self, Clip},
+};
 
 /// The gradient of every variable, in the store's order; absent where the model says that nothing may reach it.
+///
+/// A bound on their length is noted down beside them: the optimizer scales them while it reads them.
 #[derive(Debug, Clone)]
-pub struct Gradients(Vec<Option<Tensor>>);
+pub struct Gradients {
+    taken: Vec<Option<Tensor>>,
+    clip: Option<Clip>,
+}
 
 impl Gradients {
     /// Takes the gradients of a model's variables.
@@ -23,12 +32,28 @@ impl Gradients {
         if !missing.is_empty() {
             return Err(Error::NoGradient(missing));
         }
-        Ok(Self(taken))
+        Ok(Self { taken, clip: None })
     }
 
-    /// Gradients in the store's order, absent ones too.
+    /// Gradients in the store's order, absent ones too, as they were before clipping.
     pub fn iter(&self) -> impl Iterator<Item = Option<&Tensor>> {
-        self.0.iter().map(Option::as_ref)
+        self.taken.iter().map(Option::as_ref)
+    }
+
+    /// The bound that is still to be applied to what [`Gradients::iter`] gives.
+    pub(super) fn clip(&self) -> Option<&Clip> {
+        self.clip.as_ref()
+    }
+
+    /// The same gradients after clipping.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn scaled(&self) -> Result<Self> {
+        let Some(clip) = &self.clip else { return Ok(self.clone()) };
+        let factor = clip.factor()?;
+        let scale = |grad: &Option<Tensor>| grad.as_ref().map(|grad| grad.broadcast_mul(&factor)).transpose();
+        Ok(Self { taken: self.taken.iter().map(scale).collect::<candle_core::Result<_>>()?, clip: None })
     }
 }
 
@@ -36,7 +61,10 @@ impl Gradients {
 ///
 /// Asking waits for everything that the device has been told to do, so a loop asks for many steps at once.
 #[derive(Debug, Clone)]
-pub struct GradientNorm(Option<Tensor>);
+pub struct GradientNorm {
+    /// None if there was no gradient.
+    squares: Option<Tensor>,
+}
 
 impl GradientNorm {
     /// The number; 0 if there was no gradient.
@@ -44,8 +72,8 @@ impl GradientNorm {
     /// # Errors
     /// [`Error::NotFinite`] if it is NaN or infinite: the step ruined every variable.
     pub fn read(&self) -> Result<f64> {
-        let Some(norm) = &self.0 else { return Ok(0.0) };
-        let norm = norm.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        let Some(squares) = &self.squares else { return Ok(0.0) };
+        let norm = squares.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_scalar::<f64>()?.sqrt();
         if !norm.is_finite() {
             return Err(Error::NotFinite { what: "the norm of the gradients".to_owned(), value: norm });
         }
@@ -53,34 +81,26 @@ impl GradientNorm {
     }
 }
 
-/// Scales all gradients so that their common Euclidean norm is at most `max_norm`, `g · min(1, max / (norm + 1e-6))`;
-/// returns the norm before.
+/// Bounds the common Euclidean norm of all gradients by `max_norm`, `g · min(1, max / (norm + 1e-6))`; returns the norm
+/// before.
 ///
-/// Nothing is read from the device: the factor is a tensor. A norm that is not finite leaves gradients that are not, or
-/// zeros where finite ones overflow together; [`GradientNorm::read`] tells.
+/// Nothing is read from the device: the factor is a tensor, and the optimizer applies it. A norm that is not finite
+/// leaves nothing finite behind; [`GradientNorm::read`] tells. A second bound looks at what the first leaves.
 ///
 /// # Errors
 /// If the device refuses.
 ///
 /// # Source
-/// PyTorch's `clip_grad_norm_`, including its 1e-6.
+/// PyTorch's `clip_grad_norm_`.
 pub fn clip_by_global_norm(gradients: &mut Gradients, max_norm: f64) -> Result<GradientNorm> {
-    let mut squares: Option<Tensor> = None;
-    for grad in gradients.iter().flatten() {
-        squares = Some(ops::add_squares(squares.as_ref(), grad)?);
+    if gradients.clip.is_some() {
+        *gradients = gradients.scaled()?;
     }
-    let Some(squares) = squares else { return Ok(GradientNorm(None)) };
-    let dtype = squares.dtype();
-    // One number, so it may be precise; Metal has no f64.
-    let wide = if squares.device().is_metal() { dtype } else { DType::F64 };
-    let norm = squares.to_dtype(wide)?.sqrt()?.detach();
-    if max_norm.is_finite() {
-        // PyTorch divides by the norm plus this.
-        const GUARD: f64 = 1e-6;
-        let factor = (norm.affine(0.0, max_norm)? / (&norm + GUARD)?)?.minimum(1.0)?.to_dtype(dtype)?;
-        for grad in gradients.0.iter_mut().flatten() {
-            *grad = grad.broadcast_mul(&factor)?;
-        }
+    let present: Vec<&Tensor> = gradients.iter().flatten().collect();
+    if present.is_empty() {
+        return Ok(GradientNorm { squares: None });
     }
-    Ok(GradientNorm(Some(norm)))
+    let squares = ops::total_squares(&present)?;
+    gradients.clip = max_norm.is_finite().then(|| Clip { squares: squares.clone(), max_norm });
+    Ok(GradientNorm { squares: Some(squares) })
 }

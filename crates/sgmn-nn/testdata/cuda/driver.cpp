@@ -1,7 +1,9 @@
 // Reads descriptions of launches from one file, runs them through the emulator, writes their outputs to another.
 //
-// A launch is a line `kernel grid.x grid.y block.x block.y shared n_out n_arguments n_inputs`, then the arguments, 8 bytes
-// each, then for each input its length in 8 bytes and its numbers as f32.
+// A launch is a line `kernel grid.x grid.y block.x block.y shared n_out n_arguments n_inputs n_words n_arrays`, then the
+// arguments, 8 bytes each, then for each input its length in 8 bytes and its numbers as f32, then the words of a table, 8
+// bytes each, then for each array which word is to be its address, in 8 bytes, its length and its numbers. Behind the
+// output stand the arrays as the kernel left them.
 
 #include "emulator.h"
 
@@ -23,14 +25,33 @@ struct Launch {
     unsigned shared;
     std::vector<uint64_t> arguments;
     std::vector<std::vector<float>> inputs;
+    std::vector<unsigned long long> table;
+    std::vector<std::vector<float>> arrays;
     std::vector<float> out;
 };
 
-// The next value of a signature: inputs first, the output where a plain float* stands, then plain arguments.
+static uint64_t read_word(std::ifstream& from) {
+    uint64_t word;
+    from.read((char*)&word, 8);
+    return word;
+}
+
+static std::vector<float> read_numbers(std::ifstream& from) {
+    std::vector<float> numbers(read_word(from));
+    from.read((char*)numbers.data(), 4 * numbers.size());
+    return numbers;
+}
+
+// The next value of a signature: the table first, then inputs, the output where a plain float* stands, then plain
+// arguments. An input without numbers is a null pointer.
 struct Values {
     Launch& launch;
     size_t input = 0, argument = 0;
-    void get(const float*& value) { value = launch.inputs.at(input++).data(); }
+    void get(const unsigned long long*& value) { value = launch.table.data(); }
+    void get(const float*& value) {
+        std::vector<float>& numbers = launch.inputs.at(input++);
+        value = numbers.empty() ? nullptr : numbers.data();
+    }
     void get(float*& value) { value = launch.out.data(); }
     void get(unsigned long long& value) { value = launch.arguments.at(argument++); }
     void get(unsigned& value) { value = (unsigned)launch.arguments.at(argument++); }
@@ -68,7 +89,8 @@ int main(int, char** argv) {
     KERNEL(absolute);
     KERNEL(absolute_grad);
     KERNEL(dropout);
-    KERNEL(add_squares);
+    KERNEL(sum_squares);
+    KERNEL(add_parts);
     KERNEL(adamw);
     KERNEL(aggregate);
     KERNEL(aggregate_grad);
@@ -92,18 +114,24 @@ int main(int, char** argv) {
     std::string name;
     while (from >> name) {
         Launch launch;
-        size_t n_out, n_arguments, n_inputs;
+        size_t n_out, n_arguments, n_inputs, n_words, n_arrays;
         from >> launch.grid.x >> launch.grid.y >> launch.block.x >> launch.block.y >> launch.shared >> n_out >>
-            n_arguments >> n_inputs;
+            n_arguments >> n_inputs >> n_words >> n_arrays;
         from.get();
         launch.arguments.resize(n_arguments);
         from.read((char*)launch.arguments.data(), 8 * n_arguments);
         for (size_t i = 0; i < n_inputs; i++) {
-            uint64_t length;
-            from.read((char*)&length, 8);
+            launch.inputs.push_back(read_numbers(from));
             // What is read behind an input is seen in the output.
-            launch.inputs.emplace_back(length + emulator::MARGIN, NAN);
-            from.read((char*)launch.inputs.back().data(), 4 * length);
+            std::vector<float>& input = launch.inputs.back();
+            if (!input.empty()) input.insert(input.end(), emulator::MARGIN, NAN);
+        }
+        for (size_t i = 0; i < n_words; i++) launch.table.push_back(read_word(from));
+        for (size_t i = 0; i < n_arrays; i++) {
+            uint64_t word = read_word(from);
+            launch.arrays.push_back(read_numbers(from));
+            launch.table.at(word) = (unsigned long long)launch.arrays.back().data();
+        }
         }
         // A device's fresh memory holds anything.
         launch.out.assign(n_out, NAN);
@@ -111,5 +139,6 @@ int main(int, char** argv) {
         kernels.at(name)(launch);
         emulator::check_margin(launch.out, n_out, "the output");
         to.write((char*)launch.out.data(), 4 * n_out);
+        for (auto& array : launch.arrays) to.write((char*)array.data(), 4 * array.size());
     }
 }

@@ -95,17 +95,93 @@ fn clipping_bounds_the_common_norm_and_keeps_the_direction() {
     let vars = three_variables();
     let mut clipped = gradients(&vars, &coefficients);
     assert_eq!(clip_by_global_norm(&mut clipped, 1.0).unwrap().read().unwrap(), 5.0);
-    for (grad, coefficients) in clipped.iter().flatten().zip(&coefficients) {
-        for (found, before) in values(grad).iter().zip(coefficients) {
-            assert!((found - before / (5.0 + 1e-6)).abs() < 1e-15);
+    let hold = |gradients: &Gradients, factor: f64| {
+        for (grad, coefficients) in gradients.scaled().unwrap().iter().flatten().zip(&coefficients) {
+            for (found, before) in values(grad).iter().zip(coefficients) {
+                assert!((found - before * factor).abs() < 1e-15, "{found} {before} {factor}");
+            }
         }
-    }
+    };
+    let factor = 1.0 / (5.0 + 1e-6);
+    hold(&clipped, factor);
+    assert_eq!(values(clipped.iter().flatten().next().unwrap()), coefficients[0], "only noted down");
+    // A second bound looks at what the first leaves.
+    let norm = clip_by_global_norm(&mut clipped, 0.5).unwrap().read().unwrap();
+    assert!((norm - 5.0 * factor).abs() < 1e-15, "{norm}");
+    hold(&clipped, factor * 0.5 / (norm + 1e-6));
     let mut small = gradients(&vars, &coefficients);
     assert_eq!(clip_by_global_norm(&mut small, 10.0).unwrap().read().unwrap(), 5.0);
-    assert_eq!(values(small.iter().flatten().next().unwrap()), coefficients[0]);
+    hold(&small, 1.0);
     let mut broken = gradients(&vars, &[vec![f64::NAN, 0.0, 0.0], coefficients[1].clone()]);
     let message = clip_by_global_norm(&mut broken, 1.0).unwrap().read().unwrap_err().to_string();
     assert_eq!(message, "the norm of the gradients is NaN, expected a finite number");
+}
+
+#[test]
+fn a_step_takes_the_gradients_as_the_bound_leaves_them() {
+    let coefficients = [vec![3.0, -1.0, 0.5], vec![0.0, 4.0, 2.0, 0.1]];
+    let step = |gradients: &dyn Fn(&VarStore) -> Gradients| {
+        let vars = three_variables();
+        // A large constant beside the root: otherwise the length of a first gradient cancels.
+        let config = AdamWConfig { eps: 1.0, ..AdamWConfig::new(0.1) };
+        let mut optimizer = AdamW::new(config, &vars).unwrap();
+        optimizer.step(&vars, &gradients(&vars), 0.1).unwrap();
+        vars.iter().flat_map(|(_, var)| values(var)).collect::<Vec<f64>>()
+    };
+    let noted = |max_norm: f64| {
+        step(&|vars| {
+            let mut gradients = gradients(vars, &coefficients);
+            clip_by_global_norm(&mut gradients, max_norm).unwrap();
+            gradients
+        })
+    };
+    let scaled = step(&|vars| {
+        let mut gradients = gradients(vars, &coefficients);
+        clip_by_global_norm(&mut gradients, 1.0).unwrap();
+        gradients.scaled().unwrap()
+    });
+    let free = step(&|vars| gradients(vars, &coefficients));
+    assert_eq!(noted(1.0), scaled);
+    assert_eq!(noted(100.0), free);
+    assert_eq!(noted(f64::INFINITY), free);
+    assert_ne!(scaled, free);
+}
+
+#[test]
+fn later_steps_change_nothing_that_an_optimizer_has_given_or_taken() {
+    let coefficients = [vec![3.0, -1.0, 0.5], vec![0.0, 4.0, 2.0, 0.1]];
+    // On a CUDA device only f32 has kernels, which rewrite in place.
+    let builder = VarBuilder::new(Seed::new(1), DType::F32, &device());
+    for (name, shape) in [("a", [3, 1]), ("b", [2, 2]), ("idle", [2, 1])] {
+        builder.var(name, &shape, Init::Normal).unwrap();
+    }
+    let vars = builder.finish();
+    let step = |optimizer: &mut AdamW| {
+        let terms = vars.iter().zip(&coefficients).map(|((_, var), grad)| {
+            let grad = Tensor::new(grad.as_slice(), &device()).unwrap().to_dtype(DType::F32).unwrap();
+            (var.as_tensor() * grad.reshape(var.dims()).unwrap()).unwrap().sum_all().unwrap()
+        });
+        let loss = terms.reduce(|a, b| (a + b).unwrap()).unwrap();
+        let mut gradients = Gradients::of(&vars, &Chosen, &loss.backward().unwrap()).unwrap();
+        clip_by_global_norm(&mut gradients, 1.0).unwrap();
+        optimizer.step(&vars, &gradients, 0.1).unwrap();
+    };
+    let read = |tensors: &BTreeMap<String, Tensor>| tensors.values().flat_map(values).collect::<Vec<_>>();
+    let mut optimizer = AdamW::new(AdamWConfig::new(0.1), &vars).unwrap();
+    step(&mut optimizer);
+    let (given, snapshot) = (optimizer.state(&vars).unwrap(), vars.snapshot().unwrap());
+    let before = (read(&given), read(&snapshot));
+    step(&mut optimizer);
+    assert_eq!((read(&given), read(&snapshot)), before);
+    let after = (read(&optimizer.state(&vars).unwrap()), read(&vars.snapshot().unwrap()));
+    assert_ne!(after.0, before.0, "something did change");
+    // From what was kept the same step once more, to the same bits.
+    vars.load(&snapshot).unwrap();
+    let mut resumed = AdamW::new(AdamWConfig::new(0.1), &vars).unwrap();
+    resumed.restore(&vars, 1, &given).unwrap();
+    step(&mut resumed);
+    assert_eq!((read(&resumed.state(&vars).unwrap()), read(&vars.snapshot().unwrap())), after);
+    assert_eq!((read(&given), read(&snapshot)), before, "what was taken is not changed either");
 }
 
 /// Four random sine nets and a class for each.
@@ -189,7 +265,8 @@ fn a_saved_model_is_loaded_with_the_same_outputs() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let optimizer = AdamW::new(AdamWConfig::new(0.0), &vars).unwrap();
-    let checkpoint = Checkpoint { header, vars: vars.snapshot().unwrap(), optimizer: optimizer.state(&vars) };
+    let checkpoint =
+        Checkpoint { header, vars: vars.snapshot().unwrap(), optimizer: optimizer.state(&vars).unwrap() };
     checkpoint.write(&path).unwrap();
 
     let read = Checkpoint::read(&path, &Device::Cpu).unwrap();

@@ -8,7 +8,7 @@ use candle_core::{
     bail,
     cuda_backend::{
         WrapErr,
-        cudarc::driver::{LaunchConfig, PushKernelArg},
+        cudarc::driver::{LaunchArgs, LaunchConfig, PushKernelArg},
     },
     op::BackpropOp,
 };
@@ -17,7 +17,7 @@ use super::launch::{Argument, Launch, Module};
 
 impl Module {
     /// The name under which candle keeps the kernels, once loaded, and what `cargo xtask cuda-kernels` compiled.
-    fn compiled(self) -> (&'static str, &'static str) {
+    pub(super) fn compiled(self) -> (&'static str, &'static str) {
         match self {
             Self::Rows => ("sgmn_rows", include_str!("kernels/rows.ptx")),
             Self::Edges => ("sgmn_edges", include_str!("kernels/edges.ptx")),
@@ -25,6 +25,24 @@ impl Module {
             Self::Optimizer => ("sgmn_optimizer", include_str!("kernels/optimizer.ptx")),
             Self::Gather => ("sgmn_gather", include_str!("kernels/gather.ptx")),
             Self::Nets => ("sgmn_nets", include_str!("kernels/nets.ptx")),
+        }
+    }
+}
+
+impl Launch {
+    /// Adds the plain arguments, which come last; returns grid and blocks.
+    pub(super) fn finish<'a>(&'a self, builder: &mut LaunchArgs<'a>) -> LaunchConfig {
+        for argument in &self.arguments {
+            match argument {
+                Argument::U64(value) => builder.arg(value),
+                Argument::U32(value) => builder.arg(value),
+                Argument::F32(value) => builder.arg(value),
+            };
+        }
+        LaunchConfig {
+            grid_dim: (self.grid[0], self.grid[1], 1),
+            block_dim: (self.block[0], self.block[1], 1),
+            shared_mem_bytes: self.shared,
         }
     }
 }
@@ -91,18 +109,7 @@ fn launch(launch: &Launch, inputs: &[(&CudaStorage, &Layout)]) -> Result<CudaSto
         builder.arg(view);
     }
     builder.arg(&mut out);
-    for argument in &launch.arguments {
-        match argument {
-            Argument::U64(value) => builder.arg(value),
-            Argument::U32(value) => builder.arg(value),
-            Argument::F32(value) => builder.arg(value),
-        };
-    }
-    let config = LaunchConfig {
-        grid_dim: (launch.grid[0], launch.grid[1], 1),
-        block_dim: (launch.block[0], launch.block[1], 1),
-        shared_mem_bytes: launch.shared,
-    };
+    let config = launch.finish(&mut builder);
     // SAFETY: the arguments are those of the kernel's signature, and sizes follow from the inputs' shapes; both are
     // run against the same source on a host by the tests.
     unsafe { builder.launch(config) }.w()?;

@@ -4,14 +4,14 @@ mod gather;
 mod nets;
 mod steps;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, Var};
 use sgmn_graph::Seed;
 
 use super::{
     Kernel, launch,
     operations::{self, key},
 };
-use crate::ops::{AdamWStep, EdgeAxis, Symmetrize, reference};
+use crate::ops::{AdamWStep, Clip, EdgeAxis, Symmetrize, Update, reference};
 
 pub(super) type Operation<'a> = Box<dyn Fn(&[Tensor]) -> Result<Tensor> + 'a>;
 
@@ -76,35 +76,7 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
             }),
         );
     }
-    // These two have no gradient; that of their first input is compared in their place.
-    for n in [1, 3000] {
-        let with_x = |x: &Tensor, more: Tensor| x.broadcast_add(&more.sum_all()?);
-        case(
-            Kernel::AddSquares,
-            vec![vec![n], vec![]],
-            Box::new(move |x| with_x(&x[0], operations::add_squares(Some(&x[1]), &x[0])?.detach())),
-            Box::new(move |x| with_x(&x[0], reference::add_squares(Some(&x[1]), &x[0])?.detach())),
-        );
-        let joined = |x: &Tensor, parts: [Tensor; 3]| {
-            let weights = Tensor::new(&[[1f32], [2.0], [3.0]], x.device())?;
-            x + Tensor::stack(&parts, 0)?.detach().broadcast_mul(&weights)?.sum(0)?
-        };
-        let step = AdamWStep {
-            beta1: 0.9,
-            beta2: 0.99,
-            mean_bias: 0.19,
-            square_bias: 0.02,
-            eps: 1e-8,
-            decay: 0.01,
-            rate: 0.1,
-        };
-        case(
-            Kernel::AdamW,
-            vec![vec![n]; 4],
-            Box::new(move |x| joined(&x[0], operations::adamw(&x[0], &x[1], &x[2].sqr()?, &x[3], &step)?)),
-            Box::new(move |x| joined(&x[0], reference::adamw(&x[0], &x[1], &x[2].sqr()?, &x[3], &step)?)),
-        );
-    }
+    of_the_optimizer(&mut case);
     for [b, r, s, h] in [[1, 1, 1, 1], [3, 5, 4, 8], [2, 1, 33, 16], [2, 3, 4, 128]] {
         for axis in [EdgeAxis::Receivers, EdgeAxis::Senders] {
             case(
@@ -126,4 +98,57 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
     cases.extend(nets::cases());
     cases.extend(steps::cases());
     cases
+}
+
+/// Some variables at once, one of them of several chunks. These operations have no gradient; that of their first input is
+/// compared in their place.
+fn of_the_optimizer<'a>(case: &mut impl FnMut(Kernel, Vec<Vec<usize>>, Operation<'a>, Operation<'a>)) {
+    const SHAPES: [&[usize]; 4] = [&[1], &[300, 17], &[33], &[2, 3]];
+    let with_first = |x: &[Tensor], result: Tensor| result.broadcast_add(&x[0].mean_all()?);
+    let total = move |x: &[Tensor], total_squares: fn(&[&Tensor]) -> Result<Tensor>| {
+        with_first(x, total_squares(&x.iter().collect::<Vec<_>>())?.detach())
+    };
+    let shapes = || SHAPES.iter().map(|shape| shape.to_vec());
+    case(
+        Kernel::TotalSquares,
+        shapes().collect(),
+        Box::new(move |x| total(x, operations::total_squares)),
+        Box::new(move |x| total(x, reference::total_squares)),
+    );
+    // Gradients far longer than they may be, hardly any, and as they come.
+    for max_norm in [Some(0.5), Some(1e6), None] {
+        let step = move |x: &[Tensor], adamw: Step| {
+            let changed = changed(x, max_norm, adamw)?;
+            with_first(x, Tensor::cat(&changed, 0)?)
+        };
+        // Gradient, mean, root of the square and variable of each.
+        let shapes = shapes().flat_map(|shape| vec![shape; 4]).collect();
+        case(
+            Kernel::AdamW,
+            shapes,
+            Box::new(move |x| step(x, operations::adamw)),
+            Box::new(move |x| step(x, reference::adamw)),
+        );
+    }
+}
+
+type Step = fn(&mut [Update<'_>], Option<&Clip>, &AdamWStep) -> Result<()>;
+
+/// What a step makes of copies of means, squares and variables, each in a row.
+fn changed(x: &[Tensor], max_norm: Option<f64>, adamw: Step) -> Result<Vec<Tensor>> {
+    let grads: Vec<&Tensor> = x.iter().step_by(4).collect();
+    let squares = reference::total_squares(&grads)?;
+    let clip = max_norm.map(|max_norm| Clip { squares, max_norm });
+    let mut own = Vec::new();
+    for of_var in x.chunks(4) {
+        let var = Var::from_tensor(&of_var[3].detach().copy()?)?;
+        // Squares away from zero, where a step divides by next to nothing and its size would hide all others.
+        let square = (of_var[2].detach().sqr()? + 0.5)?;
+        own.push((of_var[0].clone(), of_var[1].detach().copy()?, square, var));
+    }
+    let mut updates: Vec<Update<'_>> =
+        own.iter_mut().map(|(grad, mean, square, var)| Update { var, grad, mean, square }).collect();
+    adamw(&mut updates, clip.as_ref(), &AdamWStep::EARLY)?;
+    let parts = own.iter().flat_map(|(_, mean, square, var)| [mean, square, var.as_tensor()]);
+    parts.map(|part| part.detach().flatten_all()).collect()
 }

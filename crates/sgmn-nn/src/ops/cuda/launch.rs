@@ -2,14 +2,17 @@
 
 mod gather;
 mod nets;
+mod optimizer;
 pub(super) mod steps;
 
 pub(super) use self::gather::{Attention, Moments};
 pub(in crate::ops) use self::nets::Nets;
 
-use crate::ops::{AdamWStep, EdgeAxis, Symmetrize};
+pub(super) use self::optimizer::{Table, Word, add_parts};
+use crate::ops::{EdgeAxis, Symmetrize};
 
-/// One run of a kernel: some inputs, one output, then plain arguments, in this order in every kernel's signature.
+/// One run of a kernel: a table of arrays if it takes one, some inputs, an output if it has any numbers, then plain
+/// arguments, in this order in every kernel's signature.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Launch {
     pub(super) module: Module,
@@ -203,31 +206,6 @@ pub(super) fn absolute(n: usize) -> Launch {
 
 pub(super) fn absolute_grad(n: usize) -> Launch {
     by_number(Module::Rows, "absolute_grad", n, Vec::new())
-}
-
-/// Threads of a block that sums alone.
-const SUM_THREADS: u32 = 1024;
-
-/// `total + Σ x²`.
-pub(super) fn add_squares(n: usize) -> Launch {
-    Launch {
-        module: Module::Optimizer,
-        kernel: "add_squares",
-        n_out: 1,
-        grid: [1, 1],
-        block: [SUM_THREADS, 1],
-        shared: SUM_THREADS * 4,
-        arguments: vec![Argument::U64(n as u64)],
-    }
-}
-
-/// A step of AdamW, to the new mean, square and variable in a row.
-pub(super) fn adamw(n: usize, step: &AdamWStep) -> Launch {
-    let AdamWStep { beta1, beta2, mean_bias, square_bias, eps, decay, rate } = *step;
-    let numbers =
-        [beta1, 1.0 - beta1, beta2, 1.0 - beta2, 1.0 / mean_bias, 1.0 / square_bias, eps, 1.0 - decay, rate];
-    let arguments = numbers.iter().map(|number| Argument::F32(*number as f32)).collect();
-    Launch { n_out: 3 * n, ..by_number(Module::Optimizer, "adamw", n, arguments) }
 }
 
 /// `x ⊙ mask`; see [`mask`].

@@ -18,6 +18,8 @@ mod memory;
 mod operations;
 #[cfg(feature = "cuda")]
 pub(super) mod steps;
+#[cfg(feature = "cuda")]
+mod tabled;
 
 #[cfg(feature = "cuda")]
 pub(super) use self::{
@@ -25,8 +27,8 @@ pub(super) use self::{
     launch::Nets,
     memory::{forget_peak, peak},
     operations::{
-        abs, adamw, add_bias, add_squares, aggregate, attend, bias_silu, dropout, norm_silu, run_mlps,
-        run_nets, spread, sum_edges, unit_norm,
+        abs, adamw, add_bias, aggregate, attend, bias_silu, dropout, norm_silu, run_mlps, run_nets, spread,
+        sum_edges, total_squares, unit_norm,
     },
 };
 
@@ -42,7 +44,7 @@ pub(super) enum Kernel {
     UnitNorm,
     Abs,
     Dropout,
-    AddSquares,
+    TotalSquares,
     AdamW,
     Aggregate,
     Attend,

@@ -2,6 +2,7 @@
 
 mod gather;
 mod nets;
+mod optimizer;
 
 pub(in crate::ops) use self::{
     gather::{aggregate, attend},
@@ -12,11 +13,12 @@ use candle_core::{Result, Shape, Tensor};
 use rand::Rng;
 use sgmn_graph::Seed;
 
+pub(in crate::ops) use self::optimizer::{adamw, total_squares};
 use super::{
     adapter::{Operation, apply1, apply2, run},
     launch::{self, Axis, Launch, Rows},
 };
-use crate::ops::{AdamWStep, EdgeAxis, Symmetrize};
+use crate::ops::{EdgeAxis, Symmetrize};
 
 struct NormSilu(Symmetrize);
 struct BiasSilu(Symmetrize);
@@ -71,31 +73,6 @@ pub(in crate::ops) fn abs(x: &Tensor) -> Result<Tensor> {
 
 pub(in crate::ops) fn dropout(x: &Tensor, p: f64, seed: &Seed) -> Result<Tensor> {
     apply1(Dropout { p, key: key(seed) }, x)
-}
-
-pub(in crate::ops) fn add_squares(total: Option<&Tensor>, x: &Tensor) -> Result<Tensor> {
-    let zero;
-    let total = match total {
-        Some(total) => total,
-        None => {
-            zero = Tensor::zeros((), x.dtype(), x.device())?;
-            &zero
-        }
-    };
-    run(&launch::add_squares(x.elem_count()), &[x, total])?.reshape(())
-}
-
-pub(in crate::ops) fn adamw(
-    grad: &Tensor,
-    mean: &Tensor,
-    square: &Tensor,
-    var: &Tensor,
-    step: &AdamWStep,
-) -> Result<[Tensor; 3]> {
-    let n = var.elem_count();
-    let out = run(&launch::adamw(n, step), &[grad, mean, square, var])?;
-    let part = |i: usize| out.narrow(0, i * n, n)?.reshape(var.shape());
-    Ok([part(0)?, part(1)?, part(2)?])
 }
 
 /// The key of a mask.

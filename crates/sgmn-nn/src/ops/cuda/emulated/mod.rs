@@ -14,8 +14,8 @@ use std::{fmt::Write, path::Path, process::Command};
 use candle_core::{Device, Tensor, Var};
 use sgmn_graph::{Seed, testing::normal};
 
-use super::launch::{self, Argument, Axis, Launch, Rows};
-use crate::ops::{AdamWStep, EdgeAxis, Symmetrize, reference};
+use super::launch::{self, Argument, Axis, Launch, Rows, Table, Word};
+use crate::ops::{EdgeAxis, Symmetrize, reference};
 
 /// The compiled emulator.
 struct Host {
@@ -38,48 +38,82 @@ impl Host {
         Some(Self { folder })
     }
 
-    /// The outputs of some launches.
+    /// The output of a launch.
     #[track_caller]
-    fn run(&self, launches: &[(Launch, Vec<&[f32]>)]) -> Vec<Vec<f32>> {
-        self.try_run(launches).unwrap()
+    fn one(&self, launch: Launch, inputs: &[&[f32]]) -> Vec<f32> {
+        self.run(&launch, inputs, &[], &[]).unwrap()
     }
 
-    /// The outputs of some launches, or what the emulator found wrong with them.
-    fn try_run(&self, launches: &[(Launch, Vec<&[f32]>)]) -> Result<Vec<Vec<f32>>, String> {
-        let mut bytes = Vec::new();
-        for (launch, inputs) in launches {
-            let Launch { kernel, n_out, grid, block, shared, arguments, .. } = launch;
-            let mut line = String::new();
-            write!(line, "{kernel} {} {} {} {} ", grid[0], grid[1], block[0], block[1]).unwrap();
-            writeln!(line, "{shared} {n_out} {} {}", arguments.len(), inputs.len()).unwrap();
-            bytes.extend(line.bytes());
-            for argument in arguments {
-                let bits = match argument {
-                    Argument::U64(value) => *value,
-                    Argument::U32(value) => (*value).into(),
-                    Argument::F32(value) => value.to_bits().into(),
-                };
-                bytes.extend(bits.to_le_bytes());
-            }
-            for input in inputs {
-                bytes.extend((input.len() as u64).to_le_bytes());
-                bytes.extend(input.iter().flat_map(|value| value.to_le_bytes()));
-            }
+    /// The output of a launch on many arrays, of which a row belongs to a variable; it may change them.
+    fn tabled<const N: usize>(
+        &self,
+        launch: Launch,
+        table: &Table,
+        inputs: &[&[f32]],
+        rows: &mut [[Vec<f32>; N]],
+    ) -> Vec<f32> {
+        let arrays: Vec<&[f32]> = rows.iter().flatten().map(Vec::as_slice).collect();
+        let mut out = self.run(&launch, inputs, &table.words(N), &arrays).unwrap();
+        let changed = out.split_off(launch.n_out);
+        let mut numbers = changed.into_iter();
+        for array in rows.iter_mut().flatten() {
+            array.iter_mut().for_each(|number| *number = numbers.next().unwrap());
         }
-        let [from, to] = ["launches", "outputs"].map(|name| self.folder.path().join(name));
+        out
+    }
+
+    /// The output of a launch, and behind it what became of the arrays, which stand in the order of their words; or what the
+    /// emulator found wrong.
+    fn run(
+        &self,
+        launch: &Launch,
+        inputs: &[&[f32]],
+        words: &[Word],
+        arrays: &[&[f32]],
+    ) -> Result<Vec<f32>, String> {
+        let Launch { kernel, n_out, grid, block, shared, arguments, .. } = launch;
+        let mut line = String::new();
+        write!(line, "{kernel} {} {} {} {} ", grid[0], grid[1], block[0], block[1]).unwrap();
+        write!(line, "{shared} {n_out} {} {} ", arguments.len(), inputs.len()).unwrap();
+        writeln!(line, "{} {}", words.len(), arrays.len()).unwrap();
+        let mut bytes = line.into_bytes();
+        for argument in arguments {
+            let bits = match argument {
+                Argument::U64(value) => *value,
+                Argument::U32(value) => (*value).into(),
+                Argument::F32(value) => value.to_bits().into(),
+            };
+            bytes.extend(bits.to_le_bytes());
+        }
+        let numbers = |bytes: &mut Vec<u8>, numbers: &[f32]| {
+            bytes.extend((numbers.len() as u64).to_le_bytes());
+            bytes.extend(numbers.iter().flat_map(|value| value.to_le_bytes()));
+        };
+        inputs.iter().for_each(|input| numbers(&mut bytes, input));
+        let mut places = Vec::new();
+        for (place, word) in words.iter().enumerate() {
+            let number = match word {
+                Word::Number(number) => *number,
+                Word::Address { .. } => {
+                    places.push(place as u64);
+                    u64::MAX
+                }
+            };
+            bytes.extend(number.to_le_bytes());
+        }
+        assert_eq!(places.len(), arrays.len());
+        for (place, array) in places.iter().zip(arrays) {
+            bytes.extend(place.to_le_bytes());
+            numbers(&mut bytes, array);
+        }
+        let [from, to] = ["launch", "output"].map(|name| self.folder.path().join(name));
         std::fs::write(&from, bytes).unwrap();
         let output = Command::new(self.folder.path().join("driver")).arg(&from).arg(&to).output().unwrap();
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned());
         }
         let bytes = std::fs::read(&to).unwrap();
-        let mut numbers = bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap()));
-        Ok(launches.iter().map(|(launch, _)| numbers.by_ref().take(launch.n_out).collect()).collect())
-    }
-
-    #[track_caller]
-    fn one(&self, launch: Launch, inputs: &[&[f32]]) -> Vec<f32> {
-        self.run(&[(launch, inputs.to_vec())]).remove(0)
+        Ok(bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect())
     }
 }
 

@@ -117,8 +117,8 @@ fn a_wrong_table_or_too_little_shared_memory_is_seen() {
     let launch = right.run_nets(1, 1);
     let too_small = Launch { shared: launch.shared - 4 * form.n_values() as u32 - 4 * 24, ..launch.clone() };
     let inputs: Vec<&[f32]> = vec![&params, &x, &right.table];
-    assert!(host.try_run(&[(launch, inputs.clone())]).is_ok());
-    let fault = host.try_run(&[(too_small, inputs)]).unwrap_err();
+    assert!(host.run(&launch, &inputs, &[], &[]).is_ok());
+    let fault = host.run(&too_small, &inputs, &[], &[]).unwrap_err();
     assert!(fault.contains("behind shared memory"), "{fault}");
 }
 

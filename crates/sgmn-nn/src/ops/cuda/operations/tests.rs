@@ -76,25 +76,3 @@ fn results_and_gradients_on_a_device_are_those_of_the_plain_forms() {
     let mask = Tensor::from_vec(mask, rows, &Device::Cpu).unwrap();
     agree(Dropout { p: 0.3, key: 7 }, &[rows], &device, |x| &x[0] * &mask);
 }
-
-#[test]
-fn a_step_of_the_optimizer_on_a_device_is_that_of_the_plain_form() {
-    let Ok(device) = Device::new_cuda(0) else { return };
-    let step = AdamWStep::EARLY;
-    let of = |device: &Device| [0, 1, 2, 3].map(|seed| numbers(&[5, 60], seed, device));
-    let square = numbers(&[5, 60], 4, &Device::Cpu).sqr().unwrap();
-    let [g, m, _, w] = of(&Device::Cpu);
-    let expected = reference::adamw(&g, &m, &square, &w, &step).unwrap();
-    let norm = reference::add_squares(None, &g).unwrap().to_scalar::<f32>().unwrap();
-    let [g, m, _, w] = of(&device);
-    let found = adamw(&g, &m, &square.to_device(&device).unwrap(), &w, &step).unwrap();
-    for (found, expected) in found.iter().zip(&expected) {
-        assert_eq!(found.dims(), expected.dims());
-        let (found, expected) = (values(found), values(expected));
-        let worst = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(worst < 1e-5, "{worst}");
-    }
-    let found = add_squares(None, &g).unwrap();
-    let found = add_squares(Some(&found), &g).unwrap().to_scalar::<f32>().unwrap();
-    assert!((found - 2.0 * norm).abs() < 1e-4 * norm, "{found} instead of {}", 2.0 * norm);
-}
