@@ -10,18 +10,16 @@
 
 #[path = "../../sgmn-nn/benches/step/rounds.rs"]
 mod rounds;
-#[path = "../../sgmn-nn/benches/step/running.rs"]
-mod running;
 
 use std::{cell::RefCell, process::Command};
 
 use sgmn_exp::{architectures, config::ExperimentFile, reproduction::Study};
-use sgmn_nn::Normalization;
-
-use self::{
-    rounds::{Effort, Entrant, fact, peak, rounds},
-    running::{Running, Task, random_nets},
+use sgmn_nn::{
+    Normalization,
+    testing::{Running, Setting, Task, random_nets},
 };
+
+use self::rounds::{Effort, Entrant, fact, peak, rounds};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -55,17 +53,22 @@ fn model(experiment: &str, effort: Effort) {
     let resolved = ExperimentFile::open(experiment).unwrap().resolve().unwrap();
     let specs = architectures::of_data(resolved.data()).unwrap();
     let normalization = Normalization::fit(&random_nets(&specs[0], 16));
-    let running = RefCell::new(Running::new(resolved.model(), &specs[..1], normalization));
+    let setting = Setting::default();
+    let running = RefCell::new(Running::new(resolved.model(), &specs[..1], normalization, &setting).unwrap());
     // The other benchmark programs have models of these names too.
     let name = format!("report/{experiment}");
     fact(&format!("{name}/n_params"), running.borrow().n_params() as f64);
     let n_nets = resolved.train().batch_size;
-    let task = Task::random(&specs[0], n_nets);
+    let task = Task::random(&specs[0], n_nets, &setting).unwrap();
     rounds(
         effort.of_seconds(3.0),
         &mut [
-            Entrant::new(format!("{name}/step"), n_nets as f64, || running.borrow_mut().step(&task)),
-            Entrant::new(format!("{name}/inference"), n_nets as f64, || running.borrow().infer(&task)),
+            Entrant::new(format!("{name}/step"), n_nets as f64, || {
+                drop(running.borrow_mut().step(&task).unwrap())
+            }),
+            Entrant::new(format!("{name}/inference"), n_nets as f64, || {
+                drop(running.borrow().infer(&task).unwrap())
+            }),
         ],
     );
     peak(&name);

@@ -79,6 +79,8 @@ pub mod optim;
 mod pass;
 pub mod probes;
 pub mod render;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod vars;
 
 pub use checkpoint::Checkpoint;

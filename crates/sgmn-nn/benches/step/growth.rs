@@ -6,13 +6,10 @@ use sgmn_graph::{NetSpec, Topology};
 use sgmn_nn::{
     Normalization,
     models::{Direction, ModelConfig},
+    testing::{Running, Setting, Task, case, gated, inr, random_nets},
 };
 
-use crate::{
-    cases::{case, gated, inr},
-    rounds::{Effort, Entrant, fact, rounds},
-    running::{Running, Task, random_nets},
-};
+use crate::rounds::{Effort, Entrant, fact, rounds};
 
 /// Width of the model's features where nets are large or many.
 const D_SMALL: usize = 32;
@@ -29,10 +26,10 @@ pub(crate) fn run(axis: &str, effort: Effort) {
 
 /// Steps of the published configuration on 1 to 128 nets at once.
 fn batch(effort: Effort) {
-    let case = case("mnist");
+    let case = case("mnist").unwrap();
     let sizes = (0..8).map(|k| 1 << k);
     let places = sizes.map(|n_nets| Place::new(format!("batch/{n_nets}"), &case.spec, n_nets)).collect();
-    steps(effort, case.running(), places);
+    steps(effort, case.running(&Setting::default()).unwrap(), places);
 }
 
 /// Steps on nets of ever wider hidden layers, as many as hold about a million edges together.
@@ -49,7 +46,13 @@ fn width(effort: Effort) {
     let config = gated(Direction::Forward, D_SMALL, false);
     steps(
         effort,
-        Running::new(&ModelConfig::ScaleGmn(config.clone()), &specs, Normalization::none()),
+        Running::new(
+            &ModelConfig::ScaleGmn(config.clone()),
+            &specs,
+            Normalization::none(),
+            &Setting::default(),
+        )
+        .unwrap(),
         places,
     );
 }
@@ -59,13 +62,15 @@ fn nets(effort: Effort) {
     const BATCH_SIZE: usize = 32;
     let (spec, config) = (inr(32), gated(Direction::Forward, D_SMALL, false));
     let all = random_nets(&spec, 1024);
-    let running = RefCell::new(Running::new(
-        &ModelConfig::ScaleGmn(config.clone()),
-        std::slice::from_ref(&spec),
-        Normalization::none(),
-    ));
+    let setting = Setting::default();
+    let config = ModelConfig::ScaleGmn(config);
+    let running =
+        Running::new(&config, std::slice::from_ref(&spec), Normalization::none(), &setting).unwrap();
+    let running = RefCell::new(running);
     let epoch = &|n_nets: usize| {
-        all[..n_nets].chunks(BATCH_SIZE).for_each(|nets| running.borrow_mut().step(&Task::of(nets)));
+        for nets in all[..n_nets].chunks(BATCH_SIZE) {
+            running.borrow_mut().step(&Task::of(nets, &setting).unwrap()).unwrap();
+        }
     };
     let mut entrants: Vec<Entrant<'_>> = (5..=10)
         .map(|k| 1 << k)
@@ -88,7 +93,7 @@ struct Place {
 impl Place {
     fn new(name: String, spec: &Arc<NetSpec>, n_nets: usize) -> Self {
         fact(&format!("{name}/n_edges"), n_edges(spec) as f64);
-        Self { name, n_nets, task: Task::random(spec, n_nets) }
+        Self { name, n_nets, task: Task::random(spec, n_nets, &Setting::default()).unwrap() }
     }
 }
 
@@ -98,7 +103,9 @@ fn steps(effort: Effort, running: Running, places: Vec<Place>) {
     let mut entrants: Vec<Entrant<'_>> = places
         .iter()
         .map(|Place { name, n_nets, task }| {
-            Entrant::new(name.clone(), *n_nets as f64, move || running.borrow_mut().step(task))
+            Entrant::new(name.clone(), *n_nets as f64, move || {
+                running.borrow_mut().step(task).unwrap();
+            })
         })
         .collect();
     rounds(effort.of_seconds(40.0), &mut entrants);

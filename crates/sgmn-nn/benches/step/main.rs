@@ -11,22 +11,20 @@
 //! Results are lines of `fact NAME VALUE` and `samples NAME ELEMENTS SECONDS…` (see `rounds.rs`).
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
-mod cases;
 mod growth;
 mod rounds;
-mod running;
 
 use std::cell::RefCell;
 
 use candle_core::{Device, Tensor};
 use sgmn_graph::{Seed, Topology, testing};
-use sgmn_nn::{models::ReducedWork, ops};
-
-use self::{
-    cases::{Case, case},
-    rounds::{Effort, Entrant, fact, peak, rounds},
-    running::Task,
+use sgmn_nn::{
+    models::ReducedWork,
+    ops,
+    testing::{Case, Setting, Task, case},
 };
+
+use self::rounds::{Effort, Entrant, fact, peak, rounds};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -40,11 +38,11 @@ fn main() {
     let effort = if words.iter().any(|word| word == "--quick") { Effort::Quick } else { Effort::Full };
     let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| !word.starts_with("--")).collect();
     match words.as_slice() {
-        ["model", name] => model(&case(name), effort),
-        ["memory", name] => memory(&case(name), effort),
+        ["model", name] => model(&case(name).unwrap(), effort),
+        ["memory", name] => memory(&case(name).unwrap(), effort),
         ["growth", axis] => growth::run(axis, effort),
         // By hand, without words: the published configuration alone.
-        _ => model(&case("mnist"), effort),
+        _ => model(&case("mnist").unwrap(), effort),
     }
 }
 
@@ -61,31 +59,37 @@ fn model(case: &Case, effort: Effort) {
     fact(&format!("{name}/read_products_per_edge"), read.products_per_edge());
     fact(&format!("{name}/read_step_flop"), read.step_flop());
 
-    let running = RefCell::new(case.running());
+    let running = RefCell::new(case.running(&Setting::default()).unwrap());
     fact(&format!("{name}/n_params"), running.borrow().n_params() as f64);
     {
-        let task = Task::random(&case.spec, case.batch_size);
+        let task = Task::random(&case.spec, case.batch_size, &Setting::default()).unwrap();
         let (x, w, flop) = product(case.config.d_hidden);
         let n_nets = case.batch_size as f64;
         rounds(
             effort.of_seconds(15.0),
             &mut [
                 Entrant::new(format!("{name}/product"), flop, || drop(x.matmul(&w).unwrap())),
-                Entrant::new(format!("{name}/step"), n_nets, || running.borrow_mut().step(&task)),
-                Entrant::new(format!("{name}/inference"), n_nets, || running.borrow().infer(&task)),
+                Entrant::new(format!("{name}/step"), n_nets, || {
+                    drop(running.borrow_mut().step(&task).unwrap())
+                }),
+                Entrant::new(format!("{name}/inference"), n_nets, || {
+                    drop(running.borrow().infer(&task).unwrap())
+                }),
             ],
         );
         peak(name);
     }
     // Only now: the twin holds far more memory, which is why its batch is smaller.
-    let task = Task::random(&case.spec, case.twin_batch_size);
+    let task = Task::random(&case.spec, case.twin_batch_size, &Setting::default()).unwrap();
     let n_nets = case.twin_batch_size as f64;
     rounds(
         effort.of_seconds(15.0),
         &mut [
-            Entrant::new(format!("{name}/twin-fused"), n_nets, || running.borrow_mut().step(&task)),
+            Entrant::new(format!("{name}/twin-fused"), n_nets, || {
+                drop(running.borrow_mut().step(&task).unwrap())
+            }),
             Entrant::new(format!("{name}/twin-plain"), n_nets, || {
-                ops::plainly(|| running.borrow_mut().step(&task));
+                ops::plainly(|| drop(running.borrow_mut().step(&task).unwrap()));
             }),
         ],
     );
@@ -95,11 +99,11 @@ fn model(case: &Case, effort: Effort) {
 fn memory(case: &Case, effort: Effort) {
     const N_NETS: usize = 128;
     let name = format!("{}-batch-{N_NETS}", case.name);
-    let mut running = case.running();
-    let task = Task::random(&case.spec, N_NETS);
+    let mut running = case.running(&Setting::default()).unwrap();
+    let task = Task::random(&case.spec, N_NETS, &Setting::default()).unwrap();
     rounds(
         effort.of_seconds(5.0),
-        &mut [Entrant::new(format!("{name}/step"), N_NETS as f64, || running.step(&task))],
+        &mut [Entrant::new(format!("{name}/step"), N_NETS as f64, || drop(running.step(&task).unwrap()))],
     );
     peak(&name);
 }

@@ -15,6 +15,8 @@ mod fused;
 mod nets;
 mod precision;
 pub mod reference;
+#[cfg(feature = "testing")]
+pub mod suite;
 
 pub use fused::{Rows, keep_at_most, kept_bytes};
 pub use nets::NetForm;
@@ -415,7 +417,32 @@ pub fn faults(device: &Device) -> Vec<String> {
     Vec::new()
 }
 
-/// The most bytes of a device's memory that tensors held at once since the process began, where that is known.
+/// Kernels for a device may differ so much from their plain forms there, relative to the largest number: f32 arithmetic
+/// in two orders differs by some 1e-6.
+pub const KERNEL_TOLERANCE: f64 = 1e-4;
+
+/// How far each kernel that this build has for a device is from its plain form there, whether it is used or not.
+pub fn kernel_differences(device: &Device) -> Vec<(String, Result<f64>)> {
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        return cuda::differences(device);
+    }
+    let _ = device;
+    Vec::new()
+}
+
+/// Makes what tensors hold now the most that [`peak_memory`] knows of, where that can be done; whether it was.
+pub fn forget_peak_memory(device: &Device) -> bool {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(device) = device {
+        return cuda::forget_peak(device).is_ok();
+    }
+    let _ = device;
+    false
+}
+
+/// The most bytes of a device's memory that tensors held at once since the process began, or since
+/// [`forget_peak_memory`], where that is known.
 pub fn peak_memory(device: &Device) -> Option<u64> {
     #[cfg(feature = "cuda")]
     if let Device::Cuda(device) = device {
@@ -431,6 +458,3 @@ fn on_rows(x: &Tensor, f: impl FnOnce(&Rows) -> Result<Rows>) -> Result<Tensor> 
     let rows = x.elem_count().checked_div(width).unwrap_or(0);
     f(&Rows::nets(x.reshape((rows, width))?)?)?.tensor()?.reshape(x.shape())
 }
-
-#[cfg(test)]
-pub(crate) mod suite;

@@ -1,20 +1,68 @@
 //! Every operation against its reference: values and gradients, both number types, empty and single axes.
+//!
+//! Behind the feature `testing`, so that a device can be put to the test too.
 
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use sgmn_graph::{Activation, LayerMap, LayerSpec, NetSpec, Reading, Seed, testing::normal};
 
 use super::{EdgeAxis, NetForm, Symmetrize, reference};
 
 pub(super) type Op = Box<dyn Fn(&[Tensor]) -> Result<Tensor>>;
 
-struct Case {
-    name: &'static str,
-    shapes: Vec<Vec<usize>>,
+/// Largest difference in f64, relative to the largest number of the same tensor.
+pub const F64: f64 = 1e-12;
+/// Largest difference in f32, relative to the largest number of the same tensor.
+pub const F32: f64 = 2e-5;
+
+/// An operation on inputs of certain shapes.
+pub struct Case {
+    /// The operation.
+    pub name: &'static str,
+    /// Shapes of its inputs.
+    pub shapes: Vec<Vec<usize>>,
     op: Op,
     reference: Op,
 }
 
-fn cases() -> Vec<Case> {
+impl std::fmt::Debug for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?}", self.name, self.shapes)
+    }
+}
+
+impl Case {
+    /// The largest difference between the operation on a device in a number type and its reference on the CPU in f64,
+    /// over result and gradients, each relative to the largest number of its tensor.
+    ///
+    /// # Errors
+    /// What either says, or that shapes differ.
+    pub fn difference(&self, device: &Device, dtype: DType) -> Result<f64> {
+        let ours = run(&self.op, &self.inputs(device, dtype)?)?;
+        let theirs = run(&self.reference, &self.inputs(&Device::Cpu, DType::F64)?)?;
+        let mut worst = 0.0;
+        for (ours, theirs) in ours.iter().zip(&theirs) {
+            let difference = worst_difference(ours, theirs)?;
+            // NaN is no small difference, and max would drop it.
+            worst = if difference.is_nan() { f64::INFINITY } else { difference.max(worst) };
+        }
+        Ok(worst)
+    }
+
+    /// Random inputs, rounded to f32 so that every number type begins with the same numbers.
+    fn inputs(&self, device: &Device, dtype: DType) -> Result<Vec<Var>> {
+        let random = |(i, shape): (usize, &Vec<usize>)| {
+            let numbers = random(shape, Seed::new(7).index(i as u64), DType::F32)?;
+            Var::from_tensor(&numbers.to_dtype(dtype)?.to_device(device)?)
+        };
+        self.shapes.iter().enumerate().map(random).collect()
+    }
+}
+
+/// All operations, each on shapes that reach its branches.
+///
+/// # Errors
+/// If an input cannot be made.
+pub fn cases() -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     let mut case = |name, shapes: Vec<Vec<usize>>, op: Op, reference: Op| {
         cases.push(Case { name, shapes, op, reference });
@@ -100,11 +148,11 @@ fn cases() -> Vec<Case> {
                 let n_layers = widths.len() - 1;
                 let mut activations = vec![activation; n_layers];
                 activations[n_layers - 1] = Activation::Identity;
-                let x = random(&[inputs, widths[0]], Seed::new(3), DType::F64);
+                let x = random(&[inputs, widths[0]], Seed::new(3), DType::F32)?;
                 let op = |run: RunMlps| -> Op {
                     let (activations, x) = (activations.clone(), x.clone());
                     Box::new(move |p| {
-                        let x = x.to_dtype(p[0].dtype())?;
+                        let x = x.to_dtype(p[0].dtype())?.to_device(p[0].device())?;
                         run(&p[..n_layers], &p[n_layers..], &activations, &x)
                     })
                 };
@@ -127,12 +175,16 @@ fn cases() -> Vec<Case> {
             for activation in ACTIVATIONS {
                 let spec =
                     if is_cnn { cnn(activation) } else { NetSpec::mlp(&[2, 9, 5, 1], activation, 0.0) };
-                let form = NetForm::new(&spec.unwrap(), image).unwrap();
-                let params = random(&[nets, form.n_params()], Seed::new(3), DType::F64);
-                let params = (params * 0.4).unwrap();
+                let form = NetForm::new(&spec.map_err(candle_core::Error::wrap)?, image)
+                    .map_err(candle_core::Error::wrap)?;
+                let params = random(&[nets, form.n_params()], Seed::new(3), DType::F32)?;
+                let params = (params * 0.4)?;
                 let op = |run: RunNets| -> Op {
                     let (form, params) = (form.clone(), params.clone());
-                    Box::new(move |x| run(&params.to_dtype(x[0].dtype())?, &form, &x[0]))
+                    Box::new(move |x| {
+                        let params = params.to_dtype(x[0].dtype())?.to_device(x[0].device())?;
+                        run(&params, &form, &x[0])
+                    })
                 };
                 case(
                     if is_cnn { "run_nets, images" } else { "run_nets, values" },
@@ -143,7 +195,7 @@ fn cases() -> Vec<Case> {
             }
         }
     }
-    cases
+    Ok(cases)
 }
 
 /// Two convolutions, one with a margin and another stride along each axis, and a layer of means.
@@ -171,127 +223,39 @@ const ACTIVATIONS: [Activation; 6] = [
     Activation::Gelu,
 ];
 
-pub(super) fn random(shape: &[usize], seed: Seed, dtype: DType) -> Tensor {
+pub(super) fn random(shape: &[usize], seed: Seed, dtype: DType) -> Result<Tensor> {
     let mut rng = seed.rng();
     let values: Vec<f64> = (0..shape.iter().product()).map(|_| normal(&mut rng)).collect();
-    Tensor::from_vec(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+    Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)
 }
 
 /// The result and the gradients of `Σ result ⊙ cotangent`.
-pub(super) fn run(op: &Op, inputs: &[Var]) -> Vec<Tensor> {
+pub(super) fn run(op: &Op, inputs: &[Var]) -> Result<Vec<Tensor>> {
     let inputs_as_tensors: Vec<Tensor> = inputs.iter().map(|var| var.as_tensor().clone()).collect();
-    let result = op(&inputs_as_tensors).unwrap();
-    let cotangent = random(result.dims(), Seed::new(5), result.dtype());
-    let grads = (&result * cotangent).unwrap().sum_all().unwrap().backward().unwrap();
-    let grad = |var: &Var| grads.get(var).cloned().unwrap_or_else(|| var.zeros_like().unwrap());
-    std::iter::once(result).chain(inputs.iter().map(grad)).collect()
+    let result = op(&inputs_as_tensors)?;
+    let cotangent = random(result.dims(), Seed::new(5), result.dtype())?.to_device(result.device())?;
+    let grads = (&result * cotangent)?.sum_all()?.backward()?;
+    let grad = |var: &Var| grads.get(var).map_or_else(|| var.zeros_like(), |grad| Ok(grad.clone()));
+    std::iter::once(Ok(result)).chain(inputs.iter().map(grad)).collect()
 }
 
-pub(super) fn worst_difference(a: &Tensor, b: &Tensor) -> f64 {
-    assert_eq!(a.dims(), b.dims());
+/// The largest difference, relative to the largest number of `b`.
+pub(super) fn worst_difference(a: &Tensor, b: &Tensor) -> Result<f64> {
+    if a.dims() != b.dims() {
+        bail!("expected a tensor of shape {:?}, found {:?}", b.dims(), a.dims());
+    }
     if a.elem_count() == 0 {
-        return 0.0;
+        return Ok(0.0);
     }
     let values =
-        |t: &Tensor| t.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
-    let (a, b) = (values(a), values(b));
+        |t: &Tensor| t.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
+    let (a, b) = (values(a)?, values(b)?);
     let largest = b.iter().fold(1e-30, |m: f64, v| m.max(v.abs()));
     // A width of one normalizes to zero exactly; there only rounding is left to compare.
-    a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) / largest.max(1e-3)
+    let differences = a.iter().zip(&b).map(|(a, b)| (a - b).abs());
+    let worst = differences.fold(0.0, |worst: f64, d| if d.is_nan() { f64::INFINITY } else { worst.max(d) });
+    Ok(worst / largest.max(1e-3))
 }
 
-#[test]
-fn every_operation_equals_its_reference_in_values_and_gradients() {
-    for (dtype, tolerance) in [(DType::F64, 1e-12), (DType::F32, 2e-5)] {
-        for case in cases() {
-            let inputs: Vec<Var> = case
-                .shapes
-                .iter()
-                .enumerate()
-                .map(|(i, shape)| {
-                    Var::from_tensor(&random(shape, Seed::new(7).index(i as u64), dtype)).unwrap()
-                })
-                .collect();
-            for (i, (ours, theirs)) in
-                run(&case.op, &inputs).iter().zip(run(&case.reference, &inputs)).enumerate()
-            {
-                let difference = worst_difference(ours, &theirs);
-                assert!(
-                    difference < tolerance,
-                    "{} {:?} {dtype:?} part {i}: {difference:e}",
-                    case.name,
-                    case.shapes
-                );
-            }
-        }
-    }
-}
-
-#[test]
-fn gradients_equal_central_differences() {
-    const STEP: f64 = 1e-5;
-    for case in cases().iter().filter(|case| case.shapes[0].iter().product::<usize>() < 700) {
-        let tensors: Vec<Tensor> = case
-            .shapes
-            .iter()
-            .enumerate()
-            .map(|(i, s)| random(s, Seed::new(9).index(i as u64), DType::F64))
-            .collect();
-        let vars: Vec<Var> = tensors.iter().map(|t| Var::from_tensor(t).unwrap()).collect();
-        let grads = run(&case.op, &vars);
-        let loss = |inputs: &[Tensor]| {
-            let result = (case.op)(inputs).unwrap();
-            let cotangent = random(result.dims(), Seed::new(5), DType::F64);
-            (result * cotangent).unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap()
-        };
-        for (input, shape) in case.shapes.iter().enumerate() {
-            let n: usize = shape.iter().product();
-            // A few positions of each input suffice: rows are treated alike.
-            for position in (0..n).step_by((n / 5).max(1)) {
-                let moved = |step: f64| {
-                    let mut values = tensors[input].flatten_all().unwrap().to_vec1::<f64>().unwrap();
-                    values[position] += step;
-                    let mut inputs = tensors.clone();
-                    inputs[input] = Tensor::from_vec(values, shape.as_slice(), &Device::Cpu).unwrap();
-                    loss(&inputs)
-                };
-                let numeric = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
-                let exact = grads[input + 1].flatten_all().unwrap().to_vec1::<f64>().unwrap()[position];
-                let difference = (numeric - exact).abs();
-                assert!(
-                    difference < 1e-6 * (1.0 + exact.abs()),
-                    "{} {shape:?}: {numeric} {exact}",
-                    case.name
-                );
-            }
-        }
-    }
-}
-
-#[test]
-fn a_zero_row_has_a_zero_direction_and_no_gradient_nor_has_one_that_is_too_short() {
-    let rows = [[0.0f32, 0.0], [3.0, -4.0], [3e-30, 4e-30], [3e30, 4e30], [3e-36, 4e-36]];
-    let x = Var::new(&rows, &Device::Cpu).unwrap();
-    let y = super::unit_norm(x.as_tensor(), None).unwrap();
-    let expected = [[0.0f32, 0.0], [0.6, -0.8], [0.6, 0.8], [0.6, 0.8], [0.6, 0.8]];
-    for (row, expected) in y.to_vec2::<f32>().unwrap().iter().zip(expected) {
-        assert!(row.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{row:?}");
-    }
-    for forward in [super::unit_norm, reference::unit_norm] {
-        let grads = forward(x.as_tensor(), None).unwrap().sum_all().unwrap().backward().unwrap();
-        let dx = grads.get(&x).unwrap().to_vec2::<f32>().unwrap();
-        assert_eq!([&dx[0], &dx[4]], [&[0.0, 0.0], &[0.0, 0.0]], "what would overflow is left out");
-        assert!(dx[2].iter().all(|slope| slope.is_finite() && slope.abs() > 1e27), "{dx:?}");
-    }
-}
-
-#[test]
-fn dropout_keeps_the_mean_and_repeats_from_its_seed() {
-    let x = Tensor::ones((100, 300), DType::F32, &Device::Cpu).unwrap();
-    let drop = |seed| super::dropout(&x, 0.2, &Seed::new(seed)).unwrap();
-    let mean = drop(1).mean_all().unwrap().to_scalar::<f32>().unwrap();
-    assert!((mean - 1.0).abs() < 0.02, "{mean}");
-    let values = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    assert_eq!(values(drop(1)), values(drop(1)));
-    assert_ne!(values(drop(1)), values(drop(2)));
-}
+#[cfg(test)]
+mod proofs;

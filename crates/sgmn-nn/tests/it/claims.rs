@@ -13,29 +13,15 @@ use sgmn_nn::{
 };
 use sgmn_symmetry::{Symmetry, check::Trials, tolerance};
 
+pub(crate) use sgmn_nn::testing::Nets;
+
 use crate::{
     gradients::{batch_of, gradient_error, loss},
-    setup::{build_any, device, mixed_mlps, nets, plain_mlps},
+    setup::{build_any, device, mixed_mlps, nets},
 };
 
 /// The smallest error that shows that a model does not have a symmetry.
 const BROKEN: f64 = 1e-3;
-
-/// Perceptrons of one hidden activation, or CNNs of two convolutions and an average with one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Nets {
-    Mlps,
-    Cnns,
-}
-
-impl Nets {
-    pub(crate) fn specs(self, activation: Activation) -> Vec<Arc<NetSpec>> {
-        match self {
-            Self::Mlps => plain_mlps(activation),
-            Self::Cnns => vec![Arc::new(NetSpec::cnn_zoo(&[1, 4, 3, 3], activation).unwrap())],
-        }
-    }
-}
 
 /// Panics unless the model has exactly the symmetries it claims, in f64 and f32; its gradients agree with differences
 /// and miss no variable that should have one; and a net's output does not depend on the other nets of its batch.

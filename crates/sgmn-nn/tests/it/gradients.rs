@@ -17,22 +17,7 @@ use crate::setup::{
 
 /// `Σ output ⊙ cotangent` with fixed random cotangents.
 pub(crate) fn loss(model: &dyn Model, batch: &Batch) -> Tensor {
-    let outputs = match model.forward(batch, &Pass::eval()).unwrap() {
-        Output::PerGraph(rows) => vec![rows],
-        Output::PerParam(deltas) => {
-            deltas.into_iter().flatten().flat_map(|delta| [delta.weights, delta.biases].concat()).collect()
-        }
-    };
-    let mut rng = Seed::new(1).child("cotangent").rng();
-    let mut total = Tensor::zeros((), DType::F64, &device()).unwrap();
-    for output in outputs {
-        let weights: Vec<f64> = (0..output.elem_count()).map(|_| rng.random_range(-1.0..1.0)).collect();
-        let weights =
-            Tensor::from_vec(weights, output.dims(), &device()).unwrap().to_dtype(output.dtype()).unwrap();
-        let part = (output * weights).unwrap().sum_all().unwrap().to_dtype(DType::F64).unwrap();
-        total = (total + part).unwrap();
-    }
-    total
+    sgmn_nn::testing::weighted_sum(&model.forward(batch, &Pass::eval()).unwrap()).unwrap()
 }
 
 pub(crate) fn batch_of(specs: &[Arc<NetSpec>], nets: &[Net]) -> Batch {

@@ -5,6 +5,7 @@
 mod broken;
 mod claims;
 mod counts;
+mod device_program;
 mod dws;
 mod editing;
 mod flat_mlp;

@@ -9,6 +9,7 @@ use super::{
     cases::{Case, Operation, cases},
     launch, memory,
 };
+use crate::ops::KERNEL_TOLERANCE;
 
 /// What was found out about the devices so far.
 static FINDINGS: Mutex<Vec<(DeviceId, Vec<Fault>)>> = Mutex::new(Vec::new());
@@ -19,9 +20,6 @@ struct Fault {
     kernel: Kernel,
     why: String,
 }
-
-/// f32 arithmetic in two orders differs by some 1e-6 of the largest number.
-const TOLERANCE: f64 = 1e-4;
 
 /// Whether a kernel is to be used on a tensor.
 pub(in crate::ops) fn serves(kernel: Kernel, x: &Tensor) -> bool {
@@ -37,6 +35,24 @@ pub(in crate::ops) fn faults(device: &Device) -> Vec<String> {
         format!("CUDA kernel {:?} is not used, its plain form is: {}", fault.kernel, fault.why)
     };
     on_device(device, |faults| faults.iter().map(line).collect()).unwrap_or_default()
+}
+
+/// The largest difference of each kernel to its plain form on a device, whether it is used or not.
+pub(in crate::ops) fn differences(device: &Device) -> Vec<(String, Result<f64>)> {
+    let mut worst: Vec<(Kernel, Result<f64>)> = Vec::new();
+    for case in cases() {
+        let difference = disagreement(&case, device);
+        match worst.iter_mut().find(|(kernel, _)| *kernel == case.kernel) {
+            None => worst.push((case.kernel, difference)),
+            // The first error stays.
+            Some((_, Err(_))) => {}
+            Some((_, known)) => match (&known, difference) {
+                (Ok(known), Ok(difference)) if difference <= *known => {}
+                (_, larger) => *known = larger,
+            },
+        }
+    }
+    worst.into_iter().map(|(kernel, difference)| (format!("{kernel:?}"), difference)).collect()
 }
 
 /// Asks the findings about a CUDA device, which is examined first if it never was.
@@ -67,7 +83,7 @@ fn examine(device: &Device) -> Vec<Fault> {
         let first_line =
             |error: candle_core::Error| error.to_string().lines().next().unwrap_or_default().to_owned();
         let why = match disagreement(&case, device) {
-            Ok(difference) if difference <= TOLERANCE => continue,
+            Ok(difference) if difference <= KERNEL_TOLERANCE => continue,
             Ok(difference) => format!("they differ by {difference:.1e} on {:?}", case.shapes[0]),
             Err(error) => first_line(error),
         };
@@ -141,8 +157,8 @@ mod tests {
             plain: Box::new(|x| reference::abs(&x[0])),
         };
         let wrong = case(Box::new(|x| x[0].relu()));
-        assert!(disagreement(&wrong, &device).unwrap() > TOLERANCE);
+        assert!(disagreement(&wrong, &device).unwrap() > KERNEL_TOLERANCE);
         let right = case(Box::new(|x| reference::abs(&x[0])));
-        assert!(disagreement(&right, &device).unwrap() <= TOLERANCE);
+        assert!(disagreement(&right, &device).unwrap() <= KERNEL_TOLERANCE);
     }
 }

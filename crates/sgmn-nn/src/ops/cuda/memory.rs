@@ -28,7 +28,7 @@ pub(super) fn keep_freed(device: &CudaDevice) -> Result<(), DriverError> {
     }
 }
 
-/// The most bytes that tensors held at once since the process began.
+/// The most bytes that tensors held at once since the process began, or since it was last forgotten.
 ///
 /// # Errors
 /// What the driver says.
@@ -43,6 +43,23 @@ pub(in crate::ops) fn peak(device: &CudaDevice) -> Result<u64, DriverError> {
         )?;
     }
     Ok(bytes)
+}
+
+/// Makes what tensors hold now the most that they held.
+///
+/// # Errors
+/// What the driver says.
+pub(in crate::ops) fn forget_peak(device: &CudaDevice) -> Result<(), DriverError> {
+    // Zero is the only value that the driver takes.
+    let mut zero = 0u64;
+    // SAFETY: as in `keep_freed`.
+    unsafe {
+        mem_pool::set_attribute(
+            pool(device)?,
+            Attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH,
+            (&raw mut zero).cast(),
+        )
+    }
 }
 
 /// The pool that allocations come from.

@@ -19,8 +19,8 @@ mod operations;
 
 #[cfg(feature = "cuda")]
 pub(super) use self::{
-    agreement::{faults, serves},
-    memory::peak,
+    agreement::{differences, faults, serves},
+    memory::{forget_peak, peak},
     operations::{
         abs, adamw, add_bias, add_squares, bias_silu, dropout, norm_silu, spread, sum_edges, unit_norm,
     },

@@ -159,8 +159,10 @@ fn op(chain: Chain, dims: [usize; 4], sum: Option<EdgeAxis>) -> Op {
 
 fn variables(dims: [usize; 4], dtype: DType) -> Vec<Var> {
     let shapes = Given::shapes(dims);
-    let tensors =
-        shapes.iter().enumerate().map(|(i, shape)| random(shape, Seed::new(3).index(i as u64), dtype));
+    let tensors = shapes
+        .iter()
+        .enumerate()
+        .map(|(i, shape)| random(shape, Seed::new(3).index(i as u64), dtype).unwrap());
     tensors.map(|tensor| Var::from_tensor(&tensor).unwrap()).collect()
 }
 
@@ -176,9 +178,9 @@ fn a_pass_equals_its_operations_one_by_one_in_values_and_gradients() {
             for (name, chain) in CHAINS {
                 for sum in [None, Some(SENDERS), Some(RECEIVERS)] {
                     let op = op(chain, dims, sum);
-                    let plain = ops::plainly(|| run(&op, &vars));
-                    for (part, (ours, theirs)) in run(&op, &vars).iter().zip(&plain).enumerate() {
-                        let difference = worst_difference(ours, theirs);
+                    let plain = ops::plainly(|| run(&op, &vars)).unwrap();
+                    for (part, (ours, theirs)) in run(&op, &vars).unwrap().iter().zip(&plain).enumerate() {
+                        let difference = worst_difference(ours, theirs).unwrap();
                         assert!(
                             difference < tolerance,
                             "{name} {dims:?} {dtype:?} {sum:?} part {part}: {difference:e}"
@@ -212,7 +214,7 @@ fn threads_and_keeping_change_no_bit() {
     for (n_threads, limit) in [(1, 1 << 30), (3, 1 << 30), (2, 0)] {
         keep_at_most(limit);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-        let run_all = || CHAINS.map(|(_, chain)| bits(&run(&op(chain, dims, Some(SENDERS)), &vars)));
+        let run_all = || CHAINS.map(|(_, chain)| bits(&run(&op(chain, dims, Some(SENDERS)), &vars).unwrap()));
         all.push(pool.install(run_all));
     }
     keep_at_most(1 << 30);

@@ -1,49 +1,73 @@
-//! The configurations that are measured, with the nets they read.
+//! The configurations whose training step is measured, with the nets they read: the published ones and two beside them.
 
 use std::sync::Arc;
 
 use sgmn_graph::{Activation, NetSpec};
-use sgmn_nn::{
-    Normalization,
+
+use super::{Running, Setting, random_nets};
+use crate::{
+    Error, Normalization, Result,
     models::{
         Direction, EquivariantConfig, IoPath, ModelConfig, OutputConfig, PerGraph, ReadoutRange,
         ScaleGmnConfig, SignInvariant, Symmetry,
     },
 };
 
-use crate::running::{Running, random_nets};
+/// Names of the four published configurations among the cases.
+pub const PUBLISHED: [&str; 4] = ["mnist", "mnist-bidirectional", "cnn-zoo-relu", "editing"];
+
+/// Why building an architecture below cannot fail.
+const VALID: &str = "the published widths make a valid net";
 
 /// A configuration, the nets it reads and how many at once.
-pub(crate) struct Case {
-    pub(crate) name: &'static str,
-    pub(crate) config: ScaleGmnConfig,
-    pub(crate) spec: Arc<NetSpec>,
-    pub(crate) batch_size: usize,
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// What it is called.
+    pub name: &'static str,
+    /// The model.
+    pub config: ScaleGmnConfig,
+    /// The architecture of the nets.
+    pub spec: Arc<NetSpec>,
+    /// Nets in a step on the CPU.
+    pub batch_size: usize,
     /// Nets at once when the plain twin runs, which keeps every intermediate result.
-    pub(crate) twin_batch_size: usize,
+    pub twin_batch_size: usize,
     /// Parameters of the published model.
-    pub(crate) n_params: Option<usize>,
+    pub n_params: Option<usize>,
 }
 
 impl Case {
     /// The model, ready to be trained.
-    pub(crate) fn running(&self) -> Running {
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it has not as many parameters as were published; if the device refuses.
+    pub fn running(&self, setting: &Setting) -> Result<Running> {
         let normalization = Normalization::fit(&random_nets(&self.spec, 16));
         let config = ModelConfig::ScaleGmn(self.config.clone());
-        let running = Running::new(&config, std::slice::from_ref(&self.spec), normalization);
-        if let Some(n_params) = self.n_params {
-            assert_eq!(running.n_params(), n_params, "{} is not the published configuration", self.name);
+        let running = Running::new(&config, std::slice::from_ref(&self.spec), normalization, setting)?;
+        match self.n_params {
+            Some(n_params) if running.n_params() != n_params => Err(Error::Config {
+                field: self.name.to_owned(),
+                expected: format!("the {n_params} parameters of the published configuration"),
+                found: running.n_params().to_string(),
+            }),
+            _ => Ok(running),
         }
-        running
     }
 }
 
 /// The case of a name.
-pub(crate) fn case(name: &str) -> Case {
+///
+/// # Errors
+/// [`Error::Config`] if there is none; it lists the names.
+pub fn case(name: &str) -> Result<Case> {
     let cases = [quick(), mnist(), mnist_full_graph(), mnist_bidirectional(), cnn_zoo_relu(), editing()];
     let names = cases.each_ref().map(|case| case.name);
-    let found = cases.into_iter().find(|case| case.name == name);
-    found.unwrap_or_else(|| panic!("expected a case of {names:?}, found {name}"))
+    cases.into_iter().find(|case| case.name == name).ok_or_else(|| Error::Config {
+        field: "case".to_owned(),
+        expected: format!("one of {}", names.join(", ")),
+        found: name.to_owned(),
+    })
 }
 
 fn quick() -> Case {
@@ -98,7 +122,7 @@ fn cnn_zoo_relu() -> Case {
             output: OutputConfig::PerGraph(readout),
             ..ScaleGmnConfig::new(Symmetry::Scale, Direction::Forward, 128, 1)
         },
-        spec: Arc::new(NetSpec::cnn_zoo(&[1, 16, 16, 16, 10], Activation::Relu).unwrap()),
+        spec: Arc::new(NetSpec::cnn_zoo(&[1, 16, 16, 16, 10], Activation::Relu).expect(VALID)),
         batch_size: 32,
         twin_batch_size: 8,
         n_params: Some(1_356_801),
@@ -127,13 +151,13 @@ fn editing() -> Case {
 }
 
 /// A sine network with two hidden layers, from pixels to gray.
-pub(crate) fn inr(n_hidden: usize) -> Arc<NetSpec> {
+pub fn inr(n_hidden: usize) -> Arc<NetSpec> {
     let widths = [2, n_hidden, n_hidden, 1];
-    Arc::new(NetSpec::mlp(&widths, Activation::Sine { omega: 30.0 }, 0.5).unwrap())
+    Arc::new(NetSpec::mlp(&widths, Activation::Sine { omega: 30.0 }, 0.5).expect(VALID))
 }
 
 /// The classifier of INRs: four layers, gated inputs and outputs.
-pub(crate) fn gated(direction: Direction, d: usize, positional: bool) -> ScaleGmnConfig {
+pub fn gated(direction: Direction, d: usize, positional: bool) -> ScaleGmnConfig {
     let net = EquivariantConfig { n_layers: 1, io: IoPath::Gated, n_mlps: 2, positional };
     ScaleGmnConfig {
         n_layers: 4,
@@ -142,5 +166,24 @@ pub(crate) fn gated(direction: Direction, d: usize, positional: bool) -> ScaleGm
         message: net,
         update: net,
         ..ScaleGmnConfig::new(Symmetry::Sign, direction, d, 10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_configurations_have_as_many_parameters_as_were_published() {
+        for name in PUBLISHED {
+            let case = case(name).unwrap();
+            assert!(case.n_params.is_some(), "{name}");
+            case.running(&Setting::default()).unwrap();
+        }
+        let message = case("mnist-1").unwrap_err().to_string();
+        assert!(message.contains("case: expected one of quick, mnist, "), "{message}");
+        let wrong = Case { n_params: Some(7), ..case("quick").unwrap() };
+        let message = wrong.running(&Setting::default()).err().unwrap().to_string();
+        assert!(message.contains("expected the 7 parameters of the published configuration"), "{message}");
     }
 }

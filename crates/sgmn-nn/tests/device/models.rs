@@ -1,0 +1,106 @@
+//! Every kind of model on the device in f32 against the same model on the CPU in f64: outputs, gradients, five steps.
+
+use candle_core::{DType, Device, Tensor};
+use sgmn_graph::{Activation, Seed};
+use sgmn_nn::{
+    Normalization, Pass,
+    testing::{Example, Running, Setting, Task, examples, nets, weighted_sum},
+};
+
+use crate::check::{Check, Finding, said};
+
+/// Largest error of outputs and gradients, relative to the largest number of each: some thirty operations stand one
+/// after the other, and where a model divides by small norms rounding grows; the CPU in f32 comes to 3e-5.
+const OUTPUT: f64 = 3e-4;
+/// Largest relative error of the loss in any of five steps, for AdamW turns the smallest gradients, whose sign rounding
+/// decides, into moves as large as any.
+const LOSS: f64 = 2e-3;
+const N_STEPS: usize = 5;
+
+/// The group `models`: three checks an example.
+pub(crate) fn checks(device: &Device) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for example in examples() {
+        let (steps, on) = (example.clone(), device.clone());
+        checks.push(Check::new("models", format!("{} learns", example.name), move || learns(&steps, &on)));
+        let on = device.clone();
+        let name = example.name.clone();
+        checks.push(Check::new("models", format!("{name} computes"), move || computes(&example, &on)));
+    }
+    checks
+}
+
+/// A model and a batch.
+fn start(example: &Example, dtype: DType, device: &Device) -> sgmn_nn::Result<(Running, Task)> {
+    let specs = example.nets.specs(Activation::Tanh);
+    let nets = nets(Seed::new(2), &specs, 6);
+    let setting = Setting { dtype, device: device.clone(), learning_rate: 1e-3 };
+    let running = Running::new(&example.config, &specs, Normalization::fit(&nets), &setting)?;
+    Ok((running, Task::of(&nets, &setting)?))
+}
+
+/// Outputs of a prediction, and gradients of a weighted sum of them.
+fn computes(example: &Example, device: &Device) -> Result<Finding, String> {
+    let run = |dtype, device: &Device| -> sgmn_nn::Result<Vec<(String, Tensor)>> {
+        let (running, task) = start(example, dtype, device)?;
+        let output = running.model().forward(task.batch(), &Pass::eval())?;
+        let grads = weighted_sum(&output)?.backward()?;
+        let mut tensors: Vec<(String, Tensor)> =
+            output.tensors().into_iter().map(|tensor| ("output".to_owned(), tensor.clone())).collect();
+        for (name, var) in running.vars().iter() {
+            // What only training reaches has no gradient here, on neither device.
+            let grad = grads.get(var).map_or_else(|| var.zeros_like(), |grad| Ok(grad.clone()))?;
+            tensors.push((name.to_owned(), grad));
+        }
+        Ok(tensors)
+    };
+    let (ours, exact) = (said(run(DType::F32, device))?, said(run(DType::F64, &Device::Cpu))?);
+    let largest_of = |values: &[f64]| values.iter().fold(0.0, |largest: f64, v| largest.max(v.abs()));
+    let exact: Vec<Vec<f64>> = exact.iter().map(|(_, tensor)| values(tensor)).collect::<Result<_, _>>()?;
+    // A gradient that is zero but for rounding has no size of its own: it counts against the largest of all.
+    let largest = exact.iter().map(|values| largest_of(values)).fold(0.0, f64::max);
+    let (mut worst, mut place) = (0.0, "");
+    for ((name, ours), exact) in ours.iter().zip(&exact) {
+        let ours = values(ours)?;
+        if ours.len() != exact.len() {
+            return Err(format!("{name}: expected {} numbers, found {}", exact.len(), ours.len()));
+        }
+        let size = largest_of(exact).max(1e-4 * largest).max(f64::MIN_POSITIVE);
+        for (a, b) in ours.iter().zip(exact) {
+            let error = (a - b).abs() / size;
+            if error.is_nan() || error > worst {
+                (worst, place) = (if error.is_nan() { f64::INFINITY } else { error }, name);
+            }
+        }
+    }
+    if worst > OUTPUT {
+        return Err(format!("{place} differs by {worst:.1e}, expected at most {OUTPUT:.0e}"));
+    }
+    Ok(Finding::Error { worst, tolerance: OUTPUT })
+}
+
+/// Losses of training steps; a step errs if a variable that should get a gradient gets none.
+fn learns(example: &Example, device: &Device) -> Result<Finding, String> {
+    let run = |dtype, device: &Device| -> sgmn_nn::Result<Vec<f64>> {
+        let (mut running, task) = start(example, dtype, device)?;
+        (0..N_STEPS)
+            .map(|_| {
+                let stepped = running.step(&task)?;
+                stepped.norm.read()?;
+                Ok(stepped.loss.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_scalar::<f64>()?)
+            })
+            .collect()
+    };
+    let (ours, exact) = (said(run(DType::F32, device))?, said(run(DType::F64, &Device::Cpu))?);
+    if exact.first() == exact.last() {
+        return Err(format!("expected a loss that changes, found {exact:?}"));
+    }
+    let errors = ours.iter().zip(&exact).map(|(a, b)| (a - b).abs() / b.abs().max(f64::MIN_POSITIVE));
+    let worst = errors.fold(0.0, |worst: f64, e| if e.is_nan() { f64::INFINITY } else { worst.max(e) });
+    Ok(Finding::Error { worst, tolerance: LOSS })
+}
+
+fn values(tensor: &Tensor) -> Result<Vec<f64>, String> {
+    let values = || tensor.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1();
+    said(values())
+}
