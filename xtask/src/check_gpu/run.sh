@@ -15,7 +15,7 @@ SECONDS=0
 TOTAL=480
 facts=30
 checks=90
-steps=120
+steps=150
 repeat=40
 # The second at which the nets that are fitted meanwhile have to be ready.
 fit=300
