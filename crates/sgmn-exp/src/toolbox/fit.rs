@@ -3,6 +3,7 @@
 use std::{io::Write, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
 use sgmn_data::{
     Target,
     fit::{Images, Progress, Recipe, Request, Summary, fit_to_packed, fit_to_safetensors},
@@ -14,6 +15,7 @@ use sgmn_graph::Seed;
 use super::{
     Verdict,
     files::{refuse_existing, refuse_full_folder},
+    results::Results,
 };
 use crate::{config::Fitted, datasets, interrupt::stop_on_interrupt, progress::PopulationProgress};
 
@@ -52,6 +54,9 @@ pub(super) struct Args {
     /// Replace the file OUT if it exists; not for --format safetensors, whose folder must be new or empty
     #[arg(long)]
     force: bool,
+    /// File that a line of JSON about all nets is added to when they are fitted
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
     #[command(flatten)]
     recipe: RecipeArgs,
 }
@@ -96,6 +101,8 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
         OutFormat::Packed => refuse_existing(&args.out, args.force)?,
         OutFormat::Safetensors => refuse_full_folder(&args.out, args.force)?,
     }
+    // Before hours of work, not after them.
+    let mut results = Results::open(args.json.as_deref())?;
     let (images, ids, splits) = args.read(&recipe)?;
     if let Some(parent) = args.out.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
@@ -119,7 +126,9 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
         OutFormat::Safetensors => fit_to_safetensors(&request, &args.out, &report, &stop),
     };
     bar.finish();
-    describe(&fitted?, &recipe, out)?;
+    let fitted = fitted?;
+    results.write(&line(&fitted))?;
+    describe(&fitted, &recipe, out)?;
     writeln!(out, "wrote {}", args.out.display())?;
     Ok(Verdict::Pass)
 }
@@ -208,6 +217,13 @@ fn first(all: Idx, n: Option<usize>) -> Result<Idx> {
     let n_bytes = shape.iter().product();
     Idx::new(shape, all.bytes()[..n_bytes].to_vec())
         .context("a part of an array has fewer bytes than the whole")
+}
+
+/// What a program that reads results is told.
+fn line(summary: &Summary) -> Value {
+    let Summary { n_nets, n_fitted_now, seconds, psnr_db_median, share_reached, .. } = *summary;
+    json!({"step": "fit", "what": "population", "n_nets": n_nets, "n_fitted_now": n_fitted_now, "seconds": seconds,
+        "nets_per_second": summary.nets_per_second(), "psnr_db_median": psnr_db_median, "share_reached": share_reached})
 }
 
 fn describe(summary: &Summary, recipe: &Recipe, out: &mut impl Write) -> std::io::Result<()> {

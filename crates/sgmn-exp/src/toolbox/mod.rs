@@ -8,8 +8,10 @@ mod fit;
 mod import_checkpoint;
 mod inspect;
 mod list;
+mod measure;
 mod parity;
 mod precision;
+mod results;
 mod stats;
 mod zoo;
 
@@ -54,6 +56,8 @@ enum Command {
     ImportCheckpoint(import_checkpoint::Args),
     /// Trains many small CNNs on images, as the Small CNN Zoo did; stopped, a second call continues
     Zoo(zoo::Args),
+    /// Measures a device: its products, training steps there, and whether a seed repeats its bits
+    Measure(measure::Args),
     /// Lists the known experiments, models, symmetries, formats and datasets
     List(list::Args),
 }
@@ -122,6 +126,7 @@ fn run(cli: &Cli, out: &mut impl Write) -> Result<Verdict> {
         Command::Convert(args) => convert::run(args, out),
         Command::ImportCheckpoint(args) => import_checkpoint::run(args, out),
         Command::Zoo(args) => zoo::run(args, out),
+        Command::Measure(args) => measure::run(args, out),
         Command::List(args) => list::run(args, out),
     }
 }

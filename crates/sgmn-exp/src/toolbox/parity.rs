@@ -3,7 +3,10 @@
 use std::{io::Write, path::PathBuf};
 
 use anyhow::Result;
-use sgmn_nn::golden::{Golden, Parity, Worst};
+use sgmn_nn::{
+    golden::{Golden, Parity, Worst},
+    ops,
+};
 
 use super::{Verdict, precision::Precision};
 use crate::device::DeviceArg;
@@ -23,6 +26,9 @@ pub(super) struct Args {
     /// Number format of our computation
     #[arg(long, value_enum, default_value_t = Precision::F64)]
     dtype: Precision,
+    /// Compose models of candle's own operations, without our kernels
+    #[arg(long)]
+    plainly: bool,
     #[command(flatten)]
     device: DeviceArg,
 }
@@ -52,7 +58,8 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     writeln!(out, "{heading}")?;
     let mut all = Summary::default();
     for (file, name) in args.files.iter().zip(&names) {
-        match Golden::read(file).and_then(|golden| golden.compare(args.dtype.dtype(), &device)) {
+        let compare = || Golden::read(file)?.compare(args.dtype.dtype(), &device);
+        match if args.plainly { ops::plainly(compare) } else { compare() } {
             Ok(parity) => {
                 let result = if tolerance.admits(&parity) { "pass" } else { "FAIL" };
                 let Parity { output, gradient } = &parity;

@@ -1,5 +1,6 @@
 //! The toolbox `sgmn` as a person meets it: arguments in, text and files out.
 
+mod measure;
 mod torch;
 mod zoo;
 
@@ -89,9 +90,9 @@ fn images(place: &Place, n: usize) -> [String; 2] {
 fn parity_passes_on_every_golden_file_in_both_precisions() {
     let folder = golden("");
     let files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    for dtype in ["f64", "f32"] {
+    for (dtype, how) in [("f64", None), ("f32", None), ("f32", Some("--plainly"))] {
         let mut arguments = vec!["parity", "--dtype", dtype];
-        arguments.extend(files.iter().map(|file| text(file)));
+        arguments.extend(how.into_iter().chain(files.iter().map(|file| text(file))));
         let out = succeed(&arguments);
         let n = files.len();
         assert_eq!(out.lines().filter(|line| line.contains("  pass ")).count(), n, "{out}");

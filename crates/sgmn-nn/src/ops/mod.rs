@@ -12,6 +12,7 @@ mod cpu;
 #[cfg(any(test, feature = "cuda"))]
 mod cuda;
 mod fused;
+mod meter;
 mod nets;
 mod precision;
 pub mod reference;
@@ -19,6 +20,7 @@ pub mod reference;
 pub mod suite;
 
 pub use fused::{Rows, keep_at_most, kept_bytes};
+pub use meter::{Kind, Tally, metered};
 pub use nets::NetForm;
 pub use precision::ProductPrecision;
 
@@ -54,7 +56,9 @@ pub fn linear(x: &Tensor, w: &Tensor) -> Result<Tensor> {
     let mut shape = x.dims().to_vec();
     let rows: usize = shape[..shape.len() - 1].iter().product();
     let x = x.reshape((rows, n_in))?;
-    let y = if precision::rounds() { precision::rounded_product(&x, w)? } else { x.matmul(&w.t()?)? };
+    let y = meter::count(Kind::Product, &[&x, w], 2 * rows * n_in * n_out, || {
+        if precision::rounds() { precision::rounded_product(&x, w) } else { x.matmul(&w.t()?) }
+    })?;
     *shape.last_mut().expect("a tensor that a linear map reads has an axis") = n_out;
     y.reshape(shape)
 }

@@ -11,7 +11,9 @@
 #include <map>
 #include <string>
 
-#include "kernels.cu"
+#include "kernels/edges.cu"
+#include "kernels/optimizer.cu"
+#include "kernels/rows.cu"
 
 struct Launch {
     Index grid, block;

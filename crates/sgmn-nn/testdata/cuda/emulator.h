@@ -1,6 +1,6 @@
 // Runs CUDA kernels on a host: the threads of a block are fibers that take turns from one meeting point to the next.
 //
-// Enough for kernels.cu: __syncthreads, __shfl_xor_sync of whole warps, dynamic shared memory, blocks one after the
+// Enough for our kernels: __syncthreads, __shfl_xor_sync of whole warps, dynamic shared memory, blocks one after the
 // other. A meeting point that some thread of a warp or block never reaches ends the program with an error.
 
 #pragma once

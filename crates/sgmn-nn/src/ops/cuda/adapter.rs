@@ -13,12 +13,18 @@ use candle_core::{
     op::BackpropOp,
 };
 
-use super::launch::{Argument, Launch};
+use super::launch::{Argument, Launch, Module};
 
-/// The kernels, compiled from `kernels.cu` by `cargo xtask cuda-kernels`.
-const PTX: &str = include_str!("kernels.ptx");
-/// The name under which candle keeps them, once loaded.
-const MODULE: &str = "sgmn_kernels";
+impl Module {
+    /// The name under which candle keeps the kernels, once loaded, and what `cargo xtask cuda-kernels` compiled.
+    fn compiled(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Rows => ("sgmn_rows", include_str!("kernels/rows.ptx")),
+            Self::Edges => ("sgmn_edges", include_str!("kernels/edges.ptx")),
+            Self::Optimizer => ("sgmn_optimizer", include_str!("kernels/optimizer.ptx")),
+        }
+    }
+}
 
 /// An operation with its gradient.
 pub(super) trait Operation: Send + Sync + 'static {
@@ -63,7 +69,8 @@ fn launch(launch: &Launch, inputs: &[(&CudaStorage, &Layout)]) -> Result<CudaSto
     }
     // SAFETY: every kernel writes all of its output before anyone reads it.
     let mut out = unsafe { device.alloc::<f32>(launch.n_out)? };
-    let function = device.get_or_load_custom_func(launch.kernel, MODULE, PTX)?;
+    let (module, ptx) = launch.module.compiled();
+    let function = device.get_or_load_custom_func(launch.kernel, module, ptx)?;
     let mut builder = function.builder();
     for view in &views {
         builder.arg(view);
@@ -102,7 +109,7 @@ fn no_host() -> Result<(CpuStorage, Shape)> {
 
 impl<O: Operation> CustomOp1 for Adapter<O> {
     fn name(&self) -> &'static str {
-        MODULE
+        "CUDA kernel"
     }
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
         no_host()
@@ -117,7 +124,7 @@ impl<O: Operation> CustomOp1 for Adapter<O> {
 
 impl<O: Operation> CustomOp2 for Adapter<O> {
     fn name(&self) -> &'static str {
-        MODULE
+        "CUDA kernel"
     }
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
         no_host()

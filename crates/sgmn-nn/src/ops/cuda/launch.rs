@@ -5,6 +5,7 @@ use crate::ops::{AdamWStep, EdgeAxis, Symmetrize};
 /// One run of a kernel: some inputs, one output, then plain arguments, in this order in every kernel's signature.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Launch {
+    pub(super) module: Module,
     pub(super) kernel: &'static str,
     /// Numbers in the output.
     pub(super) n_out: usize,
@@ -15,6 +16,14 @@ pub(super) struct Launch {
     /// Bytes of shared memory a block.
     pub(super) shared: u32,
     pub(super) arguments: Vec<Argument>,
+}
+
+/// The file a kernel is in, `kernels/NAME.cu`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Module {
+    Rows,
+    Edges,
+    Optimizer,
 }
 
 /// A plain argument of a kernel.
@@ -79,7 +88,16 @@ impl Rows {
     /// A warp a row.
     fn by_row(self, kernel: &'static str, arguments: Vec<Argument>) -> Launch {
         let grid = self.n_rows.div_ceil(WARPS as usize).clamp(1, MOST_BLOCKS) as u32;
-        Launch { kernel, n_out: self.n(), grid: [grid, 1], block: [WARP * WARPS, 1], shared: 0, arguments }
+        let module = Module::Rows;
+        Launch {
+            module,
+            kernel,
+            n_out: self.n(),
+            grid: [grid, 1],
+            block: [WARP * WARPS, 1],
+            shared: 0,
+            arguments,
+        }
     }
 
     /// A warp a row, and behind the output a part of `n_sums` sums a block.
@@ -102,7 +120,7 @@ impl Rows {
     }
 
     pub(super) fn bias_silu(self, signs: Symmetrize) -> Launch {
-        by_number("bias_silu", self.n(), vec![self.u32_width(), n_signs(signs)])
+        by_number(Module::Rows, "bias_silu", self.n(), vec![self.u32_width(), n_signs(signs)])
     }
 
     pub(super) fn bias_silu_grad(self, signs: Symmetrize) -> Launch {
@@ -111,12 +129,13 @@ impl Rows {
     }
 
     pub(super) fn add_bias(self) -> Launch {
-        by_number("add_bias", self.n(), vec![self.u32_width()])
+        by_number(Module::Rows, "add_bias", self.n(), vec![self.u32_width()])
     }
 
     /// `[n_rows, width]` to `[parts, width]`.
     pub(super) fn sum(self, parts: usize) -> Launch {
         Launch {
+            module: Module::Rows,
             kernel: "sum_rows",
             n_out: parts * self.width,
             grid: [self.width.div_ceil(WARP as usize) as u32, parts as u32],
@@ -156,11 +175,11 @@ impl Axis {
     }
 
     pub(super) fn sum(self) -> Launch {
-        by_number("sum_axis", self.outer * self.inner, self.arguments())
+        by_number(Module::Edges, "sum_axis", self.outer * self.inner, self.arguments())
     }
 
     pub(super) fn repeat(self) -> Launch {
-        by_number("repeat_axis", self.outer * self.n * self.inner, self.arguments())
+        by_number(Module::Edges, "repeat_axis", self.outer * self.n * self.inner, self.arguments())
     }
 
     fn arguments(self) -> Vec<Argument> {
@@ -169,11 +188,11 @@ impl Axis {
 }
 
 pub(super) fn absolute(n: usize) -> Launch {
-    by_number("absolute", n, Vec::new())
+    by_number(Module::Rows, "absolute", n, Vec::new())
 }
 
 pub(super) fn absolute_grad(n: usize) -> Launch {
-    by_number("absolute_grad", n, Vec::new())
+    by_number(Module::Rows, "absolute_grad", n, Vec::new())
 }
 
 /// Threads of a block that sums alone.
@@ -182,6 +201,7 @@ const SUM_THREADS: u32 = 1024;
 /// `total + Σ x²`.
 pub(super) fn add_squares(n: usize) -> Launch {
     Launch {
+        module: Module::Optimizer,
         kernel: "add_squares",
         n_out: 1,
         grid: [1, 1],
@@ -197,13 +217,13 @@ pub(super) fn adamw(n: usize, step: &AdamWStep) -> Launch {
     let numbers =
         [beta1, 1.0 - beta1, beta2, 1.0 - beta2, 1.0 / mean_bias, 1.0 / square_bias, eps, 1.0 - decay, rate];
     let arguments = numbers.iter().map(|number| Argument::F32(*number as f32)).collect();
-    Launch { n_out: 3 * n, ..by_number("adamw", n, arguments) }
+    Launch { n_out: 3 * n, ..by_number(Module::Optimizer, "adamw", n, arguments) }
 }
 
 /// `x ⊙ mask`; see [`mask`].
 pub(super) fn dropout(n: usize, p: f64, key: u64) -> Launch {
     let [threshold, factor] = [Argument::U32(threshold(p)), Argument::F32(factor(p))];
-    by_number("dropout", n, vec![Argument::U64(key), threshold, factor])
+    by_number(Module::Rows, "dropout", n, vec![Argument::U64(key), threshold, factor])
 }
 
 /// The mask that the kernel `dropout` multiplies by: `1 / (1 − p)` or 0, by SplitMix64 at each element's own place.
@@ -230,8 +250,8 @@ fn n_signs(signs: Symmetrize) -> Argument {
 }
 
 /// A thread a number, which also is the first argument.
-fn by_number(kernel: &'static str, n: usize, arguments: Vec<Argument>) -> Launch {
+fn by_number(module: Module, kernel: &'static str, n: usize, arguments: Vec<Argument>) -> Launch {
     let grid = n.div_ceil(THREADS as usize).clamp(1, MOST_BLOCKS) as u32;
     let arguments = std::iter::once(Argument::U64(n as u64)).chain(arguments).collect();
-    Launch { kernel, n_out: n, grid: [grid, 1], block: [THREADS, 1], shared: 0, arguments }
+    Launch { module, kernel, n_out: n, grid: [grid, 1], block: [THREADS, 1], shared: 0, arguments }
 }

@@ -1,6 +1,6 @@
 //! Kernels for CUDA devices, f32: used on a device only after they have agreed there with their plain twins.
 //!
-//! `kernels.cu` is the source and `kernels.ptx` what NVIDIA's compiler made of it (`cargo xtask cuda-kernels`), for
+//! `kernels/*.cu` are the sources and `kernels/*.ptx` what NVIDIA's compiler made of them (`cargo xtask cuda-kernels`), for
 //! devices from compute capability 8.0 on. `launch` describes runs, and tests follow the descriptions on a host.
 
 #[cfg(feature = "cuda")]

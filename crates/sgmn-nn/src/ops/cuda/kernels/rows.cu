@@ -1,33 +1,10 @@
-// Single passes over memory on a CUDA device, f32. Formulas and shapes stand at the functions of ops/mod.rs.
-//
-// Nothing here depends on timing: no atomics, every sum has one order that shapes alone decide. Kernels of rows give a
-// warp to a row; sums over rows are taken in parts, and the parts are added by sum_rows.
-// Written so that a host compiler can run it as well (see tests/it/cuda): no intrinsics but __syncthreads and
-// __shfl_xor_sync, dynamic shared memory through SHARED, whole warps in step wherever they exchange numbers.
+// Operations on rows and on single numbers, one pass over memory each, f32. Formulas and shapes stand at the functions of
+// ops/mod.rs. A warp takes a row; sums over rows are taken in parts, and the parts are added by sum_rows.
 
-#ifndef SHARED
-#define SHARED(name) extern __shared__ float name[]
-#endif
+#include "common.h"
 
 // Added to the variance before the root, as on the CPU.
 #define NORM_EPS 1e-5f
-#define WARP 32
-
-typedef unsigned int u32;
-typedef unsigned long long u64;
-
-__device__ float warp_sum(float value) {
-    for (int step = WARP / 2; step > 0; step /= 2) value += __shfl_xor_sync(0xffffffffu, value, step);
-    return value;
-}
-
-// The larger of two numbers; NaN if either is.
-__device__ float larger(float a, float b) { return a >= b || a != a ? a : b; }
-
-__device__ float warp_largest(float value) {
-    for (int step = WARP / 2; step > 0; step /= 2) value = larger(value, __shfl_xor_sync(0xffffffffu, value, step));
-    return value;
-}
 
 __device__ float silu(float z) { return z / (1.0f + expf(-z)); }
 
@@ -170,23 +147,6 @@ extern "C" __global__ void sum_rows(const float* x, float* y, u64 n_rows, u32 wi
     if (threadIdx.y == 0 && c < width) y[(u64)blockIdx.y * width + c] = held[threadIdx.x];
 }
 
-// Sums over one axis of [outer, n, inner], to [outer, inner]: a thread an output.
-extern "C" __global__ void sum_axis(const float* x, float* y, u64 n_outputs, u32 n, u32 inner) {
-    for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < n_outputs; i += (u64)gridDim.x * blockDim.x) {
-        const float* from = x + i / inner * n * inner + i % inner;
-        float sum = 0.0f;
-        for (u32 k = 0; k < n; k++) sum += from[(u64)k * inner];
-        y[i] = sum;
-    }
-}
-
-// Copies [outer, inner] along a new axis, to [outer, n, inner].
-extern "C" __global__ void repeat_axis(const float* x, float* y, u64 n_outputs, u32 n, u32 inner) {
-    for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < n_outputs; i += (u64)gridDim.x * blockDim.x) {
-        y[i] = x[i / ((u64)n * inner) * inner + i % inner];
-    }
-}
-
 // What a row is divided by: a rescaling, and a norm of the rescaled row plus guard; false for a zero row without guard.
 __device__ bool row_norm(const float* x, u32 width, u32 lane, float guard, float* scale, float* norm) {
     *scale = 1.0f;
@@ -266,35 +226,5 @@ extern "C" __global__ void dropout(const float* x, float* y, u64 n, u64 key, u32
         z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
         z ^= z >> 31;
         y[i] = (u32)(z >> 32) >= threshold ? x[i] * factor : 0.0f;
-    }
-}
-
-// One number: total plus the sum of squares of x. One block, whose threads are a power of two.
-extern "C" __global__ void add_squares(const float* x, const float* total, float* y, u64 n) {
-    SHARED(held);
-    float sum = 0.0f;
-    for (u64 i = threadIdx.x; i < n; i += blockDim.x) sum += x[i] * x[i];
-    held[threadIdx.x] = sum;
-    for (u32 half = blockDim.x / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (threadIdx.x < half) held[threadIdx.x] += held[threadIdx.x + half];
-    }
-    if (threadIdx.x == 0) y[0] = total[0] + held[0];
-}
-
-// A step of AdamW; out holds the new running mean, the new running square and the new variable, n numbers each.
-// keep_* and take_* are the decays and what is left of one; unbias_* divide by 1 - decay^steps.
-extern "C" __global__ void adamw(
-    const float* grad, const float* mean, const float* square, const float* var, float* out, u64 n,
-    float keep_mean, float take_mean, float keep_square, float take_square, float unbias_mean, float unbias_square,
-    float eps, float keep_var, float rate
-) {
-    for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += (u64)gridDim.x * blockDim.x) {
-        float g = grad[i];
-        float m = mean[i] * keep_mean + g * take_mean;
-        float v = square[i] * keep_square + g * g * take_square;
-        out[i] = m;
-        out[n + i] = v;
-        out[2 * n + i] = var[i] * keep_var - m * unbias_mean / (sqrtf(v * unbias_square) + eps) * rate;
     }
 }

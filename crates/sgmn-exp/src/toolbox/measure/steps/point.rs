@@ -1,0 +1,183 @@
+//! One case: its training step and its inference, timed, counted, and taken apart by kind of operation.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::Result;
+use candle_core::{DType, Device};
+use serde_json::{Value, json};
+use sgmn_nn::{
+    ops,
+    testing::{Running, Setting, Stepped, Task, case},
+};
+
+use super::{
+    super::{
+        clock::{Effort, median_seconds},
+        facts,
+        meter::{Tally, metered},
+        order::Point,
+    },
+    earlier, named,
+};
+
+/// The best rates that were measured on the device, by number format.
+#[derive(Debug, Default)]
+pub(super) struct Rates {
+    products: Vec<(String, f64)>,
+    copy: Option<f64>,
+}
+
+impl Rates {
+    /// Takes them from the lines of `sgmn measure facts`.
+    pub(super) fn read(path: Option<&Path>) -> Result<Self> {
+        let mut rates = Self::default();
+        for line in earlier(path)?.iter().filter(|line| line["step"] == "facts") {
+            match (line["what"].as_str(), line["precision"].as_str()) {
+                (Some("product"), Some(precision)) if line["width"] == facts::WIDTH => {
+                    let rate = line["flop_per_second"].as_f64();
+                    rates.products.extend(rate.map(|rate| (precision.to_owned(), rate)));
+                }
+                (Some("copy"), _) => {
+                    let rate = line["bytes_per_second"].as_f64();
+                    rates.copy = rates.copy.into_iter().chain(rate).reduce(f64::max);
+                }
+                _ => {}
+            }
+        }
+        Ok(rates)
+    }
+
+    fn product(&self, precision: &str) -> Option<f64> {
+        let of_precision = self.products.iter().filter(|(name, _)| name == precision);
+        of_precision.map(|(_, rate)| *rate).reduce(f64::max)
+    }
+}
+
+/// What a mode of a case came to: its lines, or why it failed.
+type Measured = (&'static str, Result<Vec<Value>>);
+
+/// Measures both modes, each whatever becomes of the other.
+pub(super) fn measure(point: &Point, device: &Device, rates: &Rates, left: Duration) -> [Measured; 2] {
+    let scoped = |run: &dyn Fn() -> Result<Vec<Value>>| -> Result<Vec<Value>> {
+        let lines = point.precision.scope(DType::F32, device, run)?;
+        // What failed may have left work behind; the next case begins with an idle device.
+        let idle = device.synchronize();
+        let lines = lines?;
+        idle?;
+        Ok(lines)
+    };
+    [
+        ("training", scoped(&|| training(point, device, rates, left / 2))),
+        ("inference", scoped(&|| inference(point, device, rates, left / 2))),
+    ]
+}
+
+/// Steps before anything is timed.
+const N_WARM_UP: usize = 3;
+/// A loss that has grown by more than this over the steps that were made is not one of a stable training.
+const GROWTH: f64 = 1.2;
+
+/// How long one mode may take: more for a case that is long, as far as there is time.
+fn effort(left: Duration) -> Effort {
+    let most = left.min(Duration::from_millis(1500));
+    Effort { n_warm_up: N_WARM_UP, n_rounds: 5, sample: Duration::from_millis(100), most }
+}
+
+fn start(point: &Point, device: &Device) -> Result<(Running, Task)> {
+    let case = case(point.config)?;
+    let setting = Setting { device: device.clone(), ..Setting::default() };
+    Ok((case.running(&setting)?, Task::random(&case.spec, point.batch, &setting)?))
+}
+
+fn training(point: &Point, device: &Device, rates: &Rates, left: Duration) -> Result<Vec<Value>> {
+    let (mut running, task) = start(point, device)?;
+    let loss = |stepped: &Stepped| -> Result<f64> {
+        Ok(stepped.loss.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_scalar::<f64>()?)
+    };
+    let first = running.step(&task)?;
+    let mut last = first.clone();
+    ops::forget_peak_memory(device);
+    let seconds = median_seconds(device, effort(left), || {
+        last = running.step(&task)?;
+        Ok(())
+    })?;
+    let memory = ops::peak_memory(device);
+    let (counted, by_kind) = metered(device, false, || running.step(&task))?;
+    counted?;
+    let mut line = line("training", point, seconds, memory, &total(by_kind.values()), rates);
+    let losses = [loss(&first)?, loss(&last)?];
+    // A norm that is no number has ruined every variable, which the loss would tell a step later.
+    let is_finite = last.norm.read().is_ok() && losses.iter().all(|loss| loss.is_finite());
+    (line["loss_first"], line["loss_last"]) = (json!(losses[0]), json!(losses[1]));
+    line["stable"] = json!(is_finite && losses[1] <= GROWTH * losses[0]);
+    let mut lines = vec![line];
+    lines.extend(kinds(point, device, seconds, &mut running, &task)?);
+    Ok(lines)
+}
+
+fn inference(point: &Point, device: &Device, rates: &Rates, left: Duration) -> Result<Vec<Value>> {
+    let (running, task) = start(point, device)?;
+    drop(running.infer(&task)?);
+    ops::forget_peak_memory(device);
+    let seconds = median_seconds(device, effort(left), || Ok(running.infer(&task).map(drop)?))?;
+    let memory = ops::peak_memory(device);
+    let (counted, by_kind) = metered(device, false, || running.infer(&task).map(drop))?;
+    counted?;
+    Ok(vec![line("inference", point, seconds, memory, &total(by_kind.values()), rates)])
+}
+
+/// A step taken apart: each kind of operation, timed one by one, and what the host adds to their sum in a step that is
+/// not taken apart.
+fn kinds(
+    point: &Point,
+    device: &Device,
+    step_seconds: f64,
+    running: &mut Running,
+    task: &Task,
+) -> Result<Vec<Value>> {
+    let (stepped, by_kind) = metered(device, true, || running.step(task))?;
+    stepped?;
+    let kind = |name: &str, tally: &Tally| {
+        let mut line = named(point);
+        (line["step"], line["what"], line["kind"]) = (json!("steps"), json!("kind"), json!(name));
+        line["seconds"] = json!(tally.seconds);
+        (line["launches"], line["bytes"], line["flop"]) =
+            (json!(tally.launches), json!(tally.bytes), json!(tally.flop));
+        line
+    };
+    let all = total(by_kind.values());
+    let mut lines: Vec<Value> = by_kind.iter().map(|(which, tally)| kind(which.name(), tally)).collect();
+    let host = Tally { seconds: step_seconds - all.seconds, ..total(std::iter::empty()) };
+    lines.push(kind("host", &host));
+    Ok(lines)
+}
+
+/// All kinds together.
+fn total<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Tally {
+    tallies.fold(Tally { launches: 0, bytes: 0, flop: 0, seconds: 0.0 }, |sum, tally| Tally {
+        launches: sum.launches + tally.launches,
+        bytes: sum.bytes + tally.bytes,
+        flop: sum.flop + tally.flop,
+        seconds: sum.seconds + tally.seconds,
+    })
+}
+
+fn line(
+    what: &str,
+    point: &Point,
+    seconds: f64,
+    memory: Option<u64>,
+    counted: &Tally,
+    rates: &Rates,
+) -> Value {
+    let mut line = named(point);
+    let share = |amount: u64, rate: Option<f64>| rate.map(|rate| amount as f64 / seconds / rate);
+    (line["step"], line["what"]) = (json!("steps"), json!(what));
+    (line["nets_per_second"], line["seconds"]) = (json!(point.batch as f64 / seconds), json!(seconds));
+    line["memory_bytes"] = json!(memory);
+    (line["flop"], line["bytes"], line["launches"]) =
+        (json!(counted.flop), json!(counted.bytes), json!(counted.launches));
+    line["product_share"] = json!(share(counted.flop, rates.product(point.precision.name())));
+    line["memory_share"] = json!(share(counted.bytes, rates.copy));
+    line
+}
