@@ -153,6 +153,11 @@ fn facts(results: &Results) -> Vec<String> {
     if results.last("facts", "copy").is_none() {
         said.push("facts: no rate of copies".to_owned());
     }
+    let failed = results.of("facts", "failed");
+    said.extend(failed.map(|line| {
+        let said_of = |key| plain_text(word(line, key));
+        format!("facts: {}: {}", said_of("of"), said_of("error"))
+    }));
     said
 }
 

@@ -37,6 +37,7 @@ fn what_is_missing_or_failed_stands_first() {
     for sentence in [
         "steps: ended with status 124 after 120 s: stopped after 120 s: its time was over",
         "facts: no rate of products in bf16",
+        "facts: bf16 16384: out of memory",
         "check linear.safetensors of golden: 0.000200 is above 0.000100",
         "check sign of symmetry: error: out of memory",
         "steps: training of editing at 512 in f32: out of memory",

@@ -210,11 +210,11 @@ keep() {
 # Trains on the nets that are ready, with the fastest precision that was stable, until the time is up.
 train() {
     local precision why experiment left
-    precision=$(limited 10 TERM "${sgmn[@]}" measure fastest "$results" 2>>"$log")
-    why="the fastest that was stable for mnist at batch 128"
+    precision=$(limited 10 TERM "${sgmn[@]}" measure fastest "$results" 2>"$work/fastest.log")
+    why=$(quoted "$(tail -n 1 "$work/fastest.log")")
     case $precision in f32 | tf32 | bf16) ;; *)
         precision=f32
-        why="measure fastest did not answer"
+        why="none was named: $why"
         ;;
     esac
     say "== train: waiting for the nets"
@@ -272,7 +272,9 @@ classification=(env "LD_LIBRARY_PATH=$libraries" "$work/inr-classification-cuda"
 device_checks=(env "LD_LIBRARY_PATH=$libraries" "$work/device-checks")
 step facts "$(scaled $facts)" TERM "${sgmn[@]}" measure facts --device cuda --json "$results"
 step checks "$(scaled $checks)" TERM "${device_checks[@]}" --device cuda --golden "$here/golden" --json "$results"
-step steps "$(scaled $steps)" TERM "${sgmn[@]}" measure steps --device cuda --json "$results"
+# Ends by itself a little earlier, and says what it left out.
+limit=$(scaled $steps)
+step steps "$limit" TERM "${sgmn[@]}" measure steps --device cuda --seconds $((limit * 9 / 10)) --json "$results"
 step repeat "$(scaled $repeat)" TERM "${sgmn[@]}" measure repeat --device cuda --json "$results"
 train
 say "== done after $SECONDS s"

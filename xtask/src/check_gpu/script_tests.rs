@@ -27,7 +27,7 @@ case "$*" in
   *facts*) echo "one"; echo "error: a \"quoted\" \\ path" >&2; exit 3 ;;
   *steps*) for json; do :; done; printf '{"step":"steps","wh' >>"$json"; exec sleep 60 ;;
   *repeat*) for json; do :; done; echo '{"step":"repeat","what":"resume","same_bits":true}' >>"$json" ;;
-  *fastest*) echo tf32 ;;
+  *fastest*) echo tf32; echo "it \"was\"" >&2 ;;
 esac
 "#;
 /// Trains until it is interrupted, and says how often it was.
@@ -101,7 +101,8 @@ fn a_step_that_fails_or_takes_too_long_never_ends_the_rest() {
     let fitted = results.of("fit", "population").map(|line| number(line, "n_nets").unwrap());
     assert_eq!(fitted.collect::<Vec<_>>(), [50.0, 70000.0]);
     // The training took the precision that was fastest, was interrupted once, and everything of it is here.
-    assert_eq!(word(results.last("train", "choice").unwrap(), "precision"), "tf32");
+    let choice = results.last("train", "choice").unwrap();
+    assert_eq!((word(choice, "precision"), word(choice, "why")), ("tf32", "it \"was\""));
     let text = |file: &str| fs::read_to_string(out.join(file)).unwrap();
     assert_eq!(text("best.safetensors"), "interrupted 1 times\n");
     assert!(text("resolved.toml").contains("--set train.device=cuda --set train.precision=tf32"));
