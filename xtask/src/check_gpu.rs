@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
 /// What `cargo xtask check-gpu --help` says after the options.
 pub(crate) const ABOUT: &str = "\
 Three steps:
-  cargo xtask check-gpu --bundle target/gpu-bundle    here: needs python3, cc, strip, xz and the package registries
+  cargo xtask check-gpu --bundle target/gpu-bundle    here: needs python3, cc, strip, tar, xz, package registries
   bash run.sh OUT                                     there, in the bundle: eight minutes, eight small files in OUT
   cargo xtask check-gpu --read OUT --save-results     here: target/gpu/gpu.md and docs/results/gpu.md
 

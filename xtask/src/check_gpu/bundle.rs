@@ -3,7 +3,7 @@
 //! ```text
 //! run.sh            what is called there, with the folder of the results
 //! bundle.json       commit, date, compilers, SHA-256 of every program
-//! programs/*.xz     stripped and compressed
+//! programs/         stripped and compressed: cpu.tar.xz, which fits nets, and cuda.tar.xz
 //! golden/           numbers of the published program, to compare with
 //! mnist/            the four IDX files, where they were found
 //! experiments/      the one that is trained there
@@ -19,7 +19,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use super::{
-    programs::{self, Packed},
+    programs::{self, Archive},
     toolkit::{Toolkit, said},
 };
 use crate::repository;
@@ -53,13 +53,20 @@ pub(super) fn make(folder: &Path, images: Option<&Path>) -> Result<()> {
     };
     let cuda = repository::root().join("target/cuda");
     let toolkit = Toolkit::make(&cuda)?;
-    let packed = programs::pack(&cuda, &toolkit)?;
+    let archives = programs::pack(&cuda, &toolkit)?;
     fs::create_dir_all(folder.join("programs")).with_context(|| folder.display().to_string())?;
-    for program in &packed {
-        copy(&program.path, &folder.join(format!("programs/{}.xz", program.name)))?;
+    // Of an earlier bundle, whose archives had other names.
+    let programs = folder.join("programs");
+    for entry in fs::read_dir(&programs).with_context(|| programs.display().to_string())?.flatten() {
+        if archives.iter().all(|archive| entry.file_name() != archive.name) {
+            fs::remove_file(entry.path()).with_context(|| entry.path().display().to_string())?;
+        }
+    }
+    for archive in &archives {
+        copy(&archive.path, &folder.join("programs").join(archive.name))?;
     }
     lay_out(folder, images.as_deref())?;
-    let facts = facts(&packed, &toolkit, images.is_some())?;
+    let facts = facts(&archives, &toolkit, images.is_some())?;
     write(&folder.join("bundle.json"), &format!("{facts:#}\n"))?;
     weigh(folder, MOST_BYTES)?;
     println!("the bundle is complete: {}", repository::shown(folder).display());
@@ -114,7 +121,7 @@ fn found(folder: &Path) -> Result<PathBuf> {
 }
 
 /// What is in a bundle and what made it.
-fn facts(packed: &[Packed], toolkit: &Toolkit, has_images: bool) -> Result<serde_json::Value> {
+fn facts(archives: &[Archive], toolkit: &Toolkit, has_images: bool) -> Result<serde_json::Value> {
     let any = |_: &str| true;
     let git = |words: &[&str]| {
         let mut command = Command::new("git");
@@ -123,8 +130,9 @@ fn facts(packed: &[Packed], toolkit: &Toolkit, has_images: bool) -> Result<serde
     };
     let changed = git(&["status", "--porcelain"]).output().context("could not start git")?;
     ensure!(changed.status.success(), "git status failed with {}", changed.status);
+    let programs = archives.iter().flat_map(|archive| &archive.programs);
     let programs: serde_json::Map<String, serde_json::Value> =
-        packed.iter().map(|program| (program.name.to_owned(), json!({ "sha256": program.sha256 }))).collect();
+        programs.map(|(name, sha256)| ((*name).to_owned(), json!({ "sha256": sha256 }))).collect();
     Ok(json!({
         "commit": said(&mut git(&["rev-parse", "HEAD"]), any)?,
         "is_changed": !changed.stdout.is_empty(),

@@ -19,7 +19,7 @@ use super::{
 use crate::repository;
 
 /// Seconds for the whole script: the fits end after five eighths of them.
-const SECONDS: u32 = 16;
+const SECONDS: u32 = 24;
 /// The steps that need a GPU.
 const GPU_STEPS: [&str; 5] = ["facts", "checks", "steps", "repeat", "train"];
 /// One of these words is in what a program says that finds no GPU, or was not built for one.

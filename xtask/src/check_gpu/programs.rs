@@ -1,6 +1,7 @@
 //! The programs of a bundle: built with the feature `cuda` and without, stripped, compressed.
 //!
-//! Compressing is left to the program `xz`: who has the compiler of a toolkit has it, and it takes both cores.
+//! Compressing is left to the programs `tar` and `xz`: who can build a toolkit has them, and there Python can unpack
+//! what they made. The programs with the feature go into one archive, since most of each is the same kernels of candle.
 
 use std::{
     collections::BTreeMap,
@@ -20,8 +21,8 @@ use crate::repository;
 
 /// Compute capability of the H100, which the kernels of candle are compiled for.
 const COMPUTE_CAPABILITY: &str = "90";
-/// Of `xz`: 9 needs 64 MiB where the program is unpacked, and makes an eighth of the size.
-const COMPRESSION: &str = "-9";
+/// Of `xz`: it looks back far enough to find in one program what stood in the one before.
+const COMPRESSION: &str = "--lzma2=preset=6,dict=192MiB";
 /// Bytes of a file that are digested at a time.
 const PIECE: usize = 1 << 20;
 
@@ -62,32 +63,68 @@ const TARGETS: [&str; 10] = [
     "device",
 ];
 
-/// A program of a bundle, ready to be copied into it.
-pub(super) struct Packed {
+/// The archives of a bundle, and which programs they hold. The first is unpacked first: nets are fitted with it.
+const ARCHIVES: [(&str, Build); 2] = [("cpu.tar.xz", Build::Cpu), ("cuda.tar.xz", Build::Cuda)];
+
+/// An archive of a bundle, ready to be copied into it.
+pub(super) struct Archive {
+    /// Name of its file.
     pub(super) name: &'static str,
     pub(super) path: PathBuf,
-    /// SHA-256 of the program when it is unpacked.
-    pub(super) sha256: String,
+    /// Its programs, each with the SHA-256 that it has when it is unpacked.
+    pub(super) programs: Vec<(&'static str, String)>,
 }
 
 /// Builds, strips and compresses all programs below a folder; what is current is left as it is.
 ///
 /// # Errors
-/// A program is missing (cargo, strip, xz), or something does not build.
-pub(super) fn pack(folder: &Path, toolkit: &Toolkit) -> Result<Vec<Packed>> {
+/// A program is missing (cargo, strip, tar, xz), or something does not build.
+pub(super) fn pack(folder: &Path, toolkit: &Toolkit) -> Result<Vec<Archive>> {
     let packed = folder.join("programs");
     fs::create_dir_all(&packed).with_context(|| packed.display().to_string())?;
-    let mut all = Vec::new();
-    for build in [Build::Cpu, Build::Cuda] {
+    let mut archives = Vec::new();
+    for (name, build) in ARCHIVES {
         let built = built(build, &folder.join("build"), toolkit)?;
+        let mut programs = Vec::new();
         for program in PROGRAMS.iter().filter(|program| program.build == build) {
             let from = built
                 .get(program.target)
                 .with_context(|| format!("cargo built no {}: expected one for the bundle", program.target))?;
-            all.push(program.pack(from, &packed)?);
+            let stripped = packed.join(program.name);
+            let part = packed.join(format!("{}.part", program.name));
+            repository::run(Command::new("strip").arg("-o").arg(&part).arg(from))?;
+            fs::rename(&part, &stripped).with_context(|| stripped.display().to_string())?;
+            programs.push((program.name, sha256(&stripped)?));
         }
+        archives.push(archive(name, programs, &packed)?);
     }
-    Ok(all)
+    Ok(archives)
+}
+
+/// Puts stripped programs of a folder into one archive there, unless that was done with these very ones.
+fn archive(name: &'static str, programs: Vec<(&'static str, String)>, folder: &Path) -> Result<Archive> {
+    let (path, note) = (folder.join(name), folder.join(format!("{name}.made-from")));
+    let content: String = programs.iter().map(|(program, digest)| format!("{digest}  {program}\n")).collect();
+    if path.is_file() && fs::read_to_string(&note).ok().as_deref() == Some(&content) {
+        println!("{}: is current", repository::shown(&path).display());
+        return Ok(Archive { name, path, programs });
+    }
+    // The note goes first and comes back last, so that it never speaks of another archive.
+    if note.exists() {
+        fs::remove_file(&note).with_context(|| note.display().to_string())?;
+    }
+    let plain = folder.join(name.trim_end_matches(".xz"));
+    let mut tar = Command::new("tar");
+    tar.arg("-C").arg(folder).arg("-cf").arg(&plain).args(programs.iter().map(|(program, _)| program));
+    repository::run(&mut tar)?;
+    // Writes under a name that is not the archive's, and removes what it read.
+    let mut compress = Command::new("xz");
+    compress.args(["--force", "--suffix=.part", COMPRESSION]).arg(&plain);
+    repository::run(&mut compress)?;
+    let part = folder.join(format!("{}.part", name.trim_end_matches(".xz")));
+    fs::rename(&part, &path).with_context(|| path.display().to_string())?;
+    fs::write(&note, content).with_context(|| note.display().to_string())?;
+    Ok(Archive { name, path, programs })
 }
 
 /// The programs of the dev profile without the feature, by their names in a bundle: those that tests and lints build.
@@ -149,46 +186,6 @@ fn executables(command: &mut Command, unseen: impl Fn(&mut Command)) -> Result<B
         }
     }
     Ok(built)
-}
-
-impl Program {
-    /// Strips and compresses a program that cargo built, unless that was done with this very one.
-    fn pack(&self, built: &Path, folder: &Path) -> Result<Packed> {
-        let (path, note) =
-            (folder.join(format!("{}.xz", self.name)), folder.join(format!("{}.made-from", self.name)));
-        let source = sha256(built)?;
-        // Two words: of the program as cargo built it, and of the stripped one.
-        if let Ok(text) = fs::read_to_string(&note)
-            && let Some((made_from, stripped)) = text.trim().split_once(' ')
-            && made_from == source
-            && path.is_file()
-        {
-            println!("{}: {} is current", self.name, repository::shown(&path).display());
-            return Ok(Packed { name: self.name, path, sha256: stripped.to_owned() });
-        }
-        let stripped = folder.join(format!("{}.part", self.name));
-        repository::run(Command::new("strip").arg("-o").arg(&stripped).arg(built))?;
-        let digest = sha256(&stripped)?;
-        let part = compress(&stripped)?;
-        // The note goes first and comes back last, so that it never speaks of another file.
-        if note.exists() {
-            fs::remove_file(&note).with_context(|| note.display().to_string())?;
-        }
-        fs::rename(&part, &path).with_context(|| path.display().to_string())?;
-        fs::remove_file(&stripped).with_context(|| stripped.display().to_string())?;
-        fs::write(&note, format!("{source} {digest}\n")).with_context(|| note.display().to_string())?;
-        Ok(Packed { name: self.name, path, sha256: digest })
-    }
-}
-
-/// Compresses a file with `xz`; the result lies beside it, with `.xz` behind its name.
-fn compress(path: &Path) -> Result<PathBuf> {
-    let mut made = path.as_os_str().to_owned();
-    made.push(".xz");
-    let mut command = Command::new("xz");
-    command.args([COMPRESSION, "--threads=0", "--keep", "--force"]).arg(path);
-    repository::run(&mut command)?;
-    Ok(made.into())
 }
 
 /// SHA-256 of a file, lower-case hexadecimal.

@@ -21,7 +21,7 @@ repeat=40
 fit=300
 # Nets that are fitted first and alone, so that there are some whatever happens; fewer where a minute is not given.
 FIRST=5000
-FIRST_OF_TRIAL=50
+FIRST_OF_TRIAL=12
 # Nets that can be fitted to the digits of the programs, where there is no MNIST.
 DIGITS=3000
 # Seconds to save a checkpoint and to tidy up, before the end.
@@ -112,17 +112,19 @@ step() {
     ended "$name" "$status" $((SECONDS - began)) "$limit"
 }
 
-# unpack NAME: a program of the bundle into the folder for work.
+# unpack ARCHIVE PROGRAM…: the programs of an archive into the folder for work; a trial has them as they are.
 unpack() {
-    local packed=$here/programs/$1.xz
+    local packed=$here/programs/$1 program
+    shift
     if [ ! -e "$packed" ]; then
-        ln -s "$here/programs/$1" "$work/$1"
-    elif command -v xz >/dev/null; then
-        xz -dc "$packed" >"$work/$1"
+        for program; do ln -s "$here/programs/$program" "$work/$program"; done
+    elif command -v xz >/dev/null && command -v tar >/dev/null; then
+        xz -dc "$packed" | tar -C "$work" -xf -
     else
-        python3 -c 'import lzma, shutil, sys
-shutil.copyfileobj(lzma.open(sys.argv[1]), open(sys.argv[2], "wb"))' "$packed" "$work/$1"
-    fi && chmod +x "$work/$1" || say "== could not unpack $1"
+        python3 -c 'import sys, tarfile
+tarfile.open(sys.argv[1]).extractall(sys.argv[2])' "$packed" "$work"
+    fi
+    for program; do [ -x "$work/$program" ] || say "== could not unpack $program"; done
 }
 
 # What the loader does not find for a program: names of libraries, and versions that it asks of those that are there.
@@ -259,10 +261,10 @@ trap 'exit 130' INT
 [ ! -e "$here/bundle.json" ] || cp "$here/bundle.json" "$out/bundle.json"
 result "{\"step\":\"run\",\"what\":\"began\",\"date\":\"$(date -u '+%Y-%m-%d %H:%M UTC')\",\"seconds\":$total}"
 say "== results go to $out, in at most $total s"
-unpack sgmn
+unpack cpu.tar.xz sgmn
 fit_nets &
 fitting=$!
-for program in sgmn-cuda inr-classification-cuda device-checks; do unpack "$program"; done
+unpack cuda.tar.xz sgmn-cuda inr-classification-cuda device-checks
 find_libraries "$work/sgmn-cuda"
 command -v nvidia-smi >/dev/null && limited 10 TERM nvidia-smi >>"$log" 2>&1
 

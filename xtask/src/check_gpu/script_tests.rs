@@ -99,7 +99,7 @@ fn a_step_that_fails_or_takes_too_long_never_ends_the_rest() {
     assert_eq!(results.unread.len(), 1, "{:?}", results.unread);
     assert_eq!(results.of("repeat", "resume").count(), 1);
     let fitted = results.of("fit", "population").map(|line| number(line, "n_nets").unwrap());
-    assert_eq!(fitted.collect::<Vec<_>>(), [50.0, 70000.0]);
+    assert_eq!(fitted.collect::<Vec<_>>(), [12.0, 70000.0]);
     // The training took the precision that was fastest, was interrupted once, and everything of it is here.
     let choice = results.last("train", "choice").unwrap();
     assert_eq!((word(choice, "precision"), word(choice, "why")), ("tf32", "it \"was\""));
