@@ -16,6 +16,7 @@ mod meter;
 mod nets;
 mod precision;
 pub mod reference;
+mod steps;
 #[cfg(feature = "testing")]
 pub mod suite;
 
@@ -57,7 +58,7 @@ pub fn linear(x: &Tensor, w: &Tensor) -> Result<Tensor> {
     let rows: usize = shape[..shape.len() - 1].iter().product();
     let x = x.reshape((rows, n_in))?;
     let y = meter::count(Kind::Product, &[&x, w], 2 * rows * n_in * n_out, || {
-        if precision::rounds() { precision::rounded_product(&x, w) } else { x.matmul(&w.t()?) }
+        if precision::rounds() { precision::rounded_product(&x, &w.t()?) } else { x.matmul(&w.t()?) }
     })?;
     *shape.last_mut().expect("a tensor that a linear map reads has an axis") = n_out;
     y.reshape(shape)
@@ -149,7 +150,23 @@ pub fn aggregate(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
     if on_cpu(e) {
         return Rows::edges(e.clone())?.aggregate(axis)?.tensor();
     }
-    reference::aggregate(e, axis)
+    aggregate_tensor(e, axis)
+}
+
+/// [`aggregate`] of edges in memory, where the CPU's passes do not run.
+fn aggregate_tensor(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
+    meter::count(Kind::SumOverEdges, &[e], 0, || reference::aggregate(e, axis))
+}
+
+/// [`attend`] to rows in memory, where the CPU's passes do not run.
+fn attend_tensors(
+    own: &Tensor,
+    incoming: Option<&Tensor>,
+    outgoing: Option<&Tensor>,
+    n_heads: usize,
+) -> Result<Tensor> {
+    let read: Vec<&Tensor> = [own].into_iter().chain(incoming).chain(outgoing).collect();
+    meter::count(Kind::SumOverEdges, &read, 0, || reference::attend(own, incoming, outgoing, n_heads))
 }
 
 /// `y_i = Σ_j a_ij v_ij` with `a_i = softmax_j(s_ij)` for each head: attention of each node i over itself, the edges that
@@ -376,7 +393,14 @@ pub fn plainly<R>(f: impl FnOnce() -> R) -> R {
     while_set(&PLAIN, f)
 }
 
+/// Runs `f` with every chain of operations on rows run step by step over all rows, as on a device that is not the CPU: for
+/// proofs, and to count what a device would have to do. Only operations of this thread are concerned.
+pub fn step_by_step<R>(f: impl FnOnce() -> R) -> R {
+    while_set(&WHOLE, f)
+}
+
 thread_local! {
+    static WHOLE: Cell<bool> = const { Cell::new(false) };
     static PLAIN: Cell<bool> = const { Cell::new(false) };
     static NO_GRAD: Cell<bool> = const { Cell::new(false) };
 }
@@ -401,6 +425,16 @@ fn wants_gradients() -> bool {
 /// Whether the kernels for the CPU are to be used; their products do not round.
 fn on_cpu(x: &Tensor) -> bool {
     matches!(x.device(), Device::Cpu) && !PLAIN.get() && !precision::rounds()
+}
+
+/// Whether operations on rows are noted down and made cheaper before they run.
+fn is_recorded() -> bool {
+    !PLAIN.get()
+}
+
+/// Whether a program runs step by step, rather than as a pass of the CPU, whose products do not round.
+fn runs_whole(x: &Tensor) -> bool {
+    !x.device().is_cpu() || precision::rounds() || WHOLE.get()
 }
 
 /// Whether a kernel for CUDA devices is to be used.

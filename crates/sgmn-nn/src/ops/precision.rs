@@ -83,20 +83,20 @@ pub(super) fn rounds() -> bool {
     CURRENT.get() == ProductPrecision::Bf16
 }
 
-/// `x Wᵀ` of factors rounded to bf16, with a result of the factors' own type.
+/// `a b` of factors rounded to bf16, with a result of the factors' own type.
 ///
 /// The casts round gradients in the same way, and sums of several gradients are taken in the factors' own type.
 ///
 /// # Shapes
-/// x `[rows, in]`, w `[out, in]`, result `[rows, out]`.
-pub(super) fn rounded_product(x: &Tensor, w: &Tensor) -> candle_core::Result<Tensor> {
-    let dtype = x.dtype();
+/// a `[m, k]`, b `[k, n]`, result `[m, n]`.
+pub(super) fn rounded_product(a: &Tensor, b: &Tensor) -> candle_core::Result<Tensor> {
+    let dtype = a.dtype();
     let round = |tensor: &Tensor| tensor.to_dtype(DType::BF16);
-    if x.device().is_cpu() {
+    if a.device().is_cpu() {
         // candle's CPU has no product of this type: rounded factors are multiplied in their own, which is what a
         // device does that sums in f32.
-        let product = round(x)?.to_dtype(dtype)?.matmul(&round(w)?.to_dtype(dtype)?.t()?)?;
+        let product = round(a)?.to_dtype(dtype)?.matmul(&round(b)?.to_dtype(dtype)?)?;
         return round(&product)?.to_dtype(dtype);
     }
-    round(x)?.matmul(&round(w)?.t()?)?.to_dtype(dtype)
+    round(a)?.matmul(&round(b)?)?.to_dtype(dtype)
 }

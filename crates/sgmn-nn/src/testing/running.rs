@@ -144,14 +144,15 @@ impl Running {
     }
 }
 
-/// Cross-entropy of classes, the square of anything else.
+/// Cross-entropy of classes, the squared distance of anything else from 1: changes begin near 0, where they have nothing
+/// to learn.
 fn loss(output: &Output, classes: &Tensor) -> Result<Tensor> {
     if let Output::PerGraph(scores) = output
         && scores.dims()[1] > 1
     {
         return cross_entropy(scores, classes);
     }
-    let mut squares = output.tensors().into_iter().map(|tensor| tensor.sqr()?.mean_all());
+    let mut squares = output.tensors().into_iter().map(|tensor| (tensor - 1.0)?.sqr()?.mean_all());
     let first = squares.next().unwrap_or_else(|| Tensor::zeros((), classes.dtype(), classes.device()))?;
     Ok(squares.try_fold(first, |total, square| total + square?)?)
 }

@@ -14,6 +14,7 @@
 #include "kernels/edges.cu"
 #include "kernels/optimizer.cu"
 #include "kernels/rows.cu"
+#include "kernels/steps.cu"
 
 struct Launch {
     Index grid, block;
@@ -67,6 +68,15 @@ int main(int, char** argv) {
     KERNEL(dropout);
     KERNEL(add_squares);
     KERNEL(adamw);
+    KERNEL(norm_silu_of_sum);
+    KERNEL(norm_silu_of_sum_grad);
+    KERNEL(add_up);
+    KERNEL(mul_biased);
+    KERNEL(mul_biased_grad);
+    KERNEL(mul_nodes);
+    KERNEL(sum_product);
+    KERNEL(sum_product_grad);
+    KERNEL(kept);
     std::ifstream from(argv[1], std::ios::binary);
     std::ofstream to(argv[2], std::ios::binary);
     std::string name;

@@ -7,6 +7,7 @@
 //! Words choose the checks whose `group/name` holds one of them; `--list` names them. Each check is one line, and with
 //! `--json` one line of JSON in FILE, written when its result is known. A check that errs or panics has failed and ends
 //! no other. The last line is `N passed, N failed`; exit status 1 if any failed, 2 for a wrong option.
+//! `--step-by-step` takes models on the CPU the way that they go on a device, without its kernels.
 //!
 //! As part of `cargo test` it runs on the CPU and takes no notice of the options of Rust's own test programs.
 #![allow(missing_docs, reason = "a program of checks")]
@@ -23,6 +24,7 @@ mod symmetry;
 use std::process::ExitCode;
 
 use candle_core::Device;
+use sgmn_nn::ops;
 
 use self::{
     check::{Check, Log},
@@ -62,16 +64,23 @@ fn main() -> ExitCode {
         Ok(log) => log,
         Err(why) => return refuse(&why),
     };
+    let run = || run(checks, &mut log);
+    match if options.step_by_step { ops::step_by_step(run) } else { run() } {
+        Ok(code) => code,
+        Err(why) => refuse(&why),
+    }
+}
+
+/// Runs the checks, tells each, and closes with how many passed and failed.
+fn run(checks: Vec<Check>, log: &mut Log) -> Result<ExitCode, String> {
     let mut n = [0, 0];
     for check in checks {
         let (group, name) = (check.group, check.name.clone());
-        match log.write(group, &name, &check.run()) {
-            Ok(passed) => n[usize::from(!passed)] += 1,
-            Err(why) => return refuse(&why),
-        }
+        let passed = log.write(group, &name, &check.run())?;
+        n[usize::from(!passed)] += 1;
     }
     println!("{} passed, {} failed", n[0], n[1]);
-    if n[1] == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    Ok(if n[1] == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The checks, those that say most first.

@@ -9,6 +9,7 @@ pub(crate) struct Options {
     pub(crate) golden: PathBuf,
     pub(crate) json: Option<PathBuf>,
     pub(crate) list: bool,
+    pub(crate) step_by_step: bool,
     words: Vec<String>,
     exact: bool,
 }
@@ -28,6 +29,7 @@ impl Options {
             golden: Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/golden"),
             json: None,
             list: false,
+            step_by_step: false,
             words: Vec::new(),
             exact: false,
         };
@@ -45,6 +47,7 @@ impl Options {
                 "--golden" => options.golden = value()?.into(),
                 "--json" => options.json = Some(value()?.into()),
                 "--list" => options.list = true,
+                "--step-by-step" => options.step_by_step = true,
                 "--exact" => options.exact = true,
                 // No check is left out of a usual run.
                 "--ignored" => options.words.push("\0".to_owned()),

@@ -46,3 +46,8 @@ fn all_golden_files_agree_in_f32() {
 fn all_golden_files_agree_in_plain_operations() {
     sgmn_nn::ops::plainly(|| compare(DType::F64, 1e-9, 1e-7));
 }
+
+#[test]
+fn all_golden_files_agree_step_by_step() {
+    sgmn_nn::ops::step_by_step(|| compare(DType::F64, 1e-9, 1e-7));
+}

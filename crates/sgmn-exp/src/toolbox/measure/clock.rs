@@ -18,7 +18,7 @@ pub(super) struct Effort {
     pub(super) most: Duration,
 }
 
-/// Seconds of one call, the median over samples, and the number of calls made.
+/// Seconds of one call, the median over samples.
 ///
 /// The device has finished everything before and after each sample, so what it was only told to do is not left out.
 ///

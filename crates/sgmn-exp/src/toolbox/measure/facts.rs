@@ -97,8 +97,9 @@ fn product(precision: ProductPrecision, rows: usize, device: &Device) -> Result<
     let dtype = if precision == ProductPrecision::Bf16 { DType::BF16 } else { DType::F32 };
     let x = numbers(rows, device)?.to_dtype(dtype)?;
     let w = numbers(WIDTH, device)?.to_dtype(dtype)?;
-    let seconds = precision
-        .scope(DType::F32, device, || median_seconds(device, EFFORT, || Ok(x.matmul(&w.t()?).map(drop)?)))??;
+    let seconds = precision.scope(DType::F32, device, || {
+        median_seconds(device, EFFORT, || Ok(x.matmul(&w.t()?).map(drop)?))
+    })??;
     Ok((2 * rows * WIDTH * WIDTH) as f64 / seconds)
 }
 

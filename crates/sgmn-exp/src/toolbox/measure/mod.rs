@@ -3,7 +3,6 @@
 mod clock;
 mod facts;
 mod fastest;
-mod meter;
 mod order;
 mod repeat;
 mod steps;

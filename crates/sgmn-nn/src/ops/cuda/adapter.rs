@@ -21,6 +21,7 @@ impl Module {
         match self {
             Self::Rows => ("sgmn_rows", include_str!("kernels/rows.ptx")),
             Self::Edges => ("sgmn_edges", include_str!("kernels/edges.ptx")),
+            Self::Steps => ("sgmn_steps", include_str!("kernels/steps.ptx")),
             Self::Optimizer => ("sgmn_optimizer", include_str!("kernels/optimizer.ptx")),
         }
     }

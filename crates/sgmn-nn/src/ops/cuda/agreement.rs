@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Result, Tensor, Var, cuda_backend::DeviceId};
 use super::{
     Kernel,
     cases::{Case, Operation, cases},
-    launch, memory,
+    launch, memory, steps,
 };
 use crate::ops::KERNEL_TOLERANCE;
 
@@ -24,7 +24,11 @@ struct Fault {
 /// Whether a kernel is to be used on a tensor.
 pub(in crate::ops) fn serves(kernel: Kernel, x: &Tensor) -> bool {
     let width = x.dims().last().copied().unwrap_or(1);
-    let is_narrow = width <= launch::MOST_WIDTH || !matches!(kernel, Kernel::NormSilu | Kernel::BiasSilu);
+    let is_narrow = match kernel {
+        Kernel::NormSilu | Kernel::BiasSilu => width <= launch::MOST_WIDTH,
+        Kernel::NormSiluOfSum => steps::fits(width),
+        _ => true,
+    };
     let fits = x.dtype() == DType::F32 && x.elem_count() > 0 && is_narrow;
     fits && on_device(x.device(), |faults| faults.iter().all(|fault| fault.kernel != kernel)).unwrap_or(false)
 }
@@ -64,7 +68,7 @@ fn on_device<R>(device: &Device, ask: impl FnOnce(&[Fault]) -> R) -> Option<R> {
         Some(place) => place,
         None => {
             // Only speed depends on it, and a driver that lacks it is no fault of a kernel.
-            let _ = memory::keep_freed(cuda);
+            let _ = memory::settle(cuda);
             findings.push((cuda.id(), examine(device)));
             findings.len() - 1
         }

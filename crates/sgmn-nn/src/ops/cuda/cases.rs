@@ -1,5 +1,7 @@
 //! What kernels are compared on before they are used.
 
+mod steps;
+
 use candle_core::{Result, Tensor};
 use sgmn_graph::Seed;
 
@@ -118,5 +120,6 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
             );
         }
     }
+    cases.extend(steps::cases());
     cases
 }

@@ -1,5 +1,7 @@
 //! Which kernel runs on how many threads with which arguments: a description, for a device or for its stand-in in tests.
 
+pub(super) mod steps;
+
 use crate::ops::{AdamWStep, EdgeAxis, Symmetrize};
 
 /// One run of a kernel: some inputs, one output, then plain arguments, in this order in every kernel's signature.
@@ -23,6 +25,7 @@ pub(super) struct Launch {
 pub(super) enum Module {
     Rows,
     Edges,
+    Steps,
     Optimizer,
 }
 

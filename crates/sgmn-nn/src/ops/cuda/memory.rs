@@ -10,13 +10,25 @@ use candle_core::{
     },
 };
 
+/// Settles a device before its first use: less is asked of the driver for every tensor.
+///
+/// # Errors
+/// As [`keep_freed`].
+pub(super) fn settle(device: &CudaDevice) -> Result<(), DriverError> {
+    // SAFETY: candle gives each thread a queue of its own that the driver's wrapper does not count as a second one, so it
+    // makes two events for every allocation and never records them. What orders the queues is that whoever hands a
+    // tensor to another thread waits for the device first, with these events as without them.
+    unsafe { device.disable_event_tracking() };
+    keep_freed(device)
+}
+
 /// Lets freed memory stay with the process.
 ///
 /// Otherwise the driver gives it back whenever a thread waits for the device, and the next step has to map it again.
 ///
 /// # Errors
 /// What the driver says; nothing depends on it but speed.
-pub(super) fn keep_freed(device: &CudaDevice) -> Result<(), DriverError> {
+fn keep_freed(device: &CudaDevice) -> Result<(), DriverError> {
     let mut threshold = u64::MAX;
     // SAFETY: the attribute is a u64, which lives through the call.
     unsafe {

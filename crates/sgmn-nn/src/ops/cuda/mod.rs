@@ -16,6 +16,8 @@ mod launch;
 mod memory;
 #[cfg(feature = "cuda")]
 mod operations;
+#[cfg(feature = "cuda")]
+pub(super) mod steps;
 
 #[cfg(feature = "cuda")]
 pub(super) use self::{
@@ -40,4 +42,10 @@ pub(super) enum Kernel {
     Dropout,
     AddSquares,
     AdamW,
+    AddUp,
+    NormSiluOfSum,
+    MulBiased,
+    MulNodes,
+    SumProduct,
+    Kept,
 }

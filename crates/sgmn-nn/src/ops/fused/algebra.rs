@@ -30,7 +30,7 @@ pub(super) fn linear(x: &Rc<Expr>, w: &Tensor) -> Result<Rc<Expr>> {
             Op::AddBias(x, b) => return add_bias(&linear(x, w)?, &apply(w, b)?),
             // Adjacent maps are one, unless the first narrows its input.
             Op::Linear(first, a, bias) if first.width() <= n_in.max(n_out) => {
-                let composed = first_map(first, &cpu::compose(w, a)?);
+                let composed = first_map(first, &compose(w, a)?);
                 return match bias {
                     Some(bias) => add_bias(&composed, &apply(w, bias)?),
                     None => Ok(composed),
@@ -182,5 +182,10 @@ fn wide(x: &Rc<Expr>, width: usize, op: Op) -> Rc<Expr> {
 
 /// `W b` for one row b.
 fn apply(w: &Tensor, b: &Tensor) -> Result<Tensor> {
-    cpu::compose(w, &b.reshape(((), 1))?)?.flatten_all()
+    compose(w, &b.reshape(((), 1))?)?.flatten_all()
+}
+
+/// `a b` for weights `[l, m]` and `[m, n]`.
+fn compose(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if a.device().is_cpu() { cpu::compose(a, b) } else { a.matmul(b) }
 }

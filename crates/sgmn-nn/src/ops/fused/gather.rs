@@ -10,12 +10,16 @@ use super::{
     store::{Storable, Store},
 };
 use crate::ops::{
-    EdgeAxis,
+    self, EdgeAxis,
     cpu::{Aggregate, Attend, Buffer},
+    runs_whole,
 };
 
 /// See [`crate::ops::aggregate`].
 pub(super) fn aggregate(x: &Rc<Expr>, over: EdgeAxis) -> Result<Rc<Expr>> {
+    if runs_whole(x.witness()) {
+        return Expr::of_tensor(&ops::aggregate_tensor(&x.tensor()?, over)?);
+    }
     let kind = Kind::Aggregate(Aggregate { over });
     gather(kind, [Some(x), None, None])
 }
@@ -27,6 +31,16 @@ pub(super) fn attend(
     outgoing: Option<&Rc<Expr>>,
     n_heads: usize,
 ) -> Result<Rc<Expr>> {
+    if runs_whole(own.witness()) {
+        let tensor = |rows: Option<&Rc<Expr>>| rows.map(Expr::tensor).transpose();
+        let own = own.tensor()?.squeeze(2)?;
+        return Expr::of_tensor(&ops::attend_tensors(
+            &own,
+            tensor(incoming)?.as_ref(),
+            tensor(outgoing)?.as_ref(),
+            n_heads,
+        )?);
+    }
     gather(Kind::Attend(Attend { n_heads }), [Some(own), incoming, outgoing])
 }
 

@@ -11,7 +11,8 @@ static KEPT: AtomicUsize = AtomicUsize::new(0);
 ///
 /// A pass over rows keeps the results of its matrix products as long as there is room, and computes them again on the
 /// way back when there is none. Both ways give the same bits; 0 recomputes everything, which takes about a third more
-/// time and the least memory.
+/// time and the least memory. Only passes of the CPU are concerned: on a device, where memory is what a step costs, all
+/// that the way back reads is kept.
 pub fn keep_at_most(n_bytes: usize) {
     LIMIT.store(n_bytes, Ordering::Relaxed);
 }

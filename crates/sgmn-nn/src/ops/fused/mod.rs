@@ -5,6 +5,7 @@
 //! down ([`rows`], [`expr`]), made fewer by the rules of [`algebra`], put in order ([`program`]) and run for a block of
 //! rows that stays in cache ([`block_forward`], [`block_backward`]), many blocks at once ([`batch_forward`], [`batch_backward`]).
 //! What a pass leaves for later ones lies in a [`store`]; what its way back needs is kept, within the limit of [`keep`].
+//! On other devices the same programs run step by step over all rows ([`whole`]).
 
 mod algebra;
 mod batch_backward;
@@ -22,6 +23,7 @@ mod registers;
 mod rows;
 mod run;
 mod store;
+mod whole;
 
 pub use keep::{keep_at_most, kept_bytes};
 pub use rows::Rows;

@@ -11,7 +11,7 @@ use super::{
     run::Fused,
     store::Store,
 };
-use crate::ops::EdgeAxis;
+use crate::ops::{EdgeAxis, runs_whole};
 
 /// The tensors that a program reads, until it runs.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub(super) struct Operands {
     n_node_values: usize,
     n_params: usize,
     /// Of stores.
-    tokens: Vec<Tensor>,
+    pub(super) tokens: Vec<Tensor>,
     /// Operands that were met before and where they lie; a program has a dozen, so a list is searched fastest.
     known_nodes: Vec<(TensorId, usize)>,
 }
@@ -63,26 +63,49 @@ impl Program {
         }
         let range = self.operands.n_params..self.operands.n_params + tensor.elem_count();
         self.operands.n_params = range.end;
-        self.params.push(Param { tensor: tensor.clone(), range: range.clone(), sink: Arc::default() });
+        self.params.push(Param::new(tensor.clone(), range.clone()));
         range
     }
 
     /// Runs the program; gradients flow to every tensor that it reads.
     pub(super) fn apply(mut self) -> Result<Tensor> {
+        if runs_whole(self.checked()?) {
+            return self.apply_whole();
+        }
         let (operands, tracked) = self.pack()?;
         Fused::new(self, tracked, None).apply(operands)
     }
 
     /// Runs the program and leaves its result in a store, with the token that stands for it.
     pub(super) fn store(mut self) -> Result<(Arc<Store>, Tensor)> {
+        if runs_whole(self.checked()?) {
+            return self.store_whole();
+        }
         let (operands, tracked) = self.pack()?;
         let store = Arc::new(Store::default());
         let token = Fused::new(self, tracked, Some(store.clone())).apply(operands)?;
         Ok((store, token))
     }
 
+    /// Some tensor that the program reads, after a look at its number type and the number of rows.
+    fn checked(&self) -> Result<&Tensor> {
+        let Operands { edges, nodes, tokens, .. } = &self.operands;
+        let some = edges.first().or(nodes.first()).or(tokens.first());
+        let some = some.or(self.params.first().map(|param| &param.tensor));
+        let some = some.expect("an expression reads at least one tensor");
+        if !matches!(some.dtype(), DType::F32 | DType::F64) {
+            candle_core::bail!("rows: expected f32 or f64, found {:?}", some.dtype());
+        }
+        let [b, r, s] = self.block;
+        if b.checked_mul(r).and_then(|n| n.checked_mul(s)).is_none_or(|n| u32::try_from(n).is_err()) {
+            candle_core::bail!("rows: expected less than 2^32 of them, found {b} × {r} × {s}");
+        }
+        Ok(some)
+    }
+
     /// Packed edges, packed nodes and the tokens of all else; and whether anything before them wants a gradient.
     fn pack(&mut self) -> Result<([Tensor; 3], bool)> {
+        let some = self.checked()?.clone();
         let Operands { edges, nodes, mut tokens, .. } = std::mem::take(&mut self.operands);
         let wants_gradients = crate::ops::wants_gradients();
         for param in &mut self.params {
@@ -90,16 +113,6 @@ impl Program {
             if wants_gradients && param.tensor.track_op() {
                 tokens.push(param.token()?);
             }
-        }
-        let some = edges.first().or(nodes.first()).or(tokens.first());
-        let some = some.or(self.params.first().map(|param| &param.tensor));
-        let some = some.expect("an expression reads at least one tensor").clone();
-        if !matches!(some.dtype(), DType::F32 | DType::F64) {
-            candle_core::bail!("rows: expected f32 or f64, found {:?}", some.dtype());
-        }
-        let [b, r, s] = self.block;
-        if b.checked_mul(r).and_then(|n| n.checked_mul(s)).is_none_or(|n| u32::try_from(n).is_err()) {
-            candle_core::bail!("rows: expected less than 2^32 of them, found {b} × {r} × {s}");
         }
         // A program without operands of a kind is given one number that it does not read.
         let unread = || Tensor::zeros(1, some.dtype(), some.device());
@@ -125,6 +138,11 @@ impl Program {
 }
 
 impl Operands {
+    /// The tensors of packed nodes, and where each begins among them.
+    pub(super) fn packed_nodes(&self) -> impl Iterator<Item = (usize, &Tensor)> {
+        self.known_nodes.iter().map(|(_, start)| *start).zip(&self.nodes)
+    }
+
     /// Where a tensor lies among the packed nodes; it is packed if it is met for the first time.
     fn node(&mut self, tensor: &Tensor) -> usize {
         if let Some((_, start)) = self.known_nodes.iter().find(|(id, _)| *id == tensor.id()) {

@@ -6,7 +6,10 @@ use std::{
 };
 
 use candle_core::{
-    CpuStorage, CustomOp1, DType, Layout, Result, Shape, Storage, Tensor, backend::BackendStorage, bail,
+    CpuStorage, CudaStorage, CustomOp1, DType, Layout, MetalStorage, Result, Shape, Storage, Tensor,
+    WithDType,
+    backend::{BackendDevice, BackendStorage},
+    bail,
 };
 
 use super::store::{Held, Storable};
@@ -25,23 +28,50 @@ pub(super) struct Param {
 
 /// The gradient of a parameter between the pass that gives it and the one that asks for it.
 #[derive(Debug, Default)]
-pub(super) struct Sink(Mutex<Option<Held>>);
+pub(super) struct Sink(Mutex<Option<Gradient>>);
+
+#[derive(Debug)]
+enum Gradient {
+    /// Of a pass on the CPU.
+    Held(Held),
+    /// Of a program that ran step by step.
+    Tensor(Tensor),
+}
 
 impl Sink {
+    /// Leaves the gradient, of as many numbers as the parameter has.
+    pub(super) fn put_tensor(&self, gradient: &Tensor) {
+        self.set(Gradient::Tensor(gradient.clone()));
+    }
+
+    fn set(&self, gradient: Gradient) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(gradient);
+    }
+
     pub(super) fn put<T: Storable>(&self, gradient: &[T]) {
         let mut buffer = Buffer::stale(gradient.len());
         buffer.copy_from_slice(gradient);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(T::hold(buffer));
+        self.set(Gradient::Held(T::hold(buffer)));
     }
 
-    /// The gradient, if one was given.
-    fn take<T: Storable>(&self) -> Option<Vec<T>> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        held.and_then(T::take).map(|buffer| buffer.to_vec())
+    /// The gradient in the parameter's shape, if one was given.
+    fn take<T: Storable + WithDType>(&self, param: &Tensor) -> Result<Option<Tensor>> {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(Gradient::Tensor(gradient)) => gradient.reshape(param.shape()).map(Some),
+            Some(Gradient::Held(held)) => {
+                let values = T::take(held).map(|buffer| buffer.to_vec());
+                values.map(|values| Tensor::from_vec(values, param.shape(), param.device())).transpose()
+            }
+            None => Ok(None),
+        }
     }
 }
 
 impl Param {
+    pub(super) fn new(tensor: Tensor, range: Range<usize>) -> Self {
+        Self { tensor, range, sink: Arc::default() }
+    }
+
     /// What stands for the parameter in candle's graph.
     pub(super) fn token(&self) -> Result<Tensor> {
         self.tensor.apply_op1(Token { sink: self.sink.clone() })
@@ -54,6 +84,12 @@ impl Param {
         all[self.range.clone()].copy_from_slice(cpu::values(storage, layout)?);
         Ok(())
     }
+}
+
+/// One number beside some others.
+fn zero<S: BackendStorage<Device: BackendDevice<Storage = S>>>(beside: &S) -> Result<(S, Shape)> {
+    let shape = Shape::from(1);
+    Ok((beside.device().zeros_impl(&shape, beside.dtype())?, shape))
 }
 
 struct Token {
@@ -72,13 +108,20 @@ impl CustomOp1 for Token {
         })
     }
 
+    fn cuda_fwd(&self, storage: &CudaStorage, _layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        zero(storage)
+    }
+
+    fn metal_fwd(&self, storage: &MetalStorage, _layout: &Layout) -> Result<(MetalStorage, Shape)> {
+        zero(storage)
+    }
+
     fn bwd(&self, param: &Tensor, _result: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let (shape, device) = (param.shape(), param.device());
         let gradient = match grad.dtype() {
-            DType::F64 => self.sink.take::<f64>().map(|values| Tensor::from_vec(values, shape, device)),
-            _ => self.sink.take::<f32>().map(|values| Tensor::from_vec(values, shape, device)),
+            DType::F64 => self.sink.take::<f64>(param)?,
+            _ => self.sink.take::<f32>(param)?,
         };
-        match gradient.transpose()? {
+        match gradient {
             // candle insists on a gradient for what was computed; a variable without one shall be seen to have none.
             None if !param.is_variable() => Ok(Some(param.zeros_like()?)),
             gradient => Ok(gradient),

@@ -78,6 +78,11 @@ impl Plan {
         }
     }
 
+    /// Whether the way back reads the register.
+    pub(super) fn is_needed(&self, x: usize) -> bool {
+        self.needed[x]
+    }
+
     /// The registers that the way back computes again before it begins, given whether those worth it were kept.
     pub(super) fn again(&self, program: &Program, kept: bool) -> Vec<bool> {
         let mut required: Vec<bool> =

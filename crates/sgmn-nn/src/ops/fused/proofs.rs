@@ -171,7 +171,7 @@ fn bits(parts: &[Tensor]) -> Vec<Vec<f32>> {
 }
 
 #[test]
-fn a_pass_equals_its_operations_one_by_one_in_values_and_gradients() {
+fn passes_and_steps_equal_their_operations_one_by_one_in_values_and_gradients() {
     for dims in [[5, 7, 6, 12], [3, 1, 1, 32], [2, 1, 9, 16], [2, 9, 1, 5], [1, 33, 17, 1]] {
         for (dtype, tolerance) in [(DType::F64, 1e-11), (DType::F32, 3e-4)] {
             let vars = variables(dims, dtype);
@@ -179,12 +179,15 @@ fn a_pass_equals_its_operations_one_by_one_in_values_and_gradients() {
                 for sum in [None, Some(SENDERS), Some(RECEIVERS)] {
                     let op = op(chain, dims, sum);
                     let plain = ops::plainly(|| run(&op, &vars)).unwrap();
-                    for (part, (ours, theirs)) in run(&op, &vars).unwrap().iter().zip(&plain).enumerate() {
-                        let difference = worst_difference(ours, theirs).unwrap();
-                        assert!(
-                            difference < tolerance,
-                            "{name} {dims:?} {dtype:?} {sum:?} part {part}: {difference:e}"
-                        );
+                    let ours = [run(&op, &vars), ops::step_by_step(|| run(&op, &vars))].map(Result::unwrap);
+                    for (form, ours) in ["pass", "steps"].iter().zip(ours) {
+                        for (part, (ours, theirs)) in ours.iter().zip(&plain).enumerate() {
+                            let difference = worst_difference(ours, theirs).unwrap();
+                            assert!(
+                                difference < tolerance,
+                                "{form} of {name} {dims:?} {dtype:?} {sum:?} part {part}: {difference:e}"
+                            );
+                        }
                     }
                 }
             }
@@ -194,6 +197,11 @@ fn a_pass_equals_its_operations_one_by_one_in_values_and_gradients() {
 
 #[test]
 fn empty_blocks_give_zeros_of_the_right_shape() {
+    empty_blocks();
+    ops::step_by_step(empty_blocks);
+}
+
+fn empty_blocks() {
     for dims in [[0, 2, 3, 4], [2, 0, 3, 4], [2, 3, 0, 4]] {
         let vars = variables(dims, DType::F32);
         let x: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
@@ -223,6 +231,11 @@ fn threads_and_keeping_change_no_bit() {
 
 #[test]
 fn gradients_may_be_asked_for_twice_and_may_be_done_without() {
+    twice_and_without();
+    ops::step_by_step(twice_and_without);
+}
+
+fn twice_and_without() {
     let dims = [4, 5, 6, 16];
     let vars = variables(dims, DType::F32);
     let x: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
@@ -244,6 +257,11 @@ fn gradients_may_be_asked_for_twice_and_may_be_done_without() {
 
 #[test]
 fn data_gets_no_gradient_and_changes_no_other() {
+    data_without_gradient();
+    ops::step_by_step(data_without_gradient);
+}
+
+fn data_without_gradient() {
     let dims = [3, 4, 5, 8];
     let vars = variables(dims, DType::F32);
     let all: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
@@ -269,6 +287,11 @@ fn data_gets_no_gradient_and_changes_no_other() {
 
 #[test]
 fn dropout_drops_the_same_elements_in_a_pass_and_alone() {
+    same_elements_dropped();
+    ops::step_by_step(same_elements_dropped);
+}
+
+fn same_elements_dropped() {
     let dims = [3, 40, 7, 9];
     let vars = variables(dims, DType::F32);
     let seed = Seed::new(8);

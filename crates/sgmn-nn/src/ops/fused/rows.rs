@@ -14,9 +14,10 @@ use crate::ops::{self, EdgeAxis, Symmetrize, cpu::kernels::Mask};
 
 /// Rows `[…, H]` of nodes or edges, and the operations on them.
 ///
-/// On the CPU rows of nets `[B, H]`, of nodes `[B, n, H]` and of edges `[B, R, S, H]` are expressions: an operation only
-/// notes itself, and a whole chain runs as one pass when it is summed into nodes ([`Rows::sum_edges`]) or asked for ([`Rows::tensor`]).
-/// Elsewhere, and for rows of other shapes, every operation runs at once, composed of candle's own.
+/// Rows of nets `[B, H]`, of nodes `[B, n, H]` and of edges `[B, R, S, H]` are expressions: an operation only notes itself,
+/// and a whole chain runs when it is summed into nodes ([`Rows::sum_edges`]) or asked for ([`Rows::tensor`]): on the CPU as
+/// one pass over memory, elsewhere step by step.
+/// For rows of other shapes, and within [`plainly`](ops::plainly), every operation runs at once, composed of candle's own.
 #[derive(Debug, Clone)]
 pub struct Rows(Repr);
 
@@ -61,7 +62,7 @@ impl Rows {
     }
 
     fn in_memory(tensor: Tensor) -> Result<Self> {
-        if ops::on_cpu(&tensor) { Ok(Self(Repr::Lazy(Expr::of_tensor(&tensor)?))) } else { Ok(tensor.into()) }
+        if ops::is_recorded() { Ok(Self(Repr::Lazy(Expr::of_tensor(&tensor)?))) } else { Ok(tensor.into()) }
     }
 
     /// The rows of nodes, repeated along the edges of a block.
@@ -73,7 +74,7 @@ impl Rows {
     /// If v has not three axes.
     pub fn spread(v: &Self, n_others: usize, axis: EdgeAxis) -> Result<Self> {
         if let Repr::Tensor(v) = &v.0
-            && !ops::on_cpu(v)
+            && !ops::is_recorded()
         {
             return Ok(ops::spread(v, n_others, axis)?.into());
         }
@@ -90,7 +91,7 @@ impl Rows {
     /// If the device refuses.
     pub fn row(r: &Tensor, n_graphs: usize, n_nodes: usize) -> Result<Self> {
         let h = r.dims1()?;
-        if !ops::on_cpu(r) {
+        if !ops::is_recorded() {
             return Ok(r.broadcast_as((n_graphs, n_nodes, h))?.contiguous()?.into());
         }
         Ok(Self::lazy(Expr::new(Op::Row(r.clone()), [n_graphs, n_nodes, 1, h], Of::Nodes)))
@@ -366,7 +367,7 @@ impl Rows {
             Repr::Tensor(own) => {
                 let tensor = |rows: Option<&Self>| rows.map(Self::tensor).transpose();
                 let (incoming, outgoing) = (tensor(incoming)?, tensor(outgoing)?);
-                Ok(ops::reference::attend(own, incoming.as_ref(), outgoing.as_ref(), n_heads)?.into())
+                Ok(ops::attend_tensors(own, incoming.as_ref(), outgoing.as_ref(), n_heads)?.into())
             }
             Repr::Lazy(own) => {
                 let expr = |rows: Option<&Self>| rows.map(Self::expr).transpose();

@@ -7,13 +7,20 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use crate::ops::cpu::{Buffer, Element};
+use candle_core::{Result, Tensor};
 
-/// Values of one of the two number types.
+use crate::ops::{
+    cpu::{Buffer, Element},
+    steps,
+};
+
+/// Values of one of the two number types in the memory of passes, or a tensor.
 #[derive(Debug)]
 enum Values {
     F32(Buffer<f32>),
     F64(Buffer<f64>),
+    /// Of a program that runs step by step.
+    Tensor(Tensor),
 }
 
 /// Number types that a [`Store`] can hold.
@@ -80,5 +87,38 @@ impl Store {
     /// Puts the gradient back, more having been added.
     pub(super) fn put_gradient<T: Storable>(&self, gradient: Buffer<T>) {
         *self.gradient.lock().unwrap_or_else(PoisonError::into_inner) = Some(T::hold(gradient));
+    }
+
+    /// Sets the rows of a program that runs step by step.
+    pub(super) fn write_tensor(&self, values: Tensor) {
+        let written = self.values.set(Held(Values::Tensor(values)));
+        assert!(written.is_ok(), "a store is written by one pass, once");
+    }
+
+    /// The rows, where a program that runs step by step has written them.
+    pub(super) fn tensor(&self) -> &Tensor {
+        match self.values.get() {
+            Some(Held(Values::Tensor(values))) => values,
+            _ => panic!("steps read what earlier steps have written"),
+        }
+    }
+
+    /// Adds to the gradient that steps have given so far.
+    pub(super) fn give(&self, gift: &Tensor) -> Result<()> {
+        let mut place = self.gradient.lock().unwrap_or_else(PoisonError::into_inner);
+        let sum = match place.take() {
+            Some(Held(Values::Tensor(given))) => steps::add(&given, gift)?,
+            _ => gift.clone(),
+        };
+        *place = Some(Held(Values::Tensor(sum)));
+        Ok(())
+    }
+
+    /// The gradient that steps have given so far, which the caller now owns.
+    pub(super) fn take_gradient_tensor(&self) -> Option<Tensor> {
+        match self.gradient.lock().unwrap_or_else(PoisonError::into_inner).take()?.0 {
+            Values::Tensor(gradient) => Some(gradient),
+            Values::F32(_) | Values::F64(_) => None,
+        }
     }
 }

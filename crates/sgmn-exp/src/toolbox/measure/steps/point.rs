@@ -6,7 +6,7 @@ use anyhow::Result;
 use candle_core::{DType, Device};
 use serde_json::{Value, json};
 use sgmn_nn::{
-    ops,
+    ops::{self, Tally, metered},
     testing::{Running, Setting, Stepped, Task, case},
 };
 
@@ -14,7 +14,6 @@ use super::{
     super::{
         clock::{Effort, median_seconds},
         facts,
-        meter::{Tally, metered},
         order::Point,
     },
     earlier, named,
@@ -126,8 +125,8 @@ fn inference(point: &Point, device: &Device, rates: &Rates, left: Duration) -> R
     Ok(vec![line("inference", point, seconds, memory, &total(by_kind.values()), rates)])
 }
 
-/// A step taken apart: each kind of operation, timed one by one, and what the host adds to their sum in a step that is
-/// not taken apart.
+/// A step taken apart: each kind of operation, timed one by one, and `host`, what a step that is not taken apart takes
+/// beyond their sum; below zero where timing one by one costs more than the host does.
 fn kinds(
     point: &Point,
     device: &Device,
@@ -146,15 +145,18 @@ fn kinds(
         line
     };
     let all = total(by_kind.values());
+    if all.launches == 0 {
+        return Ok(Vec::new());
+    }
     let mut lines: Vec<Value> = by_kind.iter().map(|(which, tally)| kind(which.name(), tally)).collect();
-    let host = Tally { seconds: step_seconds - all.seconds, ..total(std::iter::empty()) };
+    let host = Tally { seconds: step_seconds - all.seconds, ..Tally::default() };
     lines.push(kind("host", &host));
     Ok(lines)
 }
 
 /// All kinds together.
 fn total<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Tally {
-    tallies.fold(Tally { launches: 0, bytes: 0, flop: 0, seconds: 0.0 }, |sum, tally| Tally {
+    tallies.fold(Tally::default(), |sum, tally| Tally {
         launches: sum.launches + tally.launches,
         bytes: sum.bytes + tally.bytes,
         flop: sum.flop + tally.flop,
@@ -171,13 +173,16 @@ fn line(
     rates: &Rates,
 ) -> Value {
     let mut line = named(point);
-    let share = |amount: u64, rate: Option<f64>| rate.map(|rate| amount as f64 / seconds / rate);
+    // The passes of the CPU are not counted: nothing is no share of anything.
+    let counted = Some(counted).filter(|counted| counted.launches > 0);
+    let share = |amount: Option<u64>, rate: Option<f64>| Some(amount? as f64 / seconds / rate?);
+    let (flop, bytes) = (counted.map(|counted| counted.flop), counted.map(|counted| counted.bytes));
     (line["step"], line["what"]) = (json!("steps"), json!(what));
     (line["nets_per_second"], line["seconds"]) = (json!(point.batch as f64 / seconds), json!(seconds));
     line["memory_bytes"] = json!(memory);
-    (line["flop"], line["bytes"], line["launches"]) =
-        (json!(counted.flop), json!(counted.bytes), json!(counted.launches));
-    line["product_share"] = json!(share(counted.flop, rates.product(point.precision.name())));
-    line["memory_share"] = json!(share(counted.bytes, rates.copy));
+    (line["flop"], line["bytes"]) = (json!(flop), json!(bytes));
+    line["launches"] = json!(counted.map(|counted| counted.launches));
+    line["product_share"] = json!(share(flop, rates.product(point.precision.name())));
+    line["memory_share"] = json!(share(bytes, rates.copy));
     line
 }

@@ -33,6 +33,25 @@ impl Mask {
     }
 }
 
+/// What a kernel of another device needs to draw the same.
+#[cfg(any(test, feature = "cuda"))]
+impl Mask {
+    /// The two words that all draws begin with.
+    pub(in crate::ops) fn key(self) -> [u32; 2] {
+        self.key
+    }
+
+    /// Draws below are dropped.
+    pub(in crate::ops) fn threshold(self) -> u32 {
+        self.threshold
+    }
+
+    /// What is kept is multiplied by this.
+    pub(in crate::ops) fn scale(self) -> f64 {
+        self.scale
+    }
+}
+
 /// The step between the draws of neighbors: SplitMix walks by the golden ratio.
 const STEP: u32 = 0x9e37_79b9;
 

@@ -5,6 +5,7 @@
 mod edges;
 mod optimizer;
 mod rows;
+mod steps;
 
 use std::{fmt::Write, path::Path, process::Command};
 

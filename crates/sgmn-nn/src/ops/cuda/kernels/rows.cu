@@ -3,16 +3,6 @@
 
 #include "common.h"
 
-// Added to the variance before the root, as on the CPU.
-#define NORM_EPS 1e-5f
-
-__device__ float silu(float z) { return z / (1.0f + expf(-z)); }
-
-__device__ float silu_slope(float z) {
-    float s = 1.0f / (1.0f + expf(-z));
-    return s * (1.0f + z * (1.0f - s));
-}
-
 // Mean and 1 / sqrt(var + eps) of sign * x + b.
 __device__ void row_stats(const float* x, const float* b, float sign, u32 width, u32 lane, float* mean, float* rstd) {
     float sum = 0.0f;
@@ -42,16 +32,6 @@ extern "C" __global__ void norm_silu(const float* x, const float* params, float*
                 to[c] = i == 0 ? value : to[c] + value;
             }
         }
-    }
-}
-
-// Adds up what the warps of a block hold in shared memory, [warps, n], and stores it as the block's part.
-__device__ void store_part(const float* held, float* part, u32 n, u32 warps) {
-    __syncthreads();
-    for (u32 c = threadIdx.x; c < n; c += blockDim.x) {
-        float sum = 0.0f;
-        for (u32 warp = 0; warp < warps; warp++) sum += held[warp * n + c];
-        part[(u64)blockIdx.x * n + c] = sum;
     }
 }
 
