@@ -6,11 +6,11 @@
 mod bars;
 mod growth;
 mod machine;
-mod measurement;
-mod plots;
+pub(crate) mod measurement;
+pub(crate) mod plots;
 mod processes;
 mod report;
-mod table;
+pub(crate) mod table;
 
 use std::{env, fs, path::Path, time::Instant};
 

@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: everything that has to pass, cheapest first, ending with the tests.
+//! `cargo xtask ci`: everything that has to pass, cheapest first, ending with the tests and a dry run for a GPU.
 //!
 //! All steps share the dev profile, so that nothing heavy is built twice.
 
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use cargo_metadata::Message;
 use clap::Args;
 
-use crate::{check_cuda, check_metal, repository, tidy};
+use crate::{check_cuda, check_gpu, check_metal, repository, tidy};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -31,7 +31,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         check_metal::run()?;
     }
     examples()?;
-    repository::run(&mut cargo(&["test", "--workspace"]))
+    repository::run(&mut cargo(&["test", "--workspace"]))?;
+    println!("$ cargo xtask check-gpu --dry-run");
+    check_gpu::quick()
 }
 
 /// Builds all examples and runs the quick ones: those that their package does not list in

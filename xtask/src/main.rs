@@ -6,6 +6,7 @@
 
 mod bench;
 mod check_cuda;
+mod check_gpu;
 mod check_metal;
 mod ci;
 mod cuda_kernels;
@@ -45,6 +46,9 @@ enum Command {
     Ci(ci::Arguments),
     /// Type-check and lint the feature `cuda` on a machine without CUDA.
     CheckCuda,
+    /// Learn everything about a GPU that is at hand for a quarter of an hour: build the bundle, try it, read its results.
+    #[command(after_help = check_gpu::ABOUT)]
+    CheckGpu(check_gpu::Arguments),
     /// Compile the CUDA kernels to the text that is committed; needs nvcc of CUDA 13.0.
     CudaKernels,
     /// Type-check the feature `metal` where the Apple target is installed.
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Ci(arguments) => ci::run(&arguments),
         Command::CheckCuda => check_cuda::run(),
+        Command::CheckGpu(arguments) => check_gpu::run(&arguments),
         Command::CudaKernels => cuda_kernels::run(),
         Command::CheckMetal => check_metal::run(),
     };

@@ -35,7 +35,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The command as it would be typed.
+/// The command as it would be typed in the root of the repository.
 pub(crate) fn describe(command: &Command) -> String {
     let mut words = Vec::new();
     for (name, value) in command.get_envs() {
@@ -44,5 +44,5 @@ pub(crate) fn describe(command: &Command) -> String {
     }
     words.push(command.get_program().to_string_lossy().into_owned());
     words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));
-    words.join(" ")
+    words.join(" ").replace(&format!("{}/", root().display()), "")
 }

@@ -17,8 +17,11 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
-use self::children::{Children, Ended, Programs, describe};
-use crate::{device::Device, repository};
+use self::children::{Children, Ended, Programs};
+use crate::{
+    device::Device,
+    repository::{self, describe},
+};
 
 #[derive(Args)]
 pub(crate) struct Arguments {

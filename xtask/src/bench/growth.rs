@@ -2,7 +2,7 @@
 
 use super::{
     measurement::{Results, Spread},
-    plots::{Figure, Panel},
+    plots::{Figure, Panel, Scale},
     table::{spread, table},
 };
 
@@ -86,7 +86,8 @@ impl Axis {
         }
         let points =
             |of: fn(&Place) -> Spread| places.iter().map(|place| (place.x as f64, of(place))).collect();
-        let panel = |y_label, points| Panel { x_label: self.x_label, y_label, points };
+        let panel =
+            |y_label, points| Panel { x_label: self.x_label, y_label, scale: Scale::Logarithmic, points };
         Some(Figure {
             title: self.title,
             panels: [

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 /// A number of which several samples were taken.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Spread {
+pub(crate) struct Spread {
     /// The median.
-    pub(super) middle: f64,
+    pub(crate) middle: f64,
     /// Ends of an interval that holds the true median with 95 % probability, or the extremes of fewer than six samples.
-    pub(super) low: f64,
-    pub(super) high: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
 }
 
 impl Spread {

@@ -1,21 +1,32 @@
-//! Figures of costs on logarithmic axes, as SVG that is readable on light and on dark pages.
+//! Figures of two panels, as SVG that is readable on light and on dark pages: costs on logarithmic axes, progress on
+//! linear ones.
 
 use std::fmt::Write;
 
 use super::{measurement::Spread, table::plain};
 
 /// Two panels side by side.
-pub(super) struct Figure {
-    pub(super) title: &'static str,
-    pub(super) panels: [Panel; 2],
+pub(crate) struct Figure {
+    pub(crate) title: &'static str,
+    pub(crate) panels: [Panel; 2],
 }
 
-/// A line through points with their intervals, both axes logarithmic.
-pub(super) struct Panel {
-    pub(super) x_label: &'static str,
-    pub(super) y_label: &'static str,
-    /// Place and value, all positive, places ascending.
-    pub(super) points: Vec<(f64, Spread)>,
+/// A line through points with their intervals.
+pub(crate) struct Panel {
+    pub(crate) x_label: &'static str,
+    pub(crate) y_label: &'static str,
+    pub(crate) scale: Scale,
+    /// Place and value, places ascending; on logarithmic axes all positive.
+    pub(crate) points: Vec<(f64, Spread)>,
+}
+
+/// How both axes of a panel run.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Scale {
+    /// Equal ratios are equal distances; every place has its mark.
+    Logarithmic,
+    /// Equal differences are equal distances; round places have marks.
+    Linear,
 }
 
 const WIDTH: f64 = 380.0;
@@ -32,7 +43,7 @@ text{font:13px sans-serif;fill:#1f2328}.title{font-weight:bold;font-size:16px}.g
 
 impl Figure {
     /// The figure as a file, with a ground of its own.
-    pub(super) fn to_svg(&self) -> String {
+    pub(crate) fn to_svg(&self) -> String {
         let (width, title) = (2.0 * WIDTH, self.title);
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{HEIGHT}\" \
@@ -53,13 +64,20 @@ impl Panel {
     fn draw(&self, svg: &mut String) {
         let [left, top, right, bottom] = AREA;
         let ends = |values: &mut dyn Iterator<Item = f64>| {
-            values.fold((f64::INFINITY, 0.0f64), |(low, high), x| (low.min(x), high.max(x)))
+            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
         };
         let (x_low, x_high) = ends(&mut self.points.iter().map(|(x, _)| *x));
         let (y_low, y_high) = ends(&mut self.points.iter().flat_map(|(_, y)| [y.low, y.high]));
-        let marks = marks(y_low, y_high);
-        let (y_low, y_high) = (marks[0], marks[marks.len() - 1]);
-        let place = |value: f64, low: f64, high: f64| (value / low).ln() / (high / low).ln();
+        let y_marks = self.scale.marks(y_low, y_high);
+        let (y_low, y_high) = (y_marks[0], y_marks[y_marks.len() - 1]);
+        let (x_low, x_high, x_marks) = match self.scale {
+            Scale::Logarithmic => (x_low, x_high, self.points.iter().map(|(x, _)| *x).collect()),
+            Scale::Linear => {
+                let marks = self.scale.marks(x_low, x_high);
+                (marks[0], marks[marks.len() - 1], marks)
+            }
+        };
+        let place = |value, low, high| self.scale.place(value, low, high);
         let x_of = |x: f64| left + (right - left) * (0.03 + 0.94 * place(x, x_low, x_high));
         let y_of = |y: f64| bottom - (bottom - top) * place(y, y_low, y_high);
 
@@ -70,7 +88,7 @@ impl Panel {
             "<text x=\"{middle}\" y=\"{label_y}\" text-anchor=\"middle\">{}</text>",
             self.x_label
         );
-        for mark in &marks {
+        for mark in &y_marks {
             let y = y_of(*mark);
             let _ = writeln!(svg, "<path class=\"grid\" d=\"M{left} {y:.1}H{right}\"/>");
             let _ = writeln!(
@@ -81,6 +99,11 @@ impl Panel {
                 plain(*mark)
             );
         }
+        for mark in x_marks {
+            let (x, y) = (x_of(mark), bottom + 20.0);
+            let text = plain(mark);
+            let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{text}</text>");
+        }
         let mut path = String::new();
         for (i, (x, y)) in self.points.iter().enumerate() {
             let (x_place, y_place) = (x_of(*x), y_of(y.middle));
@@ -88,16 +111,45 @@ impl Panel {
             let _ = writeln!(
                 svg,
                 "<path class=\"interval\" d=\"M{x_place:.1} {:.1}V{:.1}\"/>\n\
-                 <circle class=\"dot\" cx=\"{x_place:.1}\" cy=\"{y_place:.1}\" r=\"3.5\"/>\n\
-                 <text x=\"{x_place:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+                 <circle class=\"dot\" cx=\"{x_place:.1}\" cy=\"{y_place:.1}\" r=\"3.5\"/>",
                 y_of(y.low),
                 y_of(y.high),
-                bottom + 20.0,
-                plain(*x)
             );
         }
         let _ = writeln!(svg, "<path class=\"line\" d=\"{path}\"/>");
     }
+}
+
+impl Scale {
+    /// Where a value lies between two ends, in [0, 1].
+    fn place(self, value: f64, low: f64, high: f64) -> f64 {
+        match self {
+            Self::Logarithmic => (value / low).ln() / (high / low).ln(),
+            Self::Linear => (value - low) / (high - low),
+        }
+    }
+
+    /// Round numbers around a range, ascending, at least two.
+    fn marks(self, low: f64, high: f64) -> Vec<f64> {
+        match self {
+            Self::Logarithmic => marks(low, high),
+            Self::Linear => even_marks(low, high),
+        }
+    }
+}
+
+/// Round numbers at equal distances around a range: of the distances 1, 2, 5, 10, … the smallest that needs few.
+fn even_marks(low: f64, high: f64) -> Vec<f64> {
+    const MOST: f64 = 6.0;
+    // A range without extent gets one.
+    let extent = (high - low).max(1e-3 * high.abs()).max(1e-9);
+    let power = 10f64.powi((extent / MOST).log10().floor() as i32);
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
+    let step = steps.into_iter().find(|step| extent / step <= MOST).unwrap_or(steps[3]);
+    let (first, last) = ((low / step).floor(), ((low + extent) / step).ceil());
+    // Rounded to the digits of the step, so that 0.3 is written as 0.3.
+    let n_marks = (last - first).max(1.0) as usize;
+    (0..=n_marks).map(|i| (first + i as f64) / (1.0 / step)).collect()
 }
 
 /// Round numbers 1, 2, 5, 10, … around a range, at least a factor of five apart, so that small noise looks small; of
@@ -131,11 +183,22 @@ mod tests {
     }
 
     #[test]
+    fn even_marks_are_few_and_enclose_the_range() {
+        assert_eq!(even_marks(0.0, 10.0), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
+        for (low, high) in [(0.91, 0.968), (1.0, 3.0), (7.0, 7.0), (0.0, 0.0), (-0.3, 412.5)] {
+            let marks = even_marks(low, high);
+            let (first, last) = (marks[0], marks[marks.len() - 1]);
+            assert!(first <= low && last >= high && first < last && marks.len() <= 8, "{marks:?}");
+        }
+    }
+
+    #[test]
     fn every_point_is_drawn_inside_its_panel() {
         let spread = |x: f64| Spread { middle: x, low: 0.9 * x, high: 1.1 * x };
-        let panel =
-            || Panel { x_label: "x", y_label: "y", points: vec![(1.0, spread(3.0)), (128.0, spread(300.0))] };
-        let svg = Figure { title: "Growth", panels: [panel(), panel()] }.to_svg();
+        let points = || vec![(1.0, spread(3.0)), (128.0, spread(300.0))];
+        let panel = |scale| Panel { x_label: "x", y_label: "y", scale, points: points() };
+        let panels = [panel(Scale::Logarithmic), panel(Scale::Linear)];
+        let svg = Figure { title: "Growth", panels }.to_svg();
         assert_eq!(svg.matches("<circle").count(), 4);
         for number in svg.split("cy=\"").skip(1) {
             let y: f64 = number.split('"').next().unwrap().parse().unwrap();

@@ -3,7 +3,7 @@
 use super::measurement::Spread;
 
 /// A table; the first column is aligned left, all others right.
-pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let header: Vec<String> = header.iter().map(|cell| (*cell).to_owned()).collect();
     let lines = || std::iter::once(&header).chain(rows);
     let width = |column: usize| {
@@ -28,7 +28,7 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 /// A number with three digits that count, such as `0.0613`, `4.25` or `163`.
-pub(super) fn short(x: f64) -> String {
+pub(crate) fn short(x: f64) -> String {
     if x == 0.0 || !x.is_finite() {
         return x.to_string();
     }
@@ -42,7 +42,7 @@ pub(super) fn short(x: f64) -> String {
 }
 
 /// A round number, such as a bar or a mark of an axis, as short as it can be written.
-pub(super) fn plain(x: f64) -> String {
+pub(crate) fn plain(x: f64) -> String {
     let text = short(x);
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }

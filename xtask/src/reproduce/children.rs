@@ -14,7 +14,10 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use cargo_metadata::Message;
 
-use crate::{device::Device, repository};
+use crate::{
+    device::Device,
+    repository::{self, describe},
+};
 
 /// Exit status of a program that was asked to stop; the shell's custom.
 pub(super) const INTERRUPTED: i32 = 130;
@@ -49,7 +52,7 @@ impl Programs {
         let mut build = repository::cargo(&["build", "--message-format=json-render-diagnostics"]);
         build.args(NAMES.iter().flat_map(|name| ["--bin", name]));
         build.args(device.features());
-        println!("$ {}", repository::describe(&build));
+        println!("$ {}", describe(&build));
         let output = build.stderr(Stdio::inherit()).output().context("could not start cargo")?;
         ensure!(output.status.success(), "the experiment binaries do not build");
         let mut built = Vec::new();
@@ -74,12 +77,6 @@ impl Programs {
         command.current_dir(repository::root());
         Ok(command)
     }
-}
-
-/// The command as it would be typed in the root of the repository.
-pub(super) fn describe(command: &Command) -> String {
-    let root = format!("{}/", repository::root().display());
-    repository::describe(command).replacen(&root, "", 1)
 }
 
 impl Children {
