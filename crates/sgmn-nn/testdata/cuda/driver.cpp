@@ -132,7 +132,6 @@ int main(int, char** argv) {
             launch.arrays.push_back(read_numbers(from));
             launch.table.at(word) = (unsigned long long)launch.arrays.back().data();
         }
-        }
         // A device's fresh memory holds anything.
         launch.out.assign(n_out, NAN);
         launch.out.insert(launch.out.end(), emulator::MARGIN, emulator::UNTOUCHED);
