@@ -71,12 +71,8 @@ pub fn linear(x: &Tensor, w: &Tensor) -> Result<Tensor> {
 /// # Shapes
 /// x `[…, H]`, b `[H]`, result `[…, H]`.
 pub fn add_bias(x: &Tensor, b: &Tensor) -> Result<Tensor> {
-    if on_cpu(x) {
+    if is_recorded() {
         return on_rows(x, |rows| rows.add_bias(b));
-    }
-    #[cfg(feature = "cuda")]
-    if on_cuda(cuda::Kernel::AddBias, x) {
-        return cuda::add_bias(x, b);
     }
     reference::add_bias(x, b)
 }
@@ -87,12 +83,8 @@ pub fn add_bias(x: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// # Shapes
 /// x `[…, H]`, b, γ, β `[H]`, result `[…, H]`.
 pub fn norm_silu(x: &Tensor, b: &Tensor, gamma: &Tensor, beta: &Tensor, signs: Symmetrize) -> Result<Tensor> {
-    if on_cpu(x) {
+    if is_recorded() {
         return on_rows(x, |rows| rows.norm_silu(b, gamma, beta, signs));
-    }
-    #[cfg(feature = "cuda")]
-    if on_cuda(cuda::Kernel::NormSilu, x) {
-        return cuda::norm_silu(x, b, gamma, beta, signs);
     }
     reference::norm_silu(x, b, gamma, beta, signs)
 }
@@ -102,26 +94,10 @@ pub fn norm_silu(x: &Tensor, b: &Tensor, gamma: &Tensor, beta: &Tensor, signs: S
 /// # Shapes
 /// x `[…, H]`, b `[H]`, result `[…, H]`.
 pub fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
-    if on_cpu(x) {
+    if is_recorded() {
         return on_rows(x, |rows| rows.bias_silu(b, signs));
     }
-    #[cfg(feature = "cuda")]
-    if on_cuda(cuda::Kernel::BiasSilu, x) {
-        return cuda::bias_silu(x, b, signs);
-    }
     reference::bias_silu(x, b, signs)
-}
-
-/// `y_ij = v_i` or `v_j`: node rows repeated along the edges of a block.
-///
-/// # Shapes
-/// v `[B, n, H]` for the n nodes of `axis`, `n_others` nodes on the other axis, result `[B, R, S, H]`.
-pub fn spread(v: &Tensor, n_others: usize, axis: EdgeAxis) -> Result<Tensor> {
-    #[cfg(feature = "cuda")]
-    if on_cuda(cuda::Kernel::Spread, v) {
-        return cuda::spread(v, n_others, axis);
-    }
-    reference::spread(v, n_others, axis)
 }
 
 /// `m_i = Σ_j e_ij`, or `Σ_i` with the other axis: messages into their nodes. An empty axis sums to zero.
@@ -129,12 +105,8 @@ pub fn spread(v: &Tensor, n_others: usize, axis: EdgeAxis) -> Result<Tensor> {
 /// # Shapes
 /// e `[B, R, S, H]`; the axis named is summed away: `[B, R, H]` for [`EdgeAxis::Senders`].
 pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
-    if on_cpu(e) {
+    if is_recorded() {
         return Rows::edges(e.clone())?.sum_edges(axis)?.tensor();
-    }
-    #[cfg(feature = "cuda")]
-    if on_cuda(cuda::Kernel::SumEdges, e) {
-        return cuda::sum_edges(e, axis);
     }
     reference::sum_edges(e, axis)
 }
@@ -211,30 +183,22 @@ pub fn attend(
 /// # Shapes
 /// x `[…, H]`, result `[…, H]`.
 pub fn unit_norm(x: &Tensor, guard: Option<f64>) -> Result<Tensor> {
-    if on_cpu(x) {
+    if is_recorded() {
         return on_rows(x, |rows| rows.unit_norm(guard));
-    }
-    #[cfg(feature = "cuda")]
-    if on_cuda(cuda::Kernel::UnitNorm, x) {
-        return cuda::unit_norm(x, guard);
     }
     reference::unit_norm(x, guard)
 }
 
 /// `y = |x|`, with gradient `sign(x)` and 0 at 0 as in PyTorch.
 pub fn abs(x: &Tensor) -> Result<Tensor> {
-    if on_cpu(x) {
+    if is_recorded() {
         return on_rows(x, |rows| rows.abs());
-    }
-    #[cfg(feature = "cuda")]
-    if on_cuda(cuda::Kernel::Abs, x) {
-        return cuda::abs(x);
     }
     reference::abs(x)
 }
 
-/// `y = x ⊙ mask / (1 − p)`, each element kept with probability `1 − p`; the mask is drawn from the seed, on a CUDA
-/// device by another generator than elsewhere.
+/// `y = x ⊙ mask / (1 − p)`, each element kept with probability `1 − p`; the mask is drawn from the seed, the same on every
+/// device.
 ///
 /// # Shapes
 /// Any; the same for the result.
@@ -242,9 +206,8 @@ pub fn dropout(x: &Tensor, p: f64, seed: &sgmn_graph::Seed) -> Result<Tensor> {
     if p == 0.0 {
         return Ok(x.clone());
     }
-    #[cfg(feature = "cuda")]
-    if on_cuda(cuda::Kernel::Dropout, x) {
-        return cuda::dropout(x, p, seed);
+    if is_recorded() {
+        return on_rows(x, |rows| rows.dropout(p, seed));
     }
     let width = x.dims().last().copied().unwrap_or(1).max(1);
     let mask = cpu::kernels::Mask::new(p, seed).factors(x.elem_count() / width, width);

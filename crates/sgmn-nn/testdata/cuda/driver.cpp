@@ -76,19 +76,12 @@ static void call(void (*kernel)(T...), Launch& launch) {
 int main(int, char** argv) {
     std::map<std::string, std::function<void(Launch&)>> kernels;
 #define KERNEL(name) kernels[#name] = [](Launch& launch) { call(name, launch); }
-    KERNEL(norm_silu);
-    KERNEL(norm_silu_grad);
     KERNEL(bias_silu);
     KERNEL(bias_silu_grad);
-    KERNEL(add_bias);
     KERNEL(sum_rows);
     KERNEL(sum_axis);
-    KERNEL(repeat_axis);
     KERNEL(unit_norm);
     KERNEL(unit_norm_grad);
-    KERNEL(absolute);
-    KERNEL(absolute_grad);
-    KERNEL(dropout);
     KERNEL(sum_squares);
     KERNEL(add_parts);
     KERNEL(adamw);

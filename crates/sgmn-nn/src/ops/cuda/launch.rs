@@ -76,7 +76,7 @@ const MOST_PARTS: usize = 1 << 10;
 const ROWS_OF_A_PART: usize = 256;
 
 /// The widest rows whose sums fit into the shared memory that every device gives a block (48 KiB).
-pub(super) const MOST_WIDTH: usize = (48 << 10) / (3 * 4 * WARPS as usize);
+pub(super) const MOST_WIDTH: usize = (48 << 10) / (4 * WARPS as usize);
 
 impl Rows {
     /// Rows of a tensor, by its last axis.
@@ -123,15 +123,6 @@ impl Rows {
         }
     }
 
-    pub(super) fn norm_silu(self, signs: Symmetrize) -> Launch {
-        self.by_row("norm_silu", vec![Argument::U64(self.n_rows as u64), self.u32_width(), n_signs(signs)])
-    }
-
-    pub(super) fn norm_silu_grad(self, signs: Symmetrize) -> Launch {
-        let arguments = vec![Argument::U64(self.n_rows as u64), self.u32_width(), n_signs(signs)];
-        self.with_sums("norm_silu_grad", 3 * self.width, arguments)
-    }
-
     pub(super) fn bias_silu(self, signs: Symmetrize) -> Launch {
         by_number(Module::Rows, "bias_silu", self.n(), vec![self.u32_width(), n_signs(signs)])
     }
@@ -139,10 +130,6 @@ impl Rows {
     pub(super) fn bias_silu_grad(self, signs: Symmetrize) -> Launch {
         let arguments = vec![Argument::U64(self.n_rows as u64), self.u32_width(), n_signs(signs)];
         self.with_sums("bias_silu_grad", self.width, arguments)
-    }
-
-    pub(super) fn add_bias(self) -> Launch {
-        by_number(Module::Rows, "add_bias", self.n(), vec![self.u32_width()])
     }
 
     /// `[n_rows, width]` to `[parts, width]`.
@@ -191,46 +178,9 @@ impl Axis {
         by_number(Module::Edges, "sum_axis", self.outer * self.inner, self.arguments())
     }
 
-    pub(super) fn repeat(self) -> Launch {
-        by_number(Module::Edges, "repeat_axis", self.outer * self.n * self.inner, self.arguments())
-    }
-
     fn arguments(self) -> Vec<Argument> {
         vec![Argument::U32(self.n as u32), Argument::U32(self.inner as u32)]
     }
-}
-
-pub(super) fn absolute(n: usize) -> Launch {
-    by_number(Module::Rows, "absolute", n, Vec::new())
-}
-
-pub(super) fn absolute_grad(n: usize) -> Launch {
-    by_number(Module::Rows, "absolute_grad", n, Vec::new())
-}
-
-/// `x ⊙ mask`; see [`mask`].
-pub(super) fn dropout(n: usize, p: f64, key: u64) -> Launch {
-    let [threshold, factor] = [Argument::U32(threshold(p)), Argument::F32(factor(p))];
-    by_number(Module::Rows, "dropout", n, vec![Argument::U64(key), threshold, factor])
-}
-
-/// The mask that the kernel `dropout` multiplies by: `1 / (1 − p)` or 0, by SplitMix64 at each element's own place.
-pub(super) fn mask(n: usize, p: f64, key: u64) -> impl Iterator<Item = f32> {
-    (1..=n as u64).map(move |i| {
-        let z = key.wrapping_add(i.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let random = ((z ^ (z >> 31)) >> 32) as u32;
-        if random >= threshold(p) { factor(p) } else { 0.0 }
-    })
-}
-
-fn threshold(p: f64) -> u32 {
-    (p * f64::from(u32::MAX)) as u32
-}
-
-fn factor(p: f64) -> f32 {
-    (1.0 / (1.0 - p)) as f32
 }
 
 fn n_signs(signs: Symmetrize) -> Argument {

@@ -26,24 +26,17 @@ pub(super) use self::{
     agreement::{differences, faults, serves},
     launch::Nets,
     memory::{forget_peak, peak},
-    operations::{
-        abs, adamw, add_bias, aggregate, attend, bias_silu, dropout, norm_silu, run_mlps, run_nets, spread,
-        sum_edges, total_squares, unit_norm,
-    },
+    operations::{adamw, aggregate, attend, run_mlps, run_nets, total_squares},
 };
 
 /// An operation that has a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg(feature = "cuda")]
 pub(super) enum Kernel {
-    NormSilu,
     BiasSilu,
-    AddBias,
+    SumRows,
     SumEdges,
-    Spread,
     UnitNorm,
-    Abs,
-    Dropout,
     TotalSquares,
     AdamW,
     Aggregate,

@@ -76,7 +76,7 @@ impl Rows {
         if let Repr::Tensor(v) = &v.0
             && !ops::is_recorded()
         {
-            return Ok(ops::spread(v, n_others, axis)?.into());
+            return Ok(ops::reference::spread(v, n_others, axis)?.into());
         }
         let &[b, n, h] = v.dims() else {
             candle_core::bail!("spread: expected nodes [B, n, H], found {:?}", v.dims())

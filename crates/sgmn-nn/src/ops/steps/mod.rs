@@ -247,7 +247,7 @@ pub(super) fn sum(block: Block, x: &Tensor, summed: EdgeAxis) -> Result<Tensor> 
 pub(super) fn sum_rows(x: &Tensor) -> Result<Tensor> {
     count(Kind::SumOverEdges, &[x], 0, || {
         #[cfg(feature = "cuda")]
-        if super::on_cuda(Kernel::AddBias, x) {
+        if super::on_cuda(Kernel::SumRows, x) {
             return cuda::steps::sum_rows(x);
         }
         plain::sum_rows(x)

@@ -34,7 +34,7 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
     let mut cases = Vec::new();
     // Widths that fill no, one and several turns of a warp, and the second of the two sizes that stay in registers.
     for ([b, r, s], width) in
-        [([1, 1, 1], 1), ([2, 3, 4], 7), ([3, 5, 33], 40), ([2, 32, 9], 128), ([1, 4, 3], 200)]
+        [([1, 1, 1], 1), ([2, 3, 4], 7), ([3, 15, 33], 40), ([2, 32, 9], 128), ([1, 4, 3], 200)]
     {
         let block = Block { b, r, s };
         let rows = vec![block.n_rows(), width];
@@ -132,6 +132,7 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
             }
         }
         cases.extend(of_numbers(block, width));
+        cases.extend(of_rows(block, width));
         let mask = Mask::new(0.3, &Seed::new(3));
         cases.push(case(
             Kernel::Kept,
@@ -166,4 +167,46 @@ fn of_numbers<'a>(block: Block, width: usize) -> Vec<Case<'a>> {
         ]
     });
     both.collect()
+}
+
+/// Sums, activations and directions of rows.
+fn of_rows<'a>(block: Block, width: usize) -> Vec<Case<'a>> {
+    let rows = vec![block.n_rows(), width];
+    let mut cases = vec![case(
+        Kernel::SumRows,
+        std::slice::from_ref(&rows),
+        |x| Ok(vec![ours::sum_rows(&x[0])?]),
+        |x| Ok(vec![plain::sum_rows(&x[0])?]),
+    )];
+    for summed in [Receivers, Senders] {
+        cases.push(case(
+            Kernel::SumEdges,
+            std::slice::from_ref(&rows),
+            move |x| Ok(vec![ours::sum(block, &x[0], summed)?]),
+            move |x| Ok(vec![plain::sum(block, &x[0], summed)?]),
+        ));
+    }
+    for signs in [Symmetrize::No, Symmetrize::Signs] {
+        cases.push(case(
+            Kernel::BiasSilu,
+            &[rows.clone(), vec![width], rows.clone()],
+            move |x| {
+                let grads = ours::bias_silu_grad(&x[0], &x[1], signs, &x[2])?;
+                Ok([vec![ours::bias_silu(&x[0], &x[1], signs)?], grads.into()].concat())
+            },
+            move |x| {
+                let grads = plain::bias_silu_grad(&x[0], &x[1], signs, &x[2])?;
+                Ok([vec![plain::bias_silu(&x[0], &x[1], signs)?], grads.into()].concat())
+            },
+        ));
+    }
+    for guard in [None, Some(0.3)] {
+        cases.push(case(
+            Kernel::UnitNorm,
+            &[rows.clone(), rows.clone()],
+            move |x| Ok(vec![ours::unit_norm(&x[0], guard)?, ours::unit_norm_grad(&x[0], guard, &x[1])?]),
+            move |x| Ok(vec![plain::unit_norm(&x[0], guard)?, plain::unit_norm_grad(&x[0], guard, &x[1])?]),
+        ));
+    }
+    cases
 }

@@ -169,3 +169,21 @@ fn by_two_blocks(launch: Launch) -> Launch {
     assert!(launch.grid[0] > 2);
     Launch { grid: [2, 1], ..launch }
 }
+
+/// A description for so few blocks that each has to take several turns; behind its output stands a part of so many sums
+/// for each block.
+fn in_turns(launch: Launch, n_sums: usize) -> Launch {
+    let blocks = launch.grid[0] as usize;
+    assert!(blocks > 2);
+    Launch { n_out: launch.n_out - (blocks - 2) * n_sums, grid: [2, 1], ..launch }
+}
+
+/// Two blocks that take turns give the same rows as many, and the same sums but for rounding.
+#[track_caller]
+fn in_turns_too(host: &Host, launch: Launch, inputs: &[&[f32]], n: usize, n_sums: usize) {
+    let (many, few) = (host.one(launch.clone(), inputs), host.one(in_turns(launch, n_sums), inputs));
+    assert_eq!(many[..n], few[..n]);
+    let sum =
+        |out: &[f32]| host.one(Rows { n_rows: (out.len() - n) / n_sums, width: n_sums }.sum(1), &[&out[n..]]);
+    same("sums in turns", &sum(&few), &sum(&many));
+}

@@ -122,6 +122,33 @@ fn products_and_their_sums_are_those_of_their_plain_forms() {
 }
 
 #[test]
+fn few_blocks_take_turns_until_all_rows_are_done() {
+    let Some(host) = Host::compile() else { return };
+    let steps = Steps { block: Block { b: 3, r: 10, s: 10 }, width: 5 };
+    let n = 300 * 5;
+    let (x, y, g) = (numbers(n, 1), numbers(n, 2), numbers(n, 3));
+    let (packed, nodes) = (numbers(15, 4), numbers(30 * 5, 5));
+    let signs = Symmetrize::Signs;
+    let addends = Addends { rows: Some(tensor(300, 5, 1)), nodes: vec![(tensor(30, 5, 5), Senders)] };
+    let flags = Flags::of(&addends);
+    let of_sum: [&[f32]; 4] = [&x, &nodes, &packed, &packed];
+    let grad = [of_sum[0], of_sum[1], of_sum[2], of_sum[3], &g];
+    in_turns_too(&host, steps.norm_silu_grad(signs, flags), &grad, n, 15);
+    let at = Flags::default().at(Receivers);
+    for (launch, inputs) in [
+        (steps.norm_silu(signs, flags), of_sum.to_vec()),
+        (steps.add_up(flags), vec![&x, &x, &nodes, &nodes, &packed]),
+        (steps.mul(Flags::default()), vec![&x, &y, &packed]),
+        (steps.mul_grad(Flags::default()), vec![&x, &y, &packed, &g]),
+        (steps.mul_nodes(5, at), vec![&x, &nodes]),
+        (steps.sum_product_grad(at), vec![&x, &y, &packed, &nodes]),
+        (steps.kept(Mask::new(0.5, &Seed::new(3))), vec![&x]),
+    ] {
+        assert_eq!(host.one(in_turns(launch.clone(), 0), &inputs), host.one(launch, &inputs));
+    }
+}
+
+#[test]
 fn a_node_at_the_wrong_end_is_noticed() {
     let Some(host) = Host::compile() else { return };
     let block = Block { b: 2, r: 3, s: 3 };

@@ -1,4 +1,4 @@
-// Sums over an axis of an edge block, and rows of nodes along one, f32.
+// Sums over an axis of an edge block, f32.
 
 #include "common.h"
 
@@ -9,12 +9,5 @@ extern "C" __global__ void sum_axis(const float* x, float* y, u64 n_outputs, u32
         float sum = 0.0f;
         for (u32 k = 0; k < n; k++) sum += from[(u64)k * inner];
         y[i] = sum;
-    }
-}
-
-// Copies [outer, inner] along a new axis, to [outer, n, inner].
-extern "C" __global__ void repeat_axis(const float* x, float* y, u64 n_outputs, u32 n, u32 inner) {
-    for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < n_outputs; i += (u64)gridDim.x * blockDim.x) {
-        y[i] = x[i / ((u64)n * inner) * inner + i % inner];
     }
 }
