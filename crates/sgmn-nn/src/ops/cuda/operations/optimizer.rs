@@ -107,7 +107,7 @@ mod tests {
         let Ok(device) = Device::new_cuda(0) else { return };
         let broken = |max_norm| {
             let grad = Tensor::new(&[1.0, f32::NAN, 2.0], &device).unwrap();
-            let var = Var::from_tensor(&grad.ones_like().unwrap()).unwrap();
+            let var = Var::from_tensor(&Tensor::new(&[1f32; 3], &device).unwrap()).unwrap();
             let (mut mean, mut square) = (grad.zeros_like().unwrap(), grad.zeros_like().unwrap());
             let clip = Clip { squares: total_squares(&[&grad]).unwrap(), max_norm };
             let update = Update { var: &var, grad: &grad, mean: &mut mean, square: &mut square };
