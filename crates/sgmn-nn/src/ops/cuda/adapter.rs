@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "a kernel's launch is outside of what the compiler sees")]
 
 use candle_core::{
-    CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Storage, Tensor,
+    CpuStorage, CudaStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Storage, Tensor,
     backend::BackendStorage,
     bail,
     cuda_backend::{
@@ -64,11 +64,6 @@ pub(super) trait Operation3: Send + Sync + 'static {
 /// Applies an operation of one input.
 pub(super) fn apply1(operation: impl Operation, x: &Tensor) -> Result<Tensor> {
     x.contiguous()?.apply_op1(Adapter(operation))
-}
-
-/// Applies an operation of two inputs.
-pub(super) fn apply2(operation: impl Operation, x: &Tensor, y: &Tensor) -> Result<Tensor> {
-    x.contiguous()?.apply_op2(&y.contiguous()?, Adapter(operation))
 }
 
 /// Applies an operation of three inputs.
@@ -141,35 +136,6 @@ impl<O: Operation> CustomOp1 for Adapter<O> {
     }
     fn bwd(&self, x: &Tensor, _result: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         Ok(self.0.backward(&[x], grad)?.pop())
-    }
-}
-
-impl<O: Operation> CustomOp2 for Adapter<O> {
-    fn name(&self) -> &'static str {
-        "CUDA kernel"
-    }
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        no_host()
-    }
-    fn cuda_fwd(
-        &self,
-        s1: &CudaStorage,
-        l1: &Layout,
-        s2: &CudaStorage,
-        l2: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        self.forward(&[(s1, l1), (s2, l2)])
-    }
-    fn bwd(
-        &self,
-        x: &Tensor,
-        y: &Tensor,
-        _result: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let mut grads = self.0.backward(&[x, y], grad)?;
-        let second = grads.pop();
-        Ok((grads.pop(), second))
     }
 }
 
