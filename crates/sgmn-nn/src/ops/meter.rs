@@ -23,7 +23,7 @@ pub enum Kind {
     Copy,
     /// Clipping and the step of the optimizer.
     Optimizer,
-    /// Everything else that passes the door: tokens, which stand in candle's graph for tensors that it does not see.
+    /// The upkeep of candle's graph for tensors that it does not see: launches alone, of next to no bytes.
     Other,
 }
 
@@ -84,7 +84,7 @@ thread_local! {
 /// Runs `f` and tells what passed the door meanwhile, on this thread; with `timed`, how long it took too.
 ///
 /// On a CUDA device each operation is timed by two events, which are read when all is done: the device runs on without
-/// waiting for the host. What candle does by itself, the upkeep of its graph above all, is not counted; neither are the
+/// waiting for the host. What candle does by itself is not counted, but for the upkeep of its graph; neither are the
 /// passes over blocks of rows of the CPU, which are one operation each. Within another meter nothing is counted twice:
 /// the inner one takes over.
 ///
@@ -136,6 +136,15 @@ pub(super) fn count<R: Written>(
         }
     });
     result
+}
+
+/// Notes launches by which candle keeps its graph, where a meter is on.
+pub(super) fn note(kind: Kind, launches: usize) {
+    METER.with_borrow_mut(|meter| {
+        if let Some(meter) = meter {
+            meter.tallies.entry(kind).or_default().launches += launches as u64;
+        }
+    });
 }
 
 /// Enters an operation: whether it is to be timed, none if nobody counts or it is part of another one.

@@ -39,10 +39,6 @@ pub(super) struct Args {
     json: Option<std::path::PathBuf>,
 }
 
-/// Launches with which candle's graph keeps a token: its making, its share of a concatenation forward and back, and the
-/// sum of the gradient that it stands for.
-const LAUNCHES_OF_A_TOKEN: u64 = 6;
-
 /// Counts case after case.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     ensure!(args.batches.iter().all(|n| (1..=1 << 12).contains(n)), "--batches: expected 1 to 4096 nets");
@@ -62,7 +58,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
             writeln!(out, "{config}, a training step on {batch} nets:")?;
             table(&by_kind, out)?;
             let all = total(&by_kind);
-            let launches = all.launches + LAUNCHES_OF_A_TOKEN * n_tokens(&by_kind);
+            let launches = all.launches;
             let (moving, launching) =
                 (all.bytes as f64 / args.bytes_per_second, launches as f64 * args.seconds_per_launch);
             let seconds = moving.max(launching);
@@ -84,24 +80,17 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
 
 fn table(by_kind: &BTreeMap<Kind, Tally>, out: &mut impl Write) -> std::io::Result<()> {
     writeln!(out, "  {:<16} {:>8} {:>10} {:>10}", "kind", "launches", "GB", "GFLOP")?;
-    let known = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Other);
-    for (kind, tally) in known.filter_map(|kind| Some((kind, by_kind.get(&kind)?))) {
+    for (kind, tally) in Kind::ALL.into_iter().filter_map(|kind| Some((kind, by_kind.get(&kind)?))) {
         let Tally { launches, bytes, flop, .. } = tally;
         let (bytes, flop) = (*bytes as f64 / 1e9, *flop as f64 / 1e9);
         writeln!(out, "  {:<16} {launches:>8} {bytes:>10.3} {flop:>10.1}", kind.name())?;
     }
-    writeln!(out, "  {:<16} {:>8}", "tokens", n_tokens(by_kind))
+    Ok(())
 }
 
-/// What candle's graph holds for tensors that it does not see.
-fn n_tokens(by_kind: &BTreeMap<Kind, Tally>) -> u64 {
-    by_kind.get(&Kind::Other).map_or(0, |tally| tally.launches)
-}
-
-/// Everything but tokens.
 fn total(by_kind: &BTreeMap<Kind, Tally>) -> Tally {
     let mut all = Tally::default();
-    for tally in by_kind.iter().filter(|(kind, _)| **kind != Kind::Other).map(|(_, tally)| tally) {
+    for tally in by_kind.values() {
         all.launches += tally.launches;
         all.bytes += tally.bytes;
         all.flop += tally.flop;

@@ -6,17 +6,12 @@ use std::{
 };
 
 use candle_core::{
-    CpuStorage, CudaStorage, CustomOp1, DType, Layout, MetalStorage, Result, Shape, Storage, Tensor,
-    WithDType,
-    backend::{BackendDevice, BackendStorage},
+    CpuStorage, CustomOp1, DType, Layout, Result, Shape, Storage, Tensor, WithDType, backend::BackendStorage,
     bail,
 };
 
 use super::store::{Held, Storable};
-use crate::ops::{
-    cpu::{self, Buffer},
-    meter::{Kind, count},
-};
+use crate::ops::cpu::{self, Buffer};
 
 /// A parameter and where it lies among those of its program.
 ///
@@ -57,16 +52,20 @@ impl Sink {
         self.set(Gradient::Held(T::hold(buffer)));
     }
 
-    /// The gradient in the parameter's shape, if one was given.
-    fn take<T: Storable + WithDType>(&self, param: &Tensor) -> Result<Option<Tensor>> {
+    /// The gradient in the parameter's shape, if a program that ran step by step gave one.
+    pub(super) fn take_tensor(&self, param: &Tensor) -> Result<Option<Tensor>> {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(Gradient::Tensor(gradient)) => gradient.reshape(param.shape()).map(Some),
-            Some(Gradient::Held(held)) => {
-                let values = T::take(held).map(|buffer| buffer.to_vec());
-                values.map(|values| Tensor::from_vec(values, param.shape(), param.device())).transpose()
-            }
-            None => Ok(None),
+            _ => Ok(None),
         }
+    }
+
+    /// The gradient in the parameter's shape, if a pass on the CPU gave one.
+    fn take<T: Storable + WithDType>(&self, param: &Tensor) -> Result<Option<Tensor>> {
+        let gradient = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Gradient::Held(held)) = gradient else { return Ok(None) };
+        let values = T::take(held).map(|buffer| buffer.to_vec());
+        values.map(|values| Tensor::from_vec(values, param.shape(), param.device())).transpose()
     }
 }
 
@@ -77,7 +76,7 @@ impl Param {
 
     /// What stands for the parameter in candle's graph.
     pub(super) fn token(&self) -> Result<Tensor> {
-        count(Kind::Other, &[], 0, || self.tensor.apply_op1(Token { sink: self.sink.clone() }))
+        self.tensor.apply_op1(Token { sink: self.sink.clone() })
     }
 
     /// Copies the numbers to their place among those of the program.
@@ -87,12 +86,6 @@ impl Param {
         all[self.range.clone()].copy_from_slice(cpu::values(storage, layout)?);
         Ok(())
     }
-}
-
-/// One number beside some others.
-fn zero<S: BackendStorage<Device: BackendDevice<Storage = S>>>(beside: &S) -> Result<(S, Shape)> {
-    let shape = Shape::from(1);
-    Ok((beside.device().zeros_impl(&shape, beside.dtype())?, shape))
 }
 
 struct Token {
@@ -109,14 +102,6 @@ impl CustomOp1 for Token {
             DType::F64 => (CpuStorage::F64(vec![0.0]), 1.into()),
             _ => (CpuStorage::F32(vec![0.0]), 1.into()),
         })
-    }
-
-    fn cuda_fwd(&self, storage: &CudaStorage, _layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        zero(storage)
-    }
-
-    fn metal_fwd(&self, storage: &MetalStorage, _layout: &Layout) -> Result<(MetalStorage, Shape)> {
-        zero(storage)
     }
 
     fn bwd(&self, param: &Tensor, _result: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {

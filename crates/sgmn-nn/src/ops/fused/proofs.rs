@@ -1,6 +1,6 @@
 //! Passes over rows against the same operations one by one: every rule of the algebra, every step, every shape.
 
-use candle_core::{DType, Result, Tensor, Var, backprop::GradStore};
+use candle_core::{DType, Result, Tensor, Var};
 use sgmn_graph::Seed;
 
 use super::{Rows, keep_at_most};
@@ -257,11 +257,12 @@ fn twice_and_without() {
 
 #[test]
 fn data_gets_no_gradient_and_changes_no_other() {
-    data_without_gradient();
-    ops::step_by_step(data_without_gradient);
+    data_without_gradient(0.0);
+    // What ties programs together decides in which order a parameter's gradients of two programs are added.
+    ops::step_by_step(|| data_without_gradient(1e-6));
 }
 
-fn data_without_gradient() {
+fn data_without_gradient(tolerance: f64) {
     let dims = [3, 4, 5, 8];
     let vars = variables(dims, DType::F32);
     let all: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
@@ -276,9 +277,14 @@ fn data_without_gradient() {
                 x[data] = x[data].detach();
                 let found = backward(&x);
                 for (i, var) in vars.iter().enumerate() {
-                    let of = |grads: &GradStore| grads.get(var).map(|grad| bits(std::slice::from_ref(grad)));
-                    let expected = if i == data { None } else { of(&expected) };
-                    assert_eq!(of(&found), expected, "{name} {sum:?}: {i} without {data}");
+                    let what = format!("{name} {sum:?}: {i} without {data}");
+                    match (found.get(var), expected.get(var).filter(|_| i != data)) {
+                        (None, None) => {}
+                        (Some(found), Some(expected)) => {
+                            assert!(worst_difference(found, expected).unwrap() <= tolerance, "{what}");
+                        }
+                        (found, _) => panic!("{what}: {}", if found.is_some() { "given" } else { "missing" }),
+                    }
                 }
             }
         }

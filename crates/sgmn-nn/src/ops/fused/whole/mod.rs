@@ -7,6 +7,7 @@
 mod backward;
 mod folds;
 mod forward;
+mod tie;
 
 use std::{
     ops::Range,
@@ -14,11 +15,14 @@ use std::{
 };
 
 use candle_core::{
-    CpuStorage, CudaStorage, CustomOp1, Layout, MetalStorage, Result, Shape, Storage, Tensor,
+    CpuStorage, CudaStorage, CustomOp3, Layout, MetalStorage, Result, Shape, Storage, Tensor,
     backend::BackendStorage,
 };
 
-use self::folds::Folds;
+use self::{
+    folds::Folds,
+    tie::{Ends, Thread},
+};
 use super::{
     param::Param,
     plan::Plan,
@@ -42,7 +46,13 @@ pub(super) struct Whole {
     store: Option<Arc<Store>>,
     /// Registers that the way back reads.
     kept: Mutex<Option<Vec<Option<Tensor>>>>,
-    /// The rows, until candle's graph has them.
+}
+
+/// A program in candle's graph.
+struct Tied {
+    whole: Whole,
+    ends: Ends,
+    /// The rows, or the token of those in a store, until the graph has them.
     result: Mutex<Option<Tensor>>,
 }
 
@@ -97,41 +107,47 @@ impl Whole {
         let nodes = nodes.map(|(start, tensor)| Ok((start, operand(tensor)?))).collect::<Result<_>>()?;
         let [b, r, s] = program.block;
         let (plan, folds) = (Plan::new(&program), Folds::of(&program));
-        let (kept, result) = Default::default();
-        Ok(Self { plan, folds, block: Block { b, r, s }, edges, nodes, store, kept, result, program })
+        Ok(Self {
+            plan,
+            folds,
+            block: Block { b, r, s },
+            edges,
+            nodes,
+            store,
+            kept: Mutex::default(),
+            program,
+        })
     }
 
     /// Runs forward, and ties the result to what it was computed from.
     fn run(self, shape: Shape) -> Result<Tensor> {
-        let tokens = self.tokens()?;
-        let is_tracked = tokens.iter().any(Tensor::track_op);
-        let (rows, kept) = self.forward(is_tracked)?;
-        let witness = self.witness().clone();
+        let ends = Ends::of(self.threads())?;
+        let (rows, kept) = self.forward(ends.is_some())?;
         let result = match &self.store {
             Some(store) => {
+                let witness = self.witness();
+                let token = Tensor::zeros(1, witness.dtype(), witness.device())?;
                 store.write_tensor(rows);
-                Tensor::zeros(1, witness.dtype(), witness.device())?
+                token
             }
             None => rows.reshape(&shape)?,
         };
-        if !is_tracked {
-            return Ok(result);
-        }
+        let Some(ends) = ends else { return Ok(result) };
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
-        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        Tensor::cat(&tokens, 0)?.apply_op1(self)
+        let result = Mutex::new(Some(result));
+        ends.apply(|ends| Tied { whole: self, ends, result })
     }
 
-    /// What stands in candle's graph for everything that is read and may want a gradient.
-    fn tokens(&self) -> Result<Vec<Tensor>> {
+    /// Everything that is read and may want a gradient.
+    fn threads(&self) -> Vec<Thread> {
         if !crate::ops::wants_gradients() {
-            return Ok(Vec::new());
+            return Vec::new();
         }
         let operands = self.edges.iter().chain(self.nodes.iter().map(|(_, operand)| operand));
         let params = operands.map(|operand| &operand.param).chain(&self.program.params);
-        let own = params.filter(|param| param.tensor.track_op()).map(Param::token);
-        let stores = self.program.operands.tokens.iter().filter(|token| token.track_op()).cloned().map(Ok);
-        own.chain(stores).collect()
+        let own = params.filter(|param| param.tensor.track_op()).map(Thread::of_param);
+        let tokens = self.program.operands.tokens.iter().filter(|token| token.track_op());
+        own.chain(tokens.map(Thread::of_token)).collect()
     }
 
     /// A tensor of the program's number type and device.
@@ -197,7 +213,9 @@ impl Whole {
         };
         self.backward(&grad, registers)
     }
+}
 
+impl Tied {
     fn taken(&self) -> Tensor {
         let result = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
         result.expect("candle runs a custom operation forward once")
@@ -218,25 +236,62 @@ fn storage<S: BackendStorage>(tensor: &Tensor, of: impl Fn(&Storage) -> Option<&
     Ok((own.try_clone(layout)?, layout.shape().clone()))
 }
 
-impl CustomOp1 for Whole {
+impl CustomOp3 for Tied {
     fn name(&self) -> &'static str {
         "steps over rows"
     }
 
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         storage(&self.taken(), |storage| if let Storage::Cpu(own) = storage { Some(own) } else { None })
     }
 
-    fn cuda_fwd(&self, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
+    fn cuda_fwd(
+        &self,
+        _: &CudaStorage,
+        _: &Layout,
+        _: &CudaStorage,
+        _: &Layout,
+        _: &CudaStorage,
+        _: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
         storage(&self.taken(), |storage| if let Storage::Cuda(own) = storage { Some(own) } else { None })
     }
 
-    fn metal_fwd(&self, _: &MetalStorage, _: &Layout) -> Result<(MetalStorage, Shape)> {
+    fn metal_fwd(
+        &self,
+        _: &MetalStorage,
+        _: &Layout,
+        _: &MetalStorage,
+        _: &Layout,
+        _: &MetalStorage,
+        _: &Layout,
+    ) -> Result<(MetalStorage, Shape)> {
         storage(&self.taken(), |storage| if let Storage::Metal(own) = storage { Some(own) } else { None })
     }
 
-    fn bwd(&self, tokens: &Tensor, _result: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        self.back(&grad.contiguous()?)?;
-        Ok(Some(tokens.zeros_like()?))
+    fn bwd(
+        &self,
+        _: &Tensor,
+        _: &Tensor,
+        _: &Tensor,
+        _result: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let grad = grad.contiguous()?;
+        self.whole.back(&grad)?;
+        // What tokens are given is one number, whichever.
+        let number = match grad.elem_count() {
+            0 => Tensor::zeros(1, grad.dtype(), grad.device())?,
+            _ => grad.flatten_all()?.narrow(0, 0, 1)?,
+        };
+        self.ends.gradients(&number)
     }
 }
