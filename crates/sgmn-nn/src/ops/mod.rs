@@ -1,9 +1,9 @@
 //! The only door to the arithmetic: one function an operation, with its formula, shapes and gradient.
 //!
-//! Layers speak to [`Rows`]. On the CPU a chain of its operations runs as one pass over memory, forward and backward,
-//! over blocks of rows in parallel (`ops/fused`, on the kernels of `ops/cpu`). Elsewhere each operation runs by itself:
-//! on a CUDA device as a kernel (`ops/cuda`) or composed of candle's own (`ops/reference`), which also judges passes and
-//! kernels. Nothing above knows which of them runs.
+//! Layers speak to [`Rows`], whose operations are recorded, made cheaper and put in order as programs (`ops/fused`). On the
+//! CPU a program runs as one pass over memory, forward and backward, over blocks of rows in parallel (on the kernels of
+//! `ops/cpu`). Elsewhere it runs step by step over all rows (`ops/steps`), on a CUDA device in kernels (`ops/cuda`).
+//! Plain forms (`ops/reference`) judge both. Nothing above knows which of them runs.
 //!
 //! Letters: B nets in the batch, R receivers, S senders, H channels; `…` is any number of leading axes, seen as rows.
 //! Every operation has a gradient for every input, and zero rows are allowed everywhere.
@@ -315,7 +315,7 @@ pub fn no_grad<R>(f: impl FnOnce() -> R) -> R {
     while_set(&NO_GRAD, f)
 }
 
-/// Runs `f` with every operation composed of candle's own, as on a device without kernels: the plain twin, for proofs
+/// Runs `f` with every operation composed of candle's own, one by one as layers say them: the plain twin, for proofs
 /// and benchmarks. Only operations of this thread are concerned.
 pub fn plainly<R>(f: impl FnOnce() -> R) -> R {
     while_set(&PLAIN, f)

@@ -1,4 +1,4 @@
-//! Each operation composed of candle's own: the judge of the faster forms, and what runs on other devices.
+//! Each operation composed of candle's own, with its graph: the judge of all faster forms.
 //!
 //! Formulas, shapes and gradients are documented at the functions of the same name in [`super`].
 
