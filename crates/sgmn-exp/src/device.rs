@@ -7,12 +7,15 @@ use serde::Serialize;
 
 use crate::{config::DeviceKind, report::MachineFacts};
 
-/// The option `--device` of a program.
+/// The options of a program about its device.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct DeviceArg {
     /// Where the model runs; cuda and metal need a build with the feature of that name
     #[arg(long, value_enum, value_name = "DEVICE", default_value = "cpu")]
     device: DeviceKind,
+    /// Leave this program's own kernels for the device aside, for a device on which one of them does harm
+    #[arg(long)]
+    without_kernels: bool,
 }
 
 impl DeviceArg {
@@ -26,6 +29,9 @@ impl DeviceArg {
     /// # Errors
     /// As [`open`].
     pub fn open(self) -> Result<Device> {
+        if self.without_kernels {
+            sgmn_nn::ops::leave_kernels();
+        }
         open(self.device).context("--device")
     }
 }

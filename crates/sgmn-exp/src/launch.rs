@@ -43,6 +43,9 @@ struct Args {
     /// Where the model runs, in place of train.device; cuda and metal need a build with the feature of that name.
     #[arg(long, value_enum, value_name = "DEVICE")]
     device: Option<DeviceKind>,
+    /// Leaves this program's own kernels for the device aside, for a device on which one of them does harm.
+    #[arg(long)]
+    without_kernels: bool,
     /// Folder of the run; runs/NAME-seedN if left out.
     #[arg(long, value_name = "FOLDER")]
     run: Option<PathBuf>,
@@ -81,6 +84,9 @@ impl Program {
     fn run(&self, args: &Args) -> Result<ExitCode> {
         if args.list {
             return self.list();
+        }
+        if args.without_kernels {
+            sgmn_nn::ops::leave_kernels();
         }
         let stop =
             stop_on_interrupt(Some("stopping after this step (Ctrl-C again stops at once and loses it)"))?;

@@ -138,11 +138,13 @@ pub(super) fn count<R: Written>(
     result
 }
 
-/// Notes launches by which candle keeps its graph, where a meter is on.
-pub(super) fn note(kind: Kind, launches: usize) {
+/// Notes what is no operation of its own, such as launches by which candle keeps its graph, where a meter is on.
+pub(super) fn note(kind: Kind, launches: usize, bytes: usize) {
     METER.with_borrow_mut(|meter| {
         if let Some(meter) = meter {
-            meter.tallies.entry(kind).or_default().launches += launches as u64;
+            let tally = meter.tallies.entry(kind).or_default();
+            tally.launches += launches as u64;
+            tally.bytes += bytes as u64;
         }
     });
 }

@@ -11,8 +11,10 @@
 mod cpu;
 #[cfg(any(test, feature = "cuda"))]
 mod cuda;
+mod device;
 mod fused;
 mod meter;
+mod mode;
 mod nets;
 mod optimizer;
 mod precision;
@@ -21,14 +23,20 @@ mod steps;
 #[cfg(feature = "testing")]
 pub mod suite;
 
+pub use device::{
+    KERNEL_TOLERANCE, faults, forget_peak_memory, kernel_control, kernel_difference, kernel_names,
+    peak_memory,
+};
 pub use fused::{Rows, keep_at_most, kept_bytes};
 pub use meter::{Kind, Tally, metered};
+pub use mode::{leave_kernels, no_grad, plainly, step_by_step};
 pub use nets::NetForm;
 pub use optimizer::{AdamWStep, Clip, Update, adamw, total_squares};
 pub use precision::ProductPrecision;
 
-use std::{cell::Cell, thread::LocalKey};
-
+#[cfg(feature = "cuda")]
+use self::mode::on_cuda;
+use self::mode::{is_recorded, on_cpu, runs_whole, wants_gradients};
 use candle_core::{DType, Device, Result, Tensor, bail};
 use sgmn_graph::Activation;
 
@@ -60,7 +68,7 @@ pub fn linear(x: &Tensor, w: &Tensor) -> Result<Tensor> {
     let rows: usize = shape[..shape.len() - 1].iter().product();
     let x = x.reshape((rows, n_in))?;
     let y = meter::count(Kind::Product, &[&x, w], 2 * rows * n_in * n_out, || {
-        if precision::rounds() { precision::rounded_product(&x, &w.t()?) } else { x.matmul(&w.t()?) }
+        if precision::rounds() { precision::rounded_product(&x, false, &w.t()?) } else { x.matmul(&w.t()?) }
     })?;
     *shape.last_mut().expect("a tensor that a linear map reads has an axis") = n_out;
     y.reshape(shape)
@@ -265,7 +273,8 @@ pub fn run_mlps(
     {
         return cuda::run_mlps(nets, &params()?, &inputs);
     }
-    let has_kernel = matches!(inputs.device(), Device::Cpu) && !PLAIN.get() && cpu::Mlps::serves(activations);
+    let has_kernel =
+        matches!(inputs.device(), Device::Cpu) && !mode::is_plain() && cpu::Mlps::serves(activations);
     if has_kernel && matches!(inputs.dtype(), DType::F32 | DType::F64) {
         return cpu::Mlps { widths, activations: activations.to_vec() }.apply(&params()?, &inputs);
     }
@@ -300,122 +309,11 @@ pub fn run_nets(params: &Tensor, form: &NetForm, inputs: &Tensor) -> Result<Tens
     {
         return cuda::run_nets(nets, &params, &inputs);
     }
-    let has_kernel = matches!(inputs.device(), Device::Cpu) && !PLAIN.get() && cpu::Nets::serves(form);
+    let has_kernel = matches!(inputs.device(), Device::Cpu) && !mode::is_plain() && cpu::Nets::serves(form);
     if has_kernel && matches!(inputs.dtype(), DType::F32 | DType::F64) {
         return cpu::Nets { form: form.clone() }.apply(&params, &inputs);
     }
     reference::run_nets(&params, form, &inputs)
-}
-
-/// Runs `f` without noting down what gradients would need: for predictions, which then take less time and memory.
-///
-/// Results do not know where they came from; asking for their gradient finds none. Only this thread is concerned, and
-/// only what is computed before `f` returns: hand out tensors, not [`Rows`] that are still to be computed.
-pub fn no_grad<R>(f: impl FnOnce() -> R) -> R {
-    while_set(&NO_GRAD, f)
-}
-
-/// Runs `f` with every operation composed of candle's own, one by one as layers say them: the plain twin, for proofs
-/// and benchmarks. Only operations of this thread are concerned.
-pub fn plainly<R>(f: impl FnOnce() -> R) -> R {
-    while_set(&PLAIN, f)
-}
-
-/// Runs `f` with every chain of operations on rows run step by step over all rows, as on a device that is not the CPU: for
-/// proofs, and to count what a device would have to do. Only operations of this thread are concerned.
-pub fn step_by_step<R>(f: impl FnOnce() -> R) -> R {
-    while_set(&WHOLE, f)
-}
-
-thread_local! {
-    static WHOLE: Cell<bool> = const { Cell::new(false) };
-    static PLAIN: Cell<bool> = const { Cell::new(false) };
-    static NO_GRAD: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs `f` while a mark of this thread is set, and resets it even if `f` panics.
-fn while_set<R>(mark: &'static LocalKey<Cell<bool>>, f: impl FnOnce() -> R) -> R {
-    struct Reset(&'static LocalKey<Cell<bool>>, bool);
-    impl Drop for Reset {
-        fn drop(&mut self) {
-            self.0.set(self.1);
-        }
-    }
-    let _reset = Reset(mark, mark.replace(true));
-    f()
-}
-
-/// Whether gradients may be asked for.
-fn wants_gradients() -> bool {
-    !NO_GRAD.get()
-}
-
-/// Whether the kernels for the CPU are to be used; their products do not round.
-fn on_cpu(x: &Tensor) -> bool {
-    matches!(x.device(), Device::Cpu) && !PLAIN.get() && !precision::rounds()
-}
-
-/// Whether operations on rows are noted down and made cheaper before they run.
-fn is_recorded() -> bool {
-    !PLAIN.get()
-}
-
-/// Whether a program runs step by step, rather than as a pass of the CPU, whose products do not round.
-fn runs_whole(x: &Tensor) -> bool {
-    !x.device().is_cpu() || precision::rounds() || WHOLE.get()
-}
-
-/// Whether a kernel for CUDA devices is to be used.
-#[cfg(feature = "cuda")]
-fn on_cuda(kernel: cuda::Kernel, x: &Tensor) -> bool {
-    x.device().is_cuda() && !PLAIN.get() && cuda::serves(kernel, x)
-}
-
-/// Why kernels that this build has for a device are not used there, a line each; empty where all are.
-///
-/// A CUDA device is examined when it is first used: kernels that do not agree with their plain twins there are left.
-pub fn faults(device: &Device) -> Vec<String> {
-    #[cfg(feature = "cuda")]
-    if device.is_cuda() {
-        return cuda::faults(device);
-    }
-    let _ = device;
-    Vec::new()
-}
-
-/// Kernels for a device may differ so much from their plain forms there, relative to the largest number: f32 arithmetic
-/// in two orders differs by some 1e-6.
-pub const KERNEL_TOLERANCE: f64 = 1e-4;
-
-/// How far each kernel that this build has for a device is from its plain form there, whether it is used or not.
-pub fn kernel_differences(device: &Device) -> Vec<(String, Result<f64>)> {
-    #[cfg(feature = "cuda")]
-    if device.is_cuda() {
-        return cuda::differences(device);
-    }
-    let _ = device;
-    Vec::new()
-}
-
-/// Makes what tensors hold now the most that [`peak_memory`] knows of, where that can be done; whether it was.
-pub fn forget_peak_memory(device: &Device) -> bool {
-    #[cfg(feature = "cuda")]
-    if let Device::Cuda(device) = device {
-        return cuda::forget_peak(device).is_ok();
-    }
-    let _ = device;
-    false
-}
-
-/// The most bytes of a device's memory that tensors held at once since the process began, or since
-/// [`forget_peak_memory`], where that is known.
-pub fn peak_memory(device: &Device) -> Option<u64> {
-    #[cfg(feature = "cuda")]
-    if let Device::Cuda(device) = device {
-        return cuda::peak(device).ok();
-    }
-    let _ = device;
-    None
 }
 
 /// Applies an operation on rows to the rows of any tensor.

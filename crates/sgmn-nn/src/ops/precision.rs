@@ -83,20 +83,38 @@ pub(super) fn rounds() -> bool {
     CURRENT.get() == ProductPrecision::Bf16
 }
 
-/// `a b` of factors rounded to bf16, with a result of the factors' own type.
+/// `a b` of factors rounded to bf16, or `aᵀ b`, with a result of the factors' own type.
 ///
-/// The casts round gradients in the same way, and sums of several gradients are taken in the factors' own type.
+/// In candle's graph the casts round gradients in the same way; sums of several gradients are taken in the factors' type.
 ///
 /// # Shapes
-/// a `[m, k]`, b `[k, n]`, result `[m, n]`.
-pub(super) fn rounded_product(a: &Tensor, b: &Tensor) -> candle_core::Result<Tensor> {
+/// a `[m, k]` or, turned, `[k, m]`; b `[k, n]`, result `[m, n]`.
+pub(super) fn rounded_product(a: &Tensor, turned: bool, b: &Tensor) -> candle_core::Result<Tensor> {
     let dtype = a.dtype();
-    let round = |tensor: &Tensor| tensor.to_dtype(DType::BF16);
-    if a.device().is_cpu() {
-        // candle's CPU has no product of this type: rounded factors are multiplied in their own, which is what a
-        // device does that sums in f32.
-        let product = round(a)?.to_dtype(dtype)?.matmul(&round(b)?.to_dtype(dtype)?)?;
-        return round(&product)?.to_dtype(dtype);
+    // candle's CPU has no product of this type: rounded factors are multiplied in their own, which is what a device does
+    // that sums in f32.
+    let multiplied = if a.device().is_cpu() { dtype } else { DType::BF16 };
+    let round = |tensor: &Tensor| tensor.to_dtype(DType::BF16)?.to_dtype(multiplied);
+    // Rounded where it lies, and turned then: casts read memory in order.
+    let a = if turned { round(a)?.t()? } else { round(a)? };
+    a.matmul(&round(b)?)?.to_dtype(DType::BF16)?.to_dtype(dtype)
+}
+
+/// The precision of this thread's products.
+pub(super) fn current() -> ProductPrecision {
+    CURRENT.get()
+}
+
+/// Runs `f` with products rounded as they were on the way forward, whoever asks for the way back.
+///
+/// tf32 is the device's own and has to be on by itself.
+pub(super) fn again<R>(precision: ProductPrecision, f: impl FnOnce() -> R) -> R {
+    struct Reset(ProductPrecision);
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            CURRENT.set(self.0);
+        }
     }
-    round(a)?.matmul(&round(b)?)?.to_dtype(dtype)
+    let _reset = Reset(CURRENT.replace(precision));
+    f()
 }

@@ -33,7 +33,7 @@ pub fn bias_silu(x: &Tensor, b: &Tensor, signs: Symmetrize) -> Result<Tensor> {
     symmetrize(x, signs, |x| silu(&x.broadcast_add(b)?))
 }
 
-/// See [`super::spread`].
+/// See [`Rows::spread`](super::Rows::spread).
 pub fn spread(v: &Tensor, n_others: usize, axis: EdgeAxis) -> Result<Tensor> {
     let (b, n, h) = v.dims3()?;
     let shape = if axis == EdgeAxis::Receivers { (b, n, n_others, h) } else { (b, n_others, n, h) };

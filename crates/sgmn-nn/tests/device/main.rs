@@ -7,7 +7,8 @@
 //! Words choose the checks whose `group/name` holds one of them; `--list` names them. Each check is one line, and with
 //! `--json` one line of JSON in FILE, written when its result is known. A check that errs or panics has failed and ends
 //! no other. The last line is `N passed, N failed`; exit status 1 if any failed, 2 for a wrong option.
-//! `--step-by-step` takes models on the CPU the way that they go on a device, without its kernels.
+//! `--step-by-step` takes models on the CPU the way that they go on a device, without its kernels; `--without-kernels`
+//! leaves those of a device aside.
 //!
 //! As part of `cargo test` it runs on the CPU and takes no notice of the options of Rust's own test programs.
 #![allow(missing_docs, reason = "a program of checks")]
@@ -23,7 +24,7 @@ mod symmetry;
 
 use std::process::ExitCode;
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 use sgmn_nn::ops;
 
 use self::{
@@ -39,7 +40,12 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(why) => return refuse(&why),
     };
+    if options.without_kernels {
+        ops::leave_kernels();
+    }
     let device = match options.device.as_str() {
+        // Names are asked of no device.
+        _ if options.list => Ok(Device::Cpu),
         "cuda" => Device::new_cuda(0),
         "metal" => Device::new_metal(0),
         _ => Ok(Device::Cpu),
@@ -85,11 +91,16 @@ fn run(checks: Vec<Check>, log: &mut Log) -> Result<ExitCode, String> {
 
 /// The checks, those that say most first.
 fn all(device: &Device, options: &Options) -> Result<Vec<Check>, String> {
-    let mut checks = operations::checks(device)?;
+    let mut checks = operations::kernels(device, options.device == "cuda" && !options.without_kernels);
     checks.extend(golden::checks(device, &options.golden)?);
     checks.extend(models::checks(device));
-    checks.extend(precision::checks(device));
+    checks.extend(operations::checks(device, DType::F32)?);
     checks.extend(symmetry::checks(device));
+    checks.extend(precision::checks(device));
+    // No kernel of ours is f64, and Metal has none.
+    if !device.is_metal() {
+        checks.extend(operations::checks(device, DType::F64)?);
+    }
     Ok(checks)
 }
 

@@ -1,6 +1,6 @@
 //! Every operation of the suite on the device against its reference on the CPU, and every kernel against its plain form.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::collections::BTreeMap;
 
 use candle_core::{DType, Device};
 use sgmn_nn::ops::{
@@ -10,47 +10,57 @@ use sgmn_nn::ops::{
 
 use crate::check::{Check, Finding, said};
 
-/// Checks of the groups `kernels` and `ops`: one an operation and number type, over all shapes.
-pub(crate) fn checks(device: &Device) -> Result<Vec<Check>, String> {
+/// Checks of the group `ops` in a number type, one an operation, over all shapes.
+pub(crate) fn checks(device: &Device, dtype: DType) -> Result<Vec<Check>, String> {
     let mut by_name: BTreeMap<&'static str, Vec<Case>> = BTreeMap::new();
     for case in said(suite::cases())? {
         by_name.entry(case.name).or_default().push(case);
     }
-    let mut checks = kernels(device);
-    // Metal has no f64.
-    let types = [(DType::F32, suite::F32), (DType::F64, suite::F64)];
-    let n_types = if device.is_metal() { 1 } else { 2 };
+    let mut checks = Vec::new();
+    let tolerance = if dtype == DType::F64 { suite::F64 } else { suite::F32 };
     for (name, cases) in by_name {
-        let cases = Rc::new(cases);
-        for (dtype, tolerance) in types.into_iter().take(n_types) {
-            let (cases, device) = (cases.clone(), device.clone());
-            checks.push(Check::new("ops", format!("{name} {}", dtype.as_str()), move || {
-                let mut worst: f64 = 0.0;
-                for case in cases.iter() {
-                    // candle launches its own kernels for tensors without numbers too, which a CUDA driver refuses.
-                    if device.is_cuda() && said(case.is_empty())? {
-                        continue;
-                    }
-                    let difference = case.difference(&device, dtype);
-                    worst = worst.max(difference.map_err(|error| format!("{case:?}: {error}"))?);
+        let device = device.clone();
+        checks.push(Check::new("ops", format!("{name} {}", dtype.as_str()), move || {
+            let mut worst: f64 = 0.0;
+            for case in &cases {
+                // candle launches its own kernels for tensors without numbers too, which a CUDA driver refuses.
+                if device.is_cuda() && said(case.is_empty())? {
+                    continue;
                 }
-                Ok(Finding::Error { worst, tolerance })
-            }));
-        }
+                let difference = case.difference(&device, dtype);
+                worst = worst.max(difference.map_err(|error| format!("{case:?}: {error}"))?);
+            }
+            Ok(Finding::Error { worst, tolerance })
+        }));
     }
     Ok(checks)
 }
 
-/// Whether all kernels are used, and how far each is from its plain form.
-fn kernels(device: &Device) -> Vec<Check> {
+/// Checks of the group `kernels`: whether all are used, how far each is from its plain form, and that a wrong form is seen.
+pub(crate) fn kernels(device: &Device, has_kernels: bool) -> Vec<Check> {
     let on = device.clone();
     let mut checks = vec![Check::new("kernels", "all are used", move || match ops::faults(&on).as_slice() {
         [] => Ok(Finding::Holds),
         faults => Err(faults.join("; ")),
     })];
-    for (kernel, difference) in ops::kernel_differences(device) {
-        checks.push(Check::new("kernels", kernel, move || {
-            Ok(Finding::Error { worst: said(difference)?, tolerance: ops::KERNEL_TOLERANCE })
+    let names = ops::kernel_names();
+    if names.is_empty() || !has_kernels {
+        return checks;
+    }
+    let on = device.clone();
+    checks.push(Check::new("kernels", "a wrong form is found out", move || {
+        match said(ops::kernel_control(&on))? {
+            found if found > ops::KERNEL_TOLERANCE => Ok(Finding::Holds),
+            found => {
+                Err(format!("expected a difference above {:.0e}, found {found:.1e}", ops::KERNEL_TOLERANCE))
+            }
+        }
+    }));
+    for name in names {
+        let on = device.clone();
+        checks.push(Check::new("kernels", name.clone(), move || {
+            let worst = said(ops::kernel_difference(&on, &name))?;
+            Ok(Finding::Error { worst, tolerance: ops::KERNEL_TOLERANCE })
         }));
     }
     checks

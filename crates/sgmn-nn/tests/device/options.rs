@@ -10,6 +10,7 @@ pub(crate) struct Options {
     pub(crate) json: Option<PathBuf>,
     pub(crate) list: bool,
     pub(crate) step_by_step: bool,
+    pub(crate) without_kernels: bool,
     words: Vec<String>,
     exact: bool,
 }
@@ -30,6 +31,7 @@ impl Options {
             json: None,
             list: false,
             step_by_step: false,
+            without_kernels: false,
             words: Vec::new(),
             exact: false,
         };
@@ -47,6 +49,7 @@ impl Options {
                 "--golden" => options.golden = value()?.into(),
                 "--json" => options.json = Some(value()?.into()),
                 "--list" => options.list = true,
+                "--without-kernels" => options.without_kernels = true,
                 "--step-by-step" => options.step_by_step = true,
                 "--exact" => options.exact = true,
                 // No check is left out of a usual run.

@@ -41,7 +41,7 @@ enum What {
     Steps(steps::Args),
     /// Counts what a device would have to do for a step, without one
     Count(count::Args),
-    /// Trains twice from one seed, and once stopped half-way, and compares every bit
+    /// Trains twice from one seed, and once stopped and continued, and compares every bit
     Repeat(repeat::Args),
     /// Says which number format was fastest among those that were stable
     Fastest(fastest::Args),

@@ -41,6 +41,8 @@ pub(super) struct Args {
 /// Nets in a step; two epochs of at least two steps.
 const BATCH: u64 = 16;
 const N_EPOCHS: u64 = 2;
+/// Times that a run is stopped and continued: once from its beginning, once from a checkpoint.
+const N_STOPS: u64 = 2;
 
 /// Trains three times and compares.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
@@ -68,7 +70,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
         for what in ["same-seed", "resume"] {
             match what {
                 "same-seed" => drop(straight(&experiment, folder.path(), &path(what))?),
-                _ => stopped(&experiment, folder.path(), &path(what), n_steps / 2)?,
+                _ => stopped(&experiment, folder.path(), &path(what), N_STOPS.min(n_steps / 2))?,
             }
             let (line, differs) = compare(what, what)?;
             results.write(&line)?;

@@ -9,7 +9,12 @@ use candle_core::{Result, Tensor};
 
 use super::Kernel;
 
-pub(super) type Operation<'a> = Box<dyn Fn(&[Tensor]) -> Result<Tensor> + 'a>;
+pub(super) type Operation<'a> = Box<dyn Fn(&[Tensor]) -> Result<Vec<Tensor>> + 'a>;
+
+/// An operation of one result.
+fn one<'a>(f: impl Fn(&[Tensor]) -> Result<Tensor> + 'a) -> Operation<'a> {
+    Box::new(move |x| Ok(vec![f(x)?]))
+}
 
 /// Two forms of an operation, and shapes to try them on.
 pub(super) struct Case<'a> {

@@ -23,7 +23,7 @@ mod tabled;
 
 #[cfg(feature = "cuda")]
 pub(super) use self::{
-    agreement::{differences, faults, serves},
+    agreement::{control, difference, faults, kernel_names, serves},
     launch::Nets,
     memory::{forget_peak, peak},
     operations::{adamw, aggregate, attend, run_mlps, run_nets, total_squares},

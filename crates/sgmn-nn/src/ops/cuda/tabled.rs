@@ -91,7 +91,7 @@ fn launch<const N: usize>(
         ])
     };
     let [words, inputs] = addresses()?;
-    // A few kilobytes, of which the driver takes a copy: nobody waits.
+    // A few kilobytes, of which the driver as a rule takes a copy at once.
     let words = device.clone_htod(&words)?;
     let (module, ptx) = description.module.compiled();
     let function = device.get_or_load_custom_func(description.kernel, module, ptx)?;

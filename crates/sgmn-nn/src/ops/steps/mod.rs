@@ -62,23 +62,26 @@ impl From<Tensor> for Addends {
 /// # Shapes
 /// x `[N, in]`, w `[out, in]`, result `[N, out]`.
 pub(super) fn product(x: &Tensor, w: &Tensor, onto: Option<Tensor>) -> Result<Tensor> {
-    multiply(x, &w.t()?, onto)
+    multiply(x, false, &w.t()?, onto)
 }
 
 /// The gradient of [`product`] for x: `dy W`.
 pub(super) fn product_to_rows(dy: &Tensor, w: &Tensor, onto: Option<Tensor>) -> Result<Tensor> {
-    multiply(dy, w, onto)
+    multiply(dy, false, w, onto)
 }
 
 /// The gradient of [`product`] for W: `dyᵀ x`.
 pub(super) fn product_to_weight(dy: &Tensor, x: &Tensor, onto: Option<Tensor>) -> Result<Tensor> {
-    multiply(&dy.t()?, x, onto)
+    multiply(dy, true, x, onto)
 }
 
-fn multiply(a: &Tensor, b: &Tensor, onto: Option<Tensor>) -> Result<Tensor> {
-    let ((m, k), (_, n)) = (a.dims2()?, b.dims2()?);
-    let product = count(Kind::Product, &[a, b], 2 * m * k * n, || {
-        if precision::rounds() { precision::rounded_product(a, b) } else { a.matmul(b) }
+/// `a b`, or `aᵀ b`.
+fn multiply(a: &Tensor, turned: bool, b: &Tensor, onto: Option<Tensor>) -> Result<Tensor> {
+    let n_products = a.elem_count() * b.dim(1)?;
+    let product = count(Kind::Product, &[a, b], 2 * n_products, || match (precision::rounds(), turned) {
+        (true, _) => precision::rounded_product(a, turned, b),
+        (false, true) => a.t()?.matmul(b),
+        (false, false) => a.matmul(b),
     })?;
     match onto {
         Some(onto) => add(&onto, &product),

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::{Case, Operation};
+use super::{Case, Operation, one};
 use crate::ops::{
     EdgeAxis,
     cuda::{Kernel, operations},
@@ -18,8 +18,8 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
             cases.push(Case {
                 kernel: Kernel::Aggregate,
                 shapes: vec![vec![b, r, s, h]],
-                ours: Box::new(move |x| operations::aggregate(&x[0], axis)),
-                plain: Box::new(move |x| reference::aggregate(&x[0], axis)),
+                ours: one(move |x| operations::aggregate(&x[0], axis)),
+                plain: one(move |x| reference::aggregate(&x[0], axis)),
             });
         }
     }
@@ -30,7 +30,7 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
         let row = n_heads * (1 + d_head);
         for sides in [[true, true], [true, false], [false, true], [false, false]] {
             let attend = |attend: Attend| -> Operation<'a> {
-                Box::new(move |x| {
+                one(move |x| {
                     let side = |i: usize| sides[i].then(|| &x[i + 1]);
                     attend(&x[0], side(0), side(1), n_heads)
                 })

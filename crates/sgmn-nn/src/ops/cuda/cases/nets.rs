@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 use sgmn_graph::{Activation, LayerMap, LayerSpec, NetSpec, Reading};
 
-use super::{Case, Operation};
+use super::{Case, Operation, one};
 use crate::ops::{
     NetForm,
     cuda::{Kernel, launch::Nets, operations},
@@ -37,12 +37,8 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
             cases.push(Case {
                 kernel: Kernel::RunMlps,
                 shapes: vec![vec![n_nets, n_params], vec![n_inputs, 2]],
-                ours: Box::new(move |x| {
-                    operations::run_mlps(nets.clone(), &off_kinks(&x[0])?, &x[1].detach())
-                }),
-                plain: Box::new(move |x| {
-                    plain_mlps(&widths, &activations, &off_kinks(&x[0])?, &x[1].detach())
-                }),
+                ours: one(move |x| operations::run_mlps(nets.clone(), &off_kinks(&x[0])?, &x[1].detach())),
+                plain: one(move |x| plain_mlps(&widths, &activations, &off_kinks(&x[0])?, &x[1].detach())),
             });
             let values = NetSpec::mlp(&[2, 9, 5, 1], activation, 0.0);
             for (spec, image) in [(images(activation), [7, 5]), (values, [1, 1])] {
@@ -50,12 +46,11 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
                     spec.and_then(|spec| NetForm::new(&spec, image)).expect("the layers fit each other");
                 let nets = Nets::of(&form.layers).expect("the nets are small");
                 let shapes = vec![vec![form.n_values(), n_inputs], vec![n_nets, form.n_params()]];
-                let ours: Operation<'a> = Box::new(move |x| {
+                let ours: Operation<'a> = one(move |x| {
                     operations::run_nets(nets.clone(), &off_kinks(&x[1])?.detach(), &off_kinks(&x[0])?)
                 });
-                let plain: Operation<'a> = Box::new(move |x| {
-                    reference::run_nets(&off_kinks(&x[1])?.detach(), &form, &off_kinks(&x[0])?)
-                });
+                let plain: Operation<'a> =
+                    one(move |x| reference::run_nets(&off_kinks(&x[1])?.detach(), &form, &off_kinks(&x[0])?));
                 cases.push(Case { kernel: Kernel::RunNets, shapes, ours, plain });
             }
         }

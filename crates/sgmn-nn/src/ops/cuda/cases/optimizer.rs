@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor, Var};
 
-use super::{Case, Kernel, Operation};
+use super::{Case, Kernel, Operation, one};
 use crate::ops::{AdamWStep, Clip, Update, cuda::operations, reference};
 
 /// Some variables at once, one of them of several chunks. These operations have no gradient; that of their first input is
@@ -21,8 +21,8 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
     case(
         Kernel::TotalSquares,
         shapes().collect(),
-        Box::new(move |x| total(x, operations::total_squares)),
-        Box::new(move |x| total(x, reference::total_squares)),
+        one(move |x| total(x, operations::total_squares)),
+        one(move |x| total(x, reference::total_squares)),
     );
     // Gradients far longer than they may be, hardly any, and as they come.
     for max_norm in [Some(0.5), Some(1e6), None] {
@@ -35,8 +35,8 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
         case(
             Kernel::AdamW,
             shapes,
-            Box::new(move |x| step(x, operations::adamw)),
-            Box::new(move |x| step(x, reference::adamw)),
+            one(move |x| step(x, operations::adamw)),
+            one(move |x| step(x, reference::adamw)),
         );
     }
     cases

@@ -12,30 +12,32 @@ use crate::ops::{
     steps::{Addends, Block, plain},
 };
 
-/// A case of tensors outside candle's graph; what is returned is compared as one row of numbers.
+/// A case of tensors outside candle's graph: results and gradients are parts, each compared by itself.
 fn case<'a>(
     kernel: Kernel,
     shapes: &[Vec<usize>],
     ours: impl Fn(&[Tensor]) -> Result<Vec<Tensor>> + 'a,
     plain: impl Fn(&[Tensor]) -> Result<Vec<Tensor>> + 'a,
 ) -> Case<'a> {
-    fn joined<'a>(f: impl Fn(&[Tensor]) -> Result<Vec<Tensor>> + 'a) -> Operation<'a> {
-        Box::new(move |x| {
-            let x: Vec<Tensor> = x.iter().map(Tensor::detach).collect();
-            let parts = f(&x)?.iter().map(Tensor::flatten_all).collect::<Result<Vec<_>>>()?;
-            Tensor::cat(&parts, 0)
-        })
+    fn outside<'a>(f: impl Fn(&[Tensor]) -> Result<Vec<Tensor>> + 'a) -> Operation<'a> {
+        Box::new(move |x| f(&x.iter().map(Tensor::detach).collect::<Vec<_>>()))
     }
-    Case { kernel, shapes: shapes.to_vec(), ours: joined(ours), plain: joined(plain) }
+    Case { kernel, shapes: shapes.to_vec(), ours: outside(ours), plain: outside(plain) }
 }
 
 /// All kernels of steps, each on the smallest inputs that reach all of its branches.
 pub(super) fn cases<'a>() -> Vec<Case<'a>> {
     let mut cases = Vec::new();
-    // Widths that fill no, one and several turns of a warp, and the second of the two sizes that stay in registers.
-    for ([b, r, s], width) in
-        [([1, 1, 1], 1), ([2, 3, 4], 7), ([3, 15, 33], 40), ([2, 32, 9], 128), ([1, 4, 3], 200)]
-    {
+    // Widths that fill no, one and several turns of a warp, and the second of the two sizes that stay in registers; at last
+    // more rows than all blocks of a launch take at once.
+    for ([b, r, s], width) in [
+        ([1, 1, 1], 1),
+        ([2, 3, 4], 7),
+        ([3, 15, 33], 40),
+        ([2, 32, 9], 128),
+        ([1, 4, 3], 200),
+        ([70, 32, 32], 7),
+    ] {
         let block = Block { b, r, s };
         let rows = vec![block.n_rows(), width];
         let [receivers, senders, row] = [vec![b * r, width], vec![b * s, width], vec![width]];

@@ -16,7 +16,7 @@ use std::{
 
 use candle_core::{
     CpuStorage, CudaStorage, CustomOp3, Layout, MetalStorage, Result, Shape, Storage, Tensor,
-    backend::BackendStorage,
+    backend::{BackendDevice, BackendStorage},
 };
 
 use self::{
@@ -29,7 +29,12 @@ use super::{
     program::{NodeRows, Out, Place, Program},
     store::Store,
 };
-use crate::ops::{EdgeAxis, steps::Block};
+use crate::ops::{
+    EdgeAxis, ProductPrecision,
+    meter::{Kind, note},
+    precision,
+    steps::Block,
+};
 
 /// A program with what it reads, about to run or kept for its way back.
 #[derive(Debug)]
@@ -46,13 +51,15 @@ pub(super) struct Whole {
     store: Option<Arc<Store>>,
     /// Registers that the way back reads.
     kept: Mutex<Option<Vec<Option<Tensor>>>>,
+    /// Of products, forward and back.
+    precision: ProductPrecision,
 }
 
 /// A program in candle's graph.
 struct Tied {
     whole: Whole,
     ends: Ends,
-    /// The rows, or the token of those in a store, until the graph has them.
+    /// The rows, until the graph has them; none if they are in a store, and a token stands for them.
     result: Mutex<Option<Tensor>>,
 }
 
@@ -115,6 +122,7 @@ impl Whole {
             nodes,
             store,
             kept: Mutex::default(),
+            precision: precision::current(),
             program,
         })
     }
@@ -125,16 +133,17 @@ impl Whole {
         let (rows, kept) = self.forward(ends.is_some())?;
         let result = match &self.store {
             Some(store) => {
-                let witness = self.witness();
-                let token = Tensor::zeros(1, witness.dtype(), witness.device())?;
                 store.write_tensor(rows);
-                token
+                None
             }
-            None => rows.reshape(&shape)?,
+            None => Some(rows.reshape(&shape)?),
         };
-        let Some(ends) = ends else { return Ok(result) };
+        let Some(ends) = ends else {
+            let witness = self.witness();
+            return result.map_or_else(|| Tensor::zeros(1, witness.dtype(), witness.device()), Ok);
+        };
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
-        let result = Mutex::new(Some(result));
+        let result = Mutex::new(result);
         ends.apply(|ends| Tied { whole: self, ends, result })
     }
 
@@ -216,9 +225,16 @@ impl Whole {
 }
 
 impl Tied {
-    fn taken(&self) -> Tensor {
-        let result = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
-        result.expect("candle runs a custom operation forward once")
+    /// What the graph gets: a copy of the rows, or a token beside some other numbers.
+    fn result<S: BackendStorage<Device: BackendDevice<Storage = S>>>(
+        &self,
+        beside: &S,
+        of: impl Fn(&Storage) -> Option<&S>,
+    ) -> Result<(S, Shape)> {
+        match self.result.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(rows) => storage(&rows, of),
+            None => tie::zero(beside),
+        }
     }
 }
 
@@ -227,13 +243,19 @@ fn as_rows(x: &Tensor) -> Result<Tensor> {
     x.reshape(((), x.dims().last().copied().unwrap_or(1)))
 }
 
-/// The storage of a contiguous tensor, by itself.
+/// The storage of a tensor, by itself.
 fn storage<S: BackendStorage>(tensor: &Tensor, of: impl Fn(&Storage) -> Option<&S>) -> Result<(S, Shape)> {
-    let (storage, layout) = tensor.storage_and_layout();
-    let Some(own) = of(&storage) else {
+    note(Kind::Copy, 1, 2 * tensor.elem_count() * tensor.dtype().size_in_bytes());
+    // Storages are copied whole: a view that begins inside one is made a tensor of its own first.
+    let own = match tensor.layout().start_offset() {
+        0 => tensor.contiguous()?,
+        _ => tensor.force_contiguous()?,
+    };
+    let (storage, layout) = own.storage_and_layout();
+    let Some(storage) = of(&storage) else {
         candle_core::bail!("rows: a pass on one device was asked for on another")
     };
-    Ok((own.try_clone(layout)?, layout.shape().clone()))
+    Ok((storage.try_clone(layout)?, layout.shape().clone()))
 }
 
 impl CustomOp3 for Tied {
@@ -243,38 +265,38 @@ impl CustomOp3 for Tied {
 
     fn cpu_fwd(
         &self,
-        _: &CpuStorage,
+        beside: &CpuStorage,
         _: &Layout,
         _: &CpuStorage,
         _: &Layout,
         _: &CpuStorage,
         _: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        storage(&self.taken(), |storage| if let Storage::Cpu(own) = storage { Some(own) } else { None })
+        self.result(beside, |storage| if let Storage::Cpu(own) = storage { Some(own) } else { None })
     }
 
     fn cuda_fwd(
         &self,
-        _: &CudaStorage,
+        beside: &CudaStorage,
         _: &Layout,
         _: &CudaStorage,
         _: &Layout,
         _: &CudaStorage,
         _: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
-        storage(&self.taken(), |storage| if let Storage::Cuda(own) = storage { Some(own) } else { None })
+        self.result(beside, |storage| if let Storage::Cuda(own) = storage { Some(own) } else { None })
     }
 
     fn metal_fwd(
         &self,
-        _: &MetalStorage,
+        beside: &MetalStorage,
         _: &Layout,
         _: &MetalStorage,
         _: &Layout,
         _: &MetalStorage,
         _: &Layout,
     ) -> Result<(MetalStorage, Shape)> {
-        storage(&self.taken(), |storage| if let Storage::Metal(own) = storage { Some(own) } else { None })
+        self.result(beside, |storage| if let Storage::Metal(own) = storage { Some(own) } else { None })
     }
 
     fn bwd(
@@ -286,7 +308,7 @@ impl CustomOp3 for Tied {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let grad = grad.contiguous()?;
-        self.whole.back(&grad)?;
+        precision::again(self.whole.precision, || self.whole.back(&grad))?;
         // What tokens are given is one number, whichever.
         let number = match grad.elem_count() {
             0 => Tensor::zeros(1, grad.dtype(), grad.device())?,

@@ -74,7 +74,7 @@ impl Ends {
         let gradient = |i: usize| self.0.get(i).map_or(Ok(None), |end| end.gradient(grad));
         let all = [gradient(0)?, gradient(1)?, gradient(2)?];
         // A place for each, and a sum.
-        note(Kind::Other, 2 * all.iter().flatten().count());
+        note(Kind::Other, 2 * all.iter().flatten().count(), 0);
         let [a, b, c] = all;
         Ok((a, b, c))
     }
@@ -86,8 +86,8 @@ struct Tie {
 }
 
 /// One number beside some others.
-fn zero<S: BackendStorage<Device: BackendDevice<Storage = S>>>(beside: &S) -> Result<(S, Shape)> {
-    note(Kind::Other, 1);
+pub(super) fn zero<S: BackendStorage<Device: BackendDevice<Storage = S>>>(beside: &S) -> Result<(S, Shape)> {
+    note(Kind::Other, 1, 0);
     let shape = Shape::from(1);
     Ok((beside.device().zeros_impl(&shape, beside.dtype())?, shape))
 }
