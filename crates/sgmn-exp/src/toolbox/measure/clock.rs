@@ -75,7 +75,7 @@ mod tests {
         };
         let seconds = median_seconds(&Device::Cpu, effort, call).unwrap();
         assert!(seconds >= 0.0);
-        assert_eq!(n_calls, 3 + 1 + 5);
+        assert_eq!(n_calls, 3 + 1 + 1 + 5);
         let n_rounds = Effort { most: Duration::ZERO, ..effort };
         let mut n_calls = 0;
         let call = || {
@@ -83,7 +83,7 @@ mod tests {
             Ok(())
         };
         median_seconds(&Device::Cpu, n_rounds, call).unwrap();
-        assert_eq!(n_calls, 3 + 1 + 2, "time is up after two samples");
+        assert_eq!(n_calls, 3 + 1 + 1 + 2, "time is up after two samples");
         assert_eq!(median(&mut [3.0, 1.0, 2.0]), 2.0);
         assert!(median(&mut []).is_nan());
     }
