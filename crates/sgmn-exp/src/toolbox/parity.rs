@@ -4,7 +4,7 @@ use std::{io::Write, path::PathBuf};
 
 use anyhow::Result;
 use sgmn_nn::{
-    golden::{Golden, Parity, Worst},
+    golden::{Golden, Parity, Tolerance, Worst},
     ops,
 };
 
@@ -33,23 +33,11 @@ pub(super) struct Args {
     device: DeviceArg,
 }
 
-/// Largest relative errors that count as agreement.
-#[derive(Debug, Clone, Copy)]
-struct Tolerance {
-    output: f64,
-    gradient: f64,
-}
-
-/// In f64 two right implementations differ by rounding alone; measured 2e-15 and 1e-13.
-const F64: Tolerance = Tolerance { output: 1e-9, gradient: 1e-7 };
-/// Ten times what the published implementation itself loses by rounding in f32.
-const F32: Tolerance = Tolerance { output: 1e-5, gradient: 3e-4 };
-
 /// Compares every file; the verdict is a failure if one is above its tolerance or cannot be read.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     let tolerance = match args.dtype {
-        Precision::F64 => F64,
-        Precision::F32 => F32,
+        Precision::F64 => Tolerance::F64,
+        Precision::F32 => Tolerance::F32,
     };
     let device = args.device.open()?;
     let names: Vec<String> = args.files.iter().map(|file| name(file)).collect();
@@ -91,15 +79,6 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     Ok(if n_failed == 0 { Verdict::Pass } else { Verdict::Fail })
 }
 
-impl Tolerance {
-    /// Whether a file agrees; one without outputs or without gradients proves nothing and does not.
-    fn admits(self, parity: &Parity) -> bool {
-        let Parity { output, gradient } = parity;
-        let within = |worst: &Worst, tolerance: f64| !worst.tensor.is_empty() && worst.error <= tolerance;
-        within(output, self.output) && within(gradient, self.gradient)
-    }
-}
-
 /// What all files together say.
 #[derive(Debug, Default)]
 struct Summary {
@@ -118,20 +97,4 @@ impl Summary {
 
 fn name(file: &std::path::Path) -> String {
     file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_agrees_only_if_both_numbers_do_and_exist() {
-        let worst = |error, tensor: &str| Worst { error, tensor: tensor.to_owned() };
-        let admits = |output, gradient| F64.admits(&Parity { output, gradient });
-        assert!(admits(worst(1e-12, "output"), worst(1e-8, "a")));
-        assert!(!admits(worst(1e-8, "output"), worst(1e-8, "a")));
-        assert!(!admits(worst(1e-12, "output"), worst(1e-6, "a")));
-        assert!(!admits(worst(f64::INFINITY, "output"), worst(0.0, "a")));
-        assert!(!admits(worst(0.0, "output"), worst(0.0, "")));
-    }
 }

@@ -1,6 +1,9 @@
 //! Golden files: a model's inputs, variables, outputs and gradients as another implementation computed them.
 
 mod file;
+mod tolerance;
+
+pub use tolerance::Tolerance;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
-use sgmn_nn::{golden::Golden, ops};
+use sgmn_nn::{
+    golden::{Golden, Tolerance},
+    ops,
+};
 
 use crate::check::{Check, Finding, said};
-
-/// Largest relative errors of outputs and gradients that `sgmn parity` takes for agreement in f32.
-const TOLERANCES: [f64; 2] = [1e-5, 3e-4];
 
 /// Checks of the groups `golden` and `golden-composed`, two a file: outputs and gradients.
 pub(crate) fn checks(device: &Device, folder: &Path) -> Result<Vec<Check>, String> {
@@ -31,19 +31,13 @@ pub(crate) fn checks(device: &Device, folder: &Path) -> Result<Vec<Check>, Strin
     Ok(checks)
 }
 
-/// The worse of both errors, each as a part of its tolerance.
+/// The worse of both errors, each as a multiple of its tolerance.
 fn compare(file: &Path, device: &Device, composed: bool) -> Result<Finding, String> {
     let golden = said(Golden::read(file))?;
     let run = || golden.compare(DType::F32, device);
     let parity = said(if composed { ops::plainly(run) } else { run() })?;
-    let found = [&parity.output, &parity.gradient];
-    if found.iter().any(|worst| worst.tensor.is_empty()) {
-        return Err("expected outputs and gradients in the file, found none".to_owned());
+    match Tolerance::F32.distance(&parity) {
+        Some(worst) => Ok(Finding::Error { worst, tolerance: 1.0 }),
+        None => Err("expected outputs and gradients in the file, found none".to_owned()),
     }
-    let [output, gradient] = found.map(|worst| worst.error);
-    // The one that is nearer to its tolerance, or farther past it, is told; neither is NaN.
-    let output_is_worse = output / TOLERANCES[0] > gradient / TOLERANCES[1];
-    let (worst, tolerance) =
-        if output_is_worse { (output, TOLERANCES[0]) } else { (gradient, TOLERANCES[1]) };
-    Ok(Finding::Error { worst, tolerance })
 }
