@@ -14,14 +14,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use candle_core::{
-    CpuStorage, CudaStorage, CustomOp3, Layout, MetalStorage, Result, Shape, Storage, Tensor,
-    backend::{BackendDevice, BackendStorage},
-};
+use candle_core::{Result, Shape, Tensor};
 
 use self::{
     folds::Folds,
-    tie::{Ends, Thread},
+    tie::{Ends, Knot, Thread},
 };
 use super::{
     param::Param,
@@ -29,12 +26,7 @@ use super::{
     program::{NodeRows, Out, Place, Program},
     store::Store,
 };
-use crate::ops::{
-    EdgeAxis, ProductPrecision,
-    meter::{Kind, note},
-    precision,
-    steps::Block,
-};
+use crate::ops::{EdgeAxis, ProductPrecision, precision, steps::Block};
 
 /// A program with what it reads, about to run or kept for its way back.
 #[derive(Debug)]
@@ -55,12 +47,10 @@ pub(super) struct Whole {
     precision: ProductPrecision,
 }
 
-/// A program in candle's graph.
-struct Tied {
+/// A program that ran, with the rows that candle's graph is to get; none if they are in a store.
+struct Run {
     whole: Whole,
-    ends: Ends,
-    /// The rows, until the graph has them; none if they are in a store, and a token stands for them.
-    result: Mutex<Option<Tensor>>,
+    rows: Mutex<Option<Tensor>>,
 }
 
 /// A tensor that a program reads, outside candle's graph, and the way of its gradient.
@@ -74,8 +64,7 @@ impl Program {
     /// Runs the program step by step; the rows as a tensor `[B, R, S, W]`, or `[B, n, W]` for a sum.
     pub(super) fn apply_whole(self) -> Result<Tensor> {
         let shape = self.out_shape();
-        let tracked = Whole::new(self, None)?;
-        tracked.run(shape)
+        Whole::new(self, None)?.run(shape)
     }
 
     /// Runs the program step by step and leaves its result in a store, with the token that stands for it.
@@ -101,15 +90,12 @@ impl Whole {
         for param in &mut program.params {
             param.tensor = param.tensor.contiguous()?;
         }
-        let mut n_params = 0;
-        let mut operand = |tensor: &Tensor| -> Result<Operand> {
-            // Rows of a width that the operand has; its place among others does not matter here.
-            let values =
-                tensor.detach().contiguous()?.reshape(((), tensor.dims().last().copied().unwrap_or(1)))?;
-            n_params += 1;
-            Ok(Operand { values, param: Param::new(tensor.clone(), n_params..n_params) })
+        let operand = |tensor: &Tensor| -> Result<Operand> {
+            let values = as_rows(&tensor.detach().contiguous()?)?;
+            // Nothing is packed here, so it has no place among others.
+            Ok(Operand { values, param: Param::new(tensor.clone(), 0..0) })
         };
-        let edges = program.operands.edges.iter().map(&mut operand).collect::<Result<_>>()?;
+        let edges = program.operands.edges.iter().map(operand).collect::<Result<_>>()?;
         let nodes = program.operands.packed_nodes();
         let nodes = nodes.map(|(start, tensor)| Ok((start, operand(tensor)?))).collect::<Result<_>>()?;
         let [b, r, s] = program.block;
@@ -143,8 +129,7 @@ impl Whole {
             return result.map_or_else(|| Tensor::zeros(1, witness.dtype(), witness.device()), Ok);
         };
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
-        let result = Mutex::new(result);
-        ends.apply(|ends| Tied { whole: self, ends, result })
+        ends.tied(Run { whole: self, rows: Mutex::new(result) })
     }
 
     /// Everything that is read and may want a gradient.
@@ -224,96 +209,17 @@ impl Whole {
     }
 }
 
-impl Tied {
-    /// What the graph gets: a copy of the rows, or a token beside some other numbers.
-    fn result<S: BackendStorage<Device: BackendDevice<Storage = S>>>(
-        &self,
-        beside: &S,
-        of: impl Fn(&Storage) -> Option<&S>,
-    ) -> Result<(S, Shape)> {
-        match self.result.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(rows) => storage(&rows, of),
-            None => tie::zero(beside),
-        }
+impl Knot for Run {
+    fn rows(&self) -> Option<Tensor> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn back(&self, grad: &Tensor) -> Result<()> {
+        precision::again(self.whole.precision, || self.whole.back(grad))
     }
 }
 
 /// Rows `[N, W]` of a tensor of any shape.
 fn as_rows(x: &Tensor) -> Result<Tensor> {
     x.reshape(((), x.dims().last().copied().unwrap_or(1)))
-}
-
-/// The storage of a tensor, by itself.
-fn storage<S: BackendStorage>(tensor: &Tensor, of: impl Fn(&Storage) -> Option<&S>) -> Result<(S, Shape)> {
-    note(Kind::Copy, 1, 2 * tensor.elem_count() * tensor.dtype().size_in_bytes());
-    // Storages are copied whole: a view that begins inside one is made a tensor of its own first.
-    let own = match tensor.layout().start_offset() {
-        0 => tensor.contiguous()?,
-        _ => tensor.force_contiguous()?,
-    };
-    let (storage, layout) = own.storage_and_layout();
-    let Some(storage) = of(&storage) else {
-        candle_core::bail!("rows: a pass on one device was asked for on another")
-    };
-    Ok((storage.try_clone(layout)?, layout.shape().clone()))
-}
-
-impl CustomOp3 for Tied {
-    fn name(&self) -> &'static str {
-        "steps over rows"
-    }
-
-    fn cpu_fwd(
-        &self,
-        beside: &CpuStorage,
-        _: &Layout,
-        _: &CpuStorage,
-        _: &Layout,
-        _: &CpuStorage,
-        _: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        self.result(beside, |storage| if let Storage::Cpu(own) = storage { Some(own) } else { None })
-    }
-
-    fn cuda_fwd(
-        &self,
-        beside: &CudaStorage,
-        _: &Layout,
-        _: &CudaStorage,
-        _: &Layout,
-        _: &CudaStorage,
-        _: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        self.result(beside, |storage| if let Storage::Cuda(own) = storage { Some(own) } else { None })
-    }
-
-    fn metal_fwd(
-        &self,
-        beside: &MetalStorage,
-        _: &Layout,
-        _: &MetalStorage,
-        _: &Layout,
-        _: &MetalStorage,
-        _: &Layout,
-    ) -> Result<(MetalStorage, Shape)> {
-        self.result(beside, |storage| if let Storage::Metal(own) = storage { Some(own) } else { None })
-    }
-
-    fn bwd(
-        &self,
-        _: &Tensor,
-        _: &Tensor,
-        _: &Tensor,
-        _result: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let grad = grad.contiguous()?;
-        precision::again(self.whole.precision, || self.whole.back(&grad))?;
-        // What tokens are given is one number, whichever.
-        let number = match grad.elem_count() {
-            0 => Tensor::zeros(1, grad.dtype(), grad.device())?,
-            _ => grad.flatten_all()?.narrow(0, 0, 1)?,
-        };
-        self.ends.gradients(&number)
-    }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use candle_core::{
-    CpuStorage, CudaStorage, CustomOp3, Layout, MetalStorage, Result, Shape, Tensor,
+    CpuStorage, CudaStorage, CustomOp3, Layout, MetalStorage, Result, Shape, Storage, Tensor,
     backend::{BackendDevice, BackendStorage},
 };
 
@@ -49,21 +49,18 @@ impl Ends {
     pub(super) fn of(mut threads: Vec<Thread>) -> Result<Option<Self>> {
         while threads.len() > 3 {
             let rest = threads.split_off(3);
-            let token = Self(threads).apply(|ends| Tie { ends })?;
+            let token = Self(threads).tied(Tie)?;
             threads = rest;
             threads.push(Thread::of_token(&token));
         }
         Ok((!threads.is_empty()).then_some(Self(threads)))
     }
 
-    /// The result of an operation on the ends, which it keeps for its way back.
-    pub(super) fn apply<O: CustomOp3 + Send + Sync + 'static>(
-        self,
-        operation: impl FnOnce(Self) -> O,
-    ) -> Result<Tensor> {
+    /// What a knot of the ends hands on: its rows, or a token.
+    pub(super) fn tied(self, knot: impl Knot) -> Result<Tensor> {
         let end = |i: usize| self.0[i.min(self.0.len() - 1)].tensor.clone();
         let (a, b, c) = (end(0), end(1), end(2));
-        a.apply_op3(&b, &c, operation(self))
+        a.apply_op3(&b, &c, Tied { knot, ends: self })
     }
 
     /// The gradients of the three operands; of the same one given again there is none.
@@ -80,57 +77,102 @@ impl Ends {
     }
 }
 
-/// Several threads as one.
-struct Tie {
+/// What happens where ends are tied together.
+pub(super) trait Knot: Send + Sync + 'static {
+    /// The rows that candle's graph gets, once; none where a token stands for them.
+    fn rows(&self) -> Option<Tensor>;
+
+    /// The way back, before the sinks of the ends are asked for what it left there.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    fn back(&self, grad: &Tensor) -> Result<()>;
+}
+
+/// A knot that holds threads together, and nothing else.
+struct Tie;
+
+impl Knot for Tie {
+    fn rows(&self) -> Option<Tensor> {
+        None
+    }
+
+    fn back(&self, _grad: &Tensor) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A knot in candle's graph.
+struct Tied<K> {
+    knot: K,
     ends: Ends,
 }
 
-/// One number beside some others.
-pub(super) fn zero<S: BackendStorage<Device: BackendDevice<Storage = S>>>(beside: &S) -> Result<(S, Shape)> {
-    note(Kind::Other, 1, 0);
-    let shape = Shape::from(1);
-    Ok((beside.device().zeros_impl(&shape, beside.dtype())?, shape))
+impl<K: Knot> Tied<K> {
+    /// A copy of the rows, or one number beside some others.
+    fn result<S: BackendStorage<Device: BackendDevice<Storage = S>>>(
+        &self,
+        beside: &S,
+        of: impl Fn(&Storage) -> Option<&S>,
+    ) -> Result<(S, Shape)> {
+        let Some(rows) = self.knot.rows() else {
+            note(Kind::Other, 1, 0);
+            let shape = Shape::from(1);
+            return Ok((beside.device().zeros_impl(&shape, beside.dtype())?, shape));
+        };
+        note(Kind::Copy, 1, 2 * rows.elem_count() * rows.dtype().size_in_bytes());
+        // Storages are copied whole: a view that begins inside one is made a tensor of its own first.
+        let own = match rows.layout().start_offset() {
+            0 => rows.contiguous()?,
+            _ => rows.force_contiguous()?,
+        };
+        let (storage, layout) = own.storage_and_layout();
+        let Some(storage) = of(&storage) else {
+            candle_core::bail!("rows: a program on one device was asked for on another")
+        };
+        Ok((storage.try_clone(layout)?, layout.shape().clone()))
+    }
 }
 
-impl CustomOp3 for Tie {
+impl<K: Knot> CustomOp3 for Tied<K> {
     fn name(&self) -> &'static str {
-        "tie"
+        "steps over rows"
     }
 
     fn cpu_fwd(
         &self,
-        first: &CpuStorage,
+        beside: &CpuStorage,
         _: &Layout,
         _: &CpuStorage,
         _: &Layout,
         _: &CpuStorage,
         _: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        zero(first)
+        self.result(beside, |storage| if let Storage::Cpu(own) = storage { Some(own) } else { None })
     }
 
     fn cuda_fwd(
         &self,
-        first: &CudaStorage,
+        beside: &CudaStorage,
         _: &Layout,
         _: &CudaStorage,
         _: &Layout,
         _: &CudaStorage,
         _: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
-        zero(first)
+        self.result(beside, |storage| if let Storage::Cuda(own) = storage { Some(own) } else { None })
     }
 
     fn metal_fwd(
         &self,
-        first: &MetalStorage,
+        beside: &MetalStorage,
         _: &Layout,
         _: &MetalStorage,
         _: &Layout,
         _: &MetalStorage,
         _: &Layout,
     ) -> Result<(MetalStorage, Shape)> {
-        zero(first)
+        self.result(beside, |storage| if let Storage::Metal(own) = storage { Some(own) } else { None })
     }
 
     fn bwd(
@@ -141,6 +183,13 @@ impl CustomOp3 for Tie {
         _result: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        self.ends.gradients(grad)
+        let grad = grad.contiguous()?;
+        self.knot.back(&grad)?;
+        // What tokens are given is one number, whichever.
+        let number = match grad.elem_count() {
+            0 => Tensor::zeros(1, grad.dtype(), grad.device())?,
+            _ => grad.flatten_all()?.narrow(0, 0, 1)?,
+        };
+        self.ends.gradients(&number)
     }
 }
