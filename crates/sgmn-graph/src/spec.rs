@@ -1,5 +1,7 @@
 //! Descriptions of nets: layers, activations, and where each parameter lies.
 
+mod fingerprint;
+
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -247,8 +249,10 @@ impl NetSpec {
     }
 
     /// A short text that is equal for equal specs and differs for different ones; nets are sorted into buckets by it.
+    ///
+    /// Checkpoints hold it, so it is written out in `spec/fingerprint.rs` and never changes.
     pub fn fingerprint(&self) -> String {
-        format!("{:?}+{}", self.layers, self.output_offset)
+        fingerprint::of(&self.layers, self.output_offset)
     }
 }
 
