@@ -1,11 +1,11 @@
-//! Rounded matrix products: every model's outputs stay near those of f32, and do differ from them.
+//! Rounded matrix products: every model's outputs and gradients stay near those of f32, and do differ from them.
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use sgmn_graph::{Activation, Seed};
 use sgmn_nn::{
-    Normalization,
+    Normalization, Pass,
     ops::ProductPrecision,
-    testing::{Example, Running, Setting, Task, examples, nets},
+    testing::{Example, Running, Setting, Task, examples, nets, weighted_sum},
 };
 
 use crate::check::{Check, Finding, said};
@@ -13,6 +13,8 @@ use crate::check::{Check, Finding, said};
 /// Largest distance of outputs, `‖a − b‖ / ‖b‖`: bf16 has 8 significant bits, and some ten products stand one after
 /// the other.
 const DISTANCE: f64 = 2e-2;
+/// The same of all gradients together, which pass twice as many products.
+const GRADIENT_DISTANCE: f64 = 8e-2;
 
 /// The group `precision`: tf32 where the device has it, bf16 on the CPU and on CUDA devices.
 pub(crate) fn checks(device: &Device) -> Vec<Check> {
@@ -38,16 +40,37 @@ fn distance(example: &Example, precision: ProductPrecision, device: &Device) -> 
     let setting = Setting { device: device.clone(), ..Setting::default() };
     let task = said(Task::of(&nets, &setting))?;
     let running = said(Running::new(&example.config, &specs, Normalization::fit(&nets), &setting))?;
-    let output = |precision: ProductPrecision| -> Result<Vec<f64>, String> {
-        let run =
-            || -> sgmn_nn::Result<Vec<f64>> { Ok(running.infer(&task)?.of_nets(task.batch())?.concat()) };
+    let run = |precision: ProductPrecision| -> Result<[Vec<f64>; 2], String> {
+        let run = || -> sgmn_nn::Result<[Vec<f64>; 2]> {
+            let output = running.model().forward(task.batch(), &Pass::eval())?;
+            let grads = weighted_sum(&output)?.backward()?;
+            let grads = running.vars().iter().filter_map(|(_, var)| grads.get(var));
+            Ok([values(output.tensors().into_iter())?, values(grads)?])
+        };
         said(said(precision.scope(DType::F32, device, run))?)
     };
-    let (exact, rounded) = (output(ProductPrecision::F32)?, output(precision)?);
-    if exact == rounded {
+    let ([output, grads], [rounded, rounded_grads]) = (run(ProductPrecision::F32)?, run(precision)?);
+    if output == rounded || grads == rounded_grads {
         return Err(format!("expected numbers that {} rounds, found those of f32", precision.name()));
     }
+    let of_grads = apart(&rounded_grads, &grads);
+    // NaN is no small distance.
+    if of_grads.is_nan() || of_grads > GRADIENT_DISTANCE {
+        return Err(format!("gradients are {of_grads:.1e} apart, expected at most {GRADIENT_DISTANCE:.0e}"));
+    }
+    Ok(Finding::Error { worst: apart(&rounded, &output), tolerance: DISTANCE })
+}
+
+/// `‖a − b‖ / ‖b‖`.
+fn apart(a: &[f64], b: &[f64]) -> f64 {
     let length = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
-    let apart = length(&mut rounded.iter().zip(&exact).map(|(a, b)| a - b));
-    Ok(Finding::Error { worst: apart / length(&mut exact.iter().copied()), tolerance: DISTANCE })
+    length(&mut a.iter().zip(b).map(|(a, b)| a - b)) / length(&mut b.iter().copied())
+}
+
+fn values<'a>(tensors: impl Iterator<Item = &'a Tensor>) -> sgmn_nn::Result<Vec<f64>> {
+    let mut all = Vec::new();
+    for tensor in tensors {
+        all.extend(tensor.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?);
+    }
+    Ok(all)
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use candle_core::{DType, Device, Tensor};
 use serde_json::{Value, json};
 use sgmn_nn::{
@@ -55,20 +55,27 @@ impl Rates {
 /// What a mode of a case came to: its lines, or why it failed.
 type Measured = (&'static str, Result<Vec<Value>>);
 
-/// Measures both modes, each whatever becomes of the other.
+/// Measures both modes on one model and one batch, each whatever becomes of the other.
 pub(super) fn measure(point: &Point, device: &Device, rates: &Rates, left: Duration) -> [Measured; 2] {
-    let scoped = |run: &dyn Fn() -> Result<Vec<Value>>| -> Result<Vec<Value>> {
-        let lines = point.precision.scope(DType::F32, device, run)?;
-        // What failed may have left work behind; the next case begins with an idle device.
-        let idle = device.synchronize();
-        let lines = lines?;
-        idle?;
-        Ok(lines)
+    let (mut running, task) = match scoped(point, device, || start(point, device)) {
+        Ok(started) => started,
+        Err(error) => {
+            let same = anyhow!("{error:#}");
+            return [("training", Err(error)), ("inference", Err(same))];
+        }
     };
-    [
-        ("training", scoped(&|| training(point, device, rates, left / 2))),
-        ("inference", scoped(&|| inference(point, device, rates, left / 2))),
-    ]
+    let trained = scoped(point, device, || training(point, device, rates, left / 2, (&mut running, &task)));
+    let inferred = scoped(point, device, || inference(point, device, rates, left / 2, (&running, &task)));
+    [("training", trained), ("inference", inferred)]
+}
+
+/// Runs something in the precision of a case. What failed may have left work behind: the device is idle afterwards.
+fn scoped<R>(point: &Point, device: &Device, run: impl FnOnce() -> Result<R>) -> Result<R> {
+    let result = point.precision.scope(DType::F32, device, run)?;
+    let idle = device.synchronize();
+    let result = result?;
+    idle?;
+    Ok(result)
 }
 
 /// Steps before anything is timed.
@@ -88,20 +95,25 @@ fn start(point: &Point, device: &Device) -> Result<(Running, Task)> {
     Ok((case.running(&setting)?, Task::random(&case.spec, point.batch, &setting)?))
 }
 
-fn training(point: &Point, device: &Device, rates: &Rates, left: Duration) -> Result<Vec<Value>> {
-    let (mut running, task) = start(point, device)?;
+fn training(
+    point: &Point,
+    device: &Device,
+    rates: &Rates,
+    left: Duration,
+    (running, task): (&mut Running, &Task),
+) -> Result<Vec<Value>> {
     let loss = |stepped: &Stepped| -> Result<f64> {
         Ok(stepped.loss.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_scalar::<f64>()?)
     };
-    let first = running.step(&task)?;
+    let first = running.step(task)?;
     let mut last = first.clone();
     ops::forget_peak_memory(device);
     let seconds = median_seconds(device, effort(left), || {
-        last = running.step(&task)?;
+        last = running.step(task)?;
         Ok(())
     })?;
     let memory = ops::peak_memory(device);
-    let (counted, by_kind) = metered(device, false, || running.step(&task))?;
+    let (counted, by_kind) = metered(device, false, || running.step(task))?;
     counted?;
     let mut line = line("training", point, seconds, memory, &total(by_kind.values()), rates);
     let losses = [loss(&first)?, loss(&last)?];
@@ -110,17 +122,22 @@ fn training(point: &Point, device: &Device, rates: &Rates, left: Duration) -> Re
     (line["loss_first"], line["loss_last"]) = (json!(losses[0]), json!(losses[1]));
     line["stable"] = json!(is_finite && losses[1] <= GROWTH * losses[0]);
     let mut lines = vec![line];
-    lines.extend(kinds(point, device, seconds, &mut running, &task)?);
+    lines.extend(kinds(point, device, seconds, running, task)?);
     Ok(lines)
 }
 
-fn inference(point: &Point, device: &Device, rates: &Rates, left: Duration) -> Result<Vec<Value>> {
-    let (running, task) = start(point, device)?;
-    drop(running.infer(&task)?);
+fn inference(
+    point: &Point,
+    device: &Device,
+    rates: &Rates,
+    left: Duration,
+    (running, task): (&Running, &Task),
+) -> Result<Vec<Value>> {
+    drop(running.infer(task)?);
     ops::forget_peak_memory(device);
-    let seconds = median_seconds(device, effort(left), || Ok(running.infer(&task).map(drop)?))?;
+    let seconds = median_seconds(device, effort(left), || Ok(running.infer(task).map(drop)?))?;
     let memory = ops::peak_memory(device);
-    let (counted, by_kind) = metered(device, false, || running.infer(&task).map(drop))?;
+    let (counted, by_kind) = metered(device, false, || running.infer(task).map(drop))?;
     counted?;
     Ok(vec![line("inference", point, seconds, memory, &total(by_kind.values()), rates)])
 }
