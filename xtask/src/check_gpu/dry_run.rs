@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    bundle, page, programs,
+    bundle, missing, programs,
     results::{Results, number, word},
     toolkit::Toolkit,
 };
@@ -87,7 +87,7 @@ fn run(bundle: &Path, folder: &Path, libraries: Option<String>) -> Result<()> {
 
 /// Every step that needs a GPU failed for that reason and said so, the fits went well, and the page says all of it.
 fn check(results: &Results) -> Result<()> {
-    let missed = page::missing_or_failed(results);
+    let missed = missing::missing_or_failed(results);
     for step in GPU_STEPS {
         let line =
             results.last(step, "ended").with_context(|| format!("{step}: expected its end, found none"))?;
