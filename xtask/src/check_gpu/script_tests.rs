@@ -30,13 +30,18 @@ echo "{\"step\":\"fit\",\"what\":\"population\",\"n_nets\":$n}" >>"$json"
 const BEGINS: &str = r#"
 echo "called: $*" >&2
 before=; for word; do [ "$before" != --json ] || json=$word; before=$word; done
+time_is_over() {
+  # Once `timeout` sleeps, which it does when it is ready for signals.
+  until grep -q '^State:.S' "/proc/$PPID/status"; do :; done
+  kill -ALRM $PPID
+}
 "#;
 /// Facts fail, steps leave half a line and go on for ever, repeating works, tf32 is the fastest. The time limit is
 /// tried by its signal, the one that `timeout` sends itself when the time is over.
 const MEASURES: &str = r#"
 case "$*" in
   *facts*) echo "one"; echo "error: a \"quoted\" \\ path" >&2; exit 3 ;;
-  *steps*) printf '{"step":"steps","wh' >>"$json"; kill -ALRM $PPID; exec sleep 600 ;;
+  *steps*) printf '{"step":"steps","wh' >>"$json"; time_is_over; exec sleep 60 ;;
   *repeat*) echo '{"step":"repeat","what":"resume","same_bits":true}' >>"$json" ;;
   *fastest*) echo tf32; echo "it was" >&2
     echo '{"step":"train","what":"choice","precision":"tf32","why":"it was"}' >>"$json" ;;
@@ -70,7 +75,7 @@ echo "$words" >"$run/resolved.toml"
 echo '{"epoch":1,"split":"val","metrics":{"accuracy":0.5},"seconds":1}' >"$run/records.jsonl"
 n=0
 trap 'n=$((n+1))' INT
-kill -ALRM $PPID
+time_is_over
 while [ $n -eq 0 ]; do sleep 0.1; done
 sleep 0.2
 echo "interrupted $n times" >"$run/checkpoints/best.safetensors"
