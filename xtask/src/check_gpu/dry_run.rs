@@ -41,7 +41,24 @@ pub(crate) fn quick() -> Result<()> {
     for (name, program) in programs::of_the_processor()? {
         link(&program, &inner.join("programs").join(name))?;
     }
-    run(&inner, &folder, None)
+    run(&inner, &folder, None)?;
+    experiments(&inner.join("programs"), &folder)
+}
+
+/// Both experiments of bundles train: an epoch on a dozen nets, on the CPU.
+fn experiments(programs: &Path, folder: &Path) -> Result<()> {
+    let mut fit = Command::new(programs.join("sgmn"));
+    fit.args(["fit", "--images", "mini", "--n", "12", "--out"]).arg(folder.join("inrs.packed"));
+    repository::run(&mut fit)?;
+    for (name, text) in [bundle::ON_MNIST, bundle::ON_DIGITS] {
+        let file = folder.join(name);
+        bundle::write(&file, text)?;
+        let mut train = Command::new(programs.join("inr-classification-cuda"));
+        train.arg("--experiment").arg(&file).arg("--run").arg(folder.join(format!("run-{name}")));
+        train.arg("--data-dir").arg(folder).args(["--set", "train.device=cpu", "--set", "train.epochs=1"]);
+        repository::run(&mut train)?;
+    }
+    Ok(())
 }
 
 /// With a bundle; the stand-ins come from the toolkit that it was built with.
