@@ -12,6 +12,9 @@ use serde_json::Value;
 const FILES: [&str; 6] =
     ["results.jsonl", "log.txt", "bundle.json", "records.jsonl", "resolved.toml", "best.safetensors"];
 
+/// Those of them that only training leaves.
+const OF_TRAINING: [&str; 3] = ["records.jsonl", "resolved.toml", "best.safetensors"];
+
 /// The file that only a run leaves whose training was begun again.
 const FIRST_RECORDS: &str = "records-first.jsonl";
 
@@ -56,7 +59,10 @@ impl Results {
         for file in FILES {
             if !names.iter().any(|name| name == file) {
                 n_missing += 1;
-                results.unread.push(format!("the file {file} is missing"));
+                // The results are read first, and say what was asked for.
+                if results.asked_for("train") || !OF_TRAINING.contains(&file) {
+                    results.unread.push(format!("the file {file} is missing"));
+                }
                 continue;
             }
             // Only these three are read; the others are for people and programs.
@@ -252,6 +258,10 @@ mod tests {
         let some = of_text("{\"step\":\"run\",\"what\":\"began\",\"asked\":\"fit train\"}", "");
         assert!(some.asked_for("fit") && some.asked_for("train"));
         assert!(!some.asked_for("steps") && !some.asked_for("rain"));
+        let checks = of_text("{\"step\":\"run\",\"what\":\"began\",\"asked\":\"checks\"}", "");
+        let missing = ["the file log.txt is missing", "the file bundle.json is missing"];
+        assert_eq!(checks.unread, missing, "nothing of a training is missed");
+        assert!(some.unread.contains(&"the file best.safetensors is missing".to_owned()));
     }
 
     #[test]
