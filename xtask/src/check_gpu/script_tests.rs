@@ -36,12 +36,14 @@ time_is_over() {
   kill -ALRM $PPID
 }
 "#;
-/// Facts fail, steps leave half a line and go on for ever, repeating works, tf32 is the fastest. The time limit is
-/// tried by its signal, the one that `timeout` sends itself when the time is over.
+/// Facts fail, steps leave half a line and go on for ever, repeating works, tf32 is the fastest. The half line comes
+/// once all fits have ended, which would go on writing behind it. The time limit is tried by its signal, the one that
+/// `timeout` sends itself when the time is over.
 const MEASURES: &str = r#"
 case "$*" in
   *facts*) echo "one"; echo "error: a \"quoted\" \\ path" >&2; exit 3 ;;
-  *steps*) printf '{"step":"steps","wh' >>"$json"; time_is_over; exec sleep 60 ;;
+  *steps*) until grep -q '"step":"fit","what":"ended"' "$json"; do sleep 0.05; done
+    printf '{"step":"steps","wh' >>"$json"; time_is_over; exec sleep 60 ;;
   *repeat*) echo '{"step":"repeat","what":"resume","same_bits":true}' >>"$json" ;;
   *fastest*) echo tf32; echo "it was" >&2
     echo '{"step":"train","what":"choice","precision":"tf32","why":"it was"}' >>"$json" ;;
