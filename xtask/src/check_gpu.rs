@@ -7,6 +7,7 @@
 mod bundle;
 mod curve;
 mod dry_run;
+mod missing;
 mod page;
 mod programs;
 mod results;

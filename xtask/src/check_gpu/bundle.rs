@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! run.sh            what is called there, with the folder of the results
+//! libraries.sh      the part of it that unpacks programs and finds CUDA's libraries
 //! bundle.json       commit, date, compilers, SHA-256 of every program
 //! programs/         stripped and compressed: cpu.tar.xz, which fits nets, and cuda.tar.xz
 //! golden/           numbers of the published program, to compare with
-//! mnist/            the four IDX files, where they were found
+//! mnist/            the IDX files to train on, where they were found
 //! experiments/      the one that is trained there
 //! ```
 
@@ -25,17 +26,14 @@ use super::{
 use crate::repository;
 
 /// The script that runs there.
-pub(super) const SCRIPT: &str = include_str!("run.sh");
+const SCRIPT: &str = include_str!("run.sh");
+/// The part of it about programs and libraries.
+const LIBRARIES: &str = include_str!("libraries.sh");
 /// Experiments: on MNIST, and on the digits that the programs bring along.
-const ON_MNIST: (&str, &str) = ("gpu-mnist.toml", include_str!("gpu-mnist.toml"));
-const ON_DIGITS: (&str, &str) = ("gpu-digits.toml", include_str!("gpu-digits.toml"));
-/// The files of MNIST; the script fits nets to the first two.
-const MNIST: [&str; 4] = [
-    "train-images-idx3-ubyte.gz",
-    "train-labels-idx1-ubyte.gz",
-    "t10k-images-idx3-ubyte.gz",
-    "t10k-labels-idx1-ubyte.gz",
-];
+pub(super) const ON_MNIST: (&str, &str) = ("gpu-mnist.toml", include_str!("gpu-mnist.toml"));
+pub(super) const ON_DIGITS: (&str, &str) = ("gpu-digits.toml", include_str!("gpu-digits.toml"));
+/// The files of MNIST that the script fits nets to; its images to test on are not read.
+const MNIST: [&str; 2] = ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"];
 /// Where they are looked for, and where the golden files are.
 const IMAGES: &str = "data/mnist";
 const GOLDEN: &str = "crates/sgmn-nn/testdata/golden";
@@ -81,6 +79,7 @@ pub(super) fn lay_out(folder: &Path, images: Option<&Path>) -> Result<()> {
         fs::create_dir_all(&part).with_context(|| part.display().to_string())?;
     }
     write(&folder.join("run.sh"), SCRIPT)?;
+    write(&folder.join("libraries.sh"), LIBRARIES)?;
     let golden = repository::root().join(GOLDEN);
     for entry in fs::read_dir(&golden).with_context(|| golden.display().to_string())? {
         let entry = entry?;
@@ -91,6 +90,12 @@ pub(super) fn lay_out(folder: &Path, images: Option<&Path>) -> Result<()> {
     let ((name, text), other) = match images {
         Some(images) => {
             fs::create_dir_all(&mnist).with_context(|| mnist.display().to_string())?;
+            // Of an earlier bundle, which took more of them.
+            for entry in fs::read_dir(&mnist).with_context(|| mnist.display().to_string())?.flatten() {
+                if MNIST.iter().all(|file| entry.file_name() != *file) {
+                    fs::remove_file(entry.path()).with_context(|| entry.path().display().to_string())?;
+                }
+            }
             for file in MNIST {
                 copy(&images.join(file), &mnist.join(file))?;
             }
@@ -219,7 +224,7 @@ mod tests {
         };
         lay_out(bundle, Some(&found(images.path()).unwrap())).unwrap();
         assert_eq!(experiments(), ["gpu-mnist.toml"]);
-        assert_eq!(fs::read(bundle.join("mnist").join(MNIST[3])).unwrap(), MNIST[3].as_bytes());
+        assert_eq!(fs::read(bundle.join("mnist").join(MNIST[1])).unwrap(), MNIST[1].as_bytes());
         assert!(bundle.join("run.sh").is_file() && bundle.join("golden").read_dir().unwrap().count() > 1);
         // The same folder again, without the images.
         lay_out(bundle, None).unwrap();
@@ -240,7 +245,7 @@ mod tests {
 
     #[test]
     fn the_script_fits_nets_to_the_images_of_the_bundle() {
-        for file in &MNIST[..2] {
+        for file in MNIST {
             assert!(SCRIPT.contains(file), "{file}");
         }
     }

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    bundle, page, programs,
+    bundle, missing, programs,
     results::{Results, number, word},
     toolkit::Toolkit,
 };
@@ -25,6 +25,8 @@ const GPU_STEPS: [&str; 5] = ["facts", "checks", "steps", "repeat", "train"];
 /// One of these words is in what a program says that finds no GPU, or was not built for one.
 const NO_GPU: [&str; 2] =
     ["expected a cuda device, found none that works", "expected a build with the feature `cuda`"];
+/// How `sgmn measure fastest` begins where no step was measured.
+const NOTHING_MEASURED: &str = "no training step of ";
 /// What may come back: files, and bytes of each.
 const MOST_FILES: usize = 8;
 const MOST_BYTES: u64 = 16_000_000;
@@ -39,7 +41,24 @@ pub(crate) fn quick() -> Result<()> {
     for (name, program) in programs::of_the_processor()? {
         link(&program, &inner.join("programs").join(name))?;
     }
-    run(&inner, &folder, None)
+    run(&inner, &folder, None)?;
+    experiments(&inner.join("programs"), &folder)
+}
+
+/// Both experiments of bundles train: an epoch on a dozen nets, on the CPU.
+fn experiments(programs: &Path, folder: &Path) -> Result<()> {
+    let mut fit = Command::new(programs.join("sgmn"));
+    fit.args(["fit", "--images", "mini", "--n", "12", "--out"]).arg(folder.join("inrs.packed"));
+    repository::run(&mut fit)?;
+    for (name, text) in [bundle::ON_MNIST, bundle::ON_DIGITS] {
+        let file = folder.join(name);
+        bundle::write(&file, text)?;
+        let mut train = Command::new(programs.join("inr-classification-cuda"));
+        train.arg("--experiment").arg(&file).arg("--run").arg(folder.join(format!("run-{name}")));
+        train.arg("--data-dir").arg(folder).args(["--set", "train.device=cpu", "--set", "train.epochs=1"]);
+        repository::run(&mut train)?;
+    }
+    Ok(())
 }
 
 /// With a bundle; the stand-ins come from the toolkit that it was built with.
@@ -87,7 +106,7 @@ fn run(bundle: &Path, folder: &Path, libraries: Option<String>) -> Result<()> {
 
 /// Every step that needs a GPU failed for that reason and said so, the fits went well, and the page says all of it.
 fn check(results: &Results) -> Result<()> {
-    let missed = page::missing_or_failed(results);
+    let missed = missing::missing_or_failed(results);
     for step in GPU_STEPS {
         let line =
             results.last(step, "ended").with_context(|| format!("{step}: expected its end, found none"))?;
@@ -103,6 +122,23 @@ fn check(results: &Results) -> Result<()> {
             "{step}: expected the page to say how it ended, found {missed:?}"
         );
     }
+    // These come in because no check passed.
+    let plain = results.last("checks-plain", "ended").map(|line| word(line, "first_error"));
+    ensure!(
+        plain.is_some_and(|said| NO_GPU.iter().any(|reason| said.contains(reason))),
+        "checks-plain: expected it to say that there is no GPU, found {plain:?}"
+    );
+    let choice = results.last("train", "choice").context("train: expected a choice, found none")?;
+    ensure!(
+        word(choice, "precision") == "f32" && word(choice, "why").starts_with(NOTHING_MEASURED),
+        "train: expected f32 since nothing was measured, found {choice}"
+    );
+    let end = results.last("fit", "ended").context("fit: expected its end, found none")?;
+    // Unless all nets are ready, its time is over.
+    ensure!(
+        [Some(0.0), Some(124.0)].contains(&number(end, "status")),
+        "fit: expected status 0 or 124, found {end}"
+    );
     let fitted = results.of("fit", "population").filter_map(|line| number(line, "n_fitted_now")).sum::<f64>();
     ensure!(
         fitted >= 1.0,
@@ -143,7 +179,13 @@ mod tests {
 
     /// What the script writes where there is no GPU, with one step that does otherwise.
     fn lines(other: &str, said: &str) -> String {
-        let mut text = "{\"step\":\"fit\",\"what\":\"population\",\"n_fitted_now\":50}\n".to_owned();
+        let mut text = String::from(
+            "{\"step\":\"fit\",\"what\":\"population\",\"n_fitted_now\":50}\n\
+             {\"step\":\"train\",\"what\":\"choice\",\"precision\":\"f32\",\"why\":\"no training step of any\"}\n\
+             {\"step\":\"fit\",\"what\":\"ended\",\"status\":124}\n",
+        );
+        text +=
+            &format!("{{\"step\":\"checks-plain\",\"what\":\"ended\",\"first_error\":\"{}\"}}\n", NO_GPU[0]);
         for step in GPU_STEPS {
             let said = if step == other { said } else { NO_GPU[1] };
             text += &format!(
@@ -160,8 +202,18 @@ mod tests {
         assert!(error.contains("repeat: expected it to say that there is no GPU"), "{error}");
         let works = lines("", "").replacen("\"status\":1", "\"status\":0", 1);
         assert!(check(&of_text(&works, "")).is_err());
-        let silent = lines("", "").lines().skip(2).collect::<Vec<_>>().join("\n");
+        let silent =
+            lines("", "").lines().filter(|line| !line.contains("\"facts\"")).collect::<Vec<_>>().join("\n");
         assert!(check(&of_text(&silent, "")).is_err());
+        for (right, wrong) in [
+            ("\"precision\":\"f32\"", "\"precision\":\"bf16\""),
+            ("no training step of", "none was named:"),
+            ("\"status\":124", "\"status\":1"),
+            ("checks-plain", "checks-other"),
+        ] {
+            let text = lines("", "").replacen(right, wrong, 1);
+            assert!(check(&of_text(&text, "")).is_err(), "{wrong}");
+        }
         let unfitted = lines("", "").replace("\"n_fitted_now\":50", "\"n_fitted_now\":0");
         assert!(check(&of_text(&unfitted, "")).is_err());
     }

@@ -12,11 +12,19 @@ use serde_json::Value;
 const FILES: [&str; 6] =
     ["results.jsonl", "log.txt", "bundle.json", "records.jsonl", "resolved.toml", "best.safetensors"];
 
+/// Those of them that only training leaves.
+const OF_TRAINING: [&str; 3] = ["records.jsonl", "resolved.toml", "best.safetensors"];
+
+/// The file that only a run leaves whose training was begun again.
+const FIRST_RECORDS: &str = "records-first.jsonl";
+
 /// Everything that could be read.
 #[derive(Debug, Default)]
 pub(super) struct Results {
     lines: Vec<Value>,
     records: Vec<Value>,
+    /// Of a training that ended early and was begun again.
+    records_first: Vec<Value>,
     /// What the bundle was, null if that is unknown.
     pub(super) bundle: Value,
     /// Files that are not there and lines that are none, as sentences.
@@ -51,7 +59,10 @@ impl Results {
         for file in FILES {
             if !names.iter().any(|name| name == file) {
                 n_missing += 1;
-                results.unread.push(format!("the file {file} is missing"));
+                // The results are read first, and say what was asked for.
+                if results.asked_for("train") || !OF_TRAINING.contains(&file) {
+                    results.unread.push(format!("the file {file} is missing"));
+                }
                 continue;
             }
             // Only these three are read; the others are for people and programs.
@@ -68,6 +79,10 @@ impl Results {
                 _ => {}
             }
         }
+        if names.iter().any(|name| name == FIRST_RECORDS) {
+            results.records_first = results.lines_of(folder, FIRST_RECORDS)?;
+        }
+        tell_apart(&mut results.lines);
         if n_missing == FILES.len() {
             bail!("{}: expected the files that run.sh writes, found none of them", folder.display());
         }
@@ -100,26 +115,58 @@ impl Results {
         self.of(step, what).last()
     }
 
-    /// The epochs of which something is known, ascending.
-    pub(super) fn epochs(&self) -> Vec<Epoch> {
-        let mut epochs: BTreeMap<u64, Epoch> = BTreeMap::new();
-        for record in &self.records {
-            let Some(number) = record["epoch"].as_u64() else { continue };
-            let epoch = epochs.entry(number).or_insert_with(|| Epoch { number, ..Epoch::default() });
-            match record["split"].as_str() {
-                Some("train") => {
-                    epoch.train_loss = self::number(&record["metrics"], "loss");
-                    epoch.nets_per_second = self::number(record, "nets_per_second");
-                    epoch.waited = self::number(record, "waited_seconds");
-                }
-                Some("val") => {
-                    epoch.accuracy = self::number(&record["metrics"], "accuracy");
-                    epoch.seconds = self::number(record, "seconds");
-                }
-                _ => {}
-            }
+    /// Whether the script was asked for a step: for all of them unless it says otherwise.
+    pub(super) fn asked_for(&self, step: &str) -> bool {
+        match self.last("run", "began").and_then(|line| line["asked"].as_str()) {
+            Some(asked) => asked.split_whitespace().any(|word| word == step),
+            None => true,
         }
-        epochs.into_values().collect()
+    }
+
+    /// The epochs of the training, the last one if there were two.
+    pub(super) fn epochs(&self) -> Vec<Epoch> {
+        epochs_of(&self.records)
+    }
+
+    /// The epochs of a training that ended early and was begun again.
+    pub(super) fn epochs_of_first(&self) -> Vec<Epoch> {
+        epochs_of(&self.records_first)
+    }
+}
+
+/// The epochs of which something is known, ascending.
+fn epochs_of(records: &[Value]) -> Vec<Epoch> {
+    let mut epochs: BTreeMap<u64, Epoch> = BTreeMap::new();
+    for record in records {
+        let Some(number) = record["epoch"].as_u64() else { continue };
+        let epoch = epochs.entry(number).or_insert_with(|| Epoch { number, ..Epoch::default() });
+        match record["split"].as_str() {
+            Some("train") => {
+                epoch.train_loss = self::number(&record["metrics"], "loss");
+                epoch.nets_per_second = self::number(record, "nets_per_second");
+                epoch.waited = self::number(record, "waited_seconds");
+            }
+            Some("val") => {
+                epoch.accuracy = self::number(&record["metrics"], "accuracy");
+                epoch.seconds = self::number(record, "seconds");
+            }
+            _ => {}
+        }
+    }
+    epochs.into_values().collect()
+}
+
+/// The program of the checks names its step `checks` whenever it runs. Which time it was is told by what the script
+/// wrote between: once it has turned against the kernels come the checks without them, and then each kernel alone.
+fn tell_apart(lines: &mut [Value]) {
+    let mut step = "checks";
+    for line in lines {
+        match (line["step"].as_str(), line["what"].as_str()) {
+            (Some("checks"), Some("without_kernels")) => step = "checks-plain",
+            (Some("checks-plain"), Some("ended")) => step = "kernels",
+            (Some("checks"), Some("check")) => line["step"] = step.into(),
+            _ => {}
+        }
     }
 }
 
@@ -193,6 +240,28 @@ mod tests {
         fs::write(folder.path().join("bundle.json"), "7").unwrap();
         let results = Results::read(folder.path()).unwrap();
         assert!(results.lines.is_empty() && results.unread.len() == 2 + 1 + 4, "{:?}", results.unread);
+    }
+
+    #[test]
+    fn checks_are_told_apart_by_what_stands_between() {
+        let check = "{\"step\":\"checks\",\"what\":\"check\"}\n";
+        let without = "{\"step\":\"checks\",\"what\":\"without_kernels\"}\n";
+        let plain = "{\"step\":\"checks-plain\",\"what\":\"ended\"}\n";
+        let results = of_text(&format!("{check}{check}{check}{without}{check}{check}{plain}{check}"), "");
+        let n_of = ["checks", "checks-plain", "kernels"].map(|step| results.of(step, "check").count());
+        assert_eq!(n_of, [3, 2, 1]);
+    }
+
+    #[test]
+    fn all_steps_were_asked_for_unless_the_run_says_which() {
+        assert!(of_text("", "").asked_for("steps"));
+        let some = of_text("{\"step\":\"run\",\"what\":\"began\",\"asked\":\"fit train\"}", "");
+        assert!(some.asked_for("fit") && some.asked_for("train"));
+        assert!(!some.asked_for("steps") && !some.asked_for("rain"));
+        let checks = of_text("{\"step\":\"run\",\"what\":\"began\",\"asked\":\"checks\"}", "");
+        let missing = ["the file log.txt is missing", "the file bundle.json is missing"];
+        assert_eq!(checks.unread, missing, "nothing of a training is missed");
+        assert!(some.unread.contains(&"the file best.safetensors is missing".to_owned()));
     }
 
     #[test]

@@ -9,11 +9,17 @@ use crate::bench::table::{short, table};
 
 /// The steps of the script.
 pub(super) const STEPS: [&str; 6] = ["fit", "facts", "checks", "steps", "repeat", "train"];
+/// Those that come in between when something went wrong.
+pub(super) const WITHOUT_KERNELS: [&str; 2] = ["checks-plain", "kernels"];
+pub(super) const AGAIN: &str = "train-again";
 /// What is measured: every configuration at every batch in every precision, as training and as inference.
 pub(super) const CONFIGS: [&str; 4] = ["mnist", "mnist-bidirectional", "cnn-zoo-relu", "editing"];
 pub(super) const BATCHES: [u64; 5] = [32, 64, 128, 256, 512];
 pub(super) const PRECISIONS: [&str; 3] = ["f32", "tf32", "bf16"];
 pub(super) const MODES: [&str; 2] = ["training", "inference"];
+/// What is repeated, in which precisions.
+pub(super) const REPEATS: [&str; 2] = ["same-seed", "resume"];
+pub(super) const REPEATED: [&str; 2] = ["f32", "tf32"];
 
 /// A case of the steps: configuration and precision by their places in the lists above, unknown ones last, then names.
 type Case = (usize, String, u64, usize, String);
@@ -100,9 +106,9 @@ pub(super) fn copies(results: &Results) -> Option<String> {
 }
 
 /// Checks by group: how many passed, and which came closest to its tolerance.
-pub(super) fn checks(results: &Results) -> Option<String> {
+pub(super) fn checks(results: &Results, step: &str) -> Option<String> {
     let mut groups: Vec<(&str, Vec<&Value>)> = Vec::new();
-    for line in results.of("checks", "check") {
+    for line in results.of(step, "check") {
         let group = word(line, "group");
         match groups.iter_mut().find(|(name, _)| *name == group) {
             Some((_, lines)) => lines.push(line),
@@ -178,7 +184,7 @@ pub(super) fn steps(results: &Results, mode: &str) -> Option<String> {
     filled(&header, &rows)
 }
 
-/// Milliseconds of a training step by kind of operation, a column for each kind.
+/// Milliseconds of a training step by kind of operation, a column for each kind, with launches in brackets.
 pub(super) fn kinds(results: &Results) -> Option<String> {
     let mut kinds: Vec<&str> = Vec::new();
     let mut cases: BTreeMap<Case, BTreeMap<&str, &Value>> = BTreeMap::new();
@@ -196,7 +202,7 @@ pub(super) fn kinds(results: &Results) -> Option<String> {
         .iter()
         .map(|((_, config, batch, _, precision), lines)| {
             let cells = kinds.iter().map(|kind| match lines.get(kind) {
-                Some(line) => shown(number(line, "seconds"), 1e-3),
+                Some(line) => time_and_launches(kind, line),
                 None => "–".to_owned(),
             });
             [plain_text(config), batch.to_string(), plain_text(precision)].into_iter().chain(cells).collect()
@@ -205,15 +211,33 @@ pub(super) fn kinds(results: &Results) -> Option<String> {
     filled(&header, &rows)
 }
 
-/// Whether equal runs gave equal bits.
+/// A cell of that table; `other` has no time of its own, `host` no launches.
+fn time_and_launches(kind: &str, line: &Value) -> String {
+    let time = if kind == "other" { String::new() } else { shown(number(line, "seconds"), 1e-3) };
+    match number(line, "launches").filter(|launches| *launches > 0.0) {
+        Some(launches) => format!("{time} ({launches})").trim_start().to_owned(),
+        None => time,
+    }
+}
+
+/// Whether equal runs gave equal bits: a row for each precision and kind.
 pub(super) fn repeats(results: &Results) -> Option<String> {
-    let rows: Vec<Vec<String>> = ["same-seed", "resume"]
+    let mut lines: Vec<(&str, &str, &Value)> = Vec::new();
+    for line in REPEATS.into_iter().flat_map(|what| results.of("repeat", what)) {
+        let (precision, what) = (word(line, "precision"), word(line, "what"));
+        match lines.iter_mut().find(|known| (known.0, known.1) == (precision, what)) {
+            Some(known) => known.2 = line,
+            None => lines.push((precision, what, line)),
+        }
+    }
+    lines.sort_by_key(|(precision, _, _)| PRECISIONS.iter().position(|known| known == precision));
+    let rows: Vec<Vec<String>> = lines
         .into_iter()
-        .filter_map(|what| Some((what, results.last("repeat", what)?)))
-        .map(|(what, line)| {
+        .map(|(precision, what, line)| {
             let first = word(line, "first_difference");
             vec![
                 what.to_owned(),
+                if precision.is_empty() { "–".to_owned() } else { plain_text(precision) },
                 count(number(line, "n_steps")),
                 if line["same_bits"] == true { "yes" } else { "no" }.to_owned(),
                 if first.is_empty() { "–".to_owned() } else { plain_text(first) },
@@ -221,7 +245,7 @@ pub(super) fn repeats(results: &Results) -> Option<String> {
             ]
         })
         .collect();
-    filled(&["two runs", "steps", "same bits", "first difference", "largest"], &rows)
+    filled(&["two runs", "precision", "steps", "same bits", "first difference", "largest"], &rows)
 }
 
 /// The fits that ran on the processor meanwhile.
@@ -274,13 +298,33 @@ pub(super) fn epochs(epochs: &[Epoch]) -> Option<String> {
 
 /// How the steps of the script ended.
 pub(super) fn ends(results: &Results) -> Option<String> {
-    let rows: Vec<Vec<String>> = STEPS
+    let order =
+        ["fit", "facts", "checks", WITHOUT_KERNELS[0], WITHOUT_KERNELS[1], "steps", "repeat", "train", AGAIN];
+    let rows: Vec<Vec<String>> = order
         .into_iter()
         .filter_map(|step| Some((step, results.last(step, "ended")?)))
         .map(|(step, line)| {
             let cell = |key| count(number(line, key));
-            vec![step.to_owned(), cell("status"), cell("seconds"), cell("limit")]
+            vec![step.to_owned(), cell("status"), cell("began"), cell("seconds"), cell("limit")]
         })
         .collect();
-    filled(&["step", "status", "seconds", "limit"], &rows)
+    filled(&["step", "status", "began at", "seconds", "limit"], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn upkeep_has_no_time_of_its_own_and_the_host_may_be_below_zero() {
+        let cell = |kind, seconds: f64, launches: u64| {
+            time_and_launches(kind, &json!({"seconds": seconds, "launches": launches}))
+        };
+        assert_eq!(cell("product", 0.009, 200), "9.00 (200)");
+        assert_eq!(cell("other", 0.0, 120), "(120)");
+        assert_eq!(cell("host", -0.002, 0), "-2.00");
+        assert_eq!(time_and_launches("product", &json!({})), "–");
+    }
 }
