@@ -31,9 +31,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         check_metal::run()?;
     }
     examples()?;
-    repository::run(&mut cargo(&["test", "--workspace"]))?;
     println!("$ cargo xtask check-gpu --dry-run");
-    check_gpu::quick()
+    check_gpu::quick()?;
+    repository::run(&mut cargo(&["test", "--workspace"]))
 }
 
 /// Builds all examples and runs the quick ones: those that their package does not list in

@@ -70,6 +70,9 @@ if [ -e "$out/results.jsonl" ]; then
     exit 2
 fi
 work=$(mktemp -d) || exit 2
+# What the driver compiles for the device is kept from step to step; and f32 products are f32, whatever the machine says.
+export CUDA_CACHE_PATH=$work/compiled CUDA_CACHE_MAXSIZE=1073741824 CUDA_CACHE_DISABLE=0
+unset NVIDIA_TF32_OVERRIDE
 results=$out/results.jsonl
 log=$out/log.txt
 : >"$results" && : >"$log" || exit 2
