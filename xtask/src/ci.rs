@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: everything that has to pass, cheapest first, ending with the tests and a dry run for a GPU.
+//! `cargo xtask ci`: everything that has to pass, cheapest first, ending with a dry run for a GPU and the tests.
 //!
 //! All steps share the dev profile, so that nothing heavy is built twice.
 
