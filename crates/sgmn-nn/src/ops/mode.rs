@@ -13,7 +13,7 @@ use super::precision;
 /// Runs `f` without noting down what gradients would need: for predictions, which then take less time and memory.
 ///
 /// Results do not know where they came from; asking for their gradient finds none. Only this thread is concerned, and
-/// only what is computed before `f` returns: hand out tensors, not [`Rows`] that are still to be computed.
+/// only what is computed before `f` returns: hand out tensors, not [`Rows`](super::Rows) that are still to be computed.
 pub fn no_grad<R>(f: impl FnOnce() -> R) -> R {
     while_set(&NO_GRAD, f)
 }
