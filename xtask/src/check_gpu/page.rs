@@ -53,9 +53,9 @@ pub(super) fn page(results: &Results, figure: Option<&str>) -> String {
     section("Inference", "", &with_clock(tables::steps(results, MODES[1])));
     section(
         "Where a training step's time goes",
-        "Milliseconds by kind of operation, timed one by one from events, and launches in brackets. `host` is the rest \
-         of the time on the clock; timing one by one costs the host time, so that it may be below zero. `other` is upkeep \
-         of candle's graph and has no time of its own.",
+        "Milliseconds of the device by kind of operation, and launches in brackets. `host` is the rest of the time on the \
+         clock, in which the device waits for it; taken from another step, it may be a little below zero. `other` is \
+         upkeep of candle's graph and has no time of its own.",
         &[tables::kinds(results)],
     );
     section("Repeatability", "", &[tables::repeats(results)]);

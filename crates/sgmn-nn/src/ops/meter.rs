@@ -83,8 +83,9 @@ thread_local! {
 
 /// Runs `f` and tells what passed the door meanwhile, on this thread; with `timed`, how long it took too.
 ///
-/// On a CUDA device each operation is timed by two events, which are read when all is done: the device runs on without
-/// waiting for the host. What candle does by itself is not counted, but for the upkeep of its graph; neither are the
+/// On a CUDA device each operation is timed by two events, which are read when all is done. Where the device waits for the
+/// host, the gap counts as time of the next operation: who wants the device's own time gives it so much to do before that
+/// the host is ahead. What candle does by itself is not counted, but for the upkeep of its graph; neither are the
 /// passes over blocks of rows of the CPU, which are one operation each. Within another meter nothing is counted twice:
 /// the inner one takes over.
 ///

@@ -1,5 +1,8 @@
 //! A net taken apart for running many like it: what each layer gathers, how wide it is, where its parameters lie.
 
+#[cfg(any(test, feature = "testing", feature = "cuda"))]
+pub(super) mod trial;
+
 use std::ops::Range;
 
 use sgmn_graph::{Activation, Error, LayerMap, NetSpec, Reading, Result};

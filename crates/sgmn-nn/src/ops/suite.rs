@@ -3,9 +3,13 @@
 //! Behind the feature `testing`, so that a device can be put to the test too.
 
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
-use sgmn_graph::{Activation, LayerMap, LayerSpec, NetSpec, Reading, Seed, testing::normal};
+use sgmn_graph::{Activation, NetSpec, Reading, Seed, testing::normal};
 
-use super::{EdgeAxis, NetForm, Symmetrize, reference};
+use super::{
+    EdgeAxis, NetForm, Symmetrize,
+    nets::trial::{ACTIVATIONS, cnn},
+    reference,
+};
 
 pub(super) type Op = Box<dyn Fn(&[Tensor]) -> Result<Tensor>>;
 
@@ -186,8 +190,11 @@ pub fn cases() -> Result<Vec<Case>> {
     for (is_cnn, image) in [(false, [1, 1]), (true, [7, 5])] {
         for [nets, inputs] in [[1, 1], [3, 7], [9, 40], [0, 4], [2, 0]] {
             for activation in ACTIVATIONS {
-                let spec =
-                    if is_cnn { cnn(activation) } else { NetSpec::mlp(&[2, 9, 5, 1], activation, 0.0) };
+                let spec = if is_cnn {
+                    cnn(activation, Reading::GlobalAverage)
+                } else {
+                    NetSpec::mlp(&[2, 9, 5, 1], activation, 0.0)
+                };
                 let form = NetForm::new(&spec.map_err(candle_core::Error::wrap)?, image)
                     .map_err(candle_core::Error::wrap)?;
                 let params = random(&[nets, form.n_params()], Seed::new(3), DType::F32)?;
@@ -211,30 +218,9 @@ pub fn cases() -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// Two convolutions, one with a margin and another stride along each axis, and a layer of means.
-fn cnn(activation: Activation) -> sgmn_graph::Result<NetSpec> {
-    let conv = |n_in, n_out, stride, padding| LayerSpec {
-        map: LayerMap::Conv { n_in, n_out, kernel: [3, 2], stride, padding },
-        activation,
-    };
-    let map = LayerMap::Linear { n_in: 4, n_out: 3, reading: Reading::GlobalAverage };
-    let last = LayerSpec { map, activation: Activation::Identity };
-    NetSpec::new(vec![conv(2, 3, [2, 1], [1, 0]), conv(3, 4, [1, 2], [0, 1]), last], 0.0)
-}
-
 type RunNets = fn(&Tensor, &NetForm, &Tensor) -> Result<Tensor>;
 type Attend = fn(&Tensor, Option<&Tensor>, Option<&Tensor>, usize) -> Result<Tensor>;
 type RunMlps = fn(&[Tensor], &[Tensor], &[Activation], &Tensor) -> Result<Tensor>;
-
-/// One of each kind that has a formula of its own; the frequency is low, so that chance inputs compare well in f32.
-const ACTIVATIONS: [Activation; 6] = [
-    Activation::Sine { omega: 1.5 },
-    Activation::Tanh,
-    Activation::Relu,
-    Activation::LeakyRelu { slope: 0.1 },
-    Activation::Silu,
-    Activation::Gelu,
-];
 
 pub(super) fn random(shape: &[usize], seed: Seed, dtype: DType) -> Result<Tensor> {
     let mut rng = seed.rng();

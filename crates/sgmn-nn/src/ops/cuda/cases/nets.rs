@@ -1,24 +1,15 @@
 //! Cases of many nets of one form on the same inputs.
 
 use candle_core::{Result, Tensor};
-use sgmn_graph::{Activation, LayerMap, LayerSpec, NetSpec, Reading};
+use sgmn_graph::{Activation, NetSpec, Reading};
 
 use super::{Case, Operation, one};
 use crate::ops::{
     NetForm,
     cuda::{Kernel, launch::Nets, operations},
+    nets::trial::{ACTIVATIONS, cnn},
     reference,
 };
-
-/// One of each kind that has a formula of its own.
-const ACTIVATIONS: [Activation; 6] = [
-    Activation::Sine { omega: 1.5 },
-    Activation::Tanh,
-    Activation::Relu,
-    Activation::LeakyRelu { slope: 0.1 },
-    Activation::Silu,
-    Activation::Gelu,
-];
 
 /// Small numbers, none of whose sums is zero: there rectifiers have a kink.
 fn off_kinks(x: &Tensor) -> Result<Tensor> {
@@ -41,7 +32,7 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
                 plain: one(move |x| plain_mlps(&widths, &activations, &off_kinks(&x[0])?, &x[1].detach())),
             });
             let values = NetSpec::mlp(&[2, 9, 5, 1], activation, 0.0);
-            for (spec, image) in [(images(activation), [7, 5]), (values, [1, 1])] {
+            for (spec, image) in [(cnn(activation, Reading::GlobalAverage), [7, 5]), (values, [1, 1])] {
                 let form =
                     spec.and_then(|spec| NetForm::new(&spec, image)).expect("the layers fit each other");
                 let nets = Nets::of(&form.layers).expect("the nets are small");
@@ -56,17 +47,6 @@ pub(super) fn cases<'a>() -> Vec<Case<'a>> {
         }
     }
     cases
-}
-
-/// Two convolutions, one with a margin and another stride along each axis, and a layer of means.
-fn images(activation: Activation) -> sgmn_graph::Result<NetSpec> {
-    let conv = |n_in, n_out, stride, padding| LayerSpec {
-        map: LayerMap::Conv { n_in, n_out, kernel: [3, 2], stride, padding },
-        activation,
-    };
-    let map = LayerMap::Linear { n_in: 4, n_out: 3, reading: Reading::GlobalAverage };
-    let last = LayerSpec { map, activation: Activation::Identity };
-    NetSpec::new(vec![conv(2, 3, [2, 1], [1, 0]), conv(3, 4, [1, 2], [0, 1]), last], 0.0)
 }
 
 /// The plain form for parameters in a row a net.

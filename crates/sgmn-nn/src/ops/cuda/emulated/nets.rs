@@ -3,41 +3,27 @@
 use sgmn_graph::{Activation, LayerMap, LayerSpec, NetSpec, Reading};
 
 use super::*;
-use crate::ops::NetForm;
+use crate::ops::{
+    NetForm,
+    nets::trial::{self, ACTIVATIONS, convolutions},
+};
 use launch::Nets;
 
-const ACTIVATIONS: [Activation; 7] = [
-    Activation::Sine { omega: 1.5 },
-    Activation::Tanh,
-    Activation::Relu,
-    Activation::LeakyRelu { slope: 0.1 },
-    Activation::Silu,
-    Activation::Gelu,
-    Activation::Identity,
-];
+/// All activations: those that have a formula of their own, and none.
+fn activations() -> impl Iterator<Item = Activation> {
+    ACTIVATIONS.into_iter().chain([Activation::Identity])
+}
 
 fn mlp(widths: &[usize], activation: Activation) -> NetForm {
     NetForm::new(&NetSpec::mlp(widths, activation, 0.0).unwrap(), [1, 1]).unwrap()
 }
 
-fn conv(
-    n_in: usize,
-    n_out: usize,
-    stride: [usize; 2],
-    padding: [usize; 2],
-    activation: Activation,
-) -> LayerSpec {
-    LayerSpec { map: LayerMap::Conv { n_in, n_out, kernel: [3, 2], stride, padding }, activation }
-}
-
-/// Two convolutions, one with a margin and another stride along each axis, then a layer of means or of all positions.
+/// Convolutions, then a layer of means or of all positions.
 fn cnn(activation: Activation, reading: fn(usize) -> Reading) -> NetForm {
-    let convs = vec![conv(2, 3, [2, 1], [1, 0], activation), conv(3, 4, [1, 2], [0, 1], activation)];
-    let positions =
-        NetForm::new(&NetSpec::new(convs.clone(), 0.0).unwrap(), [7, 5]).unwrap().layers[1].positions;
-    let map = LayerMap::Linear { n_in: 4, n_out: 3, reading: reading(positions) };
-    let layers = [convs, vec![LayerSpec { map, activation: Activation::Identity }]].concat();
-    NetForm::new(&NetSpec::new(layers, 0.0).unwrap(), [7, 5]).unwrap()
+    let image = [7, 5];
+    let convs = NetSpec::new(convolutions(activation).to_vec(), 0.0).unwrap();
+    let positions = NetForm::new(&convs, image).unwrap().layers[1].positions;
+    NetForm::new(&trial::cnn(activation, reading(positions)).unwrap(), image).unwrap()
 }
 
 fn small(n: usize, seed: u64) -> Vec<f32> {
@@ -64,7 +50,7 @@ fn nets(host: &Host, nets: &Nets, form: &NetForm, n_nets: usize, n_inputs: usize
 fn nets_on_inputs_compute_what_the_plain_form_computes() {
     let Some(host) = Host::compile() else { return };
     let mut forms = Vec::new();
-    for activation in ACTIVATIONS {
+    for activation in activations() {
         forms.push((mlp(&[2, 9, 5, 1], activation), vec![[1, 1], [3, 7], [2, 70]]));
         forms.push((cnn(activation, |_| Reading::GlobalAverage), vec![[1, 1], [3, 7]]));
     }
@@ -74,7 +60,8 @@ fn nets_on_inputs_compute_what_the_plain_form_computes() {
     forms.push((mlp(&[3, 300, 2], Activation::Silu), vec![[2, 40]]));
     forms.push((mlp(&[1, 2000, 1], Activation::Tanh), vec![[1, 3]]));
     // Images with more positions than a warp has threads, averaged at once.
-    let layers = vec![conv(1, 2, [1, 1], [0, 0], Activation::Relu)];
+    let map = LayerMap::Conv { n_in: 1, n_out: 2, kernel: [3, 2], stride: [1, 1], padding: [0, 0] };
+    let layers = vec![LayerSpec { map, activation: Activation::Relu }];
     forms.push((NetForm::new(&NetSpec::new(layers, 0.0).unwrap(), [9, 9]).unwrap(), vec![[2, 5]]));
     for (form, sizes) in forms {
         let there = Nets::of(&form.layers).unwrap();
@@ -162,7 +149,7 @@ fn plain_mlps(
 #[test]
 fn perceptrons_compute_what_the_plain_form_computes() {
     let Some(host) = Host::compile() else { return };
-    for activation in ACTIVATIONS {
+    for activation in activations() {
         for [n_nets, n_inputs] in [[1, 1], [3, 70]] {
             mlps(&host, &[2, 9, 33, 1], &[activation, activation, Activation::Identity], n_nets, n_inputs);
         }
