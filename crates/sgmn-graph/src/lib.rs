@@ -32,6 +32,7 @@
 pub mod batch;
 mod error;
 pub mod eval;
+pub mod flow;
 mod graph;
 pub mod layers;
 mod lent;

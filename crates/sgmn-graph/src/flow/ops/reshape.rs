@@ -1,0 +1,33 @@
+//! The same numbers in the same order, with other axes.
+
+use super::{Array, Operation, operands};
+
+/// x with other axes; the row-major order of its numbers stays. From: x.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reshape {
+    /// The shape of the result.
+    pub shape: Vec<usize>,
+}
+
+impl Operation for Reshape {
+    fn name(&self) -> &'static str {
+        "reshape"
+    }
+
+    fn shape(&self, from: &[&[usize]]) -> Result<Vec<usize>, String> {
+        let [x] = operands(from)?;
+        let count = |shape: &[usize]| shape.iter().try_fold(1usize, |n, size| n.checked_mul(*size));
+        if count(x).is_none() || count(x) != count(&self.shape) {
+            return Err(format!("expected as many numbers as {x:?} has, found {:?}", self.shape));
+        }
+        Ok(self.shape.clone())
+    }
+
+    fn run(&self, from: &[&Array]) -> Result<Array, String> {
+        Ok(from[0].clone().reshaped(self.shape.clone()).expect("the count of numbers was checked with the shapes"))
+    }
+
+    fn is_trivial(&self, from: &[&[usize]], shape: &[usize]) -> bool {
+        from[0] == shape
+    }
+}
