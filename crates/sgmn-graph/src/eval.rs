@@ -64,7 +64,7 @@ pub fn activate(activation: Activation, x: f64) -> f64 {
 }
 
 /// The error function, by its power series near zero and the continued fraction of its complement elsewhere.
-fn erf(x: f64) -> f64 {
+pub(crate) fn erf(x: f64) -> f64 {
     // Both agree to some 1e-15 here; the series needs few terms below it and the fraction few above it.
     const SEAM: f64 = 2.5;
     // Enough for full precision on either side of the seam.

@@ -25,9 +25,10 @@ mod array;
 mod builder;
 mod error;
 mod net;
-mod prune;
 pub mod ops;
+mod prune;
 mod run;
+mod walk;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,9 +37,9 @@ pub use builder::FlowBuilder;
 pub use error::{FlowError, FlowResult};
 pub use net::{FlowNet, Numbers, Stored};
 pub use ops::{
-    Behaviour, Combination, Combine, Concat, Contract, Convolve, Cumulate, Expand, Function, Lookup, Normalize, Op,
-    Operation, Pad, Parity, Permute, Pick, Pointwise, Pool, Pooling, Reduce, Reduction, Reshape, Select, Slice, Softmax,
-    Take,
+    Behaviour, Combination, Combine, Concat, Contract, Convolve, Cumulate, Expand, Function, Lookup,
+    Normalize, Op, Operation, Pad, Parity, Permute, Pick, Pointwise, Pool, Pooling, Reduce, Reduction,
+    Reshape, Select, Slice, Softmax, Take,
 };
 pub use run::{run, run_each};
 

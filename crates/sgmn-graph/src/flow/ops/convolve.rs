@@ -1,6 +1,6 @@
 //! Convolution over any number of spatial axes, grouped and transposed too.
 
-use super::{Array, Operation, operands};
+use super::{Array, Operation, arrays, operands};
 
 /// A convolution without bias. From: x `[N, C, spatial…]`, weight `[O, C/groups, kernel…]`, or
 /// `[C, O/groups, kernel…]` if transposed. Result: `[N, O, spatial…]`. Each list has a number for each spatial axis.
@@ -65,7 +65,176 @@ impl Operation for Convolve {
         Ok(shape)
     }
 
-    fn run(&self, _from: &[&Array]) -> Result<Array, String> {
-        Err("not written yet".to_owned())
+    fn run(&self, from: &[&Array]) -> Result<Array, String> {
+        let [x, weight] = arrays(from);
+        let mut out = Array::full(self.shape(&[x.shape(), weight.shape()])?, 0.0);
+        let grids = self.grids(x.shape(), weight.shape(), out.shape());
+        let [n_in, n_out] = [x.shape()[1] / self.groups, out.shape()[1] / self.groups];
+        let [area_in, area_out] = [x, &out].map(|array| array.shape()[2..].iter().product::<usize>());
+        let taps: usize = weight.shape()[2..].iter().product();
+        for (plane, to) in out.data_mut().chunks_mut(area_out.max(1)).enumerate() {
+            let (image, channel) = (plane / (n_out * self.groups), plane % (n_out * self.groups));
+            let (group, channel) = (channel / n_out, channel % n_out);
+            for before in 0..n_in {
+                let read = (image * self.groups + group) * n_in + before;
+                let from = &x.data()[read * area_in..(read + 1) * area_in];
+                let kernel = match self.transposed {
+                    None => (group * n_out + channel) * n_in + before,
+                    Some(_) => (group * n_in + before) * n_out + channel,
+                };
+                grids.add(from, &weight.data()[kernel * taps..(kernel + 1) * taps], to, self.transposed.is_some());
+            }
+        }
+        Ok(out)
+    }
+}
+
+impl Convolve {
+    fn grids(&self, x: &[usize], weight: &[usize], out: &[usize]) -> Grids {
+        let (small, large) = if self.transposed.is_some() { (x, out) } else { (out, x) };
+        Grids {
+            small: small[2..].to_vec(),
+            large: large[2..].to_vec(),
+            kernel: weight[2..].to_vec(),
+            stride: self.stride.clone(),
+            dilation: self.dilation.clone(),
+            before: self.padding.iter().map(|(before, _)| *before).collect(),
+        }
+    }
+}
+
+/// How two grids of places meet: place i of the small one meets places `i · stride + k · dilation − before` of the
+/// large one. A convolution reads the large grid, a transposed one writes it.
+struct Grids {
+    small: Vec<usize>,
+    large: Vec<usize>,
+    kernel: Vec<usize>,
+    stride: Vec<usize>,
+    dilation: Vec<usize>,
+    before: Vec<usize>,
+}
+
+impl Grids {
+    /// Adds one channel, times one kernel, to one channel of the result.
+    fn add(&self, from: &[f64], kernel: &[f64], to: &mut [f64], transposed: bool) {
+        for (tap, w) in kernel.iter().enumerate() {
+            self.lines(tap, |small, large, len, stride| {
+                if transposed {
+                    for i in 0..len {
+                        to[large + i * stride] += w * from[small + i];
+                    }
+                } else if stride == 1 {
+                    let pairs = to[small..small + len].iter_mut().zip(&from[large..large + len]);
+                    pairs.for_each(|(to, from)| *to += w * from);
+                } else {
+                    for i in 0..len {
+                        to[small + i] += w * from[large + i * stride];
+                    }
+                }
+            });
+        }
+    }
+
+    /// For one tap of the kernel all lines along the last axis on which the grids meet: where they begin in the small
+    /// and the large grid, how many places meet, and the stride in the large grid.
+    fn lines(&self, tap: usize, mut each: impl FnMut(usize, usize, usize, usize)) {
+        let n = self.small.len();
+        let mut rest = tap;
+        // For each axis the first place of the small grid that meets one, how many do, and the first place met.
+        let mut met = vec![(0, 0, 0); n];
+        for axis in (0..n).rev() {
+            let shift = rest % self.kernel[axis] * self.dilation[axis];
+            rest /= self.kernel[axis];
+            let (stride, before) = (self.stride[axis], self.before[axis]);
+            let first = before.saturating_sub(shift).div_ceil(stride).min(self.small[axis]);
+            // Places below this meet one: i · stride + shift < large + before.
+            let end = (self.large[axis] + before).saturating_sub(shift).div_ceil(stride).min(self.small[axis]);
+            if end <= first {
+                return;
+            }
+            met[axis] = (first, end - first, first * stride + shift - before);
+        }
+        let (first, len, place) = met[n - 1];
+        let lines: usize = met[..n - 1].iter().map(|(_, len, _)| len).product();
+        for line in 0..lines {
+            let (mut rest, mut small, mut large) = (line, 0, 0);
+            let (mut small_step, mut large_step) = (self.small[n - 1], self.large[n - 1]);
+            for axis in (0..n - 1).rev() {
+                let (first, len, place) = met[axis];
+                let i = rest % len;
+                rest /= len;
+                small += (first + i) * small_step;
+                large += (place + i * self.stride[axis]) * large_step;
+                small_step *= self.small[axis];
+                large_step *= self.large[axis];
+            }
+            each(small + first, large + place, len, self.stride[n - 1]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn array(shape: &[usize], data: &[f64]) -> Array {
+        Array::new(shape.to_vec(), data.to_vec()).unwrap()
+    }
+
+    /// A convolution with the same numbers along each of n axes.
+    fn plain(n: usize) -> Convolve {
+        Convolve { stride: vec![1; n], padding: vec![(0, 0); n], dilation: vec![1; n], groups: 1, transposed: None }
+    }
+
+    #[test]
+    fn a_kernel_slides_over_an_image_with_padding_and_stride() {
+        let x = array(&[1, 1, 3, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
+        let ones = Array::full(vec![1, 1, 3, 3], 1.0);
+        let op = Convolve { stride: vec![2, 2], padding: vec![(1, 1); 2], ..plain(2) };
+        assert_eq!(op.run(&[&x, &ones]).unwrap(), array(&[1, 1, 2, 2], &[12.0, 16.0, 24.0, 28.0]));
+        let differences = array(&[1, 1, 1, 2], &[-1.0, 1.0]);
+        assert_eq!(plain(2).run(&[&x, &differences]).unwrap(), Array::full(vec![1, 1, 3, 2], 1.0));
+        let op = Convolve { padding: vec![(0, 0), (1, 0)], ..plain(2) };
+        assert_eq!(op.run(&[&x, &differences]).unwrap().data(), [1.0, 1.0, 1.0, 4.0, 1.0, 1.0, 7.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn channels_are_summed_and_groups_do_not_meet() {
+        let x = array(&[1, 2, 2], &[1.0, 2.0, 10.0, 20.0]);
+        let sums = array(&[1, 2, 1], &[1.0, 2.0]);
+        assert_eq!(plain(1).run(&[&x, &sums]).unwrap(), array(&[1, 1, 2], &[21.0, 42.0]));
+        let op = Convolve { groups: 2, ..plain(1) };
+        let each = array(&[4, 1, 1], &[1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(op.run(&[&x, &each]).unwrap().data(), [1.0, 2.0, 2.0, 4.0, 30.0, 60.0, 40.0, 80.0]);
+        assert!(op.shape(&[&[1, 2, 2], &[3, 1, 1]]).is_err(), "three channels are not two groups");
+    }
+
+    #[test]
+    fn a_dilated_kernel_leaves_places_out() {
+        let x = array(&[1, 1, 5], &[1.0, 2.0, 4.0, 8.0, 16.0]);
+        let op = Convolve { dilation: vec![2], ..plain(1) };
+        assert_eq!(op.run(&[&x, &array(&[1, 1, 2], &[1.0, 1.0])]).unwrap().data(), [5.0, 10.0, 20.0]);
+    }
+
+    #[test]
+    fn a_transposed_convolution_spreads_its_kernel() {
+        let x = array(&[1, 1, 2], &[1.0, 10.0]);
+        let kernel = array(&[1, 1, 3], &[1.0, 2.0, 3.0]);
+        let op = Convolve { stride: vec![2], transposed: Some(vec![0]), ..plain(1) };
+        assert_eq!(op.run(&[&x, &kernel]).unwrap().data(), [1.0, 2.0, 13.0, 20.0, 30.0]);
+        let op = Convolve { padding: vec![(1, 1)], transposed: Some(vec![1]), ..op };
+        assert_eq!(op.run(&[&x, &kernel]).unwrap().data(), [2.0, 13.0, 20.0, 30.0]);
+        // Two channels in, one out for each of two groups.
+        let op = Convolve { groups: 2, transposed: Some(vec![0]), ..plain(1) };
+        let kernel = array(&[2, 1, 1], &[3.0, 5.0]);
+        assert_eq!(op.run(&[&array(&[1, 2, 1], &[1.0, 2.0]), &kernel]).unwrap().data(), [3.0, 10.0]);
+    }
+
+    #[test]
+    fn volumes_have_three_axes() {
+        let x = array(&[1, 1, 2, 2, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
+        let op = Convolve { padding: vec![(0, 0), (0, 1), (0, 0)], ..plain(3) };
+        let out = op.run(&[&x, &Array::full(vec![1, 1, 2, 2, 2], 1.0)]).unwrap();
+        assert_eq!(out, array(&[1, 1, 1, 2, 1], &[36.0, 22.0]));
     }
 }
