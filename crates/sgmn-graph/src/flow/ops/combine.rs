@@ -85,13 +85,40 @@ impl Operation for Combine {
 
     fn run(&self, from: &[&Array]) -> Result<Array, String> {
         let [left, right] = arrays(from);
-        Ok(match self.by {
-            Combination::Add => combined(left, right, |a, b| a + b),
-            Combination::Subtract => combined(left, right, |a, b| a - b),
-            Combination::Multiply => combined(left, right, |a, b| a * b),
-            Combination::Divide => combined(left, right, |a, b| a / b),
-            by => combined(left, right, |a, b| by.value(a, b)),
-        })
+        let shape = broadcast(&[left.shape(), right.shape()])?;
+        if left.shape() == shape {
+            return self.run_over(left.clone(), &[right]);
+        }
+        if right.shape() == shape && matches!(self.by, Combination::Add | Combination::Multiply) {
+            return self.run_over(right.clone(), &[left]);
+        }
+        let mut out = Array::full(shape.clone(), 0.0);
+        let (a, b) = (left.data(), right.data());
+        let [of_a, of_b] = [left, right].map(|array| repeated(array.shape(), shape.len()));
+        let strides = out.strides();
+        let numbers = out.data_mut();
+        Walk::new(&shape, [&strides, &of_a, &of_b]).runs(|[to, i, j], len, [_, p, q]| {
+            let out = numbers[to..to + len].iter_mut().enumerate();
+            out.for_each(|(n, out)| *out = self.by.value(a[i + n * p], b[j + n * q]));
+        });
+        Ok(out)
+    }
+
+    fn run_over(&self, mut left: Array, rest: &[&Array]) -> Result<Array, String> {
+        let [right] = arrays(rest);
+        let shape = broadcast(&[left.shape(), right.shape()])?;
+        if left.shape() != shape {
+            return self.run(&[&left, right]);
+        }
+        match self.by {
+            // Known before the loop, so that the compiler takes several numbers at once.
+            Combination::Add => combine(&mut left, right, |a, b| a + b),
+            Combination::Subtract => combine(&mut left, right, |a, b| a - b),
+            Combination::Multiply => combine(&mut left, right, |a, b| a * b),
+            Combination::Divide => combine(&mut left, right, |a, b| a / b),
+            by => combine(&mut left, right, |a, b| by.value(a, b)),
+        }
+        Ok(left)
     }
 }
 
@@ -127,32 +154,18 @@ impl Combination {
     }
 }
 
-fn combined(left: &Array, right: &Array, value: impl Fn(f64, f64) -> f64) -> Array {
-    let shape = broadcast(&[left.shape(), right.shape()]).expect("shapes were checked");
-    let mut out = Array::full(shape.clone(), 0.0);
-    let (a, b) = (left.data(), right.data());
-    let [of_a, of_b] = [left, right].map(|array| repeated(array.shape(), shape.len()));
-    let to = out.strides();
-    let numbers = out.data_mut();
-    Walk::new(&shape, [&to, &of_a, &of_b]).runs(|[to, i, j], len, steps| {
-        let out = &mut numbers[to..to + len];
-        match steps {
-            [_, 1, 1] => {
-                let pairs = a[i..i + len].iter().zip(&b[j..j + len]);
-                out.iter_mut().zip(pairs).for_each(|(out, (a, b))| *out = value(*a, *b));
-            }
-            [_, 1, 0] => {
-                let b = b[j];
-                out.iter_mut().zip(&a[i..i + len]).for_each(|(out, a)| *out = value(*a, b));
-            }
-            [_, 0, 1] => {
-                let a = a[i];
-                out.iter_mut().zip(&b[j..j + len]).for_each(|(out, b)| *out = value(a, *b));
-            }
-            [_, p, q] => out.iter_mut().enumerate().for_each(|(n, out)| *out = value(a[i + n * p], b[j + n * q])),
+/// `left = value(left, right)`, the right operand repeated to the shape of the left one.
+fn combine(left: &mut Array, right: &Array, value: impl Fn(f64, f64) -> f64) {
+    let (shape, strides) = (left.shape().to_vec(), left.strides());
+    let (a, b) = (left.data_mut(), right.data());
+    Walk::new(&shape, [&strides, &repeated(right.shape(), shape.len())]).runs(|[i, j], len, [_, step]| {
+        let a = a[i..i + len].iter_mut();
+        match step {
+            0 => a.for_each(|a| *a = value(*a, b[j])),
+            1 => a.zip(&b[j..j + len]).for_each(|(a, b)| *a = value(*a, *b)),
+            _ => a.enumerate().for_each(|(n, a)| *a = value(*a, b[j + n * step])),
         }
     });
-    out
 }
 
 #[cfg(test)]

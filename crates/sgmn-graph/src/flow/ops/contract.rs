@@ -1,6 +1,13 @@
 //! The product of two values: a sum over pairs of axes, with other pairs running along.
 
+use std::borrow::Cow;
+
 use super::{Array, Operation, arrays, operands, permute::permuted};
+use crate::flow::{
+    product::{Matrix, multiply},
+    threads::for_parts,
+    walk::Walk,
+};
 
 /// `out[batch…, left…, right…] = Σ left[…] · right[…]`: the sum runs over the axes paired in `sum`; axes paired in
 /// `batch` run along; all other axes stay, those of the left operand first. From: left, right.
@@ -51,28 +58,76 @@ impl Operation for Contract {
         let (of_left, of_right) = self.free(left.shape().len(), right.shape().len());
         let (left_batch, right_batch): (Vec<_>, Vec<_>) = self.batch.iter().copied().unzip();
         let (left_sum, right_sum): (Vec<_>, Vec<_>) = self.sum.iter().copied().unzip();
-        let left = permuted(left, &[left_batch, of_left, left_sum.clone()].concat());
-        let right = permuted(right, &[right_batch, of_right, right_sum].concat());
-        let n_sum: usize = left.shape()[left.shape().len() - left_sum.len()..].iter().product();
-        let n_batch: usize = shape[..self.batch.len()].iter().product();
-        if n_sum == 0 {
-            return Ok(Array::full(shape, 0.0));
+        let left = Operand::new(left, &left_batch, &of_left, &left_sum);
+        let right = Operand::new(right, &right_batch, &of_right, &right_sum);
+        let mut out = Array::full(shape, 0.0);
+        let each = left.rows * right.rows;
+        if each > 0 && left.sums > 0 {
+            let starts = starts(&out.shape()[..self.batch.len()], &left.batch, &right.batch);
+            let work = starts.len() * each * left.sums;
+            for_parts(out.data_mut(), each, work, |i, out| {
+                let [at_left, at_right] = starts[i];
+                multiply(left.matrix(at_left), right.matrix(at_right).turned(), out, right.rows);
+            });
         }
-        let mut data = Vec::with_capacity(shape.iter().product());
-        if n_batch > 0 && !left.data().is_empty() && !right.data().is_empty() {
-            let lefts = left.data().chunks(left.data().len() / n_batch);
-            for (left, right) in lefts.zip(right.data().chunks(right.data().len() / n_batch)) {
-                for row in left.chunks(n_sum) {
-                    data.extend(right.chunks(n_sum).map(|other| dot(row, other)));
-                }
-            }
-        }
-        Ok(Array::new(shape, data).expect("the products fill the shape"))
+        Ok(out)
     }
 }
 
-fn dot(left: &[f64], right: &[f64]) -> f64 {
-    left.iter().zip(right).map(|(a, b)| a * b).sum()
+/// An operand as matrices of `rows × sums`, one for each place of the batch; its strides along the batch.
+struct Operand<'a> {
+    data: Cow<'a, [f64]>,
+    batch: Vec<usize>,
+    rows: usize,
+    sums: usize,
+    down: usize,
+    right: usize,
+}
+
+impl<'a> Operand<'a> {
+    /// Reads the array where it lies if its free axes lie like one axis, and those of the sum too; else from a copy.
+    fn new(array: &'a Array, batch: &[usize], free: &[usize], sum: &[usize]) -> Self {
+        let size = |axes: &[usize]| axes.iter().map(|axis| array.shape()[*axis]).product::<usize>();
+        let (rows, sums) = (size(free), size(sum));
+        if let (Some(down), Some(right)) = (as_one(array, free), as_one(array, sum)) {
+            let strides = array.strides();
+            let batch = batch.iter().map(|axis| strides[*axis]).collect();
+            return Self { data: Cow::Borrowed(array.data()), batch, rows, sums, down, right };
+        }
+        let turned = permuted(array, &[batch, free, sum].concat());
+        let mut strides = turned.strides();
+        strides.truncate(batch.len());
+        Self { data: Cow::Owned(turned.into_data()), batch: strides, rows, sums, down: sums, right: 1 }
+    }
+
+    fn matrix(&self, start: usize) -> Matrix<'_> {
+        let Self { rows, sums, down, right, .. } = *self;
+        Matrix { data: &self.data[start..], rows, columns: sums, down, right }
+    }
+}
+
+/// The stride with which some axes can be gone through, in this order, as if they were one.
+fn as_one(array: &Array, axes: &[usize]) -> Option<usize> {
+    let strides = array.strides();
+    let mut axes = axes.iter().rev().filter(|axis| array.shape()[**axis] != 1);
+    let Some(last) = axes.next() else { return Some(1) };
+    let mut next = strides[*last] * array.shape()[*last];
+    for axis in axes {
+        if strides[*axis] != next {
+            return None;
+        }
+        next *= array.shape()[*axis];
+    }
+    Some(strides[*last])
+}
+
+/// Where the matrices of both operands begin, for each place of the batch.
+fn starts(batch: &[usize], left: &[usize], right: &[usize]) -> Vec<[usize; 2]> {
+    let mut starts = Vec::with_capacity(batch.iter().product());
+    Walk::new(batch, [left, right]).runs(|[a, b], len, [p, q]| {
+        starts.extend((0..len).map(|i| [a + i * p, b + i * q]));
+    });
+    starts
 }
 
 #[cfg(test)]
@@ -119,5 +174,23 @@ mod tests {
         let y = array(&[2, 2], &[1.0, 10.0, 100.0, 1000.0]);
         let turned = Contract { batch: vec![], sum: vec![(0, 1), (1, 0)] }.run(&[&x, &y]).unwrap();
         assert_eq!(turned, array(&[], &[1.0 + 200.0 + 30.0 + 4000.0]));
+    }
+
+    #[test]
+    fn any_order_of_axes_gives_the_same_products() {
+        let numbers = |shape: &[usize]| {
+            let n = shape.iter().product();
+            array(shape, &(0..n).map(|i| ((i * 7 + 3) % 11) as f64 - 5.0).collect::<Vec<_>>())
+        };
+        let (x, y) = (numbers(&[2, 3, 4, 5]), numbers(&[4, 6, 2, 5]));
+        // x[b, m, i, j] · y[i, n, b, j]; then with the axes of y in another order, so that no copy or another is made.
+        let plain = Contract { batch: vec![(0, 2)], sum: vec![(2, 0), (3, 3)] }.run(&[&x, &y]).unwrap();
+        assert_eq!(plain.shape(), [2, 3, 6]);
+        let expected: f64 =
+            (0..20).map(|ij| x.data()[(3 + 2) * 20 + ij] * y.data()[(ij / 5 * 6 + 4) * 10 + 5 + ij % 5]).sum();
+        assert_eq!(plain.data()[(3 + 2) * 6 + 4], expected, "the place [1, 2, 4]");
+        let turned = permuted(&y, &[3, 2, 1, 0]);
+        let other = Contract { batch: vec![(0, 1)], sum: vec![(2, 3), (3, 0)] }.run(&[&x, &turned]).unwrap();
+        assert_eq!(other, plain);
     }
 }

@@ -1,6 +1,7 @@
 //! Convolution over any number of spatial axes, grouped and transposed too.
 
 use super::{Array, Operation, arrays, operands};
+use crate::flow::{convolution::Convolution, grids::Grids};
 
 /// A convolution without bias. From: x `[N, C, spatial…]`, weight `[O, C/groups, kernel…]`, or
 /// `[C, O/groups, kernel…]` if transposed. Result: `[N, O, spatial…]`. Each list has a number for each spatial axis.
@@ -68,108 +69,20 @@ impl Operation for Convolve {
     fn run(&self, from: &[&Array]) -> Result<Array, String> {
         let [x, weight] = arrays(from);
         let mut out = Array::full(self.shape(&[x.shape(), weight.shape()])?, 0.0);
-        let grids = self.grids(x.shape(), weight.shape(), out.shape());
-        let [n_in, n_out] = [x.shape()[1] / self.groups, out.shape()[1] / self.groups];
-        let [area_in, area_out] = [x, &out].map(|array| array.shape()[2..].iter().product::<usize>());
-        let taps: usize = weight.shape()[2..].iter().product();
-        for (plane, to) in out.data_mut().chunks_mut(area_out.max(1)).enumerate() {
-            let (image, channel) = (plane / (n_out * self.groups), plane % (n_out * self.groups));
-            let (group, channel) = (channel / n_out, channel % n_out);
-            for before in 0..n_in {
-                let read = (image * self.groups + group) * n_in + before;
-                let from = &x.data()[read * area_in..(read + 1) * area_in];
-                let kernel = match self.transposed {
-                    None => (group * n_out + channel) * n_in + before,
-                    Some(_) => (group * n_in + before) * n_out + channel,
-                };
-                grids.add(from, &weight.data()[kernel * taps..(kernel + 1) * taps], to, self.transposed.is_some());
-            }
-        }
-        Ok(out)
-    }
-}
-
-impl Convolve {
-    fn grids(&self, x: &[usize], weight: &[usize], out: &[usize]) -> Grids {
-        let (small, large) = if self.transposed.is_some() { (x, out) } else { (out, x) };
-        Grids {
-            small: small[2..].to_vec(),
-            large: large[2..].to_vec(),
-            kernel: weight[2..].to_vec(),
+        let transposed = self.transposed.is_some();
+        let (small, large) = if transposed { (x, &out) } else { (&out, x) };
+        let grids = Grids {
+            small: small.shape()[2..].to_vec(),
+            large: large.shape()[2..].to_vec(),
+            kernel: weight.shape()[2..].to_vec(),
             stride: self.stride.clone(),
             dilation: self.dilation.clone(),
             before: self.padding.iter().map(|(before, _)| *before).collect(),
-        }
-    }
-}
-
-/// How two grids of places meet: place i of the small one meets places `i · stride + k · dilation − before` of the
-/// large one. A convolution reads the large grid, a transposed one writes it.
-struct Grids {
-    small: Vec<usize>,
-    large: Vec<usize>,
-    kernel: Vec<usize>,
-    stride: Vec<usize>,
-    dilation: Vec<usize>,
-    before: Vec<usize>,
-}
-
-impl Grids {
-    /// Adds one channel, times one kernel, to one channel of the result.
-    fn add(&self, from: &[f64], kernel: &[f64], to: &mut [f64], transposed: bool) {
-        for (tap, w) in kernel.iter().enumerate() {
-            self.lines(tap, |small, large, len, stride| {
-                if transposed {
-                    for i in 0..len {
-                        to[large + i * stride] += w * from[small + i];
-                    }
-                } else if stride == 1 {
-                    let pairs = to[small..small + len].iter_mut().zip(&from[large..large + len]);
-                    pairs.for_each(|(to, from)| *to += w * from);
-                } else {
-                    for i in 0..len {
-                        to[small + i] += w * from[large + i * stride];
-                    }
-                }
-            });
-        }
-    }
-
-    /// For one tap of the kernel all lines along the last axis on which the grids meet: where they begin in the small
-    /// and the large grid, how many places meet, and the stride in the large grid.
-    fn lines(&self, tap: usize, mut each: impl FnMut(usize, usize, usize, usize)) {
-        let n = self.small.len();
-        let mut rest = tap;
-        // For each axis the first place of the small grid that meets one, how many do, and the first place met.
-        let mut met = vec![(0, 0, 0); n];
-        for axis in (0..n).rev() {
-            let shift = rest % self.kernel[axis] * self.dilation[axis];
-            rest /= self.kernel[axis];
-            let (stride, before) = (self.stride[axis], self.before[axis]);
-            let first = before.saturating_sub(shift).div_ceil(stride).min(self.small[axis]);
-            // Places below this meet one: i · stride + shift < large + before.
-            let end = (self.large[axis] + before).saturating_sub(shift).div_ceil(stride).min(self.small[axis]);
-            if end <= first {
-                return;
-            }
-            met[axis] = (first, end - first, first * stride + shift - before);
-        }
-        let (first, len, place) = met[n - 1];
-        let lines: usize = met[..n - 1].iter().map(|(_, len, _)| len).product();
-        for line in 0..lines {
-            let (mut rest, mut small, mut large) = (line, 0, 0);
-            let (mut small_step, mut large_step) = (self.small[n - 1], self.large[n - 1]);
-            for axis in (0..n - 1).rev() {
-                let (first, len, place) = met[axis];
-                let i = rest % len;
-                rest /= len;
-                small += (first + i) * small_step;
-                large += (place + i * self.stride[axis]) * large_step;
-                small_step *= self.small[axis];
-                large_step *= self.large[axis];
-            }
-            each(small + first, large + place, len, self.stride[n - 1]);
-        }
+        };
+        let [n_in, n_out] = [x, &out].map(|array| array.shape()[1] / self.groups);
+        let (x, weight, groups) = (x.data(), weight.data(), self.groups);
+        Convolution { x, weight, grids, groups, n_in, n_out, transposed }.run(out.data_mut());
+        Ok(out)
     }
 }
 

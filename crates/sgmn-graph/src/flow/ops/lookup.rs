@@ -18,13 +18,13 @@ impl Operation for Lookup {
     fn shape(&self, from: &[&[usize]]) -> Result<Vec<usize>, String> {
         let [table, ids] = operands(from)?;
         axis_below(self.axis, table.len())?;
-        Ok([&table[..self.axis], ids, &table[self.axis + 1..]].concat())
+        Ok(rows_shape(table, self.axis, ids))
     }
 
     fn run(&self, from: &[&Array]) -> Result<Array, String> {
         let [table, ids] = arrays(from);
         let [outer, size, inner] = around(table.shape(), self.axis);
-        let places: Vec<usize> = ids.data().iter().map(|id| place(*id, size)).collect::<Result<_, _>>()?;
+        let places = places_named(ids, size)?;
         let mut data = Vec::with_capacity(outer * places.len() * inner);
         for before in 0..outer {
             for place in &places {
@@ -32,9 +32,19 @@ impl Operation for Lookup {
                 data.extend_from_slice(&table.data()[at..at + inner]);
             }
         }
-        let shape = self.shape(&[table.shape(), ids.shape()])?;
+        let shape = rows_shape(table.shape(), self.axis, ids.shape());
         Ok(Array::new(shape, data).expect("a row for each id fills the shape"))
     }
+}
+
+/// The shape of what ids find on an axis of a table.
+pub(crate) fn rows_shape(table: &[usize], axis: usize, ids: &[usize]) -> Vec<usize> {
+    [&table[..axis], ids, &table[axis + 1..]].concat()
+}
+
+/// The places that ids name on an axis.
+pub(crate) fn places_named(ids: &Array, size: usize) -> Result<Vec<usize>, String> {
+    ids.data().iter().map(|id| place(*id, size)).collect()
 }
 
 /// The place that an id names on an axis.

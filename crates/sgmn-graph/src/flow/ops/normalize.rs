@@ -33,17 +33,20 @@ impl Operation for Normalize {
 
     fn run(&self, from: &[&Array]) -> Result<Array, String> {
         let [x] = arrays(from);
+        self.run_over(x.clone(), &[])
+    }
+
+    fn run_over(&self, mut x: Array, _rest: &[&Array]) -> Result<Array, String> {
         let count: usize = self.axes.iter().map(|axis| x.shape()[*axis]).product();
-        let mut out = x.clone();
         if self.centre {
-            let mut means = fold(x, &self.axes, 0.0, |sum, x| sum + x);
+            let mut means = fold(&x, &self.axes, 0.0, |sum, x| sum + x);
             means.iter_mut().for_each(|sum| *sum /= count as f64);
-            spread(&mut out, &self.axes, &means, |x, mean| x - mean);
+            spread(&mut x, &self.axes, &means, |x, mean| x - mean);
         }
-        let mut factors = fold(&out, &self.axes, 0.0, |sum, x| sum + x * x);
+        let mut factors = fold(&x, &self.axes, 0.0, |sum, x| sum + x * x);
         factors.iter_mut().for_each(|sum| *sum = (*sum / count as f64 + self.epsilon).sqrt());
-        spread(&mut out, &self.axes, &factors, |x, root| x / root);
-        Ok(out)
+        spread(&mut x, &self.axes, &factors, |x, root| x / root);
+        Ok(x)
     }
 }
 

@@ -36,7 +36,7 @@ impl Operation for Permute {
 }
 
 /// x with its axes in another order.
-pub(super) fn permuted(x: &Array, order: &[usize]) -> Array {
+pub(crate) fn permuted(x: &Array, order: &[usize]) -> Array {
     let strides = x.strides();
     let shape: Vec<usize> = order.iter().map(|axis| x.shape()[*axis]).collect();
     gathered(x, &shape, &order.iter().map(|axis| strides[*axis]).collect::<Vec<_>>())

@@ -1,7 +1,7 @@
 //! Functions of one number, each with the facts that decide what may change before it.
 
 use super::{Array, Operation, arrays, operands};
-use crate::eval::erf;
+use crate::{eval::erf, flow::threads::for_parts};
 
 /// `function(x)` for each number. From: x.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -260,9 +260,15 @@ impl Operation for Pointwise {
 
     fn run(&self, from: &[&Array]) -> Result<Array, String> {
         let [x] = arrays(from);
-        let mut out = x.clone();
-        self.function.apply(out.data_mut());
-        Ok(out)
+        self.run_over(x.clone(), &[])
+    }
+
+    fn run_over(&self, mut x: Array, _rest: &[&Array]) -> Result<Array, String> {
+        // Enough numbers to keep a thread busy for longer than it takes to wake up.
+        const PART: usize = 1 << 12;
+        let work = x.data().len() * self.function.work();
+        for_parts(x.data_mut(), PART, work, |_, numbers| self.function.apply(numbers));
+        Ok(x)
     }
 }
 
@@ -327,6 +333,14 @@ impl Function {
             Self::HyperbolicSine => x.sinh(),
             Self::HyperbolicCosine => x.cosh(),
             Self::InverseHyperbolicSine => x.asinh(),
+        }
+    }
+
+    /// About how many multiplications take as long.
+    fn work(self) -> usize {
+        match self {
+            Self::Relu | Self::LeakyRelu { .. } | Self::Absolute | Self::Negate | Self::Clip { .. } => 1,
+            _ => 16,
         }
     }
 

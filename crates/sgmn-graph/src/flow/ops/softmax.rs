@@ -25,24 +25,29 @@ impl Operation for Softmax {
 
     fn run(&self, from: &[&Array]) -> Result<Array, String> {
         let [x] = arrays(from);
-        let mut out = x.clone();
+        self.run_over(x.clone(), &[])
+    }
+
+    fn run_over(&self, mut x: Array, _rest: &[&Array]) -> Result<Array, String> {
         let [outer, size, inner] = around(x.shape(), self.axis);
-        let numbers = out.data_mut();
+        let numbers = x.data_mut();
         for line in 0..outer * inner {
             let start = line / inner * size * inner + line % inner;
             let places = (0..size).map(|i| start + i * inner);
-            let largest = places.clone().fold(f64::NEG_INFINITY, |largest, at| largest.max(x.data()[at]));
+            let largest = places.clone().fold(f64::NEG_INFINITY, |largest, at| largest.max(numbers[at]));
+            if self.log {
+                let sum: f64 = places.clone().map(|at| (numbers[at] - largest).exp()).sum();
+                places.for_each(|at| numbers[at] = numbers[at] - largest - sum.ln());
+                continue;
+            }
             let mut sum = 0.0;
             for at in places.clone() {
-                numbers[at] = (x.data()[at] - largest).exp();
+                numbers[at] = (numbers[at] - largest).exp();
                 sum += numbers[at];
             }
-            let log = sum.ln();
-            for at in places {
-                numbers[at] = if self.log { x.data()[at] - largest - log } else { numbers[at] / sum };
-            }
+            places.for_each(|at| numbers[at] /= sum);
         }
-        Ok(out)
+        Ok(x)
     }
 }
 
