@@ -11,7 +11,7 @@ use super::{
 
 /// Units sorted into orbits.
 #[derive(Debug)]
-pub(super) struct Orbits {
+pub(in crate::flow) struct Orbits {
     /// For each label the one that stands for it.
     standing: Vec<Label>,
     /// For each standing label its colour; units of one colour form an orbit.
@@ -24,7 +24,7 @@ pub(super) struct Orbits {
 
 impl Orbits {
     /// Sorts units by what they are: where they occur, their tags, and the colours of what they stand under and above.
-    pub(super) fn of(units: &mut Units, holdings: &[Holding]) -> Self {
+    pub(in crate::flow) fn of(units: &mut Units, holdings: &[Holding]) -> Self {
         units.compress();
         blocks_of_copies(units);
         units.compress();
@@ -42,23 +42,23 @@ impl Orbits {
     }
 
     /// The unit that a label stands for.
-    pub(super) fn find(&self, label: Label) -> Label {
+    pub(in crate::flow) fn find(&self, label: Label) -> Label {
         self.standing[label as usize]
     }
 
     /// The colour of a unit.
-    pub(super) fn color(&self, label: Label) -> u32 {
+    pub(in crate::flow) fn color(&self, label: Label) -> u32 {
         self.colors[self.find(label) as usize]
     }
 
     /// What a unit stands under.
-    pub(super) fn parents(&self, label: Label) -> &[(LinkKind, Label)] {
+    pub(in crate::flow) fn parents(&self, label: Label) -> &[(LinkKind, Label)] {
         &self.parents[self.find(label) as usize]
     }
 
     /// A random reordering: for each standing label the one that takes its place. Absent if this way of choosing, parents
     /// first, found no image for a unit, which it names.
-    pub(super) fn sample(&self, rng: &mut impl Rng) -> Result<Vec<Label>, Label> {
+    pub(in crate::flow) fn sample(&self, rng: &mut impl Rng) -> Result<Vec<Label>, Label> {
         let mut image: Vec<Label> = self.standing.clone();
         let mut options: BTreeMap<(u32, Vec<(LinkKind, Label)>), Vec<Label>> = BTreeMap::new();
         for label in &self.moving {
@@ -135,7 +135,11 @@ fn first_colors(units: &Units, standing: &[Label], holdings: &[Holding]) -> Vec<
             names.entry(facts).or_insert(next);
         }
     }
-    facts.iter().enumerate().map(|(l, facts)| if standing[l] == l as Label { names[&facts[..]] } else { 0 }).collect()
+    facts
+        .iter()
+        .enumerate()
+        .map(|(l, facts)| if standing[l] == l as Label { names[&facts[..]] } else { 0 })
+        .collect()
 }
 
 /// Splits colours until units of one colour stand under and above units of the same colours.
@@ -184,7 +188,9 @@ fn refine(colors: &mut [u32], standing: &[Label], links: &[Link]) {
 fn parents_first(colors: &[u32], standing: &[Label], parents: &[Vec<(LinkKind, Label)>]) -> Vec<Label> {
     let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
     let stands = |label: usize| standing[label] == label as Label;
-    (0..colors.len()).filter(|label| stands(*label)).for_each(|label| *sizes.entry(colors[label]).or_default() += 1);
+    (0..colors.len())
+        .filter(|label| stands(*label))
+        .for_each(|label| *sizes.entry(colors[label]).or_default() += 1);
     let mut order: Vec<Label> = Vec::new();
     let mut state = vec![0u8; colors.len()];
     for root in (0..colors.len()).filter(|label| stands(*label) && sizes[&colors[*label]] > 1) {
