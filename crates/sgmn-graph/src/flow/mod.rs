@@ -23,6 +23,7 @@
 
 mod array;
 mod builder;
+mod chain;
 mod convolution;
 mod error;
 mod grids;
