@@ -1,8 +1,8 @@
 //! Builds a flow step by step: infers and checks each shape, and computes at once what depends on constants only.
 
 use super::{
-    Array, Flow, FlowError, FlowResult, Input, InputKind, Op, Operation, Origin, Output, Param, Role, Step, Value,
-    ValueId,
+    Array, Flow, FlowError, FlowResult, Input, InputKind, Op, Operation, Origin, Output, Param, Role, Step,
+    Value, ValueId,
 };
 
 /// Builds a [`Flow`]. A step whose operands are all constants is computed at once and becomes a constant, so shape
@@ -56,7 +56,8 @@ impl FlowBuilder {
     /// # Errors
     /// [`FlowError::TooLarge`] for an absurd size.
     pub fn constant(&mut self, array: Array) -> FlowResult<ValueId> {
-        let value = self.value("a constant", array.shape().to_vec(), Origin::Const(self.flow.consts.len()))?;
+        let value =
+            self.value("a constant", array.shape().to_vec(), Origin::Const(self.flow.consts.len()))?;
         self.flow.consts.push(array);
         Ok(value)
     }
@@ -80,7 +81,11 @@ impl FlowBuilder {
             return self.constant(result);
         }
         if self.flow.steps.len() >= MOST_STEPS {
-            return Err(FlowError::TooLarge { what: "steps".to_owned(), limit: MOST_STEPS, found: MOST_STEPS + 1 });
+            return Err(FlowError::TooLarge {
+                what: "steps".to_owned(),
+                limit: MOST_STEPS,
+                found: MOST_STEPS + 1,
+            });
         }
         let to = self.value(name, shape, Origin::Step(self.flow.steps.len()))?;
         self.flow.steps.push(Step { op, from: from.to_vec(), to, name: name.to_owned() });
@@ -115,7 +120,8 @@ impl FlowBuilder {
 
     fn value(&mut self, what: &str, shape: Vec<usize>, origin: Origin) -> FlowResult<ValueId> {
         check_size(what, &shape)?;
-        let id = ValueId(u32::try_from(self.flow.values.len()).expect("steps are limited, and values with them"));
+        let id =
+            ValueId(u32::try_from(self.flow.values.len()).expect("steps are limited, and values with them"));
         self.flow.values.push(Value { shape, origin });
         Ok(id)
     }

@@ -25,8 +25,8 @@ mod array;
 mod builder;
 mod error;
 mod net;
-mod prune;
 pub mod ops;
+mod prune;
 mod run;
 
 use serde::{Deserialize, Serialize};
@@ -36,9 +36,9 @@ pub use builder::FlowBuilder;
 pub use error::{FlowError, FlowResult};
 pub use net::{FlowNet, Numbers, Stored};
 pub use ops::{
-    Behaviour, Combination, Combine, Concat, Contract, Convolve, Cumulate, Expand, Function, Lookup, Normalize, Op,
-    Operation, Pad, Parity, Permute, Pick, Pointwise, Pool, Pooling, Reduce, Reduction, Reshape, Select, Slice, Softmax,
-    Take,
+    Behaviour, Combination, Combine, Concat, Contract, Convolve, Cumulate, Expand, Function, Lookup,
+    Normalize, Op, Operation, Pad, Parity, Permute, Pick, Pointwise, Pool, Pooling, Reduce, Reduction,
+    Reshape, Select, Slice, Softmax, Take,
 };
 pub use run::{run, run_each};
 

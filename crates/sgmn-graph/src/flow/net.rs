@@ -98,7 +98,9 @@ impl Stored {
             Self::F32(values) => {
                 values.iter().position(|value| !value.is_finite()).map(|at| (at, f64::from(values[at])))
             }
-            Self::F64(values) => values.iter().position(|value| !value.is_finite()).map(|at| (at, values[at])),
+            Self::F64(values) => {
+                values.iter().position(|value| !value.is_finite()).map(|at| (at, values[at]))
+            }
         }
     }
 }

@@ -60,7 +60,11 @@ pub fn run_each(
             }
         }
     }
-    Ok(flow.outputs().iter().map(|output| value(flow, net, inputs, &made, output.value).into_owned()).collect())
+    Ok(flow
+        .outputs()
+        .iter()
+        .map(|output| value(flow, net, inputs, &made, output.value).into_owned())
+        .collect())
 }
 
 fn value<'a>(
@@ -73,7 +77,9 @@ fn value<'a>(
     match flow.origin(id) {
         Origin::Input(i) => Cow::Borrowed(&inputs[i]),
         Origin::Const(i) => Cow::Borrowed(&flow.consts()[i]),
-        Origin::Step(_) => Cow::Borrowed(made[id.index()].as_ref().expect("steps stand after what they read")),
+        Origin::Step(_) => {
+            Cow::Borrowed(made[id.index()].as_ref().expect("steps stand after what they read"))
+        }
         Origin::Param(i) => {
             let shape = flow.shape(id).to_vec();
             let array = Array::new(shape, net.numbers(i).into_owned());
