@@ -23,11 +23,17 @@
 
 mod array;
 mod builder;
+mod convolution;
 mod error;
+mod grids;
 mod net;
 pub mod ops;
+mod product;
 mod prune;
 mod run;
+mod shorten;
+mod threads;
+mod walk;
 
 use serde::{Deserialize, Serialize};
 
