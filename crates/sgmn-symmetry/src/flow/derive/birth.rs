@@ -15,25 +15,25 @@ use super::{
 
 /// A parameter with its axes permuted, and axes of size 1 added.
 #[derive(Debug, Clone)]
-pub(super) struct View {
-    pub(super) param: usize,
+pub(in crate::flow) struct View {
+    pub(in crate::flow) param: usize,
     /// For each axis of the view the axis of the parameter.
-    pub(super) axes: Vec<Option<usize>>,
+    pub(in crate::flow) axes: Vec<Option<usize>>,
     /// Whether nothing else reads the parameter.
-    pub(super) lone: bool,
+    pub(in crate::flow) lone: bool,
     /// A constant that is added to the parameter and to nothing else: the action is on the sum.
-    pub(super) plus: f64,
+    pub(in crate::flow) plus: f64,
 }
 
 /// The unknowns of a parameter.
 #[derive(Debug, Clone)]
-pub(super) struct Holding {
-    pub(super) param: usize,
+pub(in crate::flow) struct Holding {
+    pub(in crate::flow) param: usize,
     /// The shape that the motion speaks of: the parameter's own, or that of a weight split into groups.
-    pub(super) shape: Vec<usize>,
+    pub(in crate::flow) shape: Vec<usize>,
     /// A constant that is added before the action and subtracted after it.
-    pub(super) plus: f64,
-    pub(super) motion: Motion,
+    pub(in crate::flow) plus: f64,
+    pub(in crate::flow) motion: Motion,
 }
 
 /// Beyond this many units along several axes together each axis gets units of its own.
@@ -106,7 +106,12 @@ impl Deriver<'_> {
 
     /// Unknowns of a weight on its axes split into groups.
     pub(super) fn bear_split(&mut self, view: &View, shape: Vec<usize>, motion: Motion) {
-        self.holdings.push(Holding { param: view.param, shape: shape.clone(), plus: 0.0, motion: motion.clone() });
+        self.holdings.push(Holding {
+            param: view.param,
+            shape: shape.clone(),
+            plus: 0.0,
+            motion: motion.clone(),
+        });
         self.split.insert(view.param, (shape, motion));
     }
 
@@ -148,7 +153,11 @@ impl Deriver<'_> {
 
     /// The units of a group along some of its axes, with new scalars.
     pub(super) fn adopt(&mut self, group: &Group, axes: &[usize]) -> Group {
-        let group = if axes.len() == group.axes.len() { group.clone() } else { group.quotient(axes, &mut self.units) };
+        let group = if axes.len() == group.axes.len() {
+            group.clone()
+        } else {
+            group.quotient(axes, &mut self.units)
+        };
         Group { scales: self.scales.fresh(group.len()).into(), ..group }
     }
 

@@ -70,12 +70,16 @@ pub(crate) fn meet(guests: &mut [Guest<'_>], units: &mut Units, scales: &mut Sca
     }
     let mut groups: Vec<(usize, Group)> = Vec::new();
     for (at, guest) in guests.iter().enumerate() {
-        groups.extend(guest.motion().into_iter().flat_map(|motion| motion.groups.iter().cloned().map(move |g| (at, g))));
+        groups.extend(
+            guest.motion().into_iter().flat_map(|motion| motion.groups.iter().cloned().map(move |g| (at, g))),
+        );
     }
     groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.axes.len()));
     let mut clusters: Vec<Cluster> = Vec::new();
     for (guest, group) in groups {
-        let found = clusters.iter().position(|cluster| group.axes.iter().all(|axis| cluster.group.axes.contains(axis)));
+        let found = clusters
+            .iter()
+            .position(|cluster| group.axes.iter().all(|axis| cluster.group.axes.contains(axis)));
         let at = found.unwrap_or_else(|| {
             clusters.push(Cluster { group: group.clone(), of: vec![None; guests.len()] });
             clusters.len() - 1
@@ -140,7 +144,8 @@ fn overlap(guests: &[Guest<'_>]) -> Option<[(usize, Vec<usize>); 2]> {
                     let common = g.axes.iter().filter(|axis| h.axes.contains(axis)).count();
                     let apart = common > 0 && common < g.axes.len() && common < h.axes.len();
                     // A weight of a grouped product has two groups over its axis of groups, one of which fits.
-                    let fits = |group: &Group, at: usize| groups(at).iter().any(|other| other.axes == group.axes);
+                    let fits =
+                        |group: &Group, at: usize| groups(at).iter().any(|other| other.axes == group.axes);
                     if apart && !fits(g, b) && !fits(h, a) {
                         return Some([(a, g.axes.clone()), (b, h.axes.clone())]);
                     }
@@ -176,7 +181,9 @@ fn spread(group: &Group, over: &Group) -> Vec<ScaleId> {
 
 /// Demands that two groups of the same axes hold the same units in the same order. What remains is in `a`.
 pub(crate) fn unify(a: &mut Group, b: &Group, units: &mut Units) {
-    let found = |group: &Group, units: &Units| -> Vec<Label> { group.labels.iter().map(|l| units.find(*l)).collect() };
+    let found = |group: &Group, units: &Units| -> Vec<Label> {
+        group.labels.iter().map(|l| units.find(*l)).collect()
+    };
     let (of_a, of_b) = (found(a, units), found(b, units));
     let placeless = |group: &Group| group.places.iter().all(|place| *place == 0);
     if of_a == of_b && (a.places == b.places || placeless(a) || placeless(b)) {
@@ -253,7 +260,8 @@ fn arranged(a: &Group, b: &Group, units: &mut Units) {
     for axis in a.axes.iter().rev() {
         let keep: Vec<usize> = a.axes.iter().copied().filter(|other| other != axis).collect();
         let fibers = a.fibers(&keep);
-        let same = fibers.from.chunks(fibers.over).all(|fiber| found(a, fiber, units) == found(b, fiber, units));
+        let same =
+            fibers.from.chunks(fibers.over).all(|fiber| found(a, fiber, units) == found(b, fiber, units));
         if same {
             a.pin(&keep, units);
             b.pin(&keep, units);
@@ -270,7 +278,8 @@ pub(crate) fn tell_apart(constant: &Array, shape: &[usize], group: &Group, units
     if along.is_empty() || constant.uniform().is_some() {
         return;
     }
-    let order: Vec<usize> = along.iter().copied().chain((0..shape.len()).filter(|axis| !along.contains(axis))).collect();
+    let order: Vec<usize> =
+        along.iter().copied().chain((0..shape.len()).filter(|axis| !along.contains(axis))).collect();
     let from = super::motion::transposed(shape, &order);
     let n_along: usize = along.iter().map(|axis| shape[*axis]).product();
     let rows: Vec<Vec<u64>> = from
@@ -325,10 +334,12 @@ impl Motion {
         loop {
             let n = self.groups.len();
             let pairs = (0..n).flat_map(|a| (0..n).filter(move |b| a != *b).map(move |b| (a, b)));
-            let Some((a, b)) = pairs.into_iter().find(|(a, b)| common(&self.groups[*a], &self.groups[*b])) else {
+            let Some((a, b)) = pairs.into_iter().find(|(a, b)| common(&self.groups[*a], &self.groups[*b]))
+            else {
                 return;
             };
-            let nested = [(a, b), (b, a)].into_iter().find(|(a, b)| within(&self.groups[*a], &self.groups[*b]));
+            let nested =
+                [(a, b), (b, a)].into_iter().find(|(a, b)| within(&self.groups[*a], &self.groups[*b]));
             if let Some((small, large)) = nested {
                 let group = self.groups[small].clone();
                 let into = &mut self.groups[large];

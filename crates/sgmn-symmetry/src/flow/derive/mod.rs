@@ -22,14 +22,19 @@ mod scales;
 mod solve;
 mod units;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use sgmn_graph::flow::{Array, Flow, Op, Origin, ValueId};
+use sgmn_graph::{
+    Seed,
+    flow::{Array, Flow, Op, Origin, ValueId},
+};
 
-use birth::{Holding, View};
+pub(super) use birth::Holding;
+use birth::View;
 use meet::{Guest, Is};
-use motion::Motion;
-use scales::Scales;
+use motion::{Group, Motion};
+use orbits::Orbits;
+use scales::{ScaleId, Scales};
 use units::Units;
 
 /// What is known of a value while the flow is walked.
@@ -53,7 +58,7 @@ struct Deriver<'a> {
     born: Vec<Option<Motion>>,
     holdings: Vec<Holding>,
     /// Motions of weights of grouped products, on their axes split into groups.
-    split: std::collections::BTreeMap<usize, (Vec<usize>, Motion)>,
+    split: BTreeMap<usize, (Vec<usize>, Motion)>,
     n_readers: Vec<usize>,
 }
 
@@ -66,7 +71,7 @@ impl<'a> Deriver<'a> {
             states: Vec::new(),
             born: vec![None; flow.params().len()],
             holdings: Vec::new(),
-            split: std::collections::BTreeMap::new(),
+            split: BTreeMap::new(),
             n_readers: flow.readers().iter().map(Vec::len).collect(),
         }
     }
@@ -76,7 +81,9 @@ impl<'a> Deriver<'a> {
             let state = match value.origin {
                 Origin::Const(_) => State::Constant,
                 Origin::Input(_) => State::Moving(Motion::still()),
-                Origin::Param(param) => State::View(View::whole(param, value.shape.len(), self.n_readers[at] == 1)),
+                Origin::Param(param) => {
+                    State::View(View::whole(param, value.shape.len(), self.n_readers[at] == 1))
+                }
                 Origin::Step(step) => self.step(step),
             };
             self.states.push(state);
@@ -176,4 +183,97 @@ fn in_order<'a>(array: &'a Array, name: &[usize]) -> Cow<'a, Array> {
     let shape = order.iter().map(|at| array.shape()[*at]).collect();
     let data = from.iter().map(|at| array.data()[*at]).collect();
     Cow::Owned(Array::new(shape, data).expect("a permutation keeps the count"))
+}
+
+pub(super) use scales::Scale;
+pub(super) use solve::{Bit, Form, Ratio, System};
+pub(super) use units::Label;
+
+/// What the walk has found.
+#[derive(Debug)]
+pub(super) struct Derived {
+    pub(super) holdings: Vec<Holding>,
+    pub(super) orbits: Orbits,
+    scales: Scales,
+}
+
+/// Walks a flow and sorts its units.
+pub(super) fn derive(flow: &Flow) -> Derived {
+    let mut deriver = Deriver::new(flow);
+    deriver.walk();
+    let Deriver { mut units, scales, mut holdings, .. } = deriver;
+    if scales.log.overflown() || scales.sign.overflown() {
+        // Exponents beyond all measure: say nothing of such a net.
+        for holding in &mut holdings {
+            holding.motion = Motion::still();
+        }
+    }
+    let mut orbits = Orbits::of(&mut units, &holdings);
+    // Where no way is found to move a unit, it and its like stand still.
+    const MOST_ROUNDS: usize = 64;
+    for round in 0..MOST_ROUNDS {
+        let mut rng = Seed::new(round as u64).child("try").rng();
+        let Err(stuck) = orbits.sample(&mut rng) else { break };
+        let color = orbits.color(stuck);
+        let like: Vec<Label> = (0..units.len() as Label)
+            .filter(|label| {
+                units.find(*label) == *label && (round + 1 == MOST_ROUNDS || orbits.color(*label) == color)
+            })
+            .collect();
+        units.freeze(&like);
+        orbits = Orbits::of(&mut units, &holdings);
+    }
+    Derived { holdings, orbits, scales }
+}
+
+impl Derived {
+    /// How many variables scalars are made of.
+    pub(super) fn n_vars(&self) -> u32 {
+        self.scales.n_vars()
+    }
+
+    /// The forms of a scalar in free variables.
+    pub(super) fn reduced(&self, id: ScaleId) -> Scale {
+        self.scales.reduced(id)
+    }
+
+    /// A scalar at values of the variables.
+    pub(super) fn scalar(&self, id: ScaleId, logs: &[f64], signs: &[bool]) -> f64 {
+        let form = self.scales.reduced(id);
+        let log: f64 = form.log.0.iter().map(|(var, by)| by.to_f64() * logs[*var as usize]).sum();
+        let negative = form.sign.0.iter().fold(false, |sign, (var, _)| sign ^ signs[*var as usize]);
+        if negative { -log.exp() } else { log.exp() }
+    }
+
+    /// For each index of a group the index whose numbers come there. Absent if units do not fit.
+    pub(super) fn moved(&self, group: &Group, image: &[Label]) -> Option<Vec<u32>> {
+        let mut at: BTreeMap<(Label, u32), Vec<u32>> = BTreeMap::new();
+        let keys: Vec<(Label, u32)> = group
+            .labels
+            .iter()
+            .zip(group.places.iter())
+            .map(|(l, place)| (self.orbits.find(*l), *place))
+            .collect();
+        for (index, key) in keys.iter().enumerate() {
+            at.entry(*key).or_default().push(index as u32);
+        }
+        let mut turns: BTreeMap<(Label, u32), usize> = BTreeMap::new();
+        keys.iter()
+            .map(|key| {
+                let turn = turns.entry(*key).or_insert(0);
+                *turn += 1;
+                at.get(&(image[key.0 as usize], key.1))?.get(*turn - 1).copied()
+            })
+            .collect()
+    }
+
+    /// Whether a reordering fits all parameters.
+    pub(super) fn keeps_groups(&self, image: &[Label]) -> bool {
+        self.holdings.iter().flat_map(|holding| &holding.motion.groups).all(|group| {
+            self.moved(group, image).is_some_and(|from| {
+                let mut seen = vec![false; from.len()];
+                from.iter().all(|old| !std::mem::replace(&mut seen[*old as usize], true))
+            })
+        })
+    }
 }

@@ -114,7 +114,12 @@ impl Group {
         let order = [kept.clone(), cut.clone()].concat();
         let dims: Vec<usize> = kept.iter().map(|at| self.dims[*at]).collect();
         let over = cut.iter().map(|at| self.dims[*at]).product::<usize>().max(1);
-        Fibers { axes: kept.iter().map(|at| self.axes[*at]).collect(), dims, over, from: transposed(&self.dims, &order) }
+        Fibers {
+            axes: kept.iter().map(|at| self.axes[*at]).collect(),
+            dims,
+            over,
+            from: transposed(&self.dims, &order),
+        }
     }
 }
 
@@ -138,7 +143,8 @@ pub(crate) fn transposed(dims: &[usize], order: &[usize]) -> Vec<usize> {
     }
     let mut from = vec![0];
     for at in order {
-        from = from.iter().flat_map(|base| (0..dims[*at]).map(move |i| base + i * strides[*at])).collect();
+        let (n, stride) = (dims[*at], strides[*at]);
+        from = from.iter().flat_map(|base| (0..n).map(move |i| base + i * stride)).collect();
     }
     from
 }
@@ -180,7 +186,8 @@ impl Group {
     /// Tells units apart by where they stand along the axes that are not kept.
     pub(crate) fn pin(&self, keep: &[usize], units: &mut Units) {
         let fibers = self.fibers(keep);
-        let mut coordinates: std::collections::BTreeMap<Label, Vec<usize>> = std::collections::BTreeMap::new();
+        let mut coordinates: std::collections::BTreeMap<Label, Vec<usize>> =
+            std::collections::BTreeMap::new();
         for fiber in fibers.from.chunks(fibers.over) {
             for (place, at) in fiber.iter().enumerate() {
                 coordinates.entry(units.find(self.labels[*at])).or_default().push(place);

@@ -11,7 +11,7 @@ use super::{
 
 /// Units sorted into orbits.
 #[derive(Debug)]
-pub(super) struct Orbits {
+pub(in crate::flow) struct Orbits {
     /// For each label the one that stands for it.
     standing: Vec<Label>,
     /// For each standing label its colour; units of one colour form an orbit.
@@ -20,11 +20,13 @@ pub(super) struct Orbits {
     parents: Vec<Vec<(LinkKind, Label)>>,
     /// Standing labels with a colour that others have too, parents first.
     moving: Vec<Label>,
+    /// How many units each colour has.
+    sizes: BTreeMap<u32, usize>,
 }
 
 impl Orbits {
     /// Sorts units by what they are: where they occur, their tags, and the colours of what they stand under and above.
-    pub(super) fn of(units: &mut Units, holdings: &[Holding]) -> Self {
+    pub(in crate::flow) fn of(units: &mut Units, holdings: &[Holding]) -> Self {
         units.compress();
         blocks_of_copies(units);
         units.compress();
@@ -37,42 +39,51 @@ impl Orbits {
         for link in &links {
             parents[link.child as usize].push((link.kind, link.parent));
         }
-        let moving = parents_first(&colors, &standing, &parents);
-        Self { standing, colors, parents, moving }
+        let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
+        for label in (0..n).filter(|label| standing[*label] == *label as Label) {
+            *sizes.entry(colors[label]).or_default() += 1;
+        }
+        let moving = parents_first(&colors, &standing, &parents, &sizes);
+        Self { standing, colors, parents, moving, sizes }
     }
 
     /// The unit that a label stands for.
-    pub(super) fn find(&self, label: Label) -> Label {
+    pub(in crate::flow) fn find(&self, label: Label) -> Label {
         self.standing[label as usize]
     }
 
     /// The colour of a unit.
-    pub(super) fn color(&self, label: Label) -> u32 {
+    pub(in crate::flow) fn color(&self, label: Label) -> u32 {
         self.colors[self.find(label) as usize]
     }
 
+    /// The units that share their orbit with others, parents first.
+    pub(in crate::flow) fn moving(&self) -> &[Label] {
+        &self.moving
+    }
+
+    /// How many units have the colour of this one.
+    pub(in crate::flow) fn size(&self, label: Label) -> usize {
+        self.sizes[&self.color(label)]
+    }
+
     /// What a unit stands under.
-    pub(super) fn parents(&self, label: Label) -> &[(LinkKind, Label)] {
+    pub(in crate::flow) fn parents(&self, label: Label) -> &[(LinkKind, Label)] {
         &self.parents[self.find(label) as usize]
     }
 
     /// A random reordering: for each standing label the one that takes its place. Absent if this way of choosing, parents
     /// first, found no image for a unit, which it names.
-    pub(super) fn sample(&self, rng: &mut impl Rng) -> Result<Vec<Label>, Label> {
+    pub(in crate::flow) fn sample(&self, rng: &mut impl Rng) -> Result<Vec<Label>, Label> {
         let mut image: Vec<Label> = self.standing.clone();
         let mut options: BTreeMap<(u32, Vec<(LinkKind, Label)>), Vec<Label>> = BTreeMap::new();
         for label in &self.moving {
             options.entry(self.key(*label, |parent| parent)).or_default().push(*label);
         }
         options.values_mut().for_each(|list| list.shuffle(rng));
-        let mut seen = vec![false; image.len()];
         for label in &self.moving {
-            let key = self.key(*label, |parent| {
-                debug_assert!(seen[parent as usize] || !self.moves(parent), "parents come first");
-                image[parent as usize]
-            });
+            let key = self.key(*label, |parent| image[parent as usize]);
             let chosen = options.get_mut(&key).and_then(Vec::pop).ok_or(*label)?;
-            seen[*label as usize] = true;
             image[*label as usize] = chosen;
         }
         Ok(image)
@@ -83,10 +94,6 @@ impl Orbits {
             self.parents[label as usize].iter().map(|(kind, parent)| (*kind, image(*parent))).collect();
         parents.sort_unstable();
         (self.colors[label as usize], parents)
-    }
-
-    fn moves(&self, label: Label) -> bool {
-        self.moving.contains(&label)
     }
 }
 
@@ -135,7 +142,11 @@ fn first_colors(units: &Units, standing: &[Label], holdings: &[Holding]) -> Vec<
             names.entry(facts).or_insert(next);
         }
     }
-    facts.iter().enumerate().map(|(l, facts)| if standing[l] == l as Label { names[&facts[..]] } else { 0 }).collect()
+    facts
+        .iter()
+        .enumerate()
+        .map(|(l, facts)| if standing[l] == l as Label { names[&facts[..]] } else { 0 })
+        .collect()
 }
 
 /// Splits colours until units of one colour stand under and above units of the same colours.
@@ -181,10 +192,13 @@ fn refine(colors: &mut [u32], standing: &[Label], links: &[Link]) {
 }
 
 /// The units that share their colour with others or stand under such units, those that others stand under first.
-fn parents_first(colors: &[u32], standing: &[Label], parents: &[Vec<(LinkKind, Label)>]) -> Vec<Label> {
-    let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
+fn parents_first(
+    colors: &[u32],
+    standing: &[Label],
+    parents: &[Vec<(LinkKind, Label)>],
+    sizes: &BTreeMap<u32, usize>,
+) -> Vec<Label> {
     let stands = |label: usize| standing[label] == label as Label;
-    (0..colors.len()).filter(|label| stands(*label)).for_each(|label| *sizes.entry(colors[label]).or_default() += 1);
     let mut order: Vec<Label> = Vec::new();
     let mut state = vec![0u8; colors.len()];
     for root in (0..colors.len()).filter(|label| stands(*label) && sizes[&colors[*label]] > 1) {

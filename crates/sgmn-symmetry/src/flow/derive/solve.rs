@@ -121,7 +121,8 @@ impl<F: Field> System<F> {
             };
             for (older, factor) in &by.0 {
                 let have = left.get(older).copied();
-                let sum = factor.times(value).and_then(|more| have.map_or(Some(more), |have| have.plus(more)));
+                let sum =
+                    factor.times(value).and_then(|more| have.map_or(Some(more), |have| have.plus(more)));
                 match sum {
                     Some(sum) if sum.is_zero() => {
                         left.remove(older);
@@ -220,7 +221,10 @@ impl Field for Ratio {
     }
 
     fn minus_inverse(self) -> Option<Self> {
-        Some(Self { over: -self.over.signum() * self.under, under: self.over.checked_abs().filter(|over| *over > 0)? })
+        Some(Self {
+            over: -self.over.signum() * self.under,
+            under: self.over.checked_abs().filter(|over| *over > 0)?,
+        })
     }
 }
 

@@ -133,7 +133,8 @@ impl Units {
 
     /// All links between standing labels, each once, ascending.
     pub(crate) fn standing_links(&self) -> Vec<Link> {
-        let standing = |link: &Link| Link { child: self.find(link.child), parent: self.find(link.parent), ..*link };
+        let standing =
+            |link: &Link| Link { child: self.find(link.child), parent: self.find(link.parent), ..*link };
         let mut links: Vec<Link> =
             self.links.iter().map(standing).filter(|link| link.child != link.parent).collect();
         links.sort_unstable();

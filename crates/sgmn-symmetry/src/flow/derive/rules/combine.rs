@@ -14,7 +14,12 @@ use super::{
 };
 
 /// The rule for all functions of two numbers.
-pub(in super::super) fn apply(deriver: &mut Deriver<'_>, op: &Combine, from: &[ValueId], shape: &[usize]) -> State {
+pub(in super::super) fn apply(
+    deriver: &mut Deriver<'_>,
+    op: &Combine,
+    from: &[ValueId],
+    shape: &[usize],
+) -> State {
     if let Some(state) = shifted(deriver, op, from) {
         return state;
     }
@@ -53,7 +58,8 @@ pub(super) fn guests<'a>(deriver: &mut Deriver<'a>, from: &[ValueId], rank: usiz
     let names = |deriver: &Deriver<'_>, id: ValueId| -> Vec<usize> {
         (rank - deriver.flow.shape(id).len()..rank).collect()
     };
-    let all_unborn = from.iter().all(|id| deriver.unborn(*id).is_some() || deriver.flow.constant(*id).is_some());
+    let all_unborn =
+        from.iter().all(|id| deriver.unborn(*id).is_some() || deriver.flow.constant(*id).is_some());
     if all_unborn && let Some(view) = from.iter().find_map(|id| deriver.unborn(*id)) {
         deriver.bear_alone(&view);
     }
@@ -95,7 +101,12 @@ fn shifted(deriver: &mut Deriver<'_>, op: &Combine, from: &[ValueId]) -> Option<
 }
 
 /// A sum: scalars are equal at each index. Beside a constant other than 0 they are 1.
-pub(super) fn sum(deriver: &mut Deriver<'_>, guests: &[Guest<'_>], clusters: &[Cluster], also: Option<Side>) -> Motion {
+pub(super) fn sum(
+    deriver: &mut Deriver<'_>,
+    guests: &[Guest<'_>],
+    clusters: &[Cluster],
+    also: Option<Side>,
+) -> Motion {
     let moving: Vec<usize> = (0..guests.len()).filter(|at| matches!(guests[*at].is, Is::Moving(_))).collect();
     let Some(first) = moving.first().copied() else { return Motion::still() };
     for other in &moving[1..] {
@@ -142,7 +153,11 @@ pub(super) fn product(
     let mut scalar = ONE;
     for (at, guest) in guests.iter().enumerate() {
         if let Is::Moving(motion) = &guest.is {
-            let factor = if at == 0 { motion.scalar } else { scales.power(motion.scalar, Ratio::whole(exponent), true) };
+            let factor = if at == 0 {
+                motion.scalar
+            } else {
+                scales.power(motion.scalar, Ratio::whole(exponent), true)
+            };
             scalar = scales.product(scalar, factor);
         }
     }
@@ -151,7 +166,8 @@ pub(super) fn product(
         let mut all = vec![ONE; cluster.group.len()];
         for (at, of) in cluster.of.iter().enumerate() {
             for (sum, scale) in all.iter_mut().zip(of.iter().flatten()) {
-                let factor = if at == 0 { *scale } else { scales.power(*scale, Ratio::whole(exponent), true) };
+                let factor =
+                    if at == 0 { *scale } else { scales.power(*scale, Ratio::whole(exponent), true) };
                 *sum = scales.product(*sum, factor);
             }
         }

@@ -11,10 +11,16 @@ use super::super::{
 use super::combine::{guests, sum};
 
 /// The rule.
-pub(in super::super) fn apply(deriver: &mut Deriver<'_>, op: &Concat, from: &[ValueId], shape: &[usize]) -> State {
+pub(in super::super) fn apply(
+    deriver: &mut Deriver<'_>,
+    op: &Concat,
+    from: &[ValueId],
+    shape: &[usize],
+) -> State {
     let rank = shape.len();
     let mut guests = guests(deriver, from, rank);
-    let units_there = |guest: &Guest<'_>| matches!(&guest.is, Is::Moving(motion) if motion.at(op.axis).is_some());
+    let units_there =
+        |guest: &Guest<'_>| matches!(&guest.is, Is::Moving(motion) if motion.at(op.axis).is_some());
     // Values of one unit each, of width 1: their scalars become those of units side by side.
     let no_groups = |guest: &Guest<'_>| matches!(&guest.is, Is::Moving(motion) if motion.groups.is_empty());
     let lone = guests.iter().all(|guest| no_groups(guest) && guest.shape[op.axis] == 1);
@@ -59,7 +65,8 @@ fn beside(deriver: &mut Deriver<'_>, mut guests: Vec<Guest<'_>>, axis: usize, sh
                 let scalar = motion.scalar;
                 match motion.groups.pop() {
                     Some(group) => {
-                        let scales = group.scales.iter().map(|scale| deriver.scales.product(*scale, scalar)).collect();
+                        let scales =
+                            group.scales.iter().map(|scale| deriver.scales.product(*scale, scalar)).collect();
                         Group { scales, ..group }
                     }
                     None => Group::new(axes.clone(), dims, deriver.frozen_labels(n), vec![scalar; n]),

@@ -36,9 +36,14 @@ pub(in super::super) fn apply(deriver: &mut Deriver<'_>, op: &Contract, from: &[
 }
 
 /// The motion of `Σ left · right` over some axes of the common space, which keep their numbers.
-pub(super) fn multiply_and_sum(deriver: &mut Deriver<'_>, guests: &mut [Guest<'_>; 2], sum: &[usize]) -> Motion {
+pub(super) fn multiply_and_sum(
+    deriver: &mut Deriver<'_>,
+    guests: &mut [Guest<'_>; 2],
+    sum: &[usize],
+) -> Motion {
     let clusters = meet::meet(guests, &mut deriver.units, &mut deriver.scales);
-    let shape: Vec<usize> = (0..guests[0].shape.len()).map(|axis| guests[0].shape[axis].max(guests[1].shape[axis])).collect();
+    let shape: Vec<usize> =
+        (0..guests[0].shape.len()).map(|axis| guests[0].shape[axis].max(guests[1].shape[axis])).collect();
     let mut copies = meet::copies(guests, &shape);
     copies.retain(|axis| !sum.contains(axis));
     let motion = product(deriver, guests, &clusters, 1);
@@ -64,7 +69,8 @@ fn bear_operands(
         let mut shape = vec![1; rank];
         deriver.flow.shape(*id).iter().zip(&names[at]).for_each(|(size, axis)| shape[*axis] = *size);
         let mine: Vec<usize> = names[at].clone();
-        let free: Vec<usize> = mine.iter().copied().filter(|axis| !batch.contains(axis) && !sum.contains(axis)).collect();
+        let free: Vec<usize> =
+            mine.iter().copied().filter(|axis| !batch.contains(axis) && !sum.contains(axis)).collect();
         match weight(deriver, &other, &shape, batch, sum, &free) {
             Some(motion) => deriver.bear(&view, &names[at], motion),
             None => deriver.bear_alone(&view),
@@ -100,8 +106,10 @@ pub(super) fn weight(
     }
     let free: Vec<usize> = free.iter().filter(large).copied().collect();
     // Along a batch axis of units the weight has a part for each unit; along one that repeats, parts of its own.
-    let units: Vec<usize> = batch.iter().filter(large).copied().filter(|axis| read.at(*axis).is_some()).collect();
-    let own: Vec<usize> = batch.iter().filter(large).copied().filter(|axis| read.copies.contains(axis)).collect();
+    let units: Vec<usize> =
+        batch.iter().filter(large).copied().filter(|axis| read.at(*axis).is_some()).collect();
+    let own: Vec<usize> =
+        batch.iter().filter(large).copied().filter(|axis| read.copies.contains(axis)).collect();
     let written: Vec<usize> = {
         let mut axes = [&units[..], &own, &free].concat();
         axes.sort_unstable();
@@ -110,13 +118,14 @@ pub(super) fn weight(
     if units.is_empty() {
         groups.extend(deriver.own_groups(&written, shape));
     } else {
-        let above = read.at(units[0]).filter(|group| units.iter().all(|axis| group.axes.contains(axis)))?.clone();
+        let above =
+            read.at(units[0]).filter(|group| units.iter().all(|axis| group.axes.contains(axis)))?.clone();
         let above = above.quotient(&units, &mut deriver.units);
         if written.len() == units.len() {
             groups.push(deriver.adopt(&above, &units));
         } else {
             let dims = written.iter().map(|axis| shape[*axis]).collect();
-            let group = deriver.fresh_group(written, dims);
+            let group = deriver.fresh_group(written.clone(), dims);
             let mut blocks = group.quotient(&units, &mut deriver.units);
             meet::unify(&mut blocks, &above, &mut deriver.units);
             groups.push(group);

@@ -38,7 +38,9 @@ pub(in super::super) fn cumulate(deriver: &mut Deriver<'_>, op: &Cumulate, from:
 /// Axes become places: units along them stand still, and the value no longer counts as repeating itself.
 pub(super) fn without_places(deriver: &mut Deriver<'_>, mut motion: Motion, axes: &[usize]) -> Motion {
     motion.copies.retain(|axis| !axes.contains(axis));
-    while let Some(group) = motion.groups.iter().find(|group| group.axes.iter().any(|axis| axes.contains(axis))) {
+    while let Some(group) =
+        motion.groups.iter().find(|group| group.axes.iter().any(|axis| axes.contains(axis)))
+    {
         let keep: Vec<usize> = group.axes.iter().copied().filter(|axis| !axes.contains(axis)).collect();
         let of = group.axes.clone();
         motion.project(&of, &keep, &mut deriver.units, &mut deriver.scales);

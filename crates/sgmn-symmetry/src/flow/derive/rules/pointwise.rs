@@ -25,6 +25,8 @@ pub(super) fn through(deriver: &mut Deriver<'_>, motion: &Motion, behaviour: Beh
         (None, Parity::Even | Parity::Neither) => motion.blank(),
         // What was demanded makes the rest of a scalar 1 where it must be; the forms need not say so themselves.
         (None, Parity::Odd) => motion.clone(),
-        (Some(degree), parity) => motion.map_scales(|scale| scales.power(scale, degree, parity == Parity::Odd)),
+        (Some(degree), parity) => {
+            motion.map_scales(|scale| scales.power(scale, degree, parity == Parity::Odd))
+        }
     }
 }

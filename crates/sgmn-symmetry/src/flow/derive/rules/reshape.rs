@@ -28,7 +28,13 @@ pub(in super::super) fn apply(deriver: &mut Deriver<'_>, from: &[ValueId], shape
 /// The axes of a view after a reshape that adds or takes away axes of size 1 only.
 fn same_but_for_ones(view: &View, old: &[usize], new: &[usize]) -> Option<Vec<Option<usize>>> {
     let mut large = (0..old.len()).filter(|axis| old[*axis] != 1);
-    let axes = new.iter().map(|size| if *size == 1 { Some(None) } else { large.next().filter(|at| old[*at] == *size).map(|at| view.axes[at]) });
+    let axes = new.iter().map(|size| {
+        if *size == 1 {
+            Some(None)
+        } else {
+            large.next().filter(|at| old[*at] == *size).map(|at| view.axes[at])
+        }
+    });
     let axes: Vec<Option<usize>> = axes.collect::<Option<_>>()?;
     large.next().is_none().then_some(axes)
 }
@@ -66,15 +72,24 @@ pub(super) fn reshaped(deriver: &mut Deriver<'_>, motion: &Motion, old: &[usize]
             touched.extend(together.iter().flat_map(touches));
             touched.sort_unstable();
             touched.dedup();
-            let Some(at) = left.iter().position(|group| touches(group).iter().any(|at| touched.contains(at))) else {
+            let Some(at) = left.iter().position(|group| touches(group).iter().any(|at| touched.contains(at)))
+            else {
                 break;
             };
             together.push(left.remove(at));
         }
-        let before: Vec<usize> =
-            touched.iter().flat_map(|at| &stretches[*at].before).copied().filter(|axis| old[*axis] > 1).collect();
-        let after: Vec<usize> =
-            touched.iter().flat_map(|at| &stretches[*at].after).copied().filter(|axis| new[*axis] > 1).collect();
+        let before: Vec<usize> = touched
+            .iter()
+            .flat_map(|at| &stretches[*at].before)
+            .copied()
+            .filter(|axis| old[*axis] > 1)
+            .collect();
+        let after: Vec<usize> = touched
+            .iter()
+            .flat_map(|at| &stretches[*at].after)
+            .copied()
+            .filter(|axis| new[*axis] > 1)
+            .collect();
         let group = product_of(deriver, together);
         let group = spread(deriver, &group, &before, old, &motion.copies);
         let dims = after.iter().map(|axis| new[*axis]).collect();
@@ -119,7 +134,9 @@ fn product_of(deriver: &mut Deriver<'_>, groups: Vec<Group>) -> Group {
         let dims: Vec<usize> = axes
             .iter()
             .map(|axis| {
-                let of = |group: &Group| group.axes.iter().position(|other| other == axis).map(|at| group.dims[at]);
+                let of = |group: &Group| {
+                    group.axes.iter().position(|other| other == axis).map(|at| group.dims[at])
+                };
                 of(&product).or_else(|| of(&group)).expect("each axis is of one of the two")
             })
             .collect();
@@ -147,7 +164,13 @@ fn product_of(deriver: &mut Deriver<'_>, groups: Vec<Group>) -> Group {
 }
 
 /// The group on further axes: its units are repeated at places there, or as copies where the value repeats itself.
-fn spread(deriver: &mut Deriver<'_>, group: &Group, axes: &[usize], shape: &[usize], copies: &[usize]) -> Group {
+fn spread(
+    deriver: &mut Deriver<'_>,
+    group: &Group,
+    axes: &[usize],
+    shape: &[usize],
+    copies: &[usize],
+) -> Group {
     let dims: Vec<usize> = axes.iter().map(|axis| shape[*axis]).collect();
     let n: usize = dims.iter().product();
     let mut labels: Vec<Label> = vec![0; n];
@@ -156,7 +179,8 @@ fn spread(deriver: &mut Deriver<'_>, group: &Group, axes: &[usize], shape: &[usi
     let kept: Vec<usize> = (0..axes.len()).filter(|at| group.axes.contains(&axes[*at])).collect();
     let repeated: Vec<usize> =
         (0..axes.len()).filter(|at| !kept.contains(at) && copies.contains(&axes[*at])).collect();
-    let rest: Vec<usize> = (0..axes.len()).filter(|at| !kept.contains(at) && !repeated.contains(at)).collect();
+    let rest: Vec<usize> =
+        (0..axes.len()).filter(|at| !kept.contains(at) && !repeated.contains(at)).collect();
     let order = [&kept[..], &repeated, &rest].concat();
     let size = |ats: &[usize]| ats.iter().map(|at| dims[*at]).product::<usize>();
     let (n_copies, n_rest) = (size(&repeated), size(&rest));
@@ -189,20 +213,24 @@ fn without_idle_axes(mut group: Group) -> Group {
         let keep: Vec<usize> = group.axes.iter().copied().filter(|axis| *axis != group.axes[k]).collect();
         let fibers = group.fibers(&keep);
         let rows = || fibers.from.chunks(fibers.over);
-        let first: Vec<u32> = rows().next().map_or(Vec::new(), |fiber| fiber.iter().map(|at| group.places[*at]).collect());
+        let first: Vec<u32> =
+            rows().next().map_or(Vec::new(), |fiber| fiber.iter().map(|at| group.places[*at]).collect());
         let steady = |fiber: &[usize]| {
             fiber.iter().all(|at| {
                 group.labels[*at] == group.labels[fiber[0]] && group.scales[*at] == group.scales[fiber[0]]
             })
         };
         // Places are either the axis itself, the same in each row, or do not change along it.
-        let are_axis = rows().all(|fiber| fiber.iter().zip(&first).all(|(at, place)| group.places[*at] == *place));
-        let are_steady = rows().all(|fiber| fiber.iter().all(|at| group.places[*at] == group.places[fiber[0]]));
+        let are_axis =
+            rows().all(|fiber| fiber.iter().zip(&first).all(|(at, place)| group.places[*at] == *place));
+        let are_steady =
+            rows().all(|fiber| fiber.iter().all(|at| group.places[*at] == group.places[fiber[0]]));
         if !(rows().all(steady) && (are_axis || are_steady)) {
             continue;
         }
         let heads: Vec<usize> = rows().map(|fiber| fiber[0]).collect();
-        let places: Rc<[u32]> = heads.iter().map(|at| if are_steady { group.places[*at] } else { 0 }).collect();
+        let places: Rc<[u32]> =
+            heads.iter().map(|at| if are_steady { group.places[*at] } else { 0 }).collect();
         group = Group {
             axes: keep,
             dims: fibers.dims.clone(),

@@ -29,7 +29,8 @@ pub(in super::super) fn lookup(deriver: &mut Deriver<'_>, op: &Lookup, from: &[V
     let mut by = deriver.motion(from[1]);
     by.stop(&mut deriver.units, &mut deriver.scales);
     if let Some(view) = deriver.unborn(from[0]) {
-        let large: Vec<usize> = (0..table.len()).filter(|axis| *axis != op.axis && table[*axis] > 1).collect();
+        let large: Vec<usize> =
+            (0..table.len()).filter(|axis| *axis != op.axis && table[*axis] > 1).collect();
         let groups = deriver.own_groups(&large, &table);
         let motion = deriver.with_scalar(groups);
         let name: Vec<usize> = (0..table.len()).collect();
@@ -54,7 +55,10 @@ fn taken(deriver: &mut Deriver<'_>, mut motion: Motion, axis: usize, index: &[us
     sorted.sort_unstable();
     if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
         let copies = deriver.units.fresh(group.len());
-        copies.iter().zip(group.labels.iter()).for_each(|(copy, of)| deriver.units.link(*copy, *of, LinkKind::Copy));
+        copies
+            .iter()
+            .zip(group.labels.iter())
+            .for_each(|(copy, of)| deriver.units.link(*copy, *of, LinkKind::Copy));
         group.labels = copies.into();
     }
     if index.len() == 1 {
