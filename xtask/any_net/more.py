@@ -2,7 +2,7 @@
 
 Usage: python xtask/any_net/more.py OUT [NAME ...]
 Without names, all nets of `NETS` (in `odd/`) are written, each by every exporter (`write.py`); packages are pinned in
-requirements.txt beside this file. ONNX files are below 40 KB, all are the same from run to run, and take two minutes.
+requirements.txt beside this file. ONNX files are below 70 KB, all are the same from run to run, and take two minutes.
 """
 import sys
 
@@ -11,7 +11,8 @@ import torch
 from odd import NETS
 from write import ENDINGS, quiet, unsettle, write
 
-SEED = 0
+# 0, but where another leaves no unit dead: numbers that nobody can see would add to what may change.
+SEEDS = {"functions": 1, "nerf": 3, "rnn_relu": 1, "unet": 5, "wavenet": 4, "weight_normed": 6}
 
 
 def main():
@@ -25,9 +26,9 @@ def main():
     # One kernel for layers of attention in evaluation hides their operations; it is not in files of trained nets either.
     torch.backends.mha.set_fastpath_enabled(False)
     for name in names:
-        torch.manual_seed(SEED)
+        torch.manual_seed(SEEDS.get(name, 0))
         case = NETS[name]()
-        unsettle(case.net)
+        unsettle(case.net, *case.inputs.values())
         write(folder, name, case, list(ENDINGS), without_notes=True)
 
 

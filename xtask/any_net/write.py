@@ -42,20 +42,28 @@ def quiet():
     onnxruntime.set_default_logger_severity(4)
 
 
-def unsettle(net: nn.Module, size: float = 0.1):
-    """Makes a fresh net look trained: vectors and parameters of one repeated number get noise, running statistics too.
+def unsettle(net: nn.Module, *samples: Tensor, size: float = 0.1) -> nn.Module:
+    """Makes a fresh net look trained; `samples` are inputs like those it will see.
 
-    Otherwise gains would be all 1, biases all 0, and a reader could not tell them from constants.
+    Vectors and parameters of one repeated number get noise: otherwise gains would be all 1, biases all 0, and a reader
+    could not tell them from constants. Running statistics are those of the samples, with noise: made up, they let what
+    the input says fade from layer to layer, until outputs of a deep net do not depend on it and prove nothing.
     """
     with torch.no_grad():
         for p in net.parameters():
             if p.dim() == 1 or (p == p.flatten()[0]).all():
                 p.add_(size * torch.randn_like(p))
-        for name, b in net.named_buffers():
-            if name.endswith("running_mean"):
-                b.copy_(size * torch.randn_like(b))
-            if name.endswith("running_var"):
-                b.mul_(torch.empty_like(b).uniform_(0.5, 1.5))
+        norms = [m for m in net.eval().modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
+        momenta = [m.momentum for m in norms]
+        for m in norms:
+            m.train()
+            m.momentum = 1.0
+        net(*samples)
+        for m, momentum in zip(norms, momenta, strict=True):
+            m.eval()
+            m.momentum = momentum
+            m.running_mean.add_(size * m.running_var.sqrt() * torch.randn_like(m.running_mean))
+            m.running_var.mul_(torch.empty_like(m.running_var).uniform_(0.7, 1.4))
     return net
 
 

@@ -133,8 +133,12 @@ class Shuffle(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.stem = nn.Sequential(conv(3, 8), nn.ReLU())
-        self.branch = nn.Sequential(conv(4, 4, 1), nn.ReLU(), conv(4, 4, groups=4), conv(4, 4, 1), nn.ReLU())
+        self.stem = nn.Sequential(conv(3, 8, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+        self.branch = nn.Sequential(
+            nn.Sequential(conv(4, 4, 1, bias=False), nn.BatchNorm2d(4), nn.ReLU()),
+            nn.Sequential(conv(4, 4, groups=4, bias=False), nn.BatchNorm2d(4)),
+            nn.Sequential(conv(4, 4, 1, bias=False), nn.BatchNorm2d(4), nn.ReLU()),
+        )
         self.last = conv(8, 6, 1)
         self.head = nn.Linear(6, 3)
 
@@ -144,7 +148,7 @@ class Shuffle(nn.Module):
             kept, changed = x.chunk(2, dim=1)
             both = torch.stack([kept, self.branch(changed)], dim=2)
             x = both.flatten(1, 2)
-        return self.head(F.relu(self.last(x)).mean(dim=(2, 3)))
+        return self.head(F.relu6(self.last(x)).mean(dim=(2, 3)))
 
 
 class Style(nn.Module):
@@ -174,13 +178,14 @@ class Inception(nn.Module):
         self.one, self.three, self.five = conv(6, 3, 1), conv(6, 4), conv(6, 2, 5)
         self.pooled = conv(6, 3, 1)
         self.dense = nn.Sequential(nn.BatchNorm2d(12), nn.ReLU(), conv(12, 4))
+        self.norm = nn.BatchNorm2d(16)
         self.head = nn.Sequential(nn.Linear(16 * 4 * 4, 10), nn.ReLU(), nn.Linear(10, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.max_pool2d(self.stem(x), 3, stride=2, padding=1)
         around = F.avg_pool2d(x, 3, stride=1, padding=1)
         x = torch.cat([self.one(x), self.three(x), self.five(x), self.pooled(around)], dim=1)
-        x = F.relu6(torch.cat([x, self.dense(x)], dim=1))
+        x = F.gelu(self.norm(torch.cat([x, self.dense(x)], dim=1)))
         return self.head(x.flatten(1))
 
 

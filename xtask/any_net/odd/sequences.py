@@ -7,7 +7,7 @@ from write import Case
 
 
 class Recurrent(nn.Module):
-    """Words, recurrent layers of a kind, and a linear layer on the last step."""
+    """Words, recurrent layers of a kind, and a linear layer on the mean of all steps."""
 
     def __init__(self, layers: nn.Module, d_state: int):
         super().__init__()
@@ -17,7 +17,7 @@ class Recurrent(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         out, _ = self.layers(self.words(tokens))
-        return self.head(out[:, -1])
+        return self.head(out.mean(dim=1))
 
 
 class Cells(nn.Module):
@@ -56,7 +56,10 @@ class StatesInOut(nn.Module):
 
 
 class WaveNet(nn.Module):
-    """Dilated causal convolutions, gated by tanh times sigmoid; each adds to a stream and to a sum of skips."""
+    """Dilated causal convolutions, gated by tanh times sigmoid; each adds to a stream and to a sum of skips.
+
+    Nobody reads the last stream, so its layer is a parameter without use, as in many such nets.
+    """
 
     def __init__(self):
         super().__init__()
@@ -65,6 +68,8 @@ class WaveNet(nn.Module):
         self.gates = nn.ModuleList(nn.Conv1d(6, 5, 2, dilation=d) for d in (1, 2, 4))
         self.streams = nn.ModuleList(nn.Conv1d(5, 6, 1) for _ in range(3))
         self.skips = nn.ModuleList(nn.Conv1d(5, 7, 1) for _ in range(3))
+        for layer in self.skips:
+            nn.init.normal_(layer.weight)
         self.last = nn.Sequential(nn.ReLU(), nn.Conv1d(7, 8, 1), nn.ReLU(), nn.Conv1d(8, 4, 1))
 
     def forward(self, x: Tensor) -> Tensor:
