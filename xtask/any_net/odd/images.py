@@ -58,7 +58,7 @@ class SqueezeExcitation(nn.Module):
         self.depth = nn.Sequential(conv(12, 12, groups=12, bias=False), nn.BatchNorm2d(12), nn.SiLU())
         self.squeeze, self.excite = nn.Conv2d(12, 3, 1), nn.Conv2d(3, 12, 1)
         self.narrow = nn.Sequential(conv(12, 6, 1, bias=False), nn.BatchNorm2d(6))
-        self.head = nn.Linear(6, 3)
+        self.head = nn.Linear(6, 6)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)

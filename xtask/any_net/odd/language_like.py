@@ -69,10 +69,10 @@ class Perceiver(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.queries = nn.Parameter(torch.randn(1, 3, 8))
+        self.queries = nn.Parameter(torch.randn(1, 9, 8))
         self.look = nn.MultiheadAttention(8, 2, kdim=5, vdim=6, batch_first=True)
         self.norm = nn.LayerNorm(8)
-        self.head = nn.Linear(24, 2)
+        self.head = nn.Linear(72, 2)
 
     def forward(self, keys: Tensor, values: Tensor) -> Tensor:
         queries = self.queries.expand(keys.shape[0], -1, -1)
@@ -85,9 +85,9 @@ class LinearAttention(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.enter = nn.Linear(3, 8)
+        self.enter = nn.Linear(8, 8)
         self.q, self.k, self.v = (nn.Linear(8, 8) for _ in range(3))
-        self.o = nn.Linear(8, 2)
+        self.o = nn.Linear(8, 8)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.enter(x)
@@ -120,5 +120,5 @@ NETS = {
     "decoder": lambda: Case(Decoder(), {"tokens": torch.randint(0, 20, (2, 5)), "frames": torch.randn(2, 4, 3)}),
     "relative_bias": lambda: sentence(RelativeBias()),
     "perceiver": lambda: Case(Perceiver(), {"keys": torch.randn(2, 4, 5), "values": torch.randn(2, 4, 6)}),
-    "linear_attention": lambda: Case(LinearAttention(), {"x": torch.randn(2, 5, 3)}),
+    "linear_attention": lambda: Case(LinearAttention(), {"x": torch.randn(2, 5, 8)}),
 }

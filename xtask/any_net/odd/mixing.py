@@ -1,4 +1,7 @@
-"""Nets in which values multiply, choose or share: experts, bilinear layers, hypernetworks, graphs, sets."""
+"""Nets in which values multiply, choose or share: experts, bilinear layers, hypernetworks, graphs, sets.
+
+Where a net is linear at an end, that end is wide: behind a narrow one much of a net is invisible.
+"""
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,12 +14,12 @@ class Experts(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.enter = nn.Linear(4, 6)
+        self.enter = nn.Linear(6, 6)
         self.router = nn.Linear(6, 4)
         self.up = nn.Parameter(0.5 * torch.randn(4, 5, 6))
         self.bias = nn.Parameter(torch.randn(4, 5))
         self.down = nn.Parameter(0.5 * torch.randn(4, 6, 5))
-        self.head = nn.Linear(6, 2)
+        self.head = nn.Linear(6, 6)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.enter(x)
@@ -30,10 +33,10 @@ class ExpertsOfOneToken(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.enter = nn.Linear(3, 6)
+        self.enter = nn.Linear(6, 6)
         self.router = nn.Linear(6, 2, bias=False)
         self.experts = nn.ModuleList(nn.Sequential(nn.Linear(6, 5), nn.SiLU(), nn.Linear(5, 6)) for _ in range(2))
-        self.head = nn.Linear(6, 2)
+        self.head = nn.Linear(6, 6)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.enter(x)
@@ -77,7 +80,7 @@ class SeveralInOut(nn.Module):
         super().__init__()
         self.shared = nn.Linear(4, 6)
         self.place = nn.Embedding(10, 6)
-        self.one, self.two = nn.Linear(6, 2), nn.Linear(12, 3)
+        self.one, self.two = nn.Linear(6, 6), nn.Linear(12, 3)
 
     def forward(self, a: Tensor, b: Tensor, place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         left, right = F.relu(self.shared(a)), F.relu(self.shared(b))
@@ -118,9 +121,9 @@ class EdgeNet(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.enter = nn.Linear(3, 6)
+        self.enter = nn.Linear(6, 6)
         self.end, self.start = nn.Linear(6, 2), nn.Linear(6, 2)
-        self.head = nn.Linear(12, 2)
+        self.head = nn.Linear(12, 12)
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.enter(x)
@@ -151,8 +154,8 @@ def two(net: nn.Module, a: int, b: int, names: tuple[str, str]) -> Case:
 
 
 NETS = {
-    "experts": lambda: Case(Experts(), {"x": torch.randn(3, 4)}),
-    "experts_as_modules": lambda: Case(ExpertsOfOneToken(), {"x": torch.randn(2, 4, 3)}),
+    "experts": lambda: Case(Experts(), {"x": torch.randn(3, 6)}),
+    "experts_as_modules": lambda: Case(ExpertsOfOneToken(), {"x": torch.randn(2, 4, 6)}),
     "bilinear": lambda: two(Bilinear(), 4, 3, ("a", "b")),
     "hypernetwork": lambda: two(Hypernetwork(), 4, 3, ("x", "task")),
     "several_in_out": lambda: Case(
@@ -162,6 +165,6 @@ NETS = {
     ),
     "deep_set": lambda: Case(DeepSet(), {"x": torch.randn(2, 5, 3)}),
     "graph_net": lambda: Case(GraphNet(), {"x": torch.randn(2, 4, 3), "edges": (torch.rand(2, 4, 4) > 0.5).float()}),
-    "graph_attention": lambda: Case(EdgeNet(), {"x": torch.randn(2, 4, 3)}),
+    "graph_attention": lambda: Case(EdgeNet(), {"x": torch.randn(2, 4, 6)}),
     "coupling": lambda: Case(Coupling(), {"x": torch.randn(3, 4)}, ["y", "volume"]),
 }

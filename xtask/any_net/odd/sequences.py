@@ -63,7 +63,7 @@ class WaveNet(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.first = nn.Conv1d(1, 6, 1)
+        self.first = nn.Conv1d(6, 6, 1)
         self.filters = nn.ModuleList(nn.Conv1d(6, 5, 2, dilation=d) for d in (1, 2, 4))
         self.gates = nn.ModuleList(nn.Conv1d(6, 5, 2, dilation=d) for d in (1, 2, 4))
         self.streams = nn.ModuleList(nn.Conv1d(5, 6, 1) for _ in range(3))
@@ -131,7 +131,7 @@ NETS = {
         {"x": torch.randn(2, 2, 5), "h": 0.3 * torch.randn(1, 2, 6), "c": 0.3 * torch.randn(1, 2, 6)},
         ["y", "h_new", "c_new"],
     ),
-    "wavenet": lambda: Case(WaveNet(), {"x": torch.randn(2, 1, 12)}),
+    "wavenet": lambda: Case(WaveNet(), {"x": torch.randn(2, 6, 12)}),
     "text_cnn": lambda: words(Words(), 30),
-    "state_space": lambda: Case(StateSpace(), {"x": torch.randn(2, 6, 3)}),
+    "state_space": lambda: Case(StateSpace(), {"x": torch.randn(2, 12, 3)}),
 }

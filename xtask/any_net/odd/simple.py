@@ -57,7 +57,7 @@ class Highway(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.enter = nn.Linear(4, 6)
+        self.enter = nn.Linear(6, 6)
         self.changes = nn.ModuleList(nn.Linear(6, 6) for _ in range(2))
         self.gates = nn.ModuleList(nn.Linear(6, 6) for _ in range(2))
         self.head = nn.Linear(6, 2)
@@ -76,8 +76,8 @@ class Maxout(nn.Module):
     def __init__(self):
         super().__init__()
         self.pieces = nn.Linear(4, 18)
-        self.square = nn.Linear(6, 5)
-        self.head = nn.Linear(5, 2)
+        self.square = nn.Linear(6, 6)
+        self.head = nn.Linear(6, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.pieces(x).view(-1, 6, 3).amax(dim=2)
@@ -139,7 +139,7 @@ class Mixer(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.enter = nn.Linear(3, 8)
+        self.enter = nn.Linear(8, 8)
         self.norms = nn.ModuleList(nn.LayerNorm(8) for _ in range(3))
         self.tokens = nn.Sequential(nn.Linear(5, 7), nn.GELU(), nn.Linear(7, 5))
         self.channels = nn.Sequential(nn.Linear(8, 12), nn.GELU(), nn.Linear(12, 8))
@@ -160,10 +160,10 @@ NETS = {
     "nerf": lambda: vector(Nerf(), 3, ("density", "color")),
     "tied_autoencoder": lambda: vector(TiedAutoencoder(), 6),
     "shared_layer": lambda: vector(SharedLayer()),
-    "highway": lambda: vector(Highway()),
+    "highway": lambda: vector(Highway(), 6),
     "maxout": lambda: vector(Maxout()),
     "functions": lambda: vector(Functions()),
     "batch_normed": lambda: vector(BatchNormed()),
     "weight_normed": lambda: vector(WeightNormed()),
-    "mixer": lambda: Case(Mixer(), {"x": torch.randn(2, 5, 3)}),
+    "mixer": lambda: Case(Mixer(), {"x": torch.randn(2, 5, 8)}),
 }
