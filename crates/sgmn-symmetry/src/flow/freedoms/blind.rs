@@ -48,6 +48,13 @@ impl Flat {
         self.factors().filter(|factor| !factor.flat).map(|factor| factor.size).product()
     }
 
+    /// The same with an axis of size 1, of something that is constant along it.
+    pub(crate) fn with_size_one(&self, axis: usize) -> Self {
+        let mut flat = self.clone();
+        flat.0[axis] = vec![Factor { size: 1, flat: false }];
+        flat
+    }
+
     /// Changes that both do not see.
     fn and(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(a, b)| both(a, b)).collect())

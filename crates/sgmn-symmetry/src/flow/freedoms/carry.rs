@@ -1,7 +1,7 @@
 //! How a shift of an operand comes out of a step: by an index map, by a linear step, or not at all.
 
 use sgmn_graph::flow::{
-    Combination, Contract, Convolve, Flow, Function, Op, Origin, Pooling, Reduction, ValueId,
+    Array, Combination, Contract, Convolve, Flow, Function, Op, Origin, Pooling, Reduction, ValueId,
 };
 
 use super::{
@@ -65,12 +65,12 @@ fn guarded(flow: &Flow, from: &[ValueId]) -> Option<ValueId> {
     let rank = flow.shape(id).len();
     loop {
         let step = made_by(id)?;
-        let mask = match &step.op {
+        let mask: Option<(&Array, fn(f64) -> bool)> = match &step.op {
             Op::Contract(_) => return Some(from[2]),
             Op::Combine(op) => match op.by {
                 Combination::Add if flow.constant(step.from[1]).is_some() => {
                     id = step.from[0];
-                    flow.constant(step.from[1]).map(|mask| (mask, |x: f64| x > DROWNED))
+                    Some((flow.constant(step.from[1])?, |x| x > DROWNED))
                 }
                 Combination::Multiply | Combination::Divide if flow.constant(step.from[1]).is_some() => {
                     id = step.from[0];

@@ -189,7 +189,7 @@ pub(crate) fn strides(shape: &[usize]) -> Vec<usize> {
 
 /// The smallest groups of neighbouring axes that a reshape keeps together: axes before, axes after.
 pub(crate) fn groups(from: &[usize], to: &[usize]) -> Option<Vec<(Range<usize>, Range<usize>)>> {
-    if from.contains(&0) || to.contains(&0) || from.iter().product::<usize>() != to.iter().product() {
+    if from.contains(&0) || to.contains(&0) || from.iter().product::<usize>() != to.iter().product::<usize>() {
         return None;
     }
     let (mut i, mut j) = (0, 0);

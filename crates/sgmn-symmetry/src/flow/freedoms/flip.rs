@@ -108,7 +108,7 @@ impl Act for Flip {
     /// The largest of the weights that a unit is made by becomes positive, the first of equal ones.
     fn settled(&self, net: &dyn Numbers) -> Vec<f64> {
         let mut largest = vec![0.0f64; self.free.len()];
-        if let Some(writer) = self.writers.first() {
+        if let Some(writer) = self.writers.iter().max_by_key(|writer| writer.unit.len()) {
             for (number, unit) in net.numbers(writer.param).iter().zip(&writer.unit) {
                 let largest = &mut largest[*unit as usize];
                 if number.abs() > largest.abs() * (1.0 + tolerance::TIE) {

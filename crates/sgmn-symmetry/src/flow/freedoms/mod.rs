@@ -12,7 +12,10 @@ mod blind;
 mod carry;
 mod field;
 mod linear;
+mod settle;
+mod signs;
 mod solve;
+mod span;
 mod view;
 
 use std::{borrow::Cow, fmt, sync::Arc};
@@ -24,6 +27,9 @@ use sgmn_graph::{
 
 use solve::{Solved, solve};
 use view::View;
+
+pub use settle::{Settled, settle};
+pub use span::span;
 
 /// Something that may be added to a net.
 #[derive(Debug, Clone)]
@@ -167,4 +173,12 @@ pub fn freedoms(flow: &Arc<Flow>) -> Vec<Freedom> {
     let solved = Arc::new(solve(&view, &wanted));
     let found = Found { view, flow: flow.clone(), solved };
     Rule::ALL.iter().flat_map(|rule| rule.find(&found)).collect()
+}
+
+/// Names of parameters, for words.
+fn names(flow: &Flow, params: &[usize]) -> String {
+    let mut names: Vec<&str> = params.iter().map(|param| flow.params()[*param].name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(", ")
 }
