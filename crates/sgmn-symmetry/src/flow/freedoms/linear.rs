@@ -217,11 +217,6 @@ impl Sum {
             self.0.push(term);
         }
     }
-
-    /// The sum of both.
-    pub(crate) fn extend(&mut self, other: impl IntoIterator<Item = Term>) {
-        other.into_iter().for_each(|term| self.add(term));
-    }
 }
 
 /// Two fields without the elements that both have alike, if there are any.

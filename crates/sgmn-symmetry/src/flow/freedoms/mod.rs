@@ -16,6 +16,8 @@ mod settle;
 mod signs;
 mod solve;
 mod span;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::{borrow::Cow, fmt, sync::Arc};

@@ -15,7 +15,7 @@ use super::{
     Act, Found, Freedom, Rule,
     carry::same_axis,
     field::{ZERO, strides},
-    linear::{NodeId, Sum},
+    linear::Sum,
     names,
     solve::{Solved, Unknown, Wanted},
     unseen::{Part, forget_rounding},
@@ -251,7 +251,6 @@ pub(super) fn find(found: &Found<'_>) -> Vec<Freedom> {
             place,
             free,
             less: less.map(|flat| Part::new(&flat)),
-            node,
             moves,
             shape: reader.shape,
         };
@@ -273,8 +272,7 @@ struct Read {
     place: Vec<usize>,
     free: Vec<usize>,
     less: Option<Part>,
-    /// The shift, if κ may differ from 0, and who takes it back.
-    node: Option<NodeId>,
+    /// Who takes back the shift; nobody if κ is 0.
     moves: Vec<(usize, Sum)>,
     shape: Vec<usize>,
 }

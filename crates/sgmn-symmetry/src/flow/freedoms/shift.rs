@@ -16,7 +16,7 @@ use super::{
     Act, Found, Freedom, Rule,
     blind::Flat,
     field::ZERO,
-    linear::{NodeId, Sum},
+    linear::{NodeId, Sum, Term},
     names,
     solve::{Solved, Unknown, Wanted},
     unseen::Part,
@@ -42,8 +42,12 @@ pub(super) fn find(found: &Found<'_>) -> Vec<Freedom> {
         let mut less = None;
         if let Some(axis) = axis {
             // As a whole only where it cannot move element by element, nor takes back what others add.
+            let others = |term: &Term| {
+                let source = solved.paths.source_of(term.node);
+                source == node || !matches!(solved.variables[source].unknown, Unknown::Along(other, _) if other == param)
+            };
             let own = solved.variable(&Unknown::Param(param));
-            let moves = own.is_some_and(|own| !solved.variables[own].sum.0.is_empty());
+            let moves = own.is_some_and(|own| solved.variables[own].sum.0.iter().any(others));
             let whole = free.len() == variable.shape.iter().product::<usize>();
             if moves || !whole || taken.contains(&param) {
                 continue;
