@@ -4,6 +4,7 @@ mod act;
 mod declared;
 mod derive;
 mod element;
+pub mod fold;
 pub mod freedoms;
 mod spaces;
 mod views;

@@ -62,11 +62,11 @@ impl Flat {
 
     /// Axes by number, with one factor of any flatness for others.
     fn pick(&self, axes: impl IntoIterator<Item = Result<usize, usize>>) -> Self {
-        let pick = |axis| match axis {
-            Ok(axis) => self.0[axis as usize].clone(),
+        let pick = |axis: Result<usize, usize>| match axis {
+            Ok(axis) => self.0[axis].clone(),
             Err(size) => vec![Factor { size, flat: false }],
         };
-        Self(axes.into_iter().map(|axis: Result<usize, usize>| pick(axis)).collect())
+        Self(axes.into_iter().map(pick).collect())
     }
 }
 
@@ -85,7 +85,9 @@ fn both(a: &[Factor], b: &[Factor]) -> Vec<Factor> {
         for (side, factor) in [(&mut a, x), (&mut b, y)] {
             match factor.size / small {
                 1 => drop(side.next()),
-                rest => *side.peek_mut().expect("it was peeked at") = Factor { size: rest, flat: factor.flat },
+                rest => {
+                    *side.peek_mut().expect("it was peeked at") = Factor { size: rest, flat: factor.flat }
+                }
             }
         }
     }
@@ -162,7 +164,9 @@ pub(crate) fn unseen_by(view: &View<'_>, at: Use, of: &[Option<Flat>]) -> Option
             if (0..shape.len()).any(|axis| padded(axis) && out.touches(axis)) {
                 return None;
             }
-            Some(out.pick((0..shape.len()).map(|axis| if padded(axis) { Err(shape[axis]) } else { Ok(axis) })))
+            Some(
+                out.pick((0..shape.len()).map(|axis| if padded(axis) { Err(shape[axis]) } else { Ok(axis) })),
+            )
         }
         Op::Reduce(op) if matches!(op.by, Reduction::Sum | Reduction::Mean) => {
             let mut next = 0;
@@ -181,7 +185,8 @@ pub(crate) fn unseen_by(view: &View<'_>, at: Use, of: &[Option<Flat>]) -> Option
         Op::Contract(op) => {
             let (left, right) = op.free(other(0).len(), other(1).len());
             let n_batch = op.batch.len();
-            let (first, free) = if at.operand == 0 { (n_batch, &left) } else { (n_batch + left.len(), &right) };
+            let (first, free) =
+                if at.operand == 0 { (n_batch, &left) } else { (n_batch + left.len(), &right) };
             let own = first..first + free.len();
             if (0..out_shape.len()).any(|axis| out.touches(axis) && !own.contains(&axis)) {
                 return None;
@@ -254,14 +259,15 @@ fn along_axis(out: &Flat, axis: usize, shape: &[usize]) -> Option<Flat> {
 fn reshaped_back(out: &Flat, out_shape: &[usize], shape: &[usize]) -> Option<Flat> {
     let mut back: Vec<Vec<Factor>> = vec![Vec::new(); shape.len()];
     for (inner, outer) in groups(shape, out_shape)? {
-        let mut left: Vec<Factor> = outer.flat_map(|axis| out.0[axis].clone()).filter(|factor| factor.size != 1).collect();
+        let mut left: Vec<Factor> =
+            outer.flat_map(|axis| out.0[axis].clone()).filter(|factor| factor.size != 1).collect();
         // From the last axis on, each takes factors until it is full; a factor may be split.
         for axis in inner.rev() {
             let mut need = shape[axis];
             while need > 1 {
                 let factor = left.pop()?;
                 let taken = if factor.size <= need { factor.size } else { need };
-                if need % taken != 0 || factor.size % taken != 0 {
+                if !need.is_multiple_of(taken) || !factor.size.is_multiple_of(taken) {
                     return None;
                 }
                 if factor.size > taken {

@@ -26,7 +26,9 @@ pub(crate) fn shares(view: &View<'_>) -> Vec<Option<usize>> {
         of[step.to.index()] = match &step.op {
             Op::Softmax(op) if !op.log => Some(op.axis),
             Op::Permute(op) => axis().and_then(|axis: usize| op.order.iter().position(|from| *from == axis)),
-            Op::Reshape(_) => axis().and_then(|axis| same_axis(flow.shape(step.from[0]), flow.shape(step.to), axis)),
+            Op::Reshape(_) => {
+                axis().and_then(|axis| same_axis(flow.shape(step.from[0]), flow.shape(step.to), axis))
+            }
             Op::Slice(op) => axis().filter(|axis| *axis != op.axis),
             Op::Take(op) => axis().filter(|axis| *axis != op.axis),
             Op::Select(_) => guarded(flow, &step.from).and_then(|shares| of[shares.index()]),
@@ -38,7 +40,8 @@ pub(crate) fn shares(view: &View<'_>) -> Vec<Option<usize>> {
 
 /// The axis of a reshaped value that is this axis still.
 pub(crate) fn same_axis(from: &[usize], to: &[usize], axis: usize) -> Option<usize> {
-    let (inner, outer) = super::field::groups(from, to)?.into_iter().find(|(inner, _)| inner.contains(&axis))?;
+    let (inner, outer) =
+        super::field::groups(from, to)?.into_iter().find(|(inner, _)| inner.contains(&axis))?;
     let alone = inner.into_iter().all(|other| other == axis || from[other] == 1);
     let place = outer.clone().find(|to_axis| to[*to_axis] == from[axis])?;
     (alone && outer.into_iter().all(|other| other == place || to[other] == 1)).then_some(place)
@@ -55,7 +58,10 @@ fn guarded(flow: &Flow, from: &[ValueId]) -> Option<ValueId> {
         asked = made_by(asked.from[0])?;
     }
     let is_nan = matches!(asked.op, Op::Pointwise(op) if op.function == Function::IsNan);
-    if !is_nan || asked.from[0] != from[2] || flow.constant(from[1]).and_then(|zero| zero.uniform()) != Some(0.0) {
+    if !is_nan
+        || asked.from[0] != from[2]
+        || flow.constant(from[1]).and_then(|zero| zero.uniform()) != Some(0.0)
+    {
         return None;
     }
     let softmax = made_by(from[2]).filter(|step| matches!(step.op, Op::Softmax(_)))?;
@@ -65,7 +71,7 @@ fn guarded(flow: &Flow, from: &[ValueId]) -> Option<ValueId> {
     let rank = flow.shape(id).len();
     loop {
         let step = made_by(id)?;
-        let mask: Option<(&Array, fn(f64) -> bool)> = match &step.op {
+        let mask: Option<(&Array, Keeps)> = match &step.op {
             Op::Contract(_) => return Some(from[2]),
             Op::Combine(op) => match op.by {
                 Combination::Add if flow.constant(step.from[1]).is_some() => {
@@ -81,7 +87,7 @@ fn guarded(flow: &Flow, from: &[ValueId]) -> Option<ValueId> {
             Op::Select(_) => {
                 let scores = if flow.constant(step.from[1]).is_some() { 2 } else { 1 };
                 id = step.from[scores];
-                let keep: fn(f64) -> bool = if scores == 1 { |x| x != 0.0 } else { |x| x == 0.0 };
+                let keep: Keeps = if scores == 1 { |x| x != 0.0 } else { |x| x == 0.0 };
                 Some((flow.constant(step.from[0])?, keep))
             }
             _ => return None,
@@ -94,8 +100,17 @@ fn guarded(flow: &Flow, from: &[ValueId]) -> Option<ValueId> {
     }
 }
 
+/// Whether a number of a mask leaves a score as it is.
+type Keeps = fn(f64) -> bool;
+
 /// Whether each row of a mask along an axis keeps something; the axis is given plus the mask's own rank.
-fn each_row_keeps(shape: &[usize], data: &[f64], axis: usize, rank: usize, keeps: impl Fn(f64) -> bool) -> bool {
+fn each_row_keeps(
+    shape: &[usize],
+    data: &[f64],
+    axis: usize,
+    rank: usize,
+    keeps: impl Fn(f64) -> bool,
+) -> bool {
     let Some(axis) = axis.checked_sub(rank) else { return data.iter().all(|x| keeps(*x)) };
     let stride: usize = shape[axis + 1..].iter().product();
     let size = shape[axis];
@@ -123,7 +138,9 @@ pub(crate) fn carry(
     match &step.op {
         Op::Combine(op) => {
             let field = field.lifted(out_shape.len());
-            let times = |factor: f64| Some(Term { coefficient: term.coefficient * factor, field: field.clone(), ..*term });
+            let times = |factor: f64| {
+                Some(Term { coefficient: term.coefficient * factor, field: field.clone(), ..*term })
+            };
             match (op.by, at.operand) {
                 (Combination::Add, _) | (Combination::Subtract, 0) => times(1.0),
                 (Combination::Subtract, _) => times(-1.0),
@@ -139,11 +156,20 @@ pub(crate) fn carry(
                             let other_shape = flow.shape(other);
                             let rank = out_shape.len();
                             let size = |axis: usize| {
-                                let of_other = (axis + other_shape.len()).checked_sub(rank).map_or(1, |i| other_shape[i]);
+                                let of_other = (axis + other_shape.len())
+                                    .checked_sub(rank)
+                                    .map_or(1, |i| other_shape[i]);
                                 field.shape[axis].max(of_other)
                             };
                             let shape = (0..rank).map(size).collect();
-                            linear(view, paths, how, Some(other), Term { field: field.clone(), ..*term }, shape)
+                            linear(
+                                view,
+                                paths,
+                                how,
+                                Some(other),
+                                Term { field: field.clone(), ..*term },
+                                shape,
+                            )
                         }
                     }
                 }
@@ -175,7 +201,9 @@ pub(crate) fn carry(
         Op::Reduce(op) => {
             let ones = |field: &super::field::Field| {
                 let axes = (0..shape.len()).filter(|axis| op.keep || !op.axes.contains(axis));
-                field.with_ones(axes.map(|axis| if op.axes.contains(&axis) { 1 } else { field.shape[axis] }).collect())
+                field.with_ones(
+                    axes.map(|axis| if op.axes.contains(&axis) { 1 } else { field.shape[axis] }).collect(),
+                )
             };
             if op.axes.iter().all(|axis| field.shape[*axis] == 1) {
                 let count: usize = op.axes.iter().map(|axis| shape[*axis]).product();
@@ -198,7 +226,8 @@ pub(crate) fn carry(
         }
         Op::Pool(op) => {
             let first = shape.len() - op.window.len();
-            let zeros = op.by == Pooling::Mean { counts_padding: true } && op.padding.iter().any(|p| *p != (0, 0));
+            let zeros =
+                op.by == Pooling::Mean { counts_padding: true } && op.padding.iter().any(|p| *p != (0, 0));
             (!zeros && field.shape[first..].iter().all(|size| *size == 1)).then(|| term.clone())
         }
         Op::Contract(op) => contracted(view, paths, shares, at, op, term),
@@ -208,7 +237,9 @@ pub(crate) fn carry(
             let ids_shape = flow.shape(ids);
             if field.shape[op.axis] == 1 {
                 let ones = vec![1; ids_shape.len()];
-                return kept(field.with_ones([&field.shape[..op.axis], &ones, &field.shape[op.axis + 1..]].concat()));
+                return kept(
+                    field.with_ones([&field.shape[..op.axis], &ones, &field.shape[op.axis + 1..]].concat()),
+                );
             }
             let size = shape[op.axis] as f64;
             let list = flow.constant(ids)?.data().iter().map(|id| {
@@ -229,7 +260,9 @@ pub(crate) fn carry(
             let rank = out_shape.len();
             let first = rank - condition.shape().len();
             let wide: Vec<usize> = (0..rank)
-                .map(|axis| field.shape[axis].max(if axis < first { 1 } else { condition.shape()[axis - first] }))
+                .map(|axis| {
+                    field.shape[axis].max(if axis < first { 1 } else { condition.shape()[axis - first] })
+                })
                 .collect();
             let strides = super::field::strides(condition.shape());
             let chosen = |place: &[usize]| {
@@ -298,12 +331,14 @@ fn contracted(
     if own == other || shares[other.index()] != Some(axis_of_shares) || term.field.shape[axis] != 1 {
         return None;
     }
-    let order: Vec<usize> = op.batch.iter().map(|pair| side(pair).0).chain(free.iter().copied()).chain([axis]).collect();
+    let order: Vec<usize> =
+        op.batch.iter().map(|pair| side(pair).0).chain(free.iter().copied()).chain([axis]).collect();
     let field = term.field.permuted(&order)?;
     let n_batch = op.batch.len();
     let ones = vec![1; of_other.len()];
     let (batch, own_free) = (&field.shape[..n_batch], &field.shape[n_batch..n_batch + free.len()]);
-    let out = if at.operand == 0 { [batch, own_free, &ones].concat() } else { [batch, &ones, own_free].concat() };
+    let out =
+        if at.operand == 0 { [batch, own_free, &ones].concat() } else { [batch, &ones, own_free].concat() };
     Some(Term { field: field.with_ones(out), ..*term })
 }
 

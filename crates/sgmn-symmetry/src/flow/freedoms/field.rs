@@ -53,7 +53,11 @@ impl Field {
     }
 
     /// Elements of `shape`, each from the element of this field that `from` names by its place.
-    pub(crate) fn gather(&self, shape: Vec<usize>, mut from: impl FnMut(&[usize]) -> Option<usize>) -> Option<Self> {
+    pub(crate) fn gather(
+        &self,
+        shape: Vec<usize>,
+        mut from: impl FnMut(&[usize]) -> Option<usize>,
+    ) -> Option<Self> {
         let len = shape.iter().try_fold(1usize, |n, size| n.checked_mul(*size)).filter(|n| *n <= MOST)?;
         let mut place = vec![0; shape.len()];
         let mut index = Vec::with_capacity(len);
@@ -105,7 +109,11 @@ impl Field {
         let strides = strides(&self.shape);
         let own = &self.shape;
         self.gather(shape.to_vec(), |place| {
-            Some((0..place.len()).map(|axis| if own[axis] == 1 { 0 } else { place[axis] * strides[axis] }).sum())
+            Some(
+                (0..place.len())
+                    .map(|axis| if own[axis] == 1 { 0 } else { place[axis] * strides[axis] })
+                    .sum(),
+            )
         })
     }
 
@@ -123,7 +131,9 @@ impl Field {
     pub(crate) fn reshaped(&self, from: &[usize], to: &[usize]) -> Option<Self> {
         let (mut wide, mut shape) = (self.shape.clone(), vec![1; to.len()]);
         for (inner, outer) in groups(from, to)? {
-            let real = |sizes: &[usize], range: Range<usize>| -> Vec<usize> { range.filter(|axis| sizes[*axis] != 1).collect() };
+            let real = |sizes: &[usize], range: Range<usize>| -> Vec<usize> {
+                range.filter(|axis| sizes[*axis] != 1).collect()
+            };
             let (a, b) = (real(from, inner), real(to, outer));
             if a.iter().all(|axis| self.shape[*axis] == 1) {
                 continue;
@@ -161,7 +171,9 @@ impl Field {
         shape[axis] = size;
         wide.gather(shape, |place| {
             let inside = place[axis] >= start && place[axis] < start + len;
-            inside.then(|| (0..place.len()).map(|i| (place[i] - if i == axis { start } else { 0 }) * strides[i]).sum())
+            inside.then(|| {
+                (0..place.len()).map(|i| (place[i] - if i == axis { start } else { 0 }) * strides[i]).sum()
+            })
         })
     }
 
@@ -189,7 +201,8 @@ pub(crate) fn strides(shape: &[usize]) -> Vec<usize> {
 
 /// The smallest groups of neighbouring axes that a reshape keeps together: axes before, axes after.
 pub(crate) fn groups(from: &[usize], to: &[usize]) -> Option<Vec<(Range<usize>, Range<usize>)>> {
-    if from.contains(&0) || to.contains(&0) || from.iter().product::<usize>() != to.iter().product::<usize>() {
+    if from.contains(&0) || to.contains(&0) || from.iter().product::<usize>() != to.iter().product::<usize>()
+    {
         return None;
     }
     let (mut i, mut j) = (0, 0);
@@ -229,7 +242,10 @@ mod tests {
         let field = Field::whole(vec![1, 1, 6]).reshaped(&[1, 5, 6], &[1, 5, 2, 3]).unwrap();
         assert_eq!(field.shape, [1, 1, 2, 3]);
         let field = field.permuted(&[0, 2, 1, 3]).unwrap();
-        assert_eq!((field.shape.clone(), field), (vec![1, 2, 1, 3], Field::whole(vec![6]).with_ones(vec![1, 2, 1, 3])));
+        assert_eq!(
+            (field.shape.clone(), field),
+            (vec![1, 2, 1, 3], Field::whole(vec![6]).with_ones(vec![1, 2, 1, 3]))
+        );
     }
 
     #[test]

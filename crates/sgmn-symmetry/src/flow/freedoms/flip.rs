@@ -51,7 +51,7 @@ pub(super) fn find(found: &Found<'_>) -> Vec<Freedom> {
     for step in sigmoids(&found.flow) {
         let Some(axis) = axes(&found.view, step) else { continue };
         let Some(writers) = signs::writers(&found.view, step.from[0], axis, 0) else { continue };
-        let Some(readers) = signs::readers(&found.view, step.to, axis) else { continue };
+        let Some(readers) = signs::readers(&found.view, step.to, axis, signs::Factors::Signs) else { continue };
         let Some(node) = found.solved.variable(&Unknown::Value(step.to)) else { continue };
         let Some(free) = found.solved.free(node) else { continue };
         let free: Vec<bool> = free.indices().map(|at| at != ZERO).collect();

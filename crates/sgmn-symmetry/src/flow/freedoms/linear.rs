@@ -118,7 +118,12 @@ impl Paths {
         let id = self.nodes.len();
         same.push(id);
         let source = self.nodes[from.0].source;
-        self.nodes.push(Entry { node: Node::Linear { how, fixed: fixed.map(|(id, _)| id), from }, shape, source, depth });
+        self.nodes.push(Entry {
+            node: Node::Linear { how, fixed: fixed.map(|(id, _)| id), from },
+            shape,
+            source,
+            depth,
+        });
         Some(id)
     }
 

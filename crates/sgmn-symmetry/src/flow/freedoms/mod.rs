@@ -10,15 +10,15 @@
 
 mod blind;
 mod carry;
-mod field;
-mod linear;
+pub(super) mod field;
+pub(super) mod linear;
 mod settle;
-mod signs;
-mod solve;
+pub(super) mod signs;
+pub(super) mod solve;
 mod span;
 #[cfg(test)]
-mod tests;
-mod view;
+pub(super) mod tests;
+pub(super) mod view;
 
 use std::{borrow::Cow, fmt, sync::Arc};
 

@@ -27,7 +27,7 @@ pub(super) fn find(found: &Found<'_>) -> Vec<Freedom> {
     let mut freedoms = Vec::new();
     for step in sines {
         let Some((bias, omega, axis)) = bias_before(&found.view, step.from[0]) else { continue };
-        let Some(readers) = signs::readers(&found.view, step.to, axis) else { continue };
+        let Some(readers) = signs::readers(&found.view, step.to, axis, signs::Factors::Signs) else { continue };
         let params = readers.iter().map(|signed| signed.param);
         let mut params: Vec<usize> = params.collect();
         let words = format!(

@@ -1,4 +1,4 @@
-//! Who takes up a sign in front of the units of a value: readers of what comes out, writers of what goes in.
+//! Who takes up a factor in front of the units of a value: readers of what comes out, writers of what goes in.
 
 use sgmn_graph::flow::{Combination, Flow, Numbers, Op, Origin, Parity, Pooling, Reduction, ValueId};
 
@@ -9,7 +9,7 @@ use super::{
     view::{Use, View},
 };
 
-/// A parameter whose elements take up the signs of units.
+/// A parameter whose elements take up the factors of units.
 #[derive(Debug, Clone)]
 pub(crate) struct Signed {
     pub(crate) param: usize,
@@ -18,6 +18,13 @@ pub(crate) struct Signed {
 }
 
 impl Signed {
+    /// The numbers times factors of units.
+    pub(crate) fn scale(&self, numbers: &mut [f64], factors: &[f64]) {
+        for (number, unit) in numbers.iter_mut().zip(&self.unit).filter(|(_, unit)| **unit != ZERO) {
+            *number *= factors[*unit as usize];
+        }
+    }
+
     /// The numbers with signs.
     pub(crate) fn apply(&self, numbers: &mut [f64], negative: impl Fn(usize) -> bool) {
         for (number, unit) in numbers.iter_mut().zip(&self.unit) {
@@ -45,8 +52,17 @@ pub(crate) fn signed<'a>(
 /// Values followed at most from one value on.
 const MOST: usize = 64;
 
-/// The parameters that take up signs of the units along an axis of a value, in all its readers.
-pub(crate) fn readers(view: &View<'_>, value: ValueId, axis: usize) -> Option<Vec<Signed>> {
+/// What stands in front of units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Factors {
+    /// Signs, which odd functions let through.
+    Signs,
+    /// Any numbers, which linear steps let through.
+    Any,
+}
+
+/// The parameters that take up factors of the units along an axis of a value, in all its readers.
+pub(crate) fn readers(view: &View<'_>, value: ValueId, axis: usize, factors: Factors) -> Option<Vec<Signed>> {
     let mut shape = vec![1; view.flow.shape(value).len()];
     shape[axis] = view.flow.shape(value)[axis];
     let mut paths = Paths::default();
@@ -64,7 +80,7 @@ pub(crate) fn readers(view: &View<'_>, value: ValueId, axis: usize) -> Option<Ve
                 return None;
             }
             seen.push(at.step);
-            match read(view, &mut paths, *at, &term)? {
+            match read(view, &mut paths, *at, &term, factors)? {
                 Reading::Taken(signed) => out.push(signed),
                 Reading::Goes(field) => {
                     todo.push((view.flow.steps()[at.step].to, Term { field, ..term.clone() }));
@@ -80,13 +96,17 @@ enum Reading {
     Goes(Field),
 }
 
-fn read(view: &View<'_>, paths: &mut Paths, at: Use, term: &Term) -> Option<Reading> {
+fn read(view: &View<'_>, paths: &mut Paths, at: Use, term: &Term, factors: Factors) -> Option<Reading> {
     let flow = view.flow;
     let step = &flow.steps()[at.step];
     let shape = flow.shape(step.to);
     let field = &term.field;
     match &step.op {
-        Op::Pointwise(op) if op.function.behaviour().parity == Parity::Odd => Some(Reading::Goes(field.clone())),
+        Op::Pointwise(op) => {
+            let behaviour = op.function.behaviour();
+            let linear = factors == Factors::Signs || behaviour.degree == Some(1.0);
+            (linear && behaviour.parity == Parity::Odd).then(|| Reading::Goes(field.clone()))
+        }
         Op::Combine(op) => {
             let factor = op.by == Combination::Multiply || (op.by == Combination::Divide && at.operand == 0);
             factor.then(|| Reading::Goes(field.lifted(shape.len())))
@@ -105,7 +125,9 @@ fn read(view: &View<'_>, paths: &mut Paths, at: Use, term: &Term) -> Option<Read
         Op::Contract(op) => {
             let side = |pair: &(usize, usize)| if at.operand == 0 { *pair } else { (pair.1, pair.0) };
             let summed: Vec<(usize, usize)> = op.sum.iter().map(side).collect();
-            if (0..field.shape.len()).any(|axis| field.shape[axis] != 1 && !summed.iter().any(|(own, _)| *own == axis)) {
+            if (0..field.shape.len())
+                .any(|axis| field.shape[axis] != 1 && !summed.iter().any(|(own, _)| *own == axis))
+            {
                 return None;
             }
             let (param, axes) = view.lone_param(step.from[1 - at.operand])?;
@@ -115,9 +137,12 @@ fn read(view: &View<'_>, paths: &mut Paths, at: Use, term: &Term) -> Option<Read
                 .filter(|(axis, _)| field.shape[*axis] != 1)
                 .map(|(axis, other)| (axes[*other], own[*axis]))
                 .collect();
-            Some(Reading::Taken(Signed { param, unit: units(flow, param, |place| {
-                field.at(steps.iter().map(|(axis, stride)| place[*axis] * stride).sum())
-            }) }))
+            Some(Reading::Taken(Signed {
+                param,
+                unit: units(flow, param, |place| {
+                    field.at(steps.iter().map(|(axis, stride)| place[*axis] * stride).sum())
+                }),
+            }))
         }
         Op::Convolve(op) if at.operand == 0 => {
             if (0..field.shape.len()).any(|axis| axis != 1 && field.shape[axis] != 1) {
@@ -149,7 +174,7 @@ fn units(flow: &Flow, param: usize, unit: impl Fn(&[usize]) -> u32) -> Vec<u32> 
         .collect()
 }
 
-/// The parameters that give signs to the units along an axis of a value; nobody else reads what they write.
+/// The parameters that give factors to the units along an axis of a value; nobody else reads what they write.
 pub(crate) fn writers(view: &View<'_>, value: ValueId, axis: usize, depth: usize) -> Option<Vec<Signed>> {
     let flow = view.flow;
     if depth > 16 || view.uses(value).len() != 1 || view.is_output(value) {

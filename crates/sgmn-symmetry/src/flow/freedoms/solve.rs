@@ -180,9 +180,9 @@ impl Solver<'_> {
         if !sums && step.from.len() > 1 {
             for operand in (0..step.from.len()).rev() {
                 let others = (0..step.from.len()).filter(|other| *other != operand);
-                let moves = others.clone().any(|other| {
-                    self.view.depends(step.from[other]) || !from[other].0.is_empty()
-                });
+                let moves = others
+                    .clone()
+                    .any(|other| self.view.depends(step.from[other]) || !from[other].0.is_empty());
                 let carried = matches!(step.op, Op::Select(_)) && operand > 0;
                 let other_fixed = others.clone().all(|other| self.view.fixed(step.from[other]));
                 if moves && !carried && !other_fixed {
@@ -198,9 +198,9 @@ impl Solver<'_> {
             }
         }
         let mut out = Sum::default();
-        for operand in 0..step.from.len() {
+        for (operand, sum) in from.iter().enumerate() {
             let at = Use { step: at, operand };
-            let sum = self.resolved(&from[operand]);
+            let sum = self.resolved(sum);
             let mut stuck = Vec::new();
             for term in sum.0 {
                 match carry(self.view, &mut self.solved.paths, &self.shares, at, &term) {
@@ -239,9 +239,8 @@ impl Solver<'_> {
             return sum;
         }
         let Some(flat) = unseen_by(self.view, at, &self.solved.unseen) else { return sum };
-        let unseen = |term: &Term| {
-            (0..flat.0.len()).all(|axis| term.field.shape[axis] == 1 || !flat.touches(axis))
-        };
+        let unseen =
+            |term: &Term| (0..flat.0.len()).all(|axis| term.field.shape[axis] == 1 || !flat.touches(axis));
         Sum(sum.0.into_iter().filter(|term| !unseen(term)).collect())
     }
 
@@ -252,8 +251,10 @@ impl Solver<'_> {
             match self.pivot(&sum) {
                 Some(at) => {
                     let term = sum.0[at].clone();
-                    let others = sum.0.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, term)| term.clone());
-                    let (covered, uncovered): (Vec<Term>, Vec<Term>) = others.partition(|other| covers(&term, other));
+                    let others =
+                        sum.0.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, term)| term.clone());
+                    let (covered, uncovered): (Vec<Term>, Vec<Term>) =
+                        others.partition(|other| covers(&term, other));
                     if uncovered.is_empty() {
                         self.solve_for(&term, &covered);
                     } else {
@@ -353,7 +354,11 @@ impl Solver<'_> {
             } else {
                 for inner in self.expand(term.node) {
                     let field = inner.field.through(&term.field);
-                    out.add(Term { coefficient: term.coefficient * inner.coefficient, node: inner.node, field });
+                    out.add(Term {
+                        coefficient: term.coefficient * inner.coefficient,
+                        node: inner.node,
+                        field,
+                    });
                 }
             }
         }
@@ -382,7 +387,11 @@ impl Solver<'_> {
             let fixed = fixed.map(|id| (id, self.view.alike(id)));
             match self.solved.paths.linear(how.clone(), fixed, (inner.node, field), shape.clone()) {
                 Some(node) => {
-                    out.push(Term { coefficient: inner.coefficient, node, field: Field::whole(shape.clone()) });
+                    out.push(Term {
+                        coefficient: inner.coefficient,
+                        node,
+                        field: Field::whole(shape.clone()),
+                    });
                 }
                 None => self.fix(&inner),
             }
@@ -400,7 +409,9 @@ fn covers(term: &Term, other: &Term) -> bool {
 fn repeat_onto(numbers: &mut [f64], shape: &[usize], shift: &Array) {
     let (own, of_shift) = (strides(shape), strides(shift.shape()));
     for (at, number) in numbers.iter_mut().enumerate() {
-        let place = |axis: usize| if shift.shape()[axis] == 1 { 0 } else { at / own[axis] % shape[axis] * of_shift[axis] };
+        let place = |axis: usize| {
+            if shift.shape()[axis] == 1 { 0 } else { at / own[axis] % shape[axis] * of_shift[axis] }
+        };
         *number += shift.data()[(0..shape.len()).map(place).sum::<usize>()];
     }
 }

@@ -10,7 +10,8 @@ use super::{Change, Freedom};
 /// It equals the sum of [`Freedom::dims`] for almost all nets of a flow.
 pub fn span(freedoms: &[Freedom], net: &FlowNet) -> usize {
     let n = net.flow().params().len();
-    let numbers = |net: &dyn Numbers| -> Vec<f64> { (0..n).flat_map(|i| net.numbers(i).into_owned()).collect() };
+    let numbers =
+        |net: &dyn Numbers| -> Vec<f64> { (0..n).flat_map(|i| net.numbers(i).into_owned()).collect() };
     let at = numbers(net);
     let mut rows: Vec<Vec<f64>> = Vec::new();
     let mut rank = 0;

@@ -44,7 +44,8 @@ fn attention(s: &mut Sketch, x: ValueId, code: &Code, masked: bool) -> ValueId {
     let half = s.constant(&[], &[0.7]);
     let mut scores = s.multiply(scores, half);
     if masked {
-        let mask: Vec<f64> = (0..TOKENS * TOKENS).map(|i| f64::from(u8::from(i % TOKENS <= i / TOKENS))).collect();
+        let mask: Vec<f64> =
+            (0..TOKENS * TOKENS).map(|i| f64::from(u8::from(i % TOKENS <= i / TOKENS))).collect();
         let mask = s.constant(&[TOKENS, TOKENS], &mask);
         let low = s.constant(&[], &[f64::NEG_INFINITY]);
         scores = s.step(Select, &[mask, scores, low]);

@@ -135,7 +135,12 @@ fn a_reader_of_the_stream_without_a_bias_keeps_the_stem() {
 }
 
 /// One step of a recurrent cell with gates, from the product of the inputs and the state before.
-fn cell(s: &mut Sketch, wx: sgmn_graph::flow::ValueId, wh: sgmn_graph::flow::ValueId, candidate_inside: bool) -> sgmn_graph::flow::ValueId {
+fn cell(
+    s: &mut Sketch,
+    wx: sgmn_graph::flow::ValueId,
+    wh: sgmn_graph::flow::ValueId,
+    candidate_inside: bool,
+) -> sgmn_graph::flow::ValueId {
     let parts = |s: &mut Sketch, x| [0, 1].map(|i| s.slice(x, 1, 3 * i, 3));
     if candidate_inside {
         let ([gx, nx], [gh, nh]) = (parts(s, wx), parts(s, wh));

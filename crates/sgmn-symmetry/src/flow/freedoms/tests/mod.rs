@@ -4,7 +4,7 @@ mod attention;
 mod biases;
 mod discrete;
 mod norms;
-mod sketch;
+pub(crate) mod sketch;
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::{Freedom, freedoms, settle, span};
 use sketch::Sketch;
 
 /// A net of random numbers.
-fn net(sketch: Sketch, seed: Seed) -> FlowNet {
+pub(crate) fn net(sketch: Sketch, seed: Seed) -> FlowNet {
     let flow = Arc::new(sketch.build());
     let params = (0..flow.params().len()).map(|i| {
         let mut rng = seed.child(&flow.params()[i].name).rng();
@@ -31,7 +31,7 @@ fn net(sketch: Sketch, seed: Seed) -> FlowNet {
     FlowNet::new(flow, params).unwrap()
 }
 
-fn outputs(net: &FlowNet, numbers: &dyn Numbers) -> Vec<f64> {
+pub(crate) fn outputs(net: &FlowNet, numbers: &dyn Numbers) -> Vec<f64> {
     let flow = net.flow();
     let inputs: Vec<Array> = flow
         .inputs()
@@ -50,7 +50,7 @@ fn outputs(net: &FlowNet, numbers: &dyn Numbers) -> Vec<f64> {
     run(flow, numbers, &inputs).unwrap().into_iter().flat_map(Array::into_data).collect()
 }
 
-fn difference(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn difference(a: &[f64], b: &[f64]) -> f64 {
     let largest = a.iter().fold(1e-300f64, |most, x| most.max(x.abs()));
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) / largest
 }
@@ -86,8 +86,12 @@ fn proven(sketch: Sketch) -> Vec<Freedom> {
     let (other, _) = settle(&twin).unwrap();
     for param in 0..net.flow().params().len() {
         let off = difference(&settled.numbers(param), &other.numbers(param));
-        let absolute: f64 =
-            settled.numbers(param).iter().zip(other.numbers(param).iter()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        let absolute: f64 = settled
+            .numbers(param)
+            .iter()
+            .zip(other.numbers(param).iter())
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f64::max);
         let name = &net.flow().params()[param].name;
         assert!(off.min(absolute) < 1e-9, "{name} of the twin ends {absolute} away: {words:#?}");
     }

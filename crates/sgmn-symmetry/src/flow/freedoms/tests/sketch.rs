@@ -1,37 +1,42 @@
 //! Nets for tests in few words.
 
 use sgmn_graph::flow::{
-    Array, Combination, Combine, Concat, Contract, Convolve, Flow, FlowBuilder, Function, InputKind, Normalize, Op,
-    Permute, Pointwise, Reduce, Reduction, Reshape, Role, Slice, Softmax, ValueId,
+    Array, Combination, Combine, Concat, Contract, Convolve, Flow, FlowBuilder, Function, InputKind,
+    Normalize, Op, Permute, Pointwise, Reduce, Reduction, Reshape, Role, Slice, Softmax, ValueId,
 };
 
 /// A flow under construction.
-pub(super) struct Sketch {
+pub(crate) struct Sketch {
     flow: FlowBuilder,
 }
 
 impl Sketch {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { flow: FlowBuilder::new() }
     }
 
-    pub(super) fn input(&mut self, shape: &[usize]) -> ValueId {
+    pub(crate) fn input(&mut self, shape: &[usize]) -> ValueId {
         self.flow.input("x", shape.to_vec(), InputKind::Real).unwrap()
     }
 
-    pub(super) fn tokens(&mut self, shape: &[usize]) -> ValueId {
+    pub(crate) fn tokens(&mut self, shape: &[usize]) -> ValueId {
         self.flow.input("ids", shape.to_vec(), InputKind::Whole).unwrap()
     }
 
-    pub(super) fn param(&mut self, name: &str, shape: &[usize]) -> ValueId {
+    pub(crate) fn param(&mut self, name: &str, shape: &[usize]) -> ValueId {
         self.flow.param(name, shape.to_vec(), Role::Trained).unwrap()
     }
 
-    pub(super) fn constant(&mut self, shape: &[usize], data: &[f64]) -> ValueId {
+    /// A running statistic for each channel.
+    fn statistic(&mut self, name: &str, n: usize) -> ValueId {
+        self.flow.param(name, vec![n], Role::Statistic).unwrap()
+    }
+
+    pub(crate) fn constant(&mut self, shape: &[usize], data: &[f64]) -> ValueId {
         self.flow.constant(Array::new(shape.to_vec(), data.to_vec()).unwrap()).unwrap()
     }
 
-    pub(super) fn step(&mut self, op: impl Into<Op>, from: &[ValueId]) -> ValueId {
+    pub(crate) fn step(&mut self, op: impl Into<Op>, from: &[ValueId]) -> ValueId {
         let op = op.into();
         self.flow.step(op, from, "step").unwrap()
     }
@@ -40,42 +45,42 @@ impl Sketch {
         self.step(Combine { by }, &[a, b])
     }
 
-    pub(super) fn add(&mut self, a: ValueId, b: ValueId) -> ValueId {
+    pub(crate) fn add(&mut self, a: ValueId, b: ValueId) -> ValueId {
         self.combine(Combination::Add, a, b)
     }
 
-    pub(super) fn subtract(&mut self, a: ValueId, b: ValueId) -> ValueId {
+    pub(crate) fn subtract(&mut self, a: ValueId, b: ValueId) -> ValueId {
         self.combine(Combination::Subtract, a, b)
     }
 
-    pub(super) fn multiply(&mut self, a: ValueId, b: ValueId) -> ValueId {
+    pub(crate) fn multiply(&mut self, a: ValueId, b: ValueId) -> ValueId {
         self.combine(Combination::Multiply, a, b)
     }
 
-    pub(super) fn apply(&mut self, function: Function, x: ValueId) -> ValueId {
+    pub(crate) fn apply(&mut self, function: Function, x: ValueId) -> ValueId {
         self.step(Pointwise { function }, &[x])
     }
 
-    pub(super) fn relu(&mut self, x: ValueId) -> ValueId {
+    pub(crate) fn relu(&mut self, x: ValueId) -> ValueId {
         self.apply(Function::Relu, x)
     }
 
     /// `x Wᵀ` over the last axis.
-    pub(super) fn matrix(&mut self, x: ValueId, name: &str, out: usize) -> ValueId {
+    pub(crate) fn matrix(&mut self, x: ValueId, name: &str, out: usize) -> ValueId {
         let rank = self.flow.shape(x).len();
         let w = self.param(name, &[out, self.flow.shape(x)[rank - 1]]);
         self.step(Contract { batch: vec![], sum: vec![(rank - 1, 1)] }, &[x, w])
     }
 
     /// `x Wᵀ + b`.
-    pub(super) fn linear(&mut self, x: ValueId, name: &str, out: usize) -> ValueId {
+    pub(crate) fn linear(&mut self, x: ValueId, name: &str, out: usize) -> ValueId {
         let y = self.matrix(x, &format!("{name}.weight"), out);
         let b = self.param(&format!("{name}.bias"), &[out]);
         self.add(y, b)
     }
 
     /// A convolution of 3 by 3 without bias.
-    pub(super) fn filter(&mut self, x: ValueId, name: &str, out: usize, padding: usize) -> ValueId {
+    pub(crate) fn filter(&mut self, x: ValueId, name: &str, out: usize, padding: usize) -> ValueId {
         let w = self.param(&format!("{name}.weight"), &[out, self.flow.shape(x)[1], 3, 3]);
         let op = Convolve {
             stride: vec![1, 1],
@@ -88,23 +93,24 @@ impl Sketch {
     }
 
     /// A parameter for each channel.
-    pub(super) fn channels(&mut self, name: &str, n: usize) -> ValueId {
+    pub(crate) fn channels(&mut self, name: &str, n: usize) -> ValueId {
         let b = self.param(name, &[n]);
         self.reshape(b, &[n, 1, 1])
     }
 
-    pub(super) fn conv(&mut self, x: ValueId, name: &str, out: usize, padding: usize) -> ValueId {
+    pub(crate) fn conv(&mut self, x: ValueId, name: &str, out: usize, padding: usize) -> ValueId {
         let y = self.filter(x, name, out, padding);
         let b = self.channels(&format!("{name}.bias"), out);
         self.add(y, b)
     }
 
     /// Batch normalization by running statistics, written out.
-    pub(super) fn batch_norm(&mut self, x: ValueId, name: &str) -> ValueId {
+    pub(crate) fn batch_norm(&mut self, x: ValueId, name: &str) -> ValueId {
         let n = self.flow.shape(x)[1];
-        let mean = self.channels(&format!("{name}.mean"), n);
+        let mean = self.statistic(&format!("{name}.mean"), n);
+        let mean = self.reshape(mean, &[n, 1, 1]);
         let x = self.subtract(x, mean);
-        let var = self.param(&format!("{name}.var"), &[n]);
+        let var = self.statistic(&format!("{name}.var"), n);
         let epsilon = self.constant(&[], &[1e-5]);
         let var = self.add(var, epsilon);
         let root = self.apply(Function::Power { exponent: -0.5 }, var);
@@ -116,12 +122,12 @@ impl Sketch {
         self.add(x, shift)
     }
 
-    pub(super) fn normalize(&mut self, x: ValueId, axes: &[usize]) -> ValueId {
+    pub(crate) fn normalize(&mut self, x: ValueId, axes: &[usize]) -> ValueId {
         self.step(Normalize { axes: axes.to_vec(), centre: true, epsilon: 1e-5 }, &[x])
     }
 
     /// Layer normalization of the last axis, with gains and shifts.
-    pub(super) fn layer_norm(&mut self, x: ValueId, name: &str) -> ValueId {
+    pub(crate) fn layer_norm(&mut self, x: ValueId, name: &str) -> ValueId {
         let rank = self.flow.shape(x).len();
         let n = self.flow.shape(x)[rank - 1];
         let y = self.normalize(x, &[rank - 1]);
@@ -131,37 +137,37 @@ impl Sketch {
         self.add(y, shift)
     }
 
-    pub(super) fn reshape(&mut self, x: ValueId, shape: &[usize]) -> ValueId {
+    pub(crate) fn reshape(&mut self, x: ValueId, shape: &[usize]) -> ValueId {
         self.step(Reshape { shape: shape.to_vec() }, &[x])
     }
 
-    pub(super) fn permute(&mut self, x: ValueId, order: &[usize]) -> ValueId {
+    pub(crate) fn permute(&mut self, x: ValueId, order: &[usize]) -> ValueId {
         self.step(Permute { order: order.to_vec() }, &[x])
     }
 
-    pub(super) fn slice(&mut self, x: ValueId, axis: usize, start: usize, len: usize) -> ValueId {
+    pub(crate) fn slice(&mut self, x: ValueId, axis: usize, start: usize, len: usize) -> ValueId {
         self.step(Slice { axis, start, step: 1, len }, &[x])
     }
 
-    pub(super) fn concat(&mut self, from: &[ValueId], axis: usize) -> ValueId {
+    pub(crate) fn concat(&mut self, from: &[ValueId], axis: usize) -> ValueId {
         self.step(Concat { axis }, from)
     }
 
-    pub(super) fn mean(&mut self, x: ValueId, axes: &[usize]) -> ValueId {
+    pub(crate) fn mean(&mut self, x: ValueId, axes: &[usize]) -> ValueId {
         self.step(Reduce { by: Reduction::Mean, axes: axes.to_vec(), keep: false }, &[x])
     }
 
-    pub(super) fn softmax(&mut self, x: ValueId) -> ValueId {
+    pub(crate) fn softmax(&mut self, x: ValueId) -> ValueId {
         let axis = self.flow.shape(x).len() - 1;
         self.step(Softmax { axis, log: false }, &[x])
     }
 
-    pub(super) fn output(mut self, y: ValueId) -> Self {
+    pub(crate) fn output(mut self, y: ValueId) -> Self {
         self.flow.output("y", y);
         self
     }
 
-    pub(super) fn build(self) -> Flow {
+    pub(crate) fn build(self) -> Flow {
         self.flow.build().unwrap()
     }
 }
