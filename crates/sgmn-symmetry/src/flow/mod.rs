@@ -6,11 +6,13 @@ mod derive;
 mod element;
 pub mod fold;
 pub mod freedoms;
+mod orders;
 mod spaces;
 mod views;
 
 pub use act::Acted;
 pub use declared::{Declared, DeclaredParam};
 pub use element::{FlowElement, ParamElement, PartElement};
+pub use orders::{Holder, Order, ScaleSpace};
 pub use spaces::{Draw, Spaces, derive};
 pub use views::{IndexView, PartView};
