@@ -4,6 +4,8 @@ mod act;
 mod declared;
 mod derive;
 mod element;
+pub mod fold;
+pub mod freedoms;
 mod orders;
 mod spaces;
 mod views;
