@@ -41,6 +41,22 @@ pub enum Error {
         /// What is wrong with the net.
         source: sgmn_graph::Error,
     },
+    /// The net of a file is not a valid flow.
+    #[error("{path}: {source}", path = path.display())]
+    Flow {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the node or the tensor.
+        source: sgmn_graph::flow::FlowError,
+    },
+    /// A file is in order but uses something that is not read here.
+    #[error("{path}: {what}", path = path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// The operation and its node, or the kind of tensor and its name.
+        what: String,
+    },
     /// A field of a request or a manifest has a value that cannot be used.
     #[error("{field}: expected {expected}, found {found}")]
     Config {
@@ -73,6 +89,12 @@ impl Error {
     /// A [`Error::Format`] with the three facts as text.
     pub fn format(path: impl Into<PathBuf>, expected: impl Into<String>, found: impl Into<String>) -> Self {
         Self::Format { path: path.into(), expected: expected.into(), found: found.into() }
+    }
+
+    /// Wraps an error of a flow with the path it concerns.
+    pub fn flow(path: impl Into<PathBuf>) -> impl FnOnce(sgmn_graph::flow::FlowError) -> Self {
+        let path = path.into();
+        move |source| Self::Flow { path, source }
     }
 
     /// Wraps an operating-system error with the path it concerns.

@@ -9,6 +9,7 @@
 //!
 //! Nothing that a file says is believed before it is checked, and no code in a file is ever run.
 
+pub mod any_net;
 pub mod error;
 pub mod fetch;
 pub mod fit;

@@ -64,18 +64,27 @@ pub fn activate(activation: Activation, x: f64) -> f64 {
 }
 
 /// The error function, by its power series near zero and the continued fraction of its complement elsewhere.
-fn erf(x: f64) -> f64 {
+pub(crate) fn erf(x: f64) -> f64 {
     // Both agree to some 1e-15 here; the series needs few terms below it and the fraction few above it.
     const SEAM: f64 = 2.5;
     // Enough for full precision on either side of the seam.
     const N_TERMS: usize = 60;
+    // From here on the complement is below half a unit in the last place of 1.
+    const ONE: f64 = 6.0;
     let a = x.abs();
-    let value = if a < SEAM {
+    let value = if a > ONE {
+        1.0
+    } else if a < SEAM {
         let mut term = a;
         let mut sum = a;
         for n in 1..N_TERMS {
             term *= -a * a / n as f64;
-            sum += term / (2 * n + 1) as f64;
+            let next = sum + term / (2 * n + 1) as f64;
+            // Terms shrink once n exceeds a²: when one leaves the sum as it is, so do all that follow.
+            if next == sum && n as f64 > a * a {
+                break;
+            }
+            sum = next;
         }
         sum * std::f64::consts::FRAC_2_SQRT_PI
     } else {

@@ -43,6 +43,19 @@ pub enum Error {
         /// All words that would do.
         known: String,
     },
+    /// Elements of different flows, or an element and a net of another flow.
+    #[error("element of a flow: {what}: expected {expected}, found {found}")]
+    Unlike {
+        /// The fact that does not hold.
+        what: String,
+        /// What one of them demands.
+        expected: String,
+        /// What the other has.
+        found: String,
+    },
+    /// A flow cannot be computed.
+    #[error(transparent)]
+    Flow(#[from] sgmn_graph::flow::FlowError),
     /// A net or graph is at fault.
     #[error(transparent)]
     Graph(#[from] sgmn_graph::Error),

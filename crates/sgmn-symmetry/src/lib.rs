@@ -42,6 +42,7 @@ mod canonical;
 pub mod check;
 mod element;
 mod error;
+pub mod flow;
 mod group;
 mod law;
 mod sample;

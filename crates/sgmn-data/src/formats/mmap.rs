@@ -9,7 +9,7 @@ use crate::{Error, Result};
 
 /// A file as a slice of bytes; pages are read when they are touched and can be dropped again by the system.
 #[derive(Debug)]
-pub(super) struct MappedFile {
+pub(crate) struct MappedFile {
     map: Mmap,
 }
 
@@ -18,7 +18,7 @@ impl MappedFile {
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be opened or mapped.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(Error::io(path))?;
         // SAFETY: the map is read-only and private to this struct, which only ever hands out shared slices. What the
         // compiler cannot rule out is another process that changes the file while it is mapped; our own writers
@@ -28,13 +28,13 @@ impl MappedFile {
     }
 
     /// The whole file.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.map
     }
 
     /// Bytes `range` as f32 values in the machine's byte order, or `None` if the range is not inside the file,
     /// not a whole number of values, or not aligned to 4 bytes.
-    pub(super) fn floats(&self, range: Range<usize>) -> Option<&[f32]> {
+    pub(crate) fn floats(&self, range: Range<usize>) -> Option<&[f32]> {
         let bytes = self.map.get(range)?;
         // SAFETY: every bit pattern is a valid f32, and `align_to` itself takes care of alignment and length.
         let (before, floats, after) = unsafe { bytes.align_to::<f32>() };

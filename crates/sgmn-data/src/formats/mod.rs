@@ -21,7 +21,7 @@ pub(crate) mod atomic;
 pub mod idx;
 mod inr;
 mod mersenne;
-mod mmap;
+pub(crate) mod mmap;
 mod named_layers;
 mod npy;
 mod pickle;

@@ -1,8 +1,10 @@
 //! Builds a flow step by step: infers and checks each shape, and computes at once what depends on constants only.
 
+use std::collections::BTreeSet;
+
 use super::{
-    Array, Flow, FlowError, FlowResult, Input, InputKind, Op, Operation, Origin, Output, Param, Role, Step, Value,
-    ValueId,
+    Array, Flow, FlowError, FlowResult, Input, InputKind, Op, Operation, Origin, Output, Param, Role, Step,
+    Value, ValueId,
 };
 
 /// Builds a [`Flow`]. A step whose operands are all constants is computed at once and becomes a constant, so shape
@@ -10,10 +12,14 @@ use super::{
 #[derive(Debug, Clone)]
 pub struct FlowBuilder {
     flow: Flow,
+    param_names: BTreeSet<String>,
+    n_folded: usize,
 }
 
 /// Numbers in one value at most; beyond this a size is a mistake.
 const MOST_NUMBERS: usize = 1 << 31;
+/// Numbers of all constants that are computed here; a few nodes of a file could ask for any amount.
+const MOST_FOLDED: usize = 1 << 28;
 /// Steps at most, unrolled recurrences included.
 const MOST_STEPS: usize = 1 << 20;
 
@@ -28,7 +34,7 @@ impl FlowBuilder {
             steps: Vec::new(),
             outputs: Vec::new(),
         };
-        Self { flow }
+        Self { flow, param_names: BTreeSet::new(), n_folded: 0 }
     }
 
     /// An input of the net.
@@ -41,12 +47,17 @@ impl FlowBuilder {
         Ok(value)
     }
 
-    /// A parameter.
+    /// A parameter. What is read several times is one parameter.
     ///
     /// # Errors
-    /// [`FlowError::TooLarge`] for an absurd size.
+    /// [`FlowError::Shape`] if there is one of this name already, [`FlowError::TooLarge`] for an absurd size.
     pub fn param(&mut self, name: &str, shape: Vec<usize>, role: Role) -> FlowResult<ValueId> {
+        if self.param_names.contains(name) {
+            let what = format!("parameter {name}");
+            return Err(FlowError::shape(what, "a name of its own", "another parameter of this name"));
+        }
         let value = self.value(name, shape, Origin::Param(self.flow.params.len()))?;
+        self.param_names.insert(name.to_owned());
         self.flow.params.push(Param { name: name.to_owned(), value, role });
         Ok(value)
     }
@@ -56,7 +67,8 @@ impl FlowBuilder {
     /// # Errors
     /// [`FlowError::TooLarge`] for an absurd size.
     pub fn constant(&mut self, array: Array) -> FlowResult<ValueId> {
-        let value = self.value("a constant", array.shape().to_vec(), Origin::Const(self.flow.consts.len()))?;
+        let value =
+            self.value("a constant", array.shape().to_vec(), Origin::Const(self.flow.consts.len()))?;
         self.flow.consts.push(array);
         Ok(value)
     }
@@ -76,11 +88,20 @@ impl FlowBuilder {
         let constants: Option<Vec<&Array>> = from.iter().map(|id| self.flow.constant(*id)).collect();
         if let Some(constants) = constants {
             check_size(name, &shape)?;
+            self.n_folded += shape.iter().product::<usize>();
+            if self.n_folded > MOST_FOLDED {
+                let what = format!("numbers of constants computed up to {name}");
+                return Err(FlowError::TooLarge { what, limit: MOST_FOLDED, found: self.n_folded });
+            }
             let result = op.run(&constants).map_err(fault)?;
             return self.constant(result);
         }
         if self.flow.steps.len() >= MOST_STEPS {
-            return Err(FlowError::TooLarge { what: "steps".to_owned(), limit: MOST_STEPS, found: MOST_STEPS + 1 });
+            return Err(FlowError::TooLarge {
+                what: "steps".to_owned(),
+                limit: MOST_STEPS,
+                found: MOST_STEPS + 1,
+            });
         }
         let to = self.value(name, shape, Origin::Step(self.flow.steps.len()))?;
         self.flow.steps.push(Step { op, from: from.to_vec(), to, name: name.to_owned() });
@@ -115,7 +136,8 @@ impl FlowBuilder {
 
     fn value(&mut self, what: &str, shape: Vec<usize>, origin: Origin) -> FlowResult<ValueId> {
         check_size(what, &shape)?;
-        let id = ValueId(u32::try_from(self.flow.values.len()).expect("steps are limited, and values with them"));
+        let id =
+            ValueId(u32::try_from(self.flow.values.len()).expect("steps are limited, and values with them"));
         self.flow.values.push(Value { shape, origin });
         Ok(id)
     }
@@ -134,4 +156,41 @@ fn check_size(what: &str, shape: &[usize]) -> FlowResult<()> {
         return Err(FlowError::TooLarge { what, limit: MOST_NUMBERS, found: count });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Combination, Combine, Concat, Expand, Reduce, Reduction};
+
+    #[test]
+    fn two_parameters_of_one_name_are_an_error() {
+        let mut flow = FlowBuilder::new();
+        flow.param("w", vec![1], Role::Trained).unwrap();
+        let message = flow.param("w", vec![2], Role::Trained).unwrap_err().to_string();
+        assert_eq!(message, "parameter w: expected a name of its own, found another parameter of this name");
+    }
+
+    #[test]
+    fn steps_on_constants_become_constants_and_empty_steps_vanish() {
+        let mut flow = FlowBuilder::new();
+        let x = flow.input("x", vec![2], InputKind::Real).unwrap();
+        let two = flow.constant(Array::scalar(2.0)).unwrap();
+        let four = flow.step(Combine { by: Combination::Multiply }, &[two, two], "square").unwrap();
+        assert_eq!(flow.flow().constant(four), Some(&Array::scalar(4.0)));
+        assert_eq!(flow.step(Concat { axis: 0 }, &[x], "alone").unwrap(), x);
+        let no_axes = Reduce { by: Reduction::Sum, axes: vec![], keep: false };
+        assert_eq!(flow.step(no_axes, &[x], "over nothing").unwrap(), x);
+        assert!(flow.step(Concat { axis: 0 }, &[], "of nothing").is_err());
+        assert_eq!(flow.flow().steps().len(), 0);
+    }
+
+    #[test]
+    fn constants_and_values_of_absurd_sizes_are_refused() {
+        let mut flow = FlowBuilder::new();
+        let one = flow.constant(Array::scalar(1.0)).unwrap();
+        let message = flow.step(Expand { shape: vec![1 << 29] }, &[one], "large").unwrap_err().to_string();
+        assert!(message.contains("computed up to large"), "{message}");
+        assert!(flow.input("x", vec![1 << 40, 1 << 40], InputKind::Real).is_err());
+    }
 }

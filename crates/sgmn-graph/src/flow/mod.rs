@@ -23,11 +23,18 @@
 
 mod array;
 mod builder;
+mod chain;
+mod convolution;
 mod error;
+mod grids;
 mod net;
-mod prune;
 pub mod ops;
+mod product;
+mod prune;
 mod run;
+mod shorten;
+mod threads;
+mod walk;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,9 +43,9 @@ pub use builder::FlowBuilder;
 pub use error::{FlowError, FlowResult};
 pub use net::{FlowNet, Numbers, Stored};
 pub use ops::{
-    Behaviour, Combination, Combine, Concat, Contract, Convolve, Cumulate, Expand, Function, Lookup, Normalize, Op,
-    Operation, Pad, Parity, Permute, Pick, Pointwise, Pool, Pooling, Reduce, Reduction, Reshape, Select, Slice, Softmax,
-    Take,
+    Behaviour, Combination, Combine, Concat, Contract, Convolve, Cumulate, Expand, Function, Lookup,
+    Normalize, Op, Operation, Pad, Parity, Permute, Pick, Pointwise, Pool, Pooling, Reduce, Reduction,
+    Reshape, Select, Slice, Softmax, Take,
 };
 pub use run::{run, run_each};
 

@@ -10,6 +10,13 @@ use super::{Flow, FlowError, FlowResult};
 pub trait Numbers {
     /// The numbers of parameter `param`, row-major.
     fn numbers(&self, param: usize) -> Cow<'_, [f64]>;
+
+    /// Some places of the first axis of parameter `param`, in the order asked for, each `len` numbers: rows of a table
+    /// that is too large to be made as a whole. The places exist.
+    fn rows(&self, param: usize, places: &[usize], len: usize) -> Vec<f64> {
+        let numbers = self.numbers(param);
+        places.iter().flat_map(|place| &numbers[place * len..(place + 1) * len]).copied().collect()
+    }
 }
 
 /// A flow whose parameters have numbers: as many as their shapes say, all finite; checked once, here.
@@ -77,6 +84,16 @@ impl Numbers for FlowNet {
             Stored::F32(values) => values.iter().map(|value| f64::from(*value)).collect(),
         }
     }
+
+    fn rows(&self, param: usize, places: &[usize], len: usize) -> Vec<f64> {
+        let range = |place: &usize| place * len..(place + 1) * len;
+        match &self.params[param] {
+            Stored::F64(values) => places.iter().flat_map(|place| &values[range(place)]).copied().collect(),
+            Stored::F32(values) => {
+                places.iter().flat_map(|place| &values[range(place)]).map(|value| f64::from(*value)).collect()
+            }
+        }
+    }
 }
 
 impl Stored {
@@ -98,7 +115,9 @@ impl Stored {
             Self::F32(values) => {
                 values.iter().position(|value| !value.is_finite()).map(|at| (at, f64::from(values[at])))
             }
-            Self::F64(values) => values.iter().position(|value| !value.is_finite()).map(|at| (at, values[at])),
+            Self::F64(values) => {
+                values.iter().position(|value| !value.is_finite()).map(|at| (at, values[at]))
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Repeats a value along axes of size 1 and along new axes in front.
 
-use super::{Array, Operation, broadcast, operands};
+use super::{Array, Operation, arrays, broadcast, operands, permute::gathered};
+use crate::flow::walk::repeated;
 
 /// x in a larger shape: axes of size 1 are repeated, missing axes added in front. From: x.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +24,25 @@ impl Operation for Expand {
         Ok(shape)
     }
 
-    fn run(&self, _from: &[&Array]) -> Result<Array, String> {
-        Err("not written yet".to_owned())
+    fn run(&self, from: &[&Array]) -> Result<Array, String> {
+        let [x] = arrays(from);
+        Ok(gathered(x, &self.shape, &repeated(x.shape(), self.shape.len())))
     }
 
     fn is_trivial(&self, from: &[&[usize]], shape: &[usize]) -> bool {
         from[0] == shape
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_of_one_and_missing_axes_are_repeated() {
+        let x = Array::new(vec![2, 1], vec![1.0, 2.0]).unwrap();
+        let out = Expand { shape: vec![2, 2, 3] }.run(&[&x]).unwrap();
+        assert_eq!(out.data(), [[1.0, 1.0, 1.0, 2.0, 2.0, 2.0]; 2].concat());
+        assert!(Expand { shape: vec![1, 3] }.shape(&[&[2, 1]]).is_err(), "nothing becomes smaller");
     }
 }

@@ -16,6 +16,15 @@ pub trait Operation {
     /// Numbers that no result exists for: an index out of range.
     fn run(&self, from: &[&Array]) -> Result<Array, String>;
 
+    /// As [`Operation::run`], with a first operand that nobody reads afterwards, so that its memory may be used again.
+    ///
+    /// # Errors
+    /// As [`Operation::run`].
+    fn run_over(&self, first: Array, rest: &[&Array]) -> Result<Array, String> {
+        let from: Vec<&Array> = std::iter::once(&first).chain(rest.iter().copied()).collect();
+        self.run(&from)
+    }
+
     /// Whether the operation leaves an operand of this shape as it is: a reshape to the same shape, a permutation that
     /// moves nothing. Such steps are left out of a flow.
     fn is_trivial(&self, from: &[&[usize]], shape: &[usize]) -> bool {
@@ -51,6 +60,9 @@ macro_rules! operations {
             fn run(&self, from: &[&Array]) -> Result<Array, String> {
                 match self { $(Self::$name(op) => op.run(from),)* }
             }
+            fn run_over(&self, first: Array, rest: &[&Array]) -> Result<Array, String> {
+                match self { $(Self::$name(op) => op.run_over(first, rest),)* }
+            }
             fn is_trivial(&self, from: &[&[usize]], shape: &[usize]) -> bool {
                 match self { $(Self::$name(op) => op.is_trivial(from, shape),)* }
             }
@@ -81,6 +93,7 @@ operations! {
 }
 
 pub use combine::Combination;
+pub(super) use lookup::{places_named, rows_shape};
 pub use pointwise::{Behaviour, Function, Parity};
 pub use pool::Pooling;
 pub use reduce::Reduction;

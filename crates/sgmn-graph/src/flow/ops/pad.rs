@@ -1,6 +1,7 @@
 //! A constant around a value.
 
-use super::{Array, Operation, operands};
+use super::{Array, Operation, arrays, operands};
+use crate::flow::walk::Walk;
 
 /// x with `value` before and after along each axis. From: x. Other kinds of padding are a [`Take`](super::Take).
 #[derive(Debug, Clone, PartialEq)]
@@ -26,11 +27,33 @@ impl Operation for Pad {
         shape.ok_or_else(|| format!("expected smaller amounts, found {:?}", self.amounts))
     }
 
-    fn run(&self, _from: &[&Array]) -> Result<Array, String> {
-        Err("not written yet".to_owned())
+    fn run(&self, from: &[&Array]) -> Result<Array, String> {
+        let [x] = arrays(from);
+        let mut out = Array::full(self.shape(&[x.shape()])?, self.value);
+        let strides = out.strides();
+        let start: usize = strides.iter().zip(&self.amounts).map(|(stride, (before, _))| stride * before).sum();
+        let numbers = out.data_mut();
+        Walk::new(x.shape(), [&x.strides(), &strides]).runs(|[at, to], len, _| {
+            numbers[start + to..start + to + len].copy_from_slice(&x.data()[at..at + len]);
+        });
+        Ok(out)
     }
 
     fn is_trivial(&self, from: &[&[usize]], shape: &[usize]) -> bool {
         from[0] == shape
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_stands_around() {
+        let x = Array::new(vec![2, 2], vec![1.0, 2.0, 3.0, 4.0]).unwrap();
+        let out = Pad { amounts: vec![(1, 0), (0, 1)], value: 9.0 }.run(&[&x]).unwrap();
+        assert_eq!(out, Array::new(vec![3, 3], vec![9.0, 9.0, 9.0, 1.0, 2.0, 9.0, 3.0, 4.0, 9.0]).unwrap());
+        let column = Pad { amounts: vec![(1, 1), (1, 0)], value: 0.0 }.run(&[&Array::full(vec![1, 1], 5.0)]).unwrap();
+        assert_eq!(column.data(), [0.0, 0.0, 0.0, 5.0, 0.0, 0.0]);
     }
 }

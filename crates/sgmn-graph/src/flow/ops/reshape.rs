@@ -24,10 +24,27 @@ impl Operation for Reshape {
     }
 
     fn run(&self, from: &[&Array]) -> Result<Array, String> {
-        Ok(from[0].clone().reshaped(self.shape.clone()).expect("the count of numbers was checked with the shapes"))
+        self.run_over(from[0].clone(), &[])
+    }
+
+    fn run_over(&self, x: Array, _rest: &[&Array]) -> Result<Array, String> {
+        Ok(x.reshaped(self.shape.clone()).expect("the count of numbers was checked with the shapes"))
     }
 
     fn is_trivial(&self, from: &[&[usize]], shape: &[usize]) -> bool {
         from[0] == shape
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_their_order() {
+        let x = Array::new(vec![2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+        let out = Reshape { shape: vec![3, 1, 2] }.run(&[&x]).unwrap();
+        assert_eq!(out, Array::new(vec![3, 1, 2], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap());
+        assert!(Reshape { shape: vec![4] }.shape(&[x.shape()]).is_err());
     }
 }

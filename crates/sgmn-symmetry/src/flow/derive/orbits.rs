@@ -1,0 +1,214 @@
+//! Which units may take each other's places: colours, refined until neighbours agree.
+
+use std::collections::BTreeMap;
+
+use rand::{Rng, seq::SliceRandom};
+
+use super::{
+    birth::Holding,
+    units::{Label, Link, LinkKind, Units},
+};
+
+/// Units sorted into orbits.
+#[derive(Debug)]
+pub(in crate::flow) struct Orbits {
+    /// For each label the one that stands for it.
+    standing: Vec<Label>,
+    /// For each standing label its colour; units of one colour form an orbit.
+    colors: Vec<u32>,
+    /// For each standing label what it stands under.
+    parents: Vec<Vec<(LinkKind, Label)>>,
+    /// Standing labels with a colour that others have too, parents first.
+    moving: Vec<Label>,
+}
+
+impl Orbits {
+    /// Sorts units by what they are: where they occur, their tags, and the colours of what they stand under and above.
+    pub(in crate::flow) fn of(units: &mut Units, holdings: &[Holding]) -> Self {
+        units.compress();
+        blocks_of_copies(units);
+        units.compress();
+        let n = units.len();
+        let standing: Vec<Label> = (0..n).map(|label| units.find(label as Label)).collect();
+        let links = units.standing_links();
+        let mut colors = first_colors(units, &standing, holdings);
+        refine(&mut colors, &standing, &links);
+        let mut parents = vec![Vec::new(); n];
+        for link in &links {
+            parents[link.child as usize].push((link.kind, link.parent));
+        }
+        let moving = parents_first(&colors, &standing, &parents);
+        Self { standing, colors, parents, moving }
+    }
+
+    /// The unit that a label stands for.
+    pub(in crate::flow) fn find(&self, label: Label) -> Label {
+        self.standing[label as usize]
+    }
+
+    /// The colour of a unit.
+    pub(in crate::flow) fn color(&self, label: Label) -> u32 {
+        self.colors[self.find(label) as usize]
+    }
+
+    /// What a unit stands under.
+    pub(in crate::flow) fn parents(&self, label: Label) -> &[(LinkKind, Label)] {
+        &self.parents[self.find(label) as usize]
+    }
+
+    /// A random reordering: for each standing label the one that takes its place. Absent if this way of choosing, parents
+    /// first, found no image for a unit, which it names.
+    pub(in crate::flow) fn sample(&self, rng: &mut impl Rng) -> Result<Vec<Label>, Label> {
+        let mut image: Vec<Label> = self.standing.clone();
+        let mut options: BTreeMap<(u32, Vec<(LinkKind, Label)>), Vec<Label>> = BTreeMap::new();
+        for label in &self.moving {
+            options.entry(self.key(*label, |parent| parent)).or_default().push(*label);
+        }
+        options.values_mut().for_each(|list| list.shuffle(rng));
+        let mut seen = vec![false; image.len()];
+        for label in &self.moving {
+            let key = self.key(*label, |parent| {
+                debug_assert!(seen[parent as usize] || !self.moves(parent), "parents come first");
+                image[parent as usize]
+            });
+            let chosen = options.get_mut(&key).and_then(Vec::pop).ok_or(*label)?;
+            seen[*label as usize] = true;
+            image[*label as usize] = chosen;
+        }
+        Ok(image)
+    }
+
+    fn key(&self, label: Label, image: impl Fn(Label) -> Label) -> (u32, Vec<(LinkKind, Label)>) {
+        let mut parents: Vec<(LinkKind, Label)> =
+            self.parents[label as usize].iter().map(|(kind, parent)| (*kind, image(*parent))).collect();
+        parents.sort_unstable();
+        (self.colors[label as usize], parents)
+    }
+
+    fn moves(&self, label: Label) -> bool {
+        self.moving.contains(&label)
+    }
+}
+
+/// A block of copies is a copy of the block of what they copy: the query heads of one key head stay together.
+fn blocks_of_copies(units: &mut Units) {
+    let links = units.standing_links();
+    let mut of_block: BTreeMap<Label, Vec<Label>> = BTreeMap::new();
+    let mut originals: BTreeMap<Label, Vec<Label>> = BTreeMap::new();
+    for Link { child, parent, kind } in links {
+        match kind {
+            LinkKind::Block => of_block.entry(parent).or_default().push(child),
+            LinkKind::Copy => originals.entry(child).or_default().push(parent),
+            LinkKind::Factor(_) => {}
+        }
+    }
+    for (block, members) in of_block {
+        if members.iter().all(|member| originals.contains_key(member)) {
+            let above = units.block(members.iter().flat_map(|member| &originals[member]).copied());
+            units.link(block, above, LinkKind::Copy);
+        }
+    }
+}
+
+/// Colours by tags and by where in parameters a unit occurs.
+fn first_colors(units: &Units, standing: &[Label], holdings: &[Holding]) -> Vec<u32> {
+    let mut facts: Vec<Vec<u32>> = vec![Vec::new(); standing.len()];
+    for (at, holding) in holdings.iter().enumerate() {
+        for (which, group) in holding.motion.groups.iter().enumerate() {
+            for (label, place) in group.labels.iter().zip(group.places.iter()) {
+                facts[standing[*label as usize] as usize].extend([at as u32, which as u32, *place]);
+            }
+        }
+    }
+    for (label, facts) in facts.iter_mut().enumerate() {
+        // Occurrences are triples in the order of holdings; tags are sorted, as uniting leaves them in any order.
+        let mut tags = units.tags(label as Label).to_vec();
+        tags.sort_unstable();
+        tags.dedup();
+        facts.push(u32::MAX);
+        facts.extend(tags);
+    }
+    let mut names: BTreeMap<&[u32], u32> = BTreeMap::new();
+    for (label, facts) in facts.iter().enumerate() {
+        if standing[label] == label as Label {
+            let next = names.len() as u32;
+            names.entry(facts).or_insert(next);
+        }
+    }
+    facts
+        .iter()
+        .enumerate()
+        .map(|(l, facts)| if standing[l] == l as Label { names[&facts[..]] } else { 0 })
+        .collect()
+}
+
+/// Splits colours until units of one colour stand under and above units of the same colours.
+fn refine(colors: &mut [u32], standing: &[Label], links: &[Link]) {
+    type Neighbours = Vec<(LinkKind, bool, u32)>;
+    let mut linked: Vec<Label> = links.iter().flat_map(|link| [link.child, link.parent]).collect();
+    linked.sort_unstable();
+    linked.dedup();
+    let mut place = vec![usize::MAX; standing.len()];
+    linked.iter().enumerate().for_each(|(at, label)| place[*label as usize] = at);
+    let mut n_colors = colors.iter().max().map_or(0, |most| most + 1);
+    // Units without links keep their colour, which no linked unit may share from now on.
+    loop {
+        let mut around: Vec<Neighbours> = vec![Vec::new(); linked.len()];
+        for link in links {
+            around[place[link.child as usize]].push((link.kind, true, colors[link.parent as usize]));
+            around[place[link.parent as usize]].push((link.kind, false, colors[link.child as usize]));
+        }
+        let mut names: BTreeMap<(u32, Neighbours), u32> = BTreeMap::new();
+        let mut keys = Vec::with_capacity(linked.len());
+        for (label, mut neighbours) in linked.iter().zip(around) {
+            neighbours.sort_unstable();
+            keys.push((colors[*label as usize], neighbours));
+        }
+        let before = {
+            let mut old: Vec<u32> = linked.iter().map(|label| colors[*label as usize]).collect();
+            old.sort_unstable();
+            old.dedup();
+            old.len()
+        };
+        for key in &keys {
+            let next = n_colors + names.len() as u32;
+            names.entry(key.clone()).or_insert(next);
+        }
+        for (label, key) in linked.iter().zip(&keys) {
+            colors[*label as usize] = names[key];
+        }
+        n_colors += names.len() as u32;
+        if names.len() == before {
+            return;
+        }
+    }
+}
+
+/// The units that share their colour with others or stand under such units, those that others stand under first.
+fn parents_first(colors: &[u32], standing: &[Label], parents: &[Vec<(LinkKind, Label)>]) -> Vec<Label> {
+    let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
+    let stands = |label: usize| standing[label] == label as Label;
+    (0..colors.len())
+        .filter(|label| stands(*label))
+        .for_each(|label| *sizes.entry(colors[label]).or_default() += 1);
+    let mut order: Vec<Label> = Vec::new();
+    let mut state = vec![0u8; colors.len()];
+    for root in (0..colors.len()).filter(|label| stands(*label) && sizes[&colors[*label]] > 1) {
+        let mut stack = vec![root as Label];
+        while let Some(label) = stack.last().copied() {
+            let at = label as usize;
+            if state[at] == 0 {
+                state[at] = 1;
+                let open = parents[at].iter().map(|(_, parent)| *parent);
+                stack.extend(open.filter(|p| state[*p as usize] == 0 && sizes[&colors[*p as usize]] > 1));
+            } else {
+                stack.pop();
+                if state[at] == 1 {
+                    state[at] = 2;
+                    order.push(label);
+                }
+            }
+        }
+    }
+    order
+}

@@ -1,0 +1,32 @@
+//! Functions of one number: what they let through follows from their degree and parity.
+
+use sgmn_graph::flow::{Behaviour, Parity, Pointwise, ValueId};
+
+use super::super::{Deriver, State, motion::Motion, scales::Side, solve::Ratio};
+
+/// `f(q x) = q^p f(x)` lets magnitudes through to the power p; an odd function lets signs through, an even one swallows
+/// them; all other scalars must be 1.
+pub(in super::super) fn apply(deriver: &mut Deriver<'_>, op: &Pointwise, from: &[ValueId]) -> State {
+    let motion = deriver.motion(from[0]);
+    State::Moving(through(deriver, &motion, op.function.behaviour()))
+}
+
+/// What a function of this behaviour lets through.
+pub(super) fn through(deriver: &mut Deriver<'_>, motion: &Motion, behaviour: Behaviour) -> Motion {
+    let degree = behaviour.degree.and_then(Ratio::from_f64);
+    let scales = &mut deriver.scales;
+    if degree.is_none() {
+        motion.demand_one(scales, Side::Log);
+    }
+    if behaviour.parity == Parity::Neither {
+        motion.demand_one(scales, Side::Sign);
+    }
+    match (degree, behaviour.parity) {
+        (None, Parity::Even | Parity::Neither) => motion.blank(),
+        // What was demanded makes the rest of a scalar 1 where it must be; the forms need not say so themselves.
+        (None, Parity::Odd) => motion.clone(),
+        (Some(degree), parity) => {
+            motion.map_scales(|scale| scales.power(scale, degree, parity == Parity::Odd))
+        }
+    }
+}

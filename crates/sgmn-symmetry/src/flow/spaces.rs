@@ -1,0 +1,106 @@
+//! What was inferred: for each axis of each parameter its units and scalars, and what is free of them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rand::{Rng, RngExt};
+use sgmn_graph::{Seed, flow::Flow};
+
+use super::{
+    derive::{Derived, Label, derive as infer},
+    element::{FlowElement, ParamElement, PartElement},
+};
+
+/// Everything that may change in a net of a flow by reordering units and multiplying them by scalars.
+#[derive(Debug)]
+pub struct Spaces {
+    pub(super) flow: Arc<Flow>,
+    pub(super) derived: Derived,
+}
+
+/// How far random elements go.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Draw {
+    /// Whether units are reordered.
+    pub orders: bool,
+    /// Whether scalars get random signs.
+    pub signs: bool,
+    /// Logarithms of magnitudes are drawn from `−spread` to `spread`.
+    pub spread: f64,
+}
+
+impl Default for Draw {
+    fn default() -> Self {
+        Self { orders: true, signs: true, spread: 0.7 }
+    }
+}
+
+/// Infers what may change in nets of a flow. Deterministic; the numbers of a net are not asked.
+pub fn derive(flow: &Arc<Flow>) -> Spaces {
+    Spaces { flow: flow.clone(), derived: infer(flow) }
+}
+
+impl Spaces {
+    /// The flow.
+    pub fn flow(&self) -> &Arc<Flow> {
+        &self.flow
+    }
+
+    /// A random element.
+    pub fn sample(&self, seed: Seed, draw: &Draw) -> FlowElement {
+        let image = draw.orders.then(|| self.reordering(seed)).flatten();
+        let mut rng = seed.child("scalars").rng();
+        let n_vars = self.derived.n_vars() as usize;
+        let spread = |rng: &mut _| draw.spread * (2.0 * RngExt::random::<f64>(rng) - 1.0);
+        let logs: Vec<f64> = (0..n_vars).map(|_| spread(&mut rng)).collect();
+        let signs: Vec<bool> = (0..n_vars).map(|_| draw.signs && rng.random_bool(0.5)).collect();
+        self.element(image.as_deref(), &logs, &signs)
+    }
+
+    /// The element that changes nothing.
+    pub fn identity(&self) -> FlowElement {
+        let n_vars = self.derived.n_vars() as usize;
+        self.element(None, &vec![0.0; n_vars], &vec![false; n_vars])
+    }
+
+    /// A random reordering of units: for each label the one whose numbers take its place.
+    fn reordering(&self, seed: Seed) -> Option<Vec<Label>> {
+        // Choosing parents first finds an image at once wherever blocks are nested; else a few more tries are cheap.
+        const TRIES: u64 = 8;
+        (0..TRIES).find_map(|again| {
+            let mut rng = seed.child("orders").child(&again.to_string()).rng();
+            let image = self.derived.orbits.sample(&mut rng).ok()?;
+            self.derived.keeps_groups(&image).then_some(image)
+        })
+    }
+
+    /// The element of a reordering and of values of all variables.
+    pub(super) fn element(&self, image: Option<&[Label]>, logs: &[f64], signs: &[bool]) -> FlowElement {
+        let scalar = |id| self.derived.scalar(id, logs, signs);
+        let params = self.derived.holdings.iter().map(|holding| {
+            let parts = holding.motion.groups.iter().map(|group| PartElement {
+                axes: group.axes.clone(),
+                from: match image {
+                    Some(image) => self.derived.moved(group, image).expect("the reordering was seen to keep groups"),
+                    None => (0..group.len()).map(|at| at as u32).collect(),
+                },
+                scales: group.scales.iter().map(|id| scalar(*id)).collect(),
+            });
+            ParamElement {
+                shape: holding.shape.clone(),
+                plus: holding.plus,
+                scalar: scalar(holding.motion.scalar),
+                parts: parts.collect(),
+            }
+        });
+        let mut of_param: BTreeMap<usize, ParamElement> =
+            self.derived.holdings.iter().map(|holding| holding.param).zip(params).collect();
+        let params = (0..self.flow.params().len())
+            .map(|param| of_param.remove(&param).expect("each parameter is born once"))
+            .collect();
+        FlowElement { params }
+    }
+}
+
+/// A random generator of the kind that seeds give.
+#[allow(dead_code)]
+fn assert_rng(_: &impl Rng) {}
