@@ -29,7 +29,7 @@ mod error;
 mod grids;
 mod net;
 pub mod ops;
-mod product;
+pub mod product;
 mod prune;
 mod run;
 mod shorten;

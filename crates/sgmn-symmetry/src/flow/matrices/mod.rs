@@ -16,9 +16,19 @@
 //! [`matrices`] infers all this from a flow, [`MatrixElement`] is a choice of matrices, and [`canonical`] finds the
 //! element that carries a net to a place that all nets of its orbit share.
 
+mod act;
+mod canonical;
+mod dense;
+mod element;
+mod gains;
 mod infer;
+mod words;
 
 use sgmn_graph::flow::{Flow, ValueId};
+
+pub use act::Mixed;
+pub use canonical::{CanonicalMatrices, canonical};
+pub use element::{Block, MatrixElement};
 
 /// A space on which matrices act: blocks of n units each, each block with a matrix of its own.
 #[derive(Debug, Clone, PartialEq)]
