@@ -27,12 +27,15 @@ mod chain;
 mod convolution;
 mod error;
 mod grids;
+mod inputs;
 mod net;
 pub mod ops;
 pub mod product;
 mod prune;
 mod run;
 mod shorten;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod threads;
 mod walk;
 
@@ -41,6 +44,7 @@ use serde::{Deserialize, Serialize};
 pub use array::Array;
 pub use builder::FlowBuilder;
 pub use error::{FlowError, FlowResult};
+pub use inputs::random_inputs;
 pub use net::{FlowNet, Numbers, Stored};
 pub use ops::{
     Behaviour, Combination, Combine, Concat, Contract, Convolve, Cumulate, Expand, Function, Lookup,
