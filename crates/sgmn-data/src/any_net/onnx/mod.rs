@@ -1,7 +1,7 @@
 //! ONNX: a graph of operators in protobuf, with its tensors inside or in files beside it.
 //!
-//! [`wire`] reads protobuf, [`parse`] the graph, [`tensor`] and [`element`] numbers, [`lower`] turns the graph into a flow, [`write`]
-//! puts other numbers into the same bytes.
+//! [`wire`] reads protobuf, [`parse`] the graph, [`tensor`] and [`element`] numbers, [`lower`] turns the graph into a
+//! flow, [`write`] puts other numbers into the same bytes.
 
 mod element;
 mod external;
