@@ -75,10 +75,9 @@ pub fn canonical(net: &FlowNet, matrices: &[Matrix]) -> Result<CanonicalMatrices
 fn next(matrices: &[Matrix], done: &[bool]) -> Option<(usize, bool)> {
     let open = || (0..matrices.len()).filter(|space| !done[*space]);
     let has = |space: usize, side: Option<Side>| {
-        matrices[space]
-            .holders
-            .iter()
-            .any(|holder| side.is_none_or(|side| holder.side == side) && is_usable(matrices, done, space, holder))
+        matrices[space].holders.iter().any(|holder| {
+            side.is_none_or(|side| holder.side == side) && is_usable(matrices, done, space, holder)
+        })
     };
     let both = |space: &usize| match matrices[*space].kind {
         Kind::General | Kind::Pairs(_) => has(*space, Some(Side::Plain)) && has(*space, Some(Side::Dual)),
@@ -91,7 +90,10 @@ fn next(matrices: &[Matrix], done: &[bool]) -> Option<(usize, bool)> {
 /// Whether no other axis of the holder's parameter is moved by a space without a canonical point.
 fn is_usable(matrices: &[Matrix], done: &[bool], space: usize, holder: &Holder) -> bool {
     let other = |other: &Holder| other.param == holder.param && other.axis != holder.axis;
-    matrices.iter().enumerate().all(|(at, matrix)| (done[at] && at != space) || !matrix.holders.iter().any(other))
+    matrices
+        .iter()
+        .enumerate()
+        .all(|(at, matrix)| (done[at] && at != space) || !matrix.holders.iter().any(other))
 }
 
 /// What is read of a block's numbers.
@@ -203,7 +205,9 @@ impl Moments {
                 dense::reflect_columns(&mut sum, &reflection);
                 self.eigenbasis(sum, &reflection)
             }
-            Kind::Pairs(pairs) | Kind::UnitPairs(pairs) => self.phases(pairs, matches!(kind, Kind::UnitPairs(_))),
+            Kind::Pairs(pairs) | Kind::UnitPairs(pairs) => {
+                self.phases(pairs, matches!(kind, Kind::UnitPairs(_)))
+            }
         }
     }
 
@@ -252,12 +256,14 @@ impl Moments {
         let mut basis: Vec<f64> = Vec::with_capacity(n * n);
         let mut repairs = 0;
         for _ in 0..n {
-            let squares: Vec<f64> = columns.chunks(n).map(|column| column.iter().map(|x| x * x).sum()).collect();
+            let squares: Vec<f64> =
+                columns.chunks(n).map(|column| column.iter().map(|x| x * x).sum()).collect();
             let pivot = (0..width).max_by(|i, j| squares[*i].total_cmp(&squares[*j]).then(j.cmp(i)))?;
             if !(squares[pivot] > f64::EPSILON) {
                 return None;
             }
-            let near = squares.iter().filter(|square| squares[pivot] - **square <= CLOSE * squares[pivot]).count();
+            let near =
+                squares.iter().filter(|square| squares[pivot] - **square <= CLOSE * squares[pivot]).count();
             repairs += usize::from(near > 1);
             let length = squares[pivot].sqrt();
             let unit: Vec<f64> = columns[pivot * n..][..n].iter().map(|value| value / length).collect();
@@ -329,7 +335,8 @@ impl Moments {
         let numbers: Vec<(f64, f64)> = pairs
             .iter()
             .map(|(i, j)| {
-                let entries = self.columns[i * width..][..width].iter().zip(&self.columns[j * width..][..width]);
+                let entries =
+                    self.columns[i * width..][..width].iter().zip(&self.columns[j * width..][..width]);
                 let entries: Vec<(f64, f64)> = entries.map(|(a, b)| (*a, *b)).collect();
                 let most = entries.iter().fold(0.0, |most: f64, (a, b)| most.max(a.hypot(*b)));
                 let near = |entry: &&(f64, f64)| entry.0.hypot(entry.1) >= most * (1.0 - tolerance::TIE);
