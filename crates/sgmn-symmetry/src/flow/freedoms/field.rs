@@ -177,6 +177,22 @@ impl Field {
         })
     }
 
+    /// With size 1 along axes along which nothing changes.
+    pub(crate) fn narrowed(self) -> Self {
+        let mut field = self;
+        for axis in 0..field.shape.len() {
+            let (size, inner) = (field.shape[axis], field.shape[axis + 1..].iter().product::<usize>());
+            let first = |at: usize| at / (inner * size) * (inner * size) + at % inner;
+            if size > 1
+                && (0..field.len()).all(|at| field.at(at) == field.at(first(at)))
+                && let Some(narrow) = field.taken(axis, &[0])
+            {
+                field = narrow;
+            }
+        }
+        field
+    }
+
     /// With axes of size 1 in front, up to `rank` axes.
     pub(crate) fn lifted(&self, rank: usize) -> Self {
         let ones = rank.saturating_sub(self.shape.len());
