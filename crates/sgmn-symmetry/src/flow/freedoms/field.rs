@@ -129,7 +129,7 @@ impl Field {
 
     /// A value of shape `from` that is reshaped to `to`.
     pub(crate) fn reshaped(&self, from: &[usize], to: &[usize]) -> Option<Self> {
-        let (mut wide, mut shape) = (self.shape.clone(), vec![1; to.len()]);
+        let (mut wide, mut shape, mut mixed) = (self.shape.clone(), vec![1; to.len()], false);
         for (inner, outer) in groups(from, to)? {
             let real = |sizes: &[usize], range: Range<usize>| -> Vec<usize> {
                 range.filter(|axis| sizes[*axis] != 1).collect()
@@ -140,13 +140,19 @@ impl Field {
             }
             let alike = a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| from[*a] == to[*b]);
             if !alike {
+                mixed = true;
                 a.iter().for_each(|axis| wide[*axis] = from[*axis]);
             }
             for (i, axis) in b.iter().enumerate() {
                 shape[*axis] = if alike { self.shape[a[i]] } else { to[*axis] };
             }
         }
-        Some(self.expanded(&wide)?.renamed(shape))
+        // What had to be repeated may be constant along other axes now.
+        Some(if wide == self.shape {
+            self.renamed(shape)
+        } else {
+            self.expanded(&wide)?.renamed(shape).narrowed()
+        })
     }
 
     /// With places `list` of an axis.
@@ -251,6 +257,15 @@ pub(crate) fn groups(from: &[usize], to: &[usize]) -> Option<Vec<(Range<usize>, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn heads_that_were_merged_with_the_batch_come_apart_again() {
+        // [3 tokens, 2 of a batch, 4] as [3, 2·2, 2], then as [3, 2, 2, 2].
+        let merged = Field::whole(vec![1, 1, 4]).reshaped(&[3, 2, 4], &[3, 4, 2]).unwrap();
+        assert_eq!(merged.shape, [1, 4, 2]);
+        let apart = merged.reshaped(&[3, 4, 2], &[3, 2, 2, 2]).unwrap();
+        assert_eq!(apart, Field::whole(vec![1, 1, 2, 2]));
+    }
 
     #[test]
     fn a_vector_along_the_last_axis_becomes_heads() {
