@@ -147,12 +147,9 @@ impl Field {
                 shape[*axis] = if alike { self.shape[a[i]] } else { to[*axis] };
             }
         }
-        // What had to be repeated may be constant along other axes now.
-        Some(if wide == self.shape {
-            self.renamed(shape)
-        } else {
-            self.expanded(&wide)?.renamed(shape).narrowed()
-        })
+        let field = self.expanded(&wide)?.renamed(shape);
+        // What had to be repeated to be mixed may be constant along other axes now.
+        Some(if mixed { field.narrowed() } else { field })
     }
 
     /// With places `list` of an axis.
