@@ -6,6 +6,7 @@ mod derive;
 mod element;
 pub mod fold;
 pub mod freedoms;
+pub mod matrices;
 mod orders;
 mod spaces;
 mod views;
