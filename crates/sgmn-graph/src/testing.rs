@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use rand::{Rng, RngExt};
+use rand::RngExt;
+
+pub use crate::seed::normal;
 
 use crate::{Activation, LayerMap, LayerSpec, Net, NetSpec, Reading, Seed};
 
@@ -83,10 +85,4 @@ pub fn input_values(seed: Seed, spec: &NetSpec) -> Vec<f64> {
     let mut rng = seed.child("input").rng();
     let n_positions = if spec.is_convolutional() { CNN_SIDE * CNN_SIDE } else { 1 };
     (0..spec.widths()[0] * n_positions).map(|_| normal(&mut rng)).collect()
-}
-
-/// A standard normal number, by the method of Box and Muller.
-pub fn normal(rng: &mut impl Rng) -> f64 {
-    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-    radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
 }

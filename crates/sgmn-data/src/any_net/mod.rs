@@ -18,6 +18,7 @@ pub mod architecture;
 mod assemble;
 mod compose;
 mod numbers;
+pub mod onnx;
 mod options;
 mod payload;
 pub mod pt2;
@@ -106,7 +107,7 @@ pub(crate) struct Reader {
 }
 
 /// All containers; the first that fits is taken.
-const READERS: &[Reader] = &[pt2::READER, architecture::READER];
+const READERS: &[Reader] = &[architecture::READER, onnx::READER, pt2::READER];
 
 /// Reads a net; the container is known by its first bytes, not by its name.
 ///

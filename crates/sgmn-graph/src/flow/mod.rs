@@ -23,15 +23,19 @@
 
 mod array;
 mod builder;
+mod chain;
 mod convolution;
 mod error;
 mod grids;
+mod inputs;
 mod net;
 pub mod ops;
 mod product;
 mod prune;
 mod run;
 mod shorten;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod threads;
 mod walk;
 
@@ -40,6 +44,7 @@ use serde::{Deserialize, Serialize};
 pub use array::Array;
 pub use builder::FlowBuilder;
 pub use error::{FlowError, FlowResult};
+pub use inputs::random_inputs;
 pub use net::{FlowNet, Numbers, Stored};
 pub use ops::{
     Behaviour, Combination, Combine, Concat, Contract, Convolve, Cumulate, Expand, Function, Lookup,

@@ -173,6 +173,23 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_threads_changes_no_bit() {
+        for [rows, inner, columns] in [[1, 700, 1600], [300, 70, 60], [20, 130, 450]] {
+            let mut rng = Seed::new(2).child("matrices").rng();
+            let a: Vec<f64> = (0..rows * inner).map(|_| rng.random()).collect();
+            let b: Vec<f64> = (0..inner * columns).map(|_| rng.random()).collect();
+            let on = |n_threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+                let mut c = vec![0.0; rows * columns];
+                let (a, b) = (Matrix::dense(&a, rows, inner), Matrix::dense(&b, inner, columns));
+                pool.install(|| multiply(a, b, &mut c, columns));
+                c
+            };
+            assert_eq!(on(1), on(3));
+        }
+    }
+
+    #[test]
     fn a_sum_over_nothing_is_zero() {
         let mut c = [1.0; 4];
         multiply(Matrix::dense(&[], 2, 0), Matrix::dense(&[], 0, 2), &mut c, 2);

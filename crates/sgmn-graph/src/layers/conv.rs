@@ -33,7 +33,7 @@ pub(super) fn apply(
     for (out, b) in bias.iter().enumerate() {
         for row in 0..rows {
             for col in 0..cols {
-                let mut sum = *b;
+                let mut sum = 0.0;
                 for channel in 0..input.n_units {
                     for (k, w) in
                         weight[(out * input.n_units + channel) * kh * kw..][..kh * kw].iter().enumerate()
@@ -48,7 +48,8 @@ pub(super) fn apply(
                         }
                     }
                 }
-                values.push(sum);
+                // The bias comes last, as in a linear layer.
+                values.push(sum + b);
             }
         }
     }

@@ -32,7 +32,9 @@ impl ParamElement {
         let layout = Layout::of(self);
         let mut new = Vec::with_capacity(old.len());
         layout.walk(|base, scale, row| {
-            let values = row.iter().map(|(offset, factor)| (old[base + offset] + self.plus) * scale * factor - self.plus);
+            let values = row
+                .iter()
+                .map(|(offset, factor)| (old[base + offset] + self.plus) * scale * factor - self.plus);
             new.extend(values);
         });
         new
@@ -78,7 +80,8 @@ impl Layout {
         let mut counted = vec![false; shape.len()];
         let mut parts = Vec::new();
         for part in &element.parts {
-            let own: Vec<bool> = part.axes.iter().map(|axis| !std::mem::replace(&mut counted[*axis], true)).collect();
+            let own: Vec<bool> =
+                part.axes.iter().map(|axis| !std::mem::replace(&mut counted[*axis], true)).collect();
             let offset = |old: u32| {
                 let mut rest = old as usize;
                 let mut offset = 0;
@@ -89,7 +92,8 @@ impl Layout {
                 }
                 offset
             };
-            let table = part.from.iter().zip(&part.scales).map(|(old, scale)| (offset(*old), *scale)).collect();
+            let table =
+                part.from.iter().zip(&part.scales).map(|(old, scale)| (offset(*old), *scale)).collect();
             parts.push((part.axes.iter().map(|axis| name[*axis]).collect(), table));
         }
         for (axis, stride) in places {

@@ -90,11 +90,16 @@ impl FlowElement {
         }
         for (at, (a, b)) in self.params.iter().zip(&other.params).enumerate() {
             let form = |param: &ParamElement| {
-                let parts: Vec<_> = param.parts.iter().map(|part| (part.axes.clone(), part.from.len())).collect();
+                let parts: Vec<_> =
+                    param.parts.iter().map(|part| (part.axes.clone(), part.from.len())).collect();
                 (param.shape.clone(), parts)
             };
             if form(a) != form(b) {
-                return Err(unlike(&format!("parameter {at}"), format!("{:?}", form(a)), format!("{:?}", form(b))));
+                return Err(unlike(
+                    &format!("parameter {at}"),
+                    format!("{:?}", form(a)),
+                    format!("{:?}", form(b)),
+                ));
             }
         }
         Ok(())

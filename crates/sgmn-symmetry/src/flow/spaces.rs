@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use rand::{Rng, RngExt};
+use rand::RngExt;
 use sgmn_graph::{Seed, flow::Flow};
 
 use super::{
-    derive::{Derived, Label, derive as infer},
+    derive::{Derived, Holding, Label, Scale, derive as infer},
     element::{FlowElement, ParamElement, PartElement},
 };
 
@@ -50,8 +50,7 @@ impl Spaces {
         let image = draw.orders.then(|| self.reordering(seed)).flatten();
         let mut rng = seed.child("scalars").rng();
         let n_vars = self.derived.n_vars() as usize;
-        let spread = |rng: &mut _| draw.spread * (2.0 * RngExt::random::<f64>(rng) - 1.0);
-        let logs: Vec<f64> = (0..n_vars).map(|_| spread(&mut rng)).collect();
+        let logs: Vec<f64> = (0..n_vars).map(|_| draw.spread * (2.0 * rng.random::<f64>() - 1.0)).collect();
         let signs: Vec<bool> = (0..n_vars).map(|_| draw.signs && rng.random_bool(0.5)).collect();
         self.element(image.as_deref(), &logs, &signs)
     }
@@ -73,6 +72,19 @@ impl Spaces {
         })
     }
 
+    /// What each parameter holds, in the order of the flow.
+    pub(super) fn holdings_in_order(&self) -> Vec<&Holding> {
+        let mut holdings: Vec<&Holding> = self.derived.holdings.iter().collect();
+        holdings.sort_by_key(|holding| holding.param);
+        holdings
+    }
+
+    /// The scalar of a parameter as a whole, beside those of its axes.
+    pub(super) fn whole_scalar(&self, param: usize) -> Scale {
+        let holding = self.derived.holdings.iter().find(|holding| holding.param == param);
+        holding.map_or_else(Scale::default, |holding| self.derived.reduced(holding.motion.scalar))
+    }
+
     /// The element of a reordering and of values of all variables.
     pub(super) fn element(&self, image: Option<&[Label]>, logs: &[f64], signs: &[bool]) -> FlowElement {
         let scalar = |id| self.derived.scalar(id, logs, signs);
@@ -80,7 +92,9 @@ impl Spaces {
             let parts = holding.motion.groups.iter().map(|group| PartElement {
                 axes: group.axes.clone(),
                 from: match image {
-                    Some(image) => self.derived.moved(group, image).expect("the reordering was seen to keep groups"),
+                    Some(image) => {
+                        self.derived.moved(group, image).expect("the reordering was seen to keep groups")
+                    }
                     None => (0..group.len()).map(|at| at as u32).collect(),
                 },
                 scales: group.scales.iter().map(|id| scalar(*id)).collect(),
@@ -100,7 +114,3 @@ impl Spaces {
         FlowElement { params }
     }
 }
-
-/// A random generator of the kind that seeds give.
-#[allow(dead_code)]
-fn assert_rng(_: &impl Rng) {}

@@ -3,6 +3,7 @@
 
 mod canonical;
 mod check;
+mod flow;
 mod function;
 mod laws;
 mod nets;

@@ -95,8 +95,8 @@ pub(super) enum Argument {
     AsSymFloats(Vec<Symbolic>),
     AsSymBool(Symbolic),
     AsScalarType(i64),
-    AsMemoryFormat(i64),
-    AsLayout(i64),
+    AsMemoryFormat(IgnoredAny),
+    AsLayout(IgnoredAny),
     AsDevice(IgnoredAny),
     AsGraph(Box<SubGraph>),
     /// Kinds that no call here takes.
@@ -186,8 +186,9 @@ pub(super) enum OutputSpec {
     LossOutput { arg: Named },
     /// Changes of buffers, which one answer of the net does not show.
     BufferMutation(IgnoredAny),
+    /// Changes of inputs, and what only training has.
     #[serde(untagged)]
-    Other(BTreeMap<String, IgnoredAny>),
+    Other(IgnoredAny),
 }
 
 /// An input or output by the caller's side.

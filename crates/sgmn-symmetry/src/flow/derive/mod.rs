@@ -29,7 +29,8 @@ use sgmn_graph::{
     flow::{Array, Flow, Op, Origin, ValueId},
 };
 
-use birth::{Holding, View};
+pub(super) use birth::Holding;
+use birth::View;
 use meet::{Guest, Is};
 use motion::{Group, Motion};
 use orbits::Orbits;
@@ -184,6 +185,8 @@ fn in_order<'a>(array: &'a Array, name: &[usize]) -> Cow<'a, Array> {
     Cow::Owned(Array::new(shape, data).expect("a permutation keeps the count"))
 }
 
+pub(super) use scales::Scale;
+pub(super) use solve::{Bit, Form, Ratio, System};
 pub(super) use units::Label;
 
 /// What the walk has found.
@@ -213,7 +216,9 @@ pub(super) fn derive(flow: &Flow) -> Derived {
         let Err(stuck) = orbits.sample(&mut rng) else { break };
         let color = orbits.color(stuck);
         let like: Vec<Label> = (0..units.len() as Label)
-            .filter(|label| units.find(*label) == *label && (round + 1 == MOST_ROUNDS || orbits.color(*label) == color))
+            .filter(|label| {
+                units.find(*label) == *label && (round + 1 == MOST_ROUNDS || orbits.color(*label) == color)
+            })
             .collect();
         units.freeze(&like);
         orbits = Orbits::of(&mut units, &holdings);
@@ -227,6 +232,11 @@ impl Derived {
         self.scales.n_vars()
     }
 
+    /// The forms of a scalar in free variables.
+    pub(super) fn reduced(&self, id: ScaleId) -> Scale {
+        self.scales.reduced(id)
+    }
+
     /// A scalar at values of the variables.
     pub(super) fn scalar(&self, id: ScaleId, logs: &[f64], signs: &[bool]) -> f64 {
         let form = self.scales.reduced(id);
@@ -238,8 +248,12 @@ impl Derived {
     /// For each index of a group the index whose numbers come there. Absent if units do not fit.
     pub(super) fn moved(&self, group: &Group, image: &[Label]) -> Option<Vec<u32>> {
         let mut at: BTreeMap<(Label, u32), Vec<u32>> = BTreeMap::new();
-        let keys: Vec<(Label, u32)> =
-            group.labels.iter().zip(group.places.iter()).map(|(l, place)| (self.orbits.find(*l), *place)).collect();
+        let keys: Vec<(Label, u32)> = group
+            .labels
+            .iter()
+            .zip(group.places.iter())
+            .map(|(l, place)| (self.orbits.find(*l), *place))
+            .collect();
         for (index, key) in keys.iter().enumerate() {
             at.entry(*key).or_default().push(index as u32);
         }

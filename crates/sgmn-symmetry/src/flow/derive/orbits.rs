@@ -20,6 +20,8 @@ pub(in crate::flow) struct Orbits {
     parents: Vec<Vec<(LinkKind, Label)>>,
     /// Standing labels with a colour that others have too, parents first.
     moving: Vec<Label>,
+    /// How many units each colour has.
+    sizes: BTreeMap<u32, usize>,
 }
 
 impl Orbits {
@@ -37,8 +39,12 @@ impl Orbits {
         for link in &links {
             parents[link.child as usize].push((link.kind, link.parent));
         }
-        let moving = parents_first(&colors, &standing, &parents);
-        Self { standing, colors, parents, moving }
+        let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
+        for label in (0..n).filter(|label| standing[*label] == *label as Label) {
+            *sizes.entry(colors[label]).or_default() += 1;
+        }
+        let moving = parents_first(&colors, &standing, &parents, &sizes);
+        Self { standing, colors, parents, moving, sizes }
     }
 
     /// The unit that a label stands for.
@@ -49,6 +55,16 @@ impl Orbits {
     /// The colour of a unit.
     pub(in crate::flow) fn color(&self, label: Label) -> u32 {
         self.colors[self.find(label) as usize]
+    }
+
+    /// The units that share their orbit with others, parents first.
+    pub(in crate::flow) fn moving(&self) -> &[Label] {
+        &self.moving
+    }
+
+    /// How many units have the colour of this one.
+    pub(in crate::flow) fn size(&self, label: Label) -> usize {
+        self.sizes[&self.color(label)]
     }
 
     /// What a unit stands under.
@@ -65,14 +81,9 @@ impl Orbits {
             options.entry(self.key(*label, |parent| parent)).or_default().push(*label);
         }
         options.values_mut().for_each(|list| list.shuffle(rng));
-        let mut seen = vec![false; image.len()];
         for label in &self.moving {
-            let key = self.key(*label, |parent| {
-                debug_assert!(seen[parent as usize] || !self.moves(parent), "parents come first");
-                image[parent as usize]
-            });
+            let key = self.key(*label, |parent| image[parent as usize]);
             let chosen = options.get_mut(&key).and_then(Vec::pop).ok_or(*label)?;
-            seen[*label as usize] = true;
             image[*label as usize] = chosen;
         }
         Ok(image)
@@ -83,10 +94,6 @@ impl Orbits {
             self.parents[label as usize].iter().map(|(kind, parent)| (*kind, image(*parent))).collect();
         parents.sort_unstable();
         (self.colors[label as usize], parents)
-    }
-
-    fn moves(&self, label: Label) -> bool {
-        self.moving.contains(&label)
     }
 }
 
@@ -185,12 +192,13 @@ fn refine(colors: &mut [u32], standing: &[Label], links: &[Link]) {
 }
 
 /// The units that share their colour with others or stand under such units, those that others stand under first.
-fn parents_first(colors: &[u32], standing: &[Label], parents: &[Vec<(LinkKind, Label)>]) -> Vec<Label> {
-    let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
+fn parents_first(
+    colors: &[u32],
+    standing: &[Label],
+    parents: &[Vec<(LinkKind, Label)>],
+    sizes: &BTreeMap<u32, usize>,
+) -> Vec<Label> {
     let stands = |label: usize| standing[label] == label as Label;
-    (0..colors.len())
-        .filter(|label| stands(*label))
-        .for_each(|label| *sizes.entry(colors[label]).or_default() += 1);
     let mut order: Vec<Label> = Vec::new();
     let mut state = vec![0u8; colors.len()];
     for root in (0..colors.len()).filter(|label| stands(*label) && sizes[&colors[*label]] > 1) {

@@ -1,0 +1,182 @@
+//! Chains of layers as flows: what [`NetSpec`] describes is a special case.
+
+use super::{
+    Array, Combination, Combine, Contract, Convolve, Flow, FlowBuilder, FlowError, FlowNet, FlowResult,
+    Function, InputKind, Pointwise, Reduce, Reduction, Reshape, Role, Stored, ValueId,
+};
+use crate::{Activation, LayerMap, Net, NetSpec, Reading};
+
+impl NetSpec {
+    /// The chain as a flow that reads one input `x` and writes one output `y`. Its parameters are
+    /// `layers.0.weight`, `layers.0.bias`, `layers.1.weight`, …
+    ///
+    /// # Shapes
+    /// A chain that begins with a linear layer that reads one value a unit takes `[1, n_in]`, and `size` is `[1, 1]`;
+    /// any other takes an image `[1, C, H, W]` of this height and width.
+    ///
+    /// # Errors
+    /// [`FlowError`] if an image of this size does not fit, by the layer.
+    pub fn into_flow(&self, size: [usize; 2]) -> FlowResult<Flow> {
+        let mut flow = FlowBuilder::new();
+        let mut shape = vec![1, self.widths()[0]];
+        match self.layers()[0].map {
+            LayerMap::Linear { reading: Reading::Direct, .. } => {
+                positions(0, 1, size[0].saturating_mul(size[1]))?
+            }
+            _ => shape.extend(size),
+        }
+        let mut value = flow.input("x", shape, InputKind::Real)?;
+        for (l, layer) in self.layers().iter().enumerate() {
+            let name = format!("layers.{l}");
+            let weight = flow.param(&format!("{name}.weight"), layer.map.weight_shape(), Role::Trained)?;
+            let bias = flow.param(&format!("{name}.bias"), vec![layer.map.n_out()], Role::Trained)?;
+            value = match layer.map {
+                LayerMap::Linear { reading, .. } => {
+                    let read = read(&mut flow, l, reading, value)?;
+                    let product =
+                        flow.step(Contract { batch: vec![], sum: vec![(1, 1)] }, &[read, weight], &name)?;
+                    flow.step(Combine { by: Combination::Add }, &[product, bias], &name)?
+                }
+                LayerMap::Conv { stride, padding, n_out, .. } => {
+                    let op = Convolve {
+                        stride: stride.to_vec(),
+                        padding: padding.map(|n| (n, n)).to_vec(),
+                        dilation: vec![1, 1],
+                        groups: 1,
+                        transposed: None,
+                    };
+                    let convolved = flow.step(op, &[value, weight], &name)?;
+                    let bias = flow.step(Reshape { shape: vec![n_out, 1, 1] }, &[bias], &name)?;
+                    flow.step(Combine { by: Combination::Add }, &[convolved, bias], &name)?
+                }
+            };
+            value = activate(&mut flow, layer.activation, value, &name)?;
+        }
+        if self.output_offset() != 0.0 {
+            let offset = flow.constant(Array::scalar(self.output_offset()))?;
+            value = flow.step(Combine { by: Combination::Add }, &[value, offset], "output offset")?;
+        }
+        flow.output("y", value);
+        flow.build()
+    }
+}
+
+impl Net {
+    /// The net as a flow with its numbers; see [`NetSpec::into_flow`].
+    ///
+    /// # Errors
+    /// As [`NetSpec::into_flow`].
+    pub fn into_flow(&self, size: [usize; 2]) -> FlowResult<FlowNet> {
+        let flow = self.spec().into_flow(size)?;
+        let layers = 0..self.spec().layers().len();
+        let params =
+            layers.flat_map(|l| [self.weight(l), self.bias(l)]).map(|values| Stored::F64(values.into()));
+        FlowNet::new(flow.into(), params.collect())
+    }
+}
+
+fn positions(layer: usize, expected: usize, found: usize) -> FlowResult<()> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(FlowError::shape(format!("positions read by layers.{layer}"), expected, found))
+}
+
+/// What a linear layer multiplies: `[1, n]`.
+fn read(flow: &mut FlowBuilder, layer: usize, reading: Reading, value: ValueId) -> FlowResult<ValueId> {
+    let name = format!("layers.{layer}");
+    match (reading, flow.shape(value)) {
+        (Reading::Flatten { positions: expected }, &[_, channels, height, width]) => {
+            positions(layer, expected, height * width)?;
+            flow.step(Reshape { shape: vec![1, channels * height * width] }, &[value], &name)
+        }
+        (Reading::GlobalAverage, &[_, _, _, _]) => {
+            flow.step(Reduce { by: Reduction::Mean, axes: vec![2, 3], keep: false }, &[value], &name)
+        }
+        // The spec knows that no other reading follows a linear layer, nor this one a convolution.
+        _ => Ok(value),
+    }
+}
+
+fn activate(
+    flow: &mut FlowBuilder,
+    activation: Activation,
+    value: ValueId,
+    name: &str,
+) -> FlowResult<ValueId> {
+    let (before, function) = match activation {
+        Activation::Relu => (value, Function::Relu),
+        Activation::LeakyRelu { slope } => (value, Function::LeakyRelu { slope }),
+        Activation::Tanh => (value, Function::Tanh),
+        Activation::Sine { omega } => {
+            let omega = flow.constant(Array::scalar(omega))?;
+            (flow.step(Combine { by: Combination::Multiply }, &[value, omega], name)?, Function::Sine)
+        }
+        Activation::Silu => (value, Function::Silu),
+        Activation::Gelu => (value, Function::Gelu),
+        Activation::Identity => return Ok(value),
+    };
+    flow.step(Pointwise { function }, &[before], name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{LayerSpec, Seed, eval, flow::run, testing};
+
+    fn agree(net: &Net, image: &[f64], size: [usize; 2]) {
+        let flow = net.into_flow(size).unwrap();
+        let input =
+            Array::new(flow.flow().shape(flow.flow().inputs()[0].value).to_vec(), image.to_vec()).unwrap();
+        let found = run(flow.flow(), &flow, &[input]).unwrap();
+        let expected = eval::run_image(net, image, size).unwrap();
+        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(found[0].data()), bits(&expected), "{:?}", net.spec());
+    }
+
+    #[test]
+    fn every_chain_computes_the_same_as_a_flow_to_the_bit() {
+        for activation in testing::ACTIVATIONS {
+            for i in 0..60 {
+                let seed = Seed::new(12).child("chain").index(i);
+                let specs = [testing::random_mlp(seed, activation), testing::random_cnn(seed, activation)];
+                for spec in specs {
+                    let net = testing::random_net(seed, &spec);
+                    let image = testing::input_values(seed, &spec);
+                    let side = (image.len() / spec.widths()[0]).isqrt();
+                    agree(&net, &image, [side, side]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn strided_convolutions_of_oblong_images_agree_to_the_bit() {
+        let spec = Arc::new(NetSpec::cnn_zoo(&[2, 3, 4, 5], Activation::Gelu).unwrap());
+        let net = testing::random_net(Seed::new(1), &spec);
+        let image: Vec<f64> = (0..2 * 11 * 9).map(|i| (i as f64).sin()).collect();
+        agree(&net, &image, [11, 9]);
+    }
+
+    #[test]
+    fn names_are_those_of_the_layers_and_sizes_that_do_not_fit_are_named() {
+        let spec = NetSpec::mlp(&[2, 3, 1], Activation::Sine { omega: 30.0 }, 0.5).unwrap();
+        let flow = spec.into_flow([1, 1]).unwrap();
+        let names: Vec<&str> = flow.params().iter().map(|param| param.name.as_str()).collect();
+        assert_eq!(names, ["layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias"]);
+        let message = spec.into_flow([2, 2]).unwrap_err().to_string();
+        assert_eq!(message, "positions read by layers.0: expected 1, found 4");
+        let message = NetSpec::cnn_zoo(&[1, 2, 1], Activation::Relu)
+            .unwrap()
+            .into_flow([2, 2])
+            .unwrap_err()
+            .to_string();
+        assert!(message.starts_with("layers.0 (convolution): expected an input that the kernel fits into"));
+        let map = LayerMap::Linear { n_in: 2, n_out: 1, reading: Reading::Flatten { positions: 4 } };
+        let layer = LayerSpec { map, activation: Activation::Relu };
+        let message = NetSpec::new(vec![layer], 0.0).unwrap().into_flow([3, 1]).unwrap_err().to_string();
+        assert_eq!(message, "positions read by layers.0: expected 4, found 3");
+    }
+}

@@ -1,0 +1,3 @@
+//! What is inferred for nets of any architecture.
+
+mod chains;
