@@ -170,10 +170,22 @@ pub(super) struct Signature {
 #[serde(rename_all = "snake_case")]
 pub(super) enum InputSpec {
     UserInput(Argued),
-    Parameter { arg: Named, parameter_name: String },
-    Buffer { arg: Named, buffer_name: String },
-    TensorConstant { arg: Named, tensor_constant_name: String },
-    ConstantInput { name: String, value: Argument },
+    Parameter {
+        arg: Named,
+        parameter_name: String,
+    },
+    Buffer {
+        arg: Named,
+        buffer_name: String,
+    },
+    TensorConstant {
+        arg: Named,
+        tensor_constant_name: String,
+    },
+    ConstantInput {
+        name: String,
+        value: Argument,
+    },
     #[serde(untagged)]
     Other(BTreeMap<String, IgnoredAny>),
 }
@@ -183,7 +195,9 @@ pub(super) enum InputSpec {
 #[serde(rename_all = "snake_case")]
 pub(super) enum OutputSpec {
     UserOutput(Argued),
-    LossOutput { arg: Named },
+    LossOutput {
+        arg: Named,
+    },
     /// Changes of buffers, which one answer of the net does not show.
     BufferMutation(IgnoredAny),
     /// Changes of inputs, and what only training has.

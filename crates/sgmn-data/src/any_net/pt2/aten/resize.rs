@@ -44,7 +44,11 @@ fn resize(call: &mut Call<'_>, how: Interpolation, n: usize) -> FlowResult<Vec<I
     let sizes = if call.has("output_size") {
         call.sizes("output_size")?
     } else {
-        factors.iter().zip(&shape[first..]).map(|(factor, size)| (*size as f64 * factor).floor() as usize).collect()
+        factors
+            .iter()
+            .zip(&shape[first..])
+            .map(|(factor, size)| (*size as f64 * factor).floor() as usize)
+            .collect()
     };
     if sizes.len() != n {
         return call.fault(format!("{n} sizes"), format!("{sizes:?}"));
