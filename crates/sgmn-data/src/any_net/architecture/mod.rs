@@ -75,7 +75,10 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     let Document { outputs, under, unused, fixed, .. } = document;
     let hit = RefCell::new(BTreeSet::new());
     let skipped = |name: &str| match unused.iter().find(|pattern| fits(pattern, name)) {
-        Some(pattern) => hit.borrow_mut().insert(pattern.clone()) || true,
+        Some(pattern) => {
+            hit.borrow_mut().insert(pattern.clone());
+            true
+        }
         None => false,
     };
     let (weights, tensors, numbers) = weights::read(path, &under, &skipped)?;

@@ -127,6 +127,7 @@ pub(super) enum OptionalTensor {
 /// A number, or the name of one that earlier calls made.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::enum_variant_names, reason = "the words of the schema")]
 pub(super) enum Symbolic {
     AsName(String),
     AsInt(i64),

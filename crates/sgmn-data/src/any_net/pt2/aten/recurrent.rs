@@ -57,7 +57,7 @@ fn stack(call: &mut Call<'_>, cell: Cell) -> FlowResult<Vec<Item>> {
     let layers = call.size("num_layers")?;
     let time = usize::from(call.flag_or("batch_first", false)?);
     let n = layers.saturating_mul(directions);
-    let each = if n == 0 { 0 } else { params.len() / n };
+    let each = params.len().checked_div(n).unwrap_or(0);
     let plain = if biases { 4 } else { 2 };
     let projected = each == plain + 1;
     if n == 0 || n > MOST_LAYERS || each * n != params.len() || !(each == plain || projected) {
