@@ -107,7 +107,7 @@ pub(crate) struct Reader {
 }
 
 /// All containers; the first that fits is taken.
-const READERS: &[Reader] = &[architecture::READER, onnx::READER, pt2::READER];
+const READERS: &[Reader] = &[pt2::READER, architecture::READER, onnx::READER];
 
 /// Reads a net; the container is known by its first bytes, not by its name.
 ///
