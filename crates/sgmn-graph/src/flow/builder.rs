@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Array, Flow, FlowError, FlowResult, Input, InputKind, Op, Operation, Origin, Output, Param, Role, Step,
-    Value, ValueId,
+    Array, Flow, FlowError, FlowResult, Input, InputKind, Op, Operation, Origin, Output, Param, Role, Slice,
+    Step, Value, ValueId,
 };
 
 /// Builds a [`Flow`]. A step whose operands are all constants is computed at once and becomes a constant, so shape

@@ -91,7 +91,9 @@ fn stack(call: &mut Call<'_>, cell: Cell) -> FlowResult<Vec<Item>> {
     let mut results = vec![x];
     for last in last.iter().filter(|last| !last.is_empty()) {
         // Each layer and direction has units of its own: they stand side by side, then on an axis of their own.
-        let [batch, size] = call.shape(last[0])[..] else { return call.fault("rows of states", "other axes") };
+        let [batch, size] = call.shape(last[0])[..] else {
+            return call.fault("rows of states", "other axes");
+        };
         let wide = call.concat(last, 1)?;
         let wide = call.reshape(wide, vec![batch, last.len(), size])?;
         results.push(call.permute(wide, vec![1, 0, 2])?);
