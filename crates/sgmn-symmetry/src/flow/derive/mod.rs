@@ -32,7 +32,8 @@ use sgmn_graph::{
 pub(super) use birth::Holding;
 use birth::View;
 use meet::{Guest, Is};
-use motion::{Group, Motion};
+pub(super) use motion::Group;
+use motion::Motion;
 use orbits::Orbits;
 use scales::{ScaleId, Scales};
 use units::Units;

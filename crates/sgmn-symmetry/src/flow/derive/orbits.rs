@@ -62,6 +62,11 @@ impl Orbits {
         &self.moving
     }
 
+    /// For each label the one that stands for it.
+    pub(in crate::flow) fn standing(&self) -> &[Label] {
+        &self.standing
+    }
+
     /// How many units have the colour of this one.
     pub(in crate::flow) fn size(&self, label: Label) -> usize {
         self.sizes[&self.color(label)]

@@ -51,24 +51,39 @@ pub fn canonical(net: &FlowNet, matrices: &[Matrix]) -> Result<CanonicalMatrices
     let mut done = vec![false; matrices.len()];
     let mut repairs = 0;
     while let Some((space, anchored)) = next(matrices, &done) {
-        for pass in 0..PASSES {
-            let known = element.clone();
-            let mixed = known.act_unchecked(flow, matrices, net)?;
-            let usable = |holder: &Holder| !anchored || is_usable(matrices, &done, space, holder);
-            let moments = moments(flow, &mixed, matrices, space, usable)?;
-            let found: Vec<(Block, usize)> =
-                moments.iter().map(|moments| moments.canonical(&matrices[space].kind)).collect();
-            if pass + 1 == PASSES {
-                repairs += found.iter().map(|(_, ties)| ties).sum::<usize>();
-            }
-            let mut step = MatrixElement::identity(matrices);
-            step.set(space, found.into_iter().map(|(block, _)| block).collect());
-            element = step.compose(&element)?;
-        }
+        let usable = |holder: &Holder| !anchored || is_usable(matrices, &done, space, holder);
+        let (step, ties) = settle_space(flow, net, matrices, &element, space, &usable)?;
+        element = step;
+        repairs += ties;
         done[space] = true;
         repairs += if anchored { 0 } else { matrices[space].blocks };
     }
     Ok(CanonicalMatrices { element, repairs })
+}
+
+/// An element with one more space at its canonical point, found from the holders that are usable; and its ties.
+pub(in crate::flow) fn settle_space(
+    flow: &Flow,
+    net: &dyn Numbers,
+    matrices: &[Matrix],
+    element: &MatrixElement,
+    space: usize,
+    usable: &dyn Fn(&Holder) -> bool,
+) -> Result<(MatrixElement, usize)> {
+    let mut element = element.clone();
+    let mut ties = 0;
+    for _ in 0..PASSES {
+        let known = element.clone();
+        let mixed = known.act_unchecked(flow, matrices, net)?;
+        let moments = moments(flow, &mixed, matrices, space, usable)?;
+        let found: Vec<(Block, usize)> =
+            moments.iter().map(|moments| moments.canonical(&matrices[space].kind)).collect();
+        ties = found.iter().map(|(_, ties)| ties).sum();
+        let mut step = MatrixElement::identity(matrices);
+        step.set(space, found.into_iter().map(|(block, _)| block).collect());
+        element = step.compose(&element)?;
+    }
+    Ok((element, ties))
 }
 
 /// The next space, and whether something anchors it: best one that writers and readers both do.

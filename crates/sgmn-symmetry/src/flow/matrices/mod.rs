@@ -27,6 +27,7 @@ mod words;
 use sgmn_graph::flow::{Flow, ValueId};
 
 pub use act::Mixed;
+pub(in crate::flow) use canonical::settle_space;
 pub use canonical::{CanonicalMatrices, canonical};
 pub use element::{Block, MatrixElement};
 
