@@ -7,6 +7,7 @@
 mod alias;
 mod archive;
 mod aten;
+mod bind;
 mod call;
 mod graph;
 mod program;
@@ -88,7 +89,7 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
         names: Vec::new(),
         program,
     };
-    exported.symbols = graph::bind(path, &exported.program, options)?;
+    exported.symbols = bind::bind(path, &exported.program, options)?;
     let mut records = Vec::new();
     for (name, content) in contents {
         match content {
