@@ -171,7 +171,15 @@ fn input<'a>(exported: &Exported, tensors: &mut Tensors<'_>, spec: &'a InputSpec
         InputSpec::Parameter { arg, parameter_name: name }
         | InputSpec::Buffer { arg, buffer_name: name }
         | InputSpec::TensorConstant { arg, tensor_constant_name: name } => {
-            (&arg.name, Item::Tensor(tensor(exported, tensors, name).map_err(Error::flow(path))?))
+            let value = tensor(exported, tensors, name).map_err(Error::flow(path))?;
+            let meta = exported.program.graph_module.graph.tensor_values.get(&arg.name);
+            let expected = meta.and_then(|meta| exported.symbols.sizes(&meta.sizes).ok());
+            let found = tensors.flow.shape(value);
+            if let Some(expected) = expected.filter(|expected| expected != found) {
+                let expected = format!("numbers of {name:?} of shape {expected:?}");
+                return Err(Error::format(path, expected, format!("{found:?}")));
+            }
+            (&arg.name, Item::Tensor(value))
         }
         InputSpec::Other(kinds) => {
             let what = format!("inputs of the kind {:?}", kinds.keys().next());

@@ -231,7 +231,8 @@ impl Moments {
             let (turn, squares) = dense::symmetric_eigen(&dense::gram(&between, n), n);
             (turn, squares.iter().map(|square| square.max(0.0).sqrt()).collect())
         };
-        if !(values[n - 1] > values[0] * f64::EPSILON) {
+        let has_rank = values[n - 1] > values[0] * f64::EPSILON;
+        if !has_rank {
             return None;
         }
         let mut matrix = dense::product(&turn, &dense::lower_inverse(&l, n), n);
@@ -259,7 +260,8 @@ impl Moments {
             let squares: Vec<f64> =
                 columns.chunks(n).map(|column| column.iter().map(|x| x * x).sum()).collect();
             let pivot = (0..width).max_by(|i, j| squares[*i].total_cmp(&squares[*j]).then(j.cmp(i)))?;
-            if !(squares[pivot] > f64::EPSILON) {
+            let has_rank = squares[pivot] > f64::EPSILON;
+            if !has_rank {
                 return None;
             }
             let near =
@@ -311,13 +313,15 @@ impl Moments {
     fn signs(&self, matrix: &[f64]) -> (Vec<f64>, usize) {
         let rows = dense::product(matrix, &self.columns, self.n);
         let width = (rows.len() / self.n).max(1);
+        let largest = |row: &[f64]| row.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+        // A row that is small to rounding has no sign.
+        let least = largest(&rows) * tolerance::TIE;
         let mut repairs = 0;
         let signs = rows.chunks(width).map(|row| {
-            let most = row.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
-            let near = |value: &&f64| value.abs() >= most * (1.0 - tolerance::TIE);
-            let mut near = row.iter().filter(near);
+            let most = largest(row);
+            let mut near = row.iter().filter(|value| value.abs() >= most * (1.0 - tolerance::TIE));
             let first = near.next().copied().unwrap_or(0.0);
-            repairs += usize::from(most == 0.0 || near.any(|value| value.signum() != first.signum()));
+            repairs += usize::from(most <= least || near.any(|value| value.signum() != first.signum()));
             if first < 0.0 { -1.0 } else { 1.0 }
         });
         let signs = signs.collect();

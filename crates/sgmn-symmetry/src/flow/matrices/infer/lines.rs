@@ -135,11 +135,11 @@ impl Inference<'_> {
     /// The tag with new vectors, those of the value that stands here: what bunches say, and nothing of how they came.
     pub(super) fn settled(&mut self, tag: &Tag, shape: &[usize], value: usize) -> Option<Tag> {
         let lines = self.lines(tag, shape);
-        self.from_lines(&tag.axes, tag.unit, &lines, shape, value)
+        self.tag_of(&tag.axes, tag.unit, &lines, shape, value)
     }
 
     /// A tag from its lines, with the vectors of the value that stands here.
-    pub(super) fn from_lines(
+    pub(super) fn tag_of(
         &mut self,
         axes: &[usize],
         unit: usize,
