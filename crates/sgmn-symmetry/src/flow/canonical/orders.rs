@@ -76,15 +76,18 @@ impl<'a> Sorting<'a> {
     /// Keys or decides one orbit; false when all are decided.
     fn step(&mut self, net: &FlowNet, repairs: &mut FlowRepairs) -> bool {
         let colors: Vec<u32> = self.units.keys().copied().collect();
-        for color in &colors {
-            if !self.keyed.contains(color) && self.key(*color, net) {
-                return true;
+        // Orbits whose units tie wait: more may be decided beside them later.
+        for with_ties in [false, true] {
+            for color in &colors {
+                if !self.keyed.contains(color) && self.key(*color, net, with_ties) {
+                    return true;
+                }
             }
-        }
-        for color in &colors {
-            if !self.decided.contains(color) && self.keyed.contains(color) && self.parents_decided(*color) {
-                self.decide(*color, repairs);
-                return true;
+            for color in &colors {
+                if !self.decided.contains(color) && self.keyed.contains(color) && self.parents_decided(*color) {
+                    self.decide(*color, repairs);
+                    return true;
+                }
             }
         }
         // Nothing is anchored any more: one orbit keeps its order, which may anchor others.
@@ -114,27 +117,45 @@ impl<'a> Sorting<'a> {
         })
     }
 
-    /// Finds numbers to sort an orbit by: where matrices have put its units in order, their places; else the numbers of
-    /// the first parameter in which everything beside its units is decided; else those of the units below it.
-    fn key(&mut self, color: u32, net: &FlowNet) -> bool {
+    /// Finds numbers to sort an orbit by: those of parameters in which everything beside its units is decided, one
+    /// parameter after the other until no two units are alike; else the numbers of the units below it.
+    fn key(&mut self, color: u32, net: &FlowNet, with_ties: bool) -> bool {
         let orbits = &self.spaces.derived.orbits;
-        if self.by_matrix.contains(&color) {
-            self.keep_in_fibers(color);
-            self.keyed.insert(color);
-            return true;
-        }
-        let holdings = self.spaces.holdings_in_order();
-        for holding in &holdings {
+        let mut found = false;
+        for holding in self.spaces.holdings_in_order() {
             for (which, group) in holding.motion.groups.iter().enumerate() {
                 let here = group.labels.iter().any(|label| orbits.color(*label) == color);
-                if here && self.beside_is_decided(holding, which) {
+                if here && self.beside_is_decided(holding, which) && (!found || self.has_ties(color)) {
                     self.key_by_rows(color, holding, group, which, net);
-                    self.keyed.insert(color);
-                    return true;
+                    found = true;
                 }
             }
         }
+        if found && (with_ties || !self.has_ties(color)) {
+            self.keyed.insert(color);
+            return true;
+        }
+        if found {
+            self.units[&color].iter().for_each(|label| {
+                self.keys.remove(label);
+            });
+            return false;
+        }
         self.key_by_children(color)
+    }
+
+    /// Whether two units of an orbit, under the same units, have equal keys.
+    fn has_ties(&self, color: u32) -> bool {
+        let mut fibers: BTreeMap<Vec<Label>, Vec<&[f64]>> = BTreeMap::new();
+        for label in &self.units[&color] {
+            if let Some(key) = self.keys.get(label) {
+                fibers.entry(self.above(*label, false)).or_default().push(key);
+            }
+        }
+        fibers.values_mut().any(|keys| {
+            keys.sort_by(|a, b| compare(a, b));
+            keys.windows(2).any(|pair| compare(pair[0], pair[1]).is_eq())
+        })
     }
 
     fn beside_is_decided(&self, holding: &Holding, which: usize) -> bool {
@@ -177,7 +198,7 @@ impl<'a> Sorting<'a> {
         }
         for (label, mut row) in rows {
             row.sort_by_key(|(at, _)| *at);
-            self.keys.insert(label, row.into_iter().map(|(_, value)| value).collect());
+            self.keys.entry(label).or_default().extend(row.into_iter().map(|(_, value)| value));
         }
     }
 
@@ -195,14 +216,15 @@ impl<'a> Sorting<'a> {
                 }
             }
         }
-        // Units that matrices have sorted say nothing of their block by their places.
-        let useful = |color: &u32| !self.by_matrix.contains(color);
         let mut keys: BTreeMap<Label, Vec<f64>> = BTreeMap::new();
         for (block, by_color) in &children {
             let mut key = Vec::new();
-            for (_, labels) in by_color.iter().filter(|(color, _)| useful(color)) {
+            for (color, labels) in by_color {
                 let mut labels = labels.clone();
-                labels.sort_by(|a, b| compare(&self.keys[a], &self.keys[b]));
+                // Units that matrices have put in order stand in it.
+                if !self.by_matrix.contains(color) {
+                    labels.sort_by(|a, b| compare(&self.keys[a], &self.keys[b]));
+                }
                 labels.iter().for_each(|label| key.extend(&self.keys[label]));
             }
             keys.insert(*block, key);
@@ -213,15 +235,6 @@ impl<'a> Sorting<'a> {
             self.keyed.insert(color);
         }
         complete
-    }
-
-    fn keep_in_fibers(&mut self, color: u32) {
-        let mut turns: BTreeMap<Vec<Label>, usize> = BTreeMap::new();
-        for label in &self.units[&color] {
-            let turn = turns.entry(self.above(*label, false)).or_insert(0);
-            self.keys.insert(*label, vec![*turn as f64]);
-            *turn += 1;
-        }
     }
 
     /// What a unit stands under, or what takes the place of that.
@@ -240,6 +253,10 @@ impl<'a> Sorting<'a> {
             sources.entry(self.above(*label, false)).or_default().push(*label);
         }
         for labels in sources.values_mut() {
+            if self.by_matrix.contains(&color) {
+                labels.reverse();
+                continue;
+            }
             labels.sort_by(|a, b| compare(&self.keys[a], &self.keys[b]));
             let ties = labels.windows(2).filter(|pair| compare(&self.keys[&pair[0]], &self.keys[&pair[1]]).is_eq());
             repairs.tied += ties.count();
