@@ -16,6 +16,7 @@
 
 mod assemble;
 mod numbers;
+pub mod onnx;
 mod options;
 mod roles;
 mod ties;
@@ -94,7 +95,7 @@ pub(crate) struct Reader {
 }
 
 /// All containers; the first that fits is taken.
-const READERS: &[Reader] = &[];
+const READERS: &[Reader] = &[onnx::READER];
 
 /// Reads a net; the container is known by its first bytes, not by its name.
 ///

@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result};
 
 /// How a net is read. Names that the file does not have are errors that list what it has.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReadOptions {
     /// Sizes that the file leaves open, by their names in the file. A size that is not named is 1.
     pub sizes: BTreeMap<String, usize>,
     /// Whole shapes of inputs, by name, where the file leaves them open.
     pub inputs: BTreeMap<String, Vec<usize>>,
+    /// Inputs that are no inputs but one known number everywhere, by name: a sampling rate by which a net branches.
+    pub values: BTreeMap<String, f64>,
     /// Tensors that are part of the architecture and stay; `name*` means all that begin so.
     pub fixed: Vec<String>,
     /// Tensors that may change whatever they look like; `name*` means all that begin so.
@@ -48,13 +50,17 @@ impl ReadOptions {
         }
     }
 
-    /// Refuses `sizes` and `inputs` that name nothing.
+    /// Refuses `sizes`, `inputs` and `values` that name nothing.
     pub(crate) fn check_inputs(&self, sizes: &[&str], inputs: &[&str]) -> Result<()> {
         if let Some(name) = self.sizes.keys().find(|name| !sizes.contains(&name.as_str())) {
             return Err(unknown("sizes", name, sizes.iter().copied()));
         }
-        if let Some(name) = self.inputs.keys().find(|name| !inputs.contains(&name.as_str())) {
-            return Err(unknown("inputs", name, inputs.iter().copied()));
+        for (field, names) in
+            [("inputs", self.inputs.keys().collect::<Vec<_>>()), ("values", self.values.keys().collect())]
+        {
+            if let Some(name) = names.into_iter().find(|name| !inputs.contains(&name.as_str())) {
+                return Err(unknown(field, name, inputs.iter().copied()));
+            }
         }
         Ok(())
     }

@@ -181,7 +181,7 @@ impl View {
 }
 
 /// The value of a 16-bit float.
-fn half_to_f64(bits: u16) -> f64 {
+pub(crate) fn half_to_f64(bits: u16) -> f64 {
     let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
     let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff));
     // 10 bits of fraction, an exponent bias of 15; exponent 0 has no implicit leading one, 31 is infinite or NaN.

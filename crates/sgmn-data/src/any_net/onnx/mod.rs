@@ -1,0 +1,75 @@
+//! ONNX: a graph of operators in protobuf, with its tensors inside or in files beside it.
+//!
+//! [`wire`] reads protobuf, [`model`] the graph, [`tensor`] numbers, [`lower`] turns the graph into a flow, [`write`]
+//! puts other numbers into the same bytes.
+
+mod external;
+mod lower;
+mod model;
+mod tensor;
+mod wire;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use self::{external::Files, model::Model, tensor::Tensor};
+use super::{Container, FlowFile, ReadOptions, Reader, Record, Tensors, assemble};
+use crate::{Error, Result, formats::mmap::MappedFile};
+
+/// The reader of this container.
+pub(super) const READER: Reader = Reader { name: "ONNX", detects, open };
+
+/// A model and its files.
+#[derive(Debug)]
+struct Onnx {
+    path: PathBuf,
+    files: Files,
+    model: Model,
+    /// For each record the tensor.
+    tensors: Vec<usize>,
+    options: ReadOptions,
+}
+
+/// Whether bytes begin as a model does: with a field that models have, of the right wire type.
+fn detects(start: &[u8], _options: &ReadOptions) -> bool {
+    // Tensors in the safetensors format begin with a length of eight bytes and a brace.
+    let braced = start.get(8) == Some(&b'{') && start[4..8] == [0; 4];
+    // Version, producer, its version, domain, version of the model, text, graph, operator sets, metadata, functions.
+    const KEYS: [u8; 10] = [0x08, 0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72, 0xca];
+    !braced && start.first().is_some_and(|key| KEYS.contains(key))
+}
+
+fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
+    let map = MappedFile::open(path)?;
+    let mut model =
+        model::parse(map.bytes()).map_err(|fault| Error::format(path, fault.expected, fault.found))?;
+    let files = Files::find(map, path, &mut model.tensors)?;
+    let mut records = Vec::new();
+    let mut tensors = Vec::new();
+    let mut names = std::collections::BTreeMap::new();
+    for (i, tensor) in model.tensors.iter().enumerate() {
+        if tensor.stands_alone && tensor.element.is_float() {
+            let numbers = tensor
+                .stored(files.of(tensor))
+                .map_err(|why| Error::format(path, format!("a tensor {:?} in order", tensor.name), why))?;
+            // Graphs inside of graphs may use a name again.
+            let n = names.entry(tensor.name.as_str()).and_modify(|n| *n += 1).or_insert(1);
+            let name = if *n == 1 { tensor.name.clone() } else { format!("{} ({n})", tensor.name) };
+            records.push(Record { name, shape: tensor.shape.clone(), numbers, known: None });
+            tensors.push(i);
+        }
+    }
+    let onnx = Onnx { path: path.to_owned(), files, model, tensors, options: options.clone() };
+    assemble(path, Box::new(onnx), records, options)
+}
+
+impl Container for Onnx {
+    fn lower(&self, tensors: &mut Tensors<'_>) -> Result<()> {
+        lower::lower(self, tensors)
+    }
+
+    fn write(&self, numbers: &dyn Fn(usize) -> Option<Vec<f64>>, out: &Path) -> Result<()> {
+        let tensors: Vec<&Tensor> = self.tensors.iter().map(|i| &self.model.tensors[*i]).collect();
+        write::write(&self.path, &self.files, &tensors, numbers, out)
+    }
+}
