@@ -60,7 +60,8 @@ pub(crate) fn assemble(
     let mut hints = vec![Hint::default(); records.len()];
     for _ in 0..MOST_ROUNDS {
         let decisions = roles::decide(&records, &facts, &tables, &hints, options);
-        let ties = ties::find(&records, &facts, |i| decisions[i] == Decision::Param(Role::Trained));
+        let may = |i: usize| !container.knows_ties() && decisions[i] == Decision::Param(Role::Trained);
+        let ties = ties::find(&records, &facts, may);
         let mut tensors = Tensors::new(&records, &decisions, &ties, hints.clone());
         let lowered = container.lower(&mut tensors);
         let Tensors { flow, hints: mut found, .. } = tensors;

@@ -15,11 +15,16 @@
 //! of events ([`assemble`]) are the same for all containers.
 
 mod assemble;
+mod compose;
 mod numbers;
 pub mod onnx;
 mod options;
+mod payload;
+pub mod pt2;
 mod roles;
+mod shared;
 mod ties;
+mod zip_patch;
 
 use std::{borrow::Cow, fs::File, io::Read, path::Path};
 
@@ -29,6 +34,7 @@ use crate::{Error, Result};
 
 pub(crate) use assemble::{Known, Record, Tensors, assemble};
 pub use options::ReadOptions;
+pub(crate) use payload::Slot;
 
 /// A net and the file it came from.
 #[derive(Debug)]
@@ -77,6 +83,11 @@ pub(crate) trait Container: std::fmt::Debug + Send + Sync {
     /// An operation that is not read, or operands that do not fit it, by the name of the node.
     fn lower(&self, tensors: &mut Tensors<'_>) -> Result<()>;
 
+    /// Whether the file says itself which of its tensors are one; then equal numbers tie nothing.
+    fn knows_ties(&self) -> bool {
+        false
+    }
+
     /// Writes the file again, atomically, with `numbers(i)` in place of record i where there are some.
     ///
     /// # Errors
@@ -95,7 +106,7 @@ pub(crate) struct Reader {
 }
 
 /// All containers; the first that fits is taken.
-const READERS: &[Reader] = &[onnx::READER];
+const READERS: &[Reader] = &[onnx::READER, pt2::READER];
 
 /// Reads a net; the container is known by its first bytes, not by its name.
 ///

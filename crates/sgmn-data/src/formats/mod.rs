@@ -28,6 +28,7 @@ mod pickle;
 mod spec_json;
 pub mod tensor;
 pub mod torch_zip;
+pub(crate) mod zip_entries;
 
 use std::path::Path;
 

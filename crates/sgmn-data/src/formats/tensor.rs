@@ -110,16 +110,18 @@ impl ElementType {
 
 /// Which elements of a flat storage form a tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct View {
-    pub(super) offset: usize,
-    pub(super) shape: Vec<usize>,
+pub(crate) struct View {
+    /// Place of the first element.
+    pub(crate) offset: usize,
+    /// Size of every dimension.
+    pub(crate) shape: Vec<usize>,
     /// Step in elements along every dimension.
-    pub(super) strides: Vec<usize>,
+    pub(crate) strides: Vec<usize>,
 }
 
 impl View {
     /// The whole of a row-major array.
-    pub(super) fn contiguous(shape: Vec<usize>) -> Self {
+    pub(crate) fn contiguous(shape: Vec<usize>) -> Self {
         let mut strides = vec![1usize; shape.len()];
         for axis in (1..shape.len()).rev() {
             strides[axis - 1] = strides[axis].saturating_mul(shape[axis]);
@@ -131,7 +133,7 @@ impl View {
     ///
     /// A view with more elements than its storage (a broadcast) is refused, so that a file of a few bytes cannot ask
     /// for gigabytes.
-    pub(super) fn n_elements(&self, n: usize) -> Option<usize> {
+    pub(crate) fn n_elements(&self, n: usize) -> Option<usize> {
         if self.shape.len() != self.strides.len() {
             return None;
         }
@@ -147,7 +149,7 @@ impl View {
     }
 
     /// Copies the view out of little-endian `bytes` into row-major order; `None` if it does not lie inside them.
-    pub(super) fn read(&self, element: ElementType, bytes: &[u8]) -> Option<Tensor> {
+    pub(crate) fn read(&self, element: ElementType, bytes: &[u8]) -> Option<Tensor> {
         let n_elements = self.n_elements(bytes.len() / element.size())?;
         let values = if n_elements == 0 {
             element.decode(bytes, 0..0)
@@ -161,7 +163,7 @@ impl View {
     }
 
     /// Places of the elements in row-major order: an odometer whose last dimension turns fastest.
-    fn places(&self, n_elements: usize) -> impl Iterator<Item = usize> {
+    pub(crate) fn places(&self, n_elements: usize) -> impl Iterator<Item = usize> {
         let mut digits = vec![0; self.shape.len()];
         let mut next = self.offset;
         (0..n_elements).map(move |_| {

@@ -6,17 +6,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
-    io::{BufReader, Read},
+    io::Read,
     path::{Path, PathBuf},
 };
-
-use zip::ZipArchive;
 
 use super::{
     pickle::{self, Fault, Object, ObjectId, Pickle, Storage},
     tensor::Tensor,
+    zip_entries::Entries,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, any_net::Slot};
 
 /// Largest pickle; it holds names and shapes only, the numbers lie beside it.
 const MAX_PICKLE: u64 = 64 << 20;
@@ -24,10 +23,6 @@ const MAX_PICKLE: u64 = 64 << 20;
 const MAX_DEPTH: usize = 64;
 /// Values of a whole archive at most, counted as often as they are referred to.
 const MAX_VALUES: usize = 1 << 20;
-/// Bytes that a small archive may unpack to...
-const MIN_UNPACKED: u64 = 64 << 20;
-/// ...and, for a large one, times its own size. Trained weights hardly compress; zeros do.
-const MAX_RATIO: u64 = 256;
 
 /// A value of an archive.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,10 +83,7 @@ impl Value {
 /// before PyTorch 1.6 is named as such), is damaged, or holds anything but plain values.
 pub fn read(path: &Path) -> Result<Value> {
     let mut archive = Archive::open(path)?;
-    let bytes = archive.entry("data.pkl", MAX_PICKLE)?;
-    let pickle = pickle::parse(&bytes).map_err(|Fault { at, expected, found }| {
-        Error::format(path, expected, format!("{found} at byte {at} of {}/data.pkl", archive.prefix))
-    })?;
+    let pickle = archive.pickle()?;
     Builder {
         pickle: &pickle,
         archive: &mut archive,
@@ -165,19 +157,20 @@ fn names(value: &Value) -> String {
 }
 
 /// An open archive.
-struct Archive {
-    zip: ZipArchive<BufReader<File>>,
+pub(crate) struct Archive {
+    entries: Entries,
     path: PathBuf,
-    /// Folder inside the archive that holds everything.
+    /// Folder inside the archive that holds everything, with its slash.
     prefix: String,
-    /// Bytes that may still be unpacked.
-    budget: u64,
 }
 
 impl Archive {
-    fn open(path: &Path) -> Result<Self> {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let mut file = File::open(path).map_err(Error::io(path))?;
-        let len = file.metadata().map_err(Error::io(path))?.len();
         let mut start = Vec::new();
         (&mut file).take(LEGACY_START.len() as u64).read_to_end(&mut start).map_err(Error::io(path))?;
         if start == LEGACY_START {
@@ -187,20 +180,21 @@ impl Archive {
                 "the older form; load it in PyTorch and save it again",
             ));
         }
-        let zip = ZipArchive::new(BufReader::new(file))
-            .map_err(|why| Error::format(path, "a zip archive of PyTorch", why.to_string()))?;
-        let mut prefixes =
-            zip.file_names().filter_map(|name| Some(name.ok()?.strip_suffix("/data.pkl")?.to_owned()));
-        let (prefix, another) = (prefixes.next(), prefixes.next());
-        drop(prefixes);
-        let plain = |prefix: &str| !matches!(prefix, "" | "." | "..") && !prefix.contains(['/', '\\', '\0']);
-        let Some(prefix) = prefix.filter(|prefix| another.is_none() && plain(prefix)) else {
-            let found = if another.is_some() { "several" } else { "none there" };
+        Self::new(Entries::open(path, "a zip archive of PyTorch")?, path)
+    }
+
+    /// Takes an archive that is open; `path` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if it has no `data.pkl` in one folder, or numbers in the other byte order.
+    pub(crate) fn new(entries: Entries, path: &Path) -> Result<Self> {
+        let (prefix, another) = entries.folder_of("data.pkl");
+        let Some(prefix) = prefix.filter(|prefix| !another && prefix.len() > 1) else {
+            let found = if another { "several" } else { "none there" };
             return Err(Error::format(path, "an archive with one data.pkl in one folder", found));
         };
-        let budget = len.saturating_mul(MAX_RATIO).max(MIN_UNPACKED);
-        let mut archive = Self { zip, path: path.to_owned(), prefix, budget };
-        if archive.zip.index_for_name(&archive.name("byteorder")).is_some() {
+        let mut archive = Self { entries, path: path.to_owned(), prefix };
+        if archive.entries.contains(&archive.name("byteorder")) {
             let order = archive.entry("byteorder", 16)?;
             if order != b"little" {
                 let found = order.escape_ascii().to_string();
@@ -210,33 +204,63 @@ impl Archive {
         Ok(archive)
     }
 
-    fn name(&self, entry: &str) -> String {
-        format!("{}/{entry}", self.prefix)
+    /// Where the tensors of the state dict under the given keys stand, by name.
+    ///
+    /// # Errors
+    /// As [`read_state_dict`].
+    pub(crate) fn slots(&mut self, under: &[&str]) -> Result<Vec<(String, Slot)>> {
+        let pickle = self.pickle()?;
+        let text = |id: ObjectId| match &pickle.objects[id] {
+            Object::Text(text) => Some(text.as_str()),
+            _ => None,
+        };
+        let entries = |id: ObjectId, expected: String| match &pickle.objects[id] {
+            Object::Dict(pairs) if pairs.len() <= MAX_VALUES => Ok(pairs),
+            object => Err(Error::format(&self.path, expected, format!("a {}", object.kind()))),
+        };
+        let mut at = pickle.root;
+        for name in under {
+            let pairs = entries(at, format!("a dictionary with {name:?}"))?;
+            let found = pairs.iter().find(|(key, _)| text(*key) == Some(name));
+            (_, at) = *found.ok_or_else(|| {
+                let keys: Vec<&str> = pairs.iter().filter_map(|(key, _)| text(*key)).take(12).collect();
+                Error::format(&self.path, format!("an entry {name:?}"), format!("the keys {keys:?}"))
+            })?;
+        }
+        let mut slots = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (key, value) in entries(at, "a dictionary of tensors".to_owned())? {
+            if let (Some(name), Object::Tensor { storage, view }) = (text(*key), &pickle.objects[*value]) {
+                if !seen.insert(name) {
+                    return Err(Error::format(&self.path, "keys that differ", format!("{name:?} twice")));
+                }
+                let entry = format!("{}data/{}", self.prefix, storage.key);
+                let (element, view) = (storage.element, view.clone());
+                slots.push((name.to_owned(), Slot { entry, inside: None, element, view }));
+            }
+        }
+        Ok(slots)
     }
 
-    /// Unpacks an entry of at most `max` bytes; its checksum is verified by reading to its end.
+    /// The entries of the archive.
+    pub(crate) fn into_entries(self) -> Entries {
+        self.entries
+    }
+
+    fn name(&self, entry: &str) -> String {
+        format!("{}{entry}", self.prefix)
+    }
+
     fn entry(&mut self, entry: &str, max: u64) -> Result<Vec<u8>> {
-        let name = self.name(entry);
-        let max = max.min(self.budget);
-        let fault = |expected: String, found: String| Err(Error::format(&self.path, expected, found));
-        let file = match self.zip.by_name(&name) {
-            Ok(file) => file,
-            Err(why) => return fault(format!("an entry {name}"), why.to_string()),
-        };
-        let size = file.size();
-        if size > max {
-            return fault(format!("at most {max} bytes in {name}"), size.to_string());
-        }
-        let mut bytes = Vec::new();
-        match file.take(max + 1).read_to_end(&mut bytes) {
-            Err(why) => return fault(format!("a readable entry {name}"), why.to_string()),
-            Ok(len) if len as u64 != size => {
-                return fault(format!("{size} bytes in {name}"), len.to_string());
-            }
-            Ok(_) => {}
-        }
-        self.budget -= size;
-        Ok(bytes)
+        self.entries.read(&self.name(entry), max)
+    }
+
+    fn pickle(&mut self) -> Result<Pickle> {
+        let bytes = self.entry("data.pkl", MAX_PICKLE)?;
+        pickle::parse(&bytes).map_err(|Fault { at, expected, found }| {
+            let found = format!("{found} at byte {at} of {}data.pkl", self.prefix);
+            Error::format(&self.path, expected, found)
+        })
     }
 }
 

@@ -1,0 +1,83 @@
+//! Recurrent layers: each call is a stack of layers in one or two directions.
+
+use sgmn_graph::flow::{FlowResult, ValueId};
+
+use super::{Calls, many};
+use crate::any_net::{
+    compose::{Cell, Direction},
+    pt2::call::{Call, Item},
+};
+
+pub(super) const CALLS: Calls = &[
+    ("lstm", |call| stack(call, Cell::Lstm)),
+    ("gru", |call| stack(call, Cell::Gru)),
+    ("rnn_tanh", |call| stack(call, Cell::Tanh)),
+    ("rnn_relu", |call| stack(call, Cell::Relu)),
+];
+
+fn stack(call: &mut Call<'_>, cell: Cell) -> FlowResult<Vec<Item>> {
+    if call.overload() != "input" {
+        return call.fault("a batch of sequences of equal length", "packed sequences");
+    }
+    if call.flag_or("train", false)? && call.number_or("dropout", 0.0)? != 0.0 {
+        return call.fault("a net in evaluation", "dropout in training");
+    }
+    let mut x = call.tensor("input")?;
+    let states = if cell == Cell::Lstm { call.tensors("hx")? } else { vec![call.tensor("hx")?] };
+    let params = call.tensors("params")?;
+    let biases = call.flag_or("has_biases", true)?;
+    let directions = if call.flag_or("bidirectional", false)? { 2 } else { 1 };
+    let layers = call.size("num_layers")?;
+    let time = usize::from(call.flag_or("batch_first", false)?);
+    let n = layers.saturating_mul(directions);
+    let each = if n == 0 { 0 } else { params.len() / n };
+    let plain = if biases { 4 } else { 2 };
+    let projected = each == plain + 1;
+    if n == 0 || n > MOST_LAYERS || each * n != params.len() || !(each == plain || projected) {
+        return call.fault(format!("{plain} tensors for each of {n} layers and directions"), params.len());
+    }
+    let mut last = [Vec::new(), Vec::new()];
+    for layer in 0..layers {
+        let mut sides = Vec::new();
+        for side in 0..directions {
+            let at = layer * directions + side;
+            let own = &params[at * each..(at + 1) * each];
+            let direction = Direction {
+                of_input: own[0],
+                of_state: own[1],
+                biases: biases.then(|| (own[2], own[3])),
+                projection: projected.then(|| own[each - 1]),
+                state: start(call, &states, 0, at)?,
+                memory: if cell == Cell::Lstm { start(call, &states, 1, at)? } else { None },
+                reverse: side == 1,
+            };
+            let out = call.recur(cell, x, time, direction)?;
+            sides.push(out.all);
+            for (last, value) in last.iter_mut().zip([Some(out.state), out.memory]) {
+                if let Some(value) = value {
+                    last.push(call.unsqueeze(value, 0)?);
+                }
+            }
+        }
+        x = call.concat(&sides, 2)?;
+    }
+    let mut results = vec![x];
+    for last in last.iter().filter(|last| !last.is_empty()) {
+        results.push(call.concat(last, 0)?);
+    }
+    many(results)
+}
+
+/// Layers and directions at most.
+const MOST_LAYERS: usize = 1 << 12;
+
+/// The first state of a layer: a row of `[layers, N, H]`, or nothing if it is zero.
+fn start(call: &mut Call<'_>, states: &[ValueId], which: usize, at: usize) -> FlowResult<Option<ValueId>> {
+    let Some(state) = states.get(which).copied() else {
+        return call.fault("a first state and a first memory", states.len());
+    };
+    if call.constant_of(state).is_some_and(|array| array.uniform() == Some(0.0)) {
+        return Ok(None);
+    }
+    call.select(state, 0, at).map(Some)
+}
