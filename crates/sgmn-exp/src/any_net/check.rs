@@ -1,0 +1,168 @@
+//! Whether what is inferred of a net is true: random elements keep its function, and what is just outside does not.
+
+use std::{path::Path, time::Instant};
+
+use anyhow::Result;
+use serde::Serialize;
+use sgmn_data::any_net::{self, ReadOptions};
+use sgmn_graph::{
+    Seed,
+    flow::{FlowNet, Numbers},
+};
+use sgmn_symmetry::flow::{Draw, Spaces, derive};
+
+use super::{
+    judge::Judge,
+    negatives::{Negative, negatives},
+};
+
+/// How much is tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Trials {
+    /// Random elements of each kind.
+    pub elements: u64,
+    /// Changes outside of the group at most.
+    pub negatives: usize,
+    /// Random questions that each net is asked.
+    pub questions: usize,
+    /// Where chance begins.
+    pub seed: Seed,
+}
+
+/// What was measured of a net.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Numbers that may change.
+    pub n_numbers: usize,
+    /// Steps of the flow.
+    pub n_steps: usize,
+    /// Dimensions of magnitudes and of signs that are free.
+    pub scale_dims: (usize, usize),
+    /// Elements of each kind.
+    pub kinds: Vec<KindReport>,
+    /// Changes outside of the group.
+    pub negatives: Vec<Negative>,
+    /// Numbers that an element of all kinds together changed.
+    pub n_moved: usize,
+    /// How long each stage took.
+    pub seconds: Seconds,
+}
+
+/// Elements of one kind.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KindReport {
+    /// The kind.
+    pub kind: &'static str,
+    /// How many moved something.
+    pub n_moving: u64,
+    /// The largest change of an answer.
+    pub change: f64,
+}
+
+/// Wall-clock time of each stage.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Seconds {
+    /// Reading the file.
+    pub read: f64,
+    /// Inferring what may change.
+    pub derive: f64,
+    /// Making all numbers of a changed net.
+    pub act: f64,
+    /// Answering one question.
+    pub run: f64,
+}
+
+/// What keeps a function may change answers by so much, relative to the largest, in f64. Rounding grows with depth and
+/// with scalars; what is no symmetry is seen in the third digit.
+pub const KEPT: f64 = 1e-9;
+
+/// Kinds of elements, and how each is drawn.
+const KINDS: [(&str, Draw); 4] = [
+    ("orders", Draw { orders: true, signs: false, spread: 0.0 }),
+    ("signs", Draw { orders: false, signs: true, spread: 0.0 }),
+    ("magnitudes", Draw { orders: false, signs: false, spread: SPREAD }),
+    ("all together", Draw { orders: true, signs: true, spread: SPREAD }),
+];
+/// Magnitudes go up to a factor of two and back.
+const SPREAD: f64 = 0.7;
+
+impl Report {
+    /// The largest change of an answer by an element.
+    pub fn worst(&self) -> f64 {
+        self.kinds.iter().map(|kind| kind.change).fold(0.0, f64::max)
+    }
+
+    /// Whether all elements kept the function.
+    pub fn holds(&self) -> bool {
+        self.worst() <= KEPT
+    }
+
+    /// How many changes outside of the group were seen.
+    pub fn n_seen(&self) -> usize {
+        self.negatives.iter().filter(|negative| negative.is_seen()).count()
+    }
+}
+
+/// Reads a net and measures it.
+///
+/// # Errors
+/// A file that cannot be read, or a net that cannot be computed on random inputs.
+pub fn check_file(path: &Path, options: &ReadOptions, trials: &Trials) -> Result<Report> {
+    let start = Instant::now();
+    let file = any_net::open(path, options)?;
+    check(&file.net, start.elapsed().as_secs_f64(), trials)
+}
+
+/// Measures a net that was read in so many seconds.
+///
+/// # Errors
+/// A net that cannot be computed on random inputs.
+pub fn check(net: &FlowNet, read: f64, trials: &Trials) -> Result<Report> {
+    let start = Instant::now();
+    let spaces = derive(net.flow());
+    let derive = start.elapsed().as_secs_f64();
+
+    let start = Instant::now();
+    let judge = Judge::random(net, trials.seed.child("questions"), trials.questions)?;
+    let run = start.elapsed().as_secs_f64() / trials.questions.max(1) as f64;
+
+    let (n_moved, act) = acted(&spaces, net, trials.seed);
+    let mut kinds = Vec::new();
+    for (kind, draw) in KINDS {
+        let mut report = KindReport { kind, n_moving: 0, change: 0.0 };
+        for i in 0..trials.elements {
+            let element = spaces.sample(trials.seed.child(kind).child(&i.to_string()), &draw);
+            if element.is_identity() {
+                continue;
+            }
+            report.n_moving += 1;
+            report.change = f64::max(report.change, judge.change(&element.act(net))?);
+        }
+        kinds.push(report);
+    }
+    let negatives = negatives(&spaces, &judge, trials.seed.child("negatives"), trials.negatives)?;
+    Ok(Report {
+        n_numbers: net.flow().n_numbers(),
+        n_steps: net.flow().steps().len(),
+        scale_dims: spaces.scale_dims(),
+        kinds,
+        negatives,
+        n_moved,
+        seconds: Seconds { read, derive, act, run },
+    })
+}
+
+/// How many numbers an element changes, and how long it took to make all of them.
+fn acted(spaces: &Spaces, net: &FlowNet, seed: Seed) -> (usize, f64) {
+    let element = spaces.sample(seed.child("moved"), &Draw::default());
+    let acted = element.act(net);
+    let (mut n_moved, mut seconds) = (0, 0.0);
+    for param in 0..net.flow().params().len() {
+        let old = net.numbers(param);
+        let start = Instant::now();
+        let new = acted.numbers(param);
+        seconds += start.elapsed().as_secs_f64();
+        n_moved += old.iter().zip(new.iter()).filter(|(old, new)| old != new).count();
+    }
+    (n_moved, seconds)
+}

@@ -1,0 +1,17 @@
+//! Any net as a person meets it: what is in its file, what may change in it, and whether that is true.
+//!
+//! - [`args`]: what is said about a file;
+//! - [`judge`]: by how much answers change;
+//! - [`check`]: random elements keep the function;
+//! - [`negatives`]: changes outside of the group, which must be seen;
+//! - [`twin`]: another file of the same function;
+//! - [`oracle`]: nets of which the exact truth is known;
+//! - [`facts`]: memory of the process.
+
+pub mod args;
+pub mod check;
+pub mod facts;
+pub mod judge;
+pub mod negatives;
+pub mod oracle;
+pub mod twin;
