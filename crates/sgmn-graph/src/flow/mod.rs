@@ -34,6 +34,8 @@ mod product;
 mod prune;
 mod run;
 mod shorten;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod threads;
 mod walk;
 

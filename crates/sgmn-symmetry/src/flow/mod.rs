@@ -4,11 +4,13 @@ mod act;
 mod declared;
 mod derive;
 mod element;
+mod orders;
 mod spaces;
 mod views;
 
 pub use act::Acted;
 pub use declared::{Declared, DeclaredParam};
 pub use element::{FlowElement, ParamElement, PartElement};
+pub use orders::{Holder, Order, ScaleSpace};
 pub use spaces::{Draw, Spaces, derive};
 pub use views::{IndexView, PartView};

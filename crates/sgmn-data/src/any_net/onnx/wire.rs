@@ -52,10 +52,6 @@ impl<'a> Message<'a> {
         Self { kind, file, at: 0, end: file.len() }
     }
 
-    /// Where the message begins in the file, before anything is read.
-    pub(super) fn start(&self) -> usize {
-        self.at
-    }
 
     /// The whole file.
     pub(super) fn file(&self) -> &'a [u8] {

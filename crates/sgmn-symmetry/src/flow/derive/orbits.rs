@@ -57,6 +57,11 @@ impl Orbits {
         self.colors[self.find(label) as usize]
     }
 
+    /// The units that share their orbit with others, parents first.
+    pub(in crate::flow) fn moving(&self) -> &[Label] {
+        &self.moving
+    }
+
     /// How many units have the colour of this one.
     pub(in crate::flow) fn size(&self, label: Label) -> usize {
         self.sizes[&self.color(label)]
@@ -76,14 +81,9 @@ impl Orbits {
             options.entry(self.key(*label, |parent| parent)).or_default().push(*label);
         }
         options.values_mut().for_each(|list| list.shuffle(rng));
-        let mut seen = vec![false; image.len()];
         for label in &self.moving {
-            let key = self.key(*label, |parent| {
-                debug_assert!(seen[parent as usize] || !self.moves(parent), "parents come first");
-                image[parent as usize]
-            });
+            let key = self.key(*label, |parent| image[parent as usize]);
             let chosen = options.get_mut(&key).and_then(Vec::pop).ok_or(*label)?;
-            seen[*label as usize] = true;
             image[*label as usize] = chosen;
         }
         Ok(image)
@@ -94,10 +94,6 @@ impl Orbits {
             self.parents[label as usize].iter().map(|(kind, parent)| (*kind, image(*parent))).collect();
         parents.sort_unstable();
         (self.colors[label as usize], parents)
-    }
-
-    fn moves(&self, label: Label) -> bool {
-        self.moving.contains(&label)
     }
 }
 
