@@ -12,6 +12,7 @@ use sgmn_graph::{
 use sgmn_symmetry::flow::{Draw, Spaces, derive};
 
 use super::{
+    facts::{forget_peak, peak_memory},
     judge::Judge,
     negatives::{Negative, negatives},
 };
@@ -46,6 +47,10 @@ pub struct Report {
     pub n_moved: usize,
     /// How long each stage took.
     pub seconds: Seconds,
+    /// Bytes of the file, and the most memory that was held meanwhile, where the system tells.
+    pub file_bytes: Option<u64>,
+    /// See `file_bytes`.
+    pub peak_bytes: Option<u64>,
 }
 
 /// Elements of one kind.
@@ -108,9 +113,12 @@ impl Report {
 /// # Errors
 /// A file that cannot be read, or a net that cannot be computed on random inputs.
 pub fn check_file(path: &Path, options: &ReadOptions, trials: &Trials) -> Result<Report> {
+    forget_peak();
     let start = Instant::now();
     let file = any_net::open(path, options)?;
-    check(&file.net, start.elapsed().as_secs_f64(), trials)
+    let report = check(&file.net, start.elapsed().as_secs_f64(), trials)?;
+    let file_bytes = std::fs::metadata(path).ok().map(|facts| facts.len());
+    Ok(Report { file_bytes, peak_bytes: peak_memory(), ..report })
 }
 
 /// Measures a net that was read in so many seconds.
@@ -149,6 +157,8 @@ pub fn check(net: &FlowNet, read: f64, trials: &Trials) -> Result<Report> {
         negatives,
         n_moved,
         seconds: Seconds { read, derive, act, run },
+        file_bytes: None,
+        peak_bytes: None,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Any net as a person meets it: what is in its file, what may change in it, and whether that is true.
 //!
 //! - [`args`]: what is said about a file;
+//! - [`description`]: file and spaces in words and counts;
 //! - [`judge`]: by how much answers change;
 //! - [`check`]: random elements keep the function;
 //! - [`negatives`]: changes outside of the group, which must be seen;
@@ -10,8 +11,10 @@
 
 pub mod args;
 pub mod check;
+pub mod description;
 pub mod facts;
 pub mod judge;
 pub mod negatives;
 pub mod oracle;
+mod side;
 pub mod twin;

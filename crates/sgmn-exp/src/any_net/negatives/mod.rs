@@ -4,7 +4,6 @@
 //! outside of the group is tried: all that is inferred is kept, and a little more is done.
 
 mod edit;
-mod side;
 mod tries;
 
 use sgmn_graph::{

@@ -6,11 +6,8 @@ use rand::seq::SliceRandom;
 use sgmn_graph::Seed;
 use sgmn_symmetry::flow::{IndexView, PartView, Spaces};
 
-use super::{
-    Fault,
-    edit::Edit,
-    side::{Side, sides},
-};
+use super::{Fault, edit::Edit};
+use crate::any_net::side::{Side, sides};
 
 /// A fault, and several ways to commit it.
 pub(super) struct Try {

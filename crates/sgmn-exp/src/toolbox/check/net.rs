@@ -14,9 +14,9 @@ use crate::{
     any_net::{
         args::NetArgs,
         check::{KEPT, Report, Trials, check_file},
-        facts::peak_memory,
         negatives::{Fault, SEEN},
     },
+    report::MachineFacts,
     run_folder::write_atomic,
 };
 
@@ -72,7 +72,7 @@ pub(super) fn run(
             (Err(why), _) => {
                 let why = super::super::one_line(&why);
                 writeln!(out, "{}: REFUSED: {why}\n", path.display())?;
-                rows.push(format!("| {} | refused: {} | | | | | | | |", name(path), why.replace('|', "\\|")));
+                rows.push(format!("| {} | refused: {} | | | | | | | | |", name(path), why.replace('|', "\\|")));
                 all_hold = false;
                 continue;
             }
@@ -127,8 +127,8 @@ fn describe(path: &Path, report: &Report, out: &mut impl Write) -> Result<()> {
         "  seconds: read {:.2}, infer {:.2}, act {:.2}, answer {:.2}",
         seconds.read, seconds.derive, seconds.act, seconds.run
     )?;
-    match peak_memory() {
-        Some(bytes) => writeln!(out, "; peak memory {:.0} MiB", mebibytes(bytes))?,
+    match memory(report) {
+        Some(words) => writeln!(out, "; peak memory {words}")?,
         None => writeln!(out)?,
     }
     if report.holds() {
@@ -161,15 +161,15 @@ fn to_json(path: &Path, report: &Report) -> serde_json::Value {
         "holds": report.holds(),
         "negatives": negatives,
         "seconds": report.seconds,
-        "peak_bytes": peak_memory(),
-        "file_bytes": std::fs::metadata(path).ok().map(|facts| facts.len()),
+        "peak_bytes": report.peak_bytes,
+        "file_bytes": report.file_bytes,
     })
 }
 
 fn row(path: &Path, report: &Report) -> String {
     let seconds = &report.seconds;
     format!(
-        "| {} | {:.2} | {:.1} % | {:.1e} | {} of {} | {:.2} | {:.2} | {:.2} | {:.2} |",
+        "| {} | {:.2} | {:.1} % | {:.1e} | {} of {} | {:.2} | {:.2} | {:.2} | {:.2} | {} |",
         name(path),
         report.n_numbers as f64 / 1e6,
         share(report),
@@ -180,21 +180,30 @@ fn row(path: &Path, report: &Report) -> String {
         seconds.derive,
         seconds.act,
         seconds.run,
+        memory(report).unwrap_or_default(),
     )
 }
 
+/// The most memory that was held, beside the size of the file.
+fn memory(report: &Report) -> Option<String> {
+    let peak = report.peak_bytes?;
+    let times = report.file_bytes.map(|bytes| format!(" ({:.1} × the file)", peak as f64 / bytes.max(1) as f64));
+    Some(format!("{:.0} MiB{}", peak as f64 / f64::from(1 << 20), times.unwrap_or_default()))
+}
+
 fn table(rows: &[String], trials: &Trials) -> String {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let facts: Vec<String> =
+        MachineFacts::read().rows().into_iter().map(|(what, value)| format!("{what}: {value}")).collect();
     format!(
         "# Nets of any architecture\n\n\
-         Written by `sgmn check --save`, {} {} with {cores} cores. What may change in each net is inferred from its file;\n\
+         Written by `sgmn check --save` ({}).\n\
+         What may change in each net is inferred from its file;\n\
          {} random elements of each kind act on it, and its answers to {} random inputs are compared in f64.\n\
          The largest change is relative to the largest answer; it must be at most {KEPT:.0e}.\n\
          Changes just outside of the group are seen if answers change by {SEEN:.0e} or more.\n\n\
-         | file | million numbers | moved | largest change | faults seen | read, s | infer, s | act, s | answer, s |\n\
-         | --- | --: | --: | --: | --: | --: | --: | --: | --: |\n{}\n",
-        std::env::consts::OS,
-        std::env::consts::ARCH,
+         | file | million numbers | moved | largest change | faults seen | read, s | infer, s | act, s | answer, s | peak memory |\n\
+         | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n{}\n",
+        facts.join(", "),
         trials.elements,
         trials.questions,
         rows.join("\n")
@@ -207,8 +216,4 @@ fn name(path: &Path) -> String {
 
 fn share(report: &Report) -> f64 {
     100.0 * report.n_moved as f64 / report.n_numbers.max(1) as f64
-}
-
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }

@@ -4,7 +4,7 @@ use sgmn_graph::flow::{Combination, Flow, Lookup, Op, Origin};
 
 /// On which side of the units along an axis a parameter stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     /// Their values are made by it: it is multiplied by their scalars.
     Writes,
     /// It is applied to their values: it is divided by them.
@@ -12,7 +12,7 @@ pub(super) enum Side {
 }
 
 /// For each parameter and each axis the side; `None` where it is not one of the two, or not seen at once.
-pub(super) fn sides(flow: &Flow) -> Vec<Vec<Option<Side>>> {
+pub(crate) fn sides(flow: &Flow) -> Vec<Vec<Option<Side>>> {
     let mut sides: Vec<Vec<Option<Side>>> =
         (0..flow.params().len()).map(|param| vec![None; flow.param_shape(param).len()]).collect();
     // For values that are a parameter with its axes in another order: the parameter, and for each axis its own.
