@@ -125,13 +125,16 @@ fn finish(
     let mut fixed = Vec::new();
     for (i, record) in records.iter().enumerate() {
         let tie = ties[i].unwrap_or(Tie { to: i, transposed: false });
-        if let Decision::Fixed(why) = &decisions[i] {
-            let (name, shape) = (record.name.clone(), record.shape.clone());
-            fixed.push(FixedTensor { name, shape, why: why.clone() });
-        } else if let Some(param) = param_of.get(records[tie.to].name.as_str()) {
-            places[i] =
-                Some(FileTensor { name: record.name.clone(), param: *param, transposed: tie.transposed });
-        }
+        let why = match (&decisions[i], param_of.get(records[tie.to].name.as_str())) {
+            (Decision::Fixed(why), _) => why.clone(),
+            (Decision::Param(_), None) => "no output depends on it".to_owned(),
+            (Decision::Param(_), Some(param)) => {
+                let (name, param) = (record.name.clone(), *param);
+                places[i] = Some(FileTensor { name, param, transposed: tie.transposed });
+                continue;
+            }
+        };
+        fixed.push(FixedTensor { name: record.name.clone(), shape: record.shape.clone(), why });
     }
     let mut stored = vec![None; flow.params().len()];
     for (i, record) in records.iter_mut().enumerate() {

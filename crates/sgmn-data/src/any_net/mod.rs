@@ -14,6 +14,7 @@
 //! tensors), and lowers the graph to a flow. Which tensors may move ([`roles`]), which are one ([`ties`]), and the order
 //! of events ([`assemble`]) are the same for all containers.
 
+pub mod architecture;
 mod assemble;
 mod compose;
 mod numbers;
@@ -120,7 +121,7 @@ pub(crate) struct Reader {
 }
 
 /// All containers; the first that fits is taken.
-const READERS: &[Reader] = &[onnx::READER, pt2::READER];
+const READERS: &[Reader] = &[pt2::READER, architecture::READER, onnx::READER];
 
 /// Reads a net; the container is known by its first bytes, not by its name.
 ///

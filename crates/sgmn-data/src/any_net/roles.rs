@@ -36,7 +36,7 @@ pub(super) struct Hint {
 }
 
 /// Words at the end of a name that only parameters have.
-const ENDS: [&str; 21] = [
+const ENDS: [&str; 22] = [
     "weight",
     "weights",
     "bias",
@@ -51,6 +51,7 @@ const ENDS: [&str; 21] = [
     "slope",
     "temperature",
     "readvariableop",
+    "resource",
     "running_mean",
     "running_var",
     "moving_mean",

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use zip::{CompressionMethod, ZipArchive};
+use zip::{
+    CompressionMethod, ZipArchive,
+    read::{ArchiveOffset, Config},
+};
 
 use crate::{Error, Result};
 
@@ -62,7 +65,10 @@ impl Entries {
     }
 
     fn new(source: Box<dyn Source>, len: u64, path: &Path, what: &str) -> Result<Self> {
-        let zip = ZipArchive::new(source).map_err(|why| Error::format(path, what, why.to_string()))?;
+        // Archives begin at the first byte. Where the zip crate looks for another beginning, it misses the directory of
+        // some archives of PyTorch that hold an archive.
+        let config = Config { archive_offset: ArchiveOffset::Known(0) };
+        let zip = ZipArchive::with_config(config, source).map_err(|why| Error::format(path, what, why.to_string()))?;
         if zip.has_duplicate_names() {
             return Err(Error::format(path, "entries of different names", "one name twice"));
         }

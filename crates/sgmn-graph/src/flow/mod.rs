@@ -30,7 +30,7 @@ mod grids;
 mod inputs;
 mod net;
 pub mod ops;
-mod product;
+pub mod product;
 mod prune;
 mod run;
 mod shorten;

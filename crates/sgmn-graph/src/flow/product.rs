@@ -6,12 +6,17 @@ use super::threads::WORTH_THREADS;
 
 /// A matrix somewhere in a slice: its sizes, and by how many numbers a step down and a step right move.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Matrix<'a> {
-    pub(crate) data: &'a [f64],
-    pub(crate) rows: usize,
-    pub(crate) columns: usize,
-    pub(crate) down: usize,
-    pub(crate) right: usize,
+pub struct Matrix<'a> {
+    /// The slice.
+    pub data: &'a [f64],
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub columns: usize,
+    /// Numbers from one row to the next.
+    pub down: usize,
+    /// Numbers from one column to the next.
+    pub right: usize,
 }
 
 /// Products with fewer multiplications than this are summed in order, to the bit as [`eval`](crate::eval) sums.
@@ -21,12 +26,13 @@ const BLOCK: usize = 128;
 
 impl<'a> Matrix<'a> {
     /// The matrix from its first number on, row-major without gaps.
-    pub(crate) fn dense(data: &'a [f64], rows: usize, columns: usize) -> Self {
+    pub fn dense(data: &'a [f64], rows: usize, columns: usize) -> Self {
         Self { data, rows, columns, down: columns, right: 1 }
     }
 
     /// Rows and columns exchanged.
-    pub(crate) fn turned(self) -> Self {
+    #[must_use]
+    pub fn turned(self) -> Self {
         Self { rows: self.columns, columns: self.rows, down: self.right, right: self.down, ..self }
     }
 
@@ -44,7 +50,7 @@ impl<'a> Matrix<'a> {
 ///
 /// # Panics
 /// If an operand ends before its last number, or the sizes do not fit.
-pub(crate) fn multiply(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f64], down: usize) {
+pub fn multiply(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f64], down: usize) {
     let (rows, columns, inner) = (a.rows, b.columns, a.columns);
     assert_eq!(inner, b.rows, "columns of the left and rows of the right matrix");
     if rows == 0 || columns == 0 {

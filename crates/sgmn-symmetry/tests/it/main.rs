@@ -6,4 +6,5 @@ mod check;
 mod flow;
 mod function;
 mod laws;
+mod matrices;
 mod nets;

@@ -83,7 +83,8 @@ impl Draft<'_> {
         Ok(Recurrence { all, state, memory })
     }
 
-    fn cell(
+    /// One step in time, from what the input adds to the gates to the next state and memory.
+    pub(crate) fn cell(
         &mut self,
         cell: Cell,
         seen: ValueId,

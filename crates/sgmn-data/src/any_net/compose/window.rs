@@ -96,6 +96,20 @@ impl Draft<'_> {
         self.move_axis(mixed, rank - 1, axis)
     }
 
+    /// `[.., C r r, H, W]` to `[.., C, H r, W r]`.
+    pub(crate) fn pixel_shuffle(&mut self, x: ValueId, r: usize) -> FlowResult<ValueId> {
+        let shape = self.shape(x);
+        let fits = |n: &usize| r > 0 && r.checked_mul(r).is_some_and(|rr| shape[*n].is_multiple_of(rr));
+        let Some(n) = shape.len().checked_sub(3).filter(fits) else {
+            return self.fault(format!("channels in groups of {r} by {r}"), format!("{shape:?}"));
+        };
+        let (c, h, w) = (shape[n] / (r * r), shape[n + 1], shape[n + 2]);
+        let x = self.reshape(x, [&shape[..n], &[c, r, r, h, w]].concat())?;
+        let order = (0..=n).chain([n + 3, n + 1, n + 4, n + 2]).collect();
+        let x = self.permute(x, order)?;
+        self.reshape(x, [&shape[..n], &[c, h * r, w * r]].concat())
+    }
+
     /// Places before and after along each axis; negative amounts cut off.
     pub(crate) fn pad(&mut self, x: ValueId, amounts: &[(i64, i64)], bounds: Bounds) -> FlowResult<ValueId> {
         let mut out = x;

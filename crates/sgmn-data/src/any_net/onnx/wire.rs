@@ -52,7 +52,6 @@ impl<'a> Message<'a> {
         Self { kind, file, at: 0, end: file.len() }
     }
 
-
     /// The whole file.
     pub(super) fn file(&self) -> &'a [u8] {
         self.file

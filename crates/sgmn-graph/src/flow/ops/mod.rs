@@ -129,3 +129,6 @@ pub(crate) fn broadcast(shapes: &[&[usize]]) -> Result<Vec<usize>, String> {
 fn axis_below(axis: usize, rank: usize) -> Result<(), String> {
     if axis < rank { Ok(()) } else { Err(format!("expected an axis below {rank}, found {axis}")) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -233,20 +233,13 @@ fn disjoint(a: &BTreeMap<Label, Option<Label>>, b: &BTreeMap<Label, Option<Label
 
 /// Units of `fine` stand at the places and turns of those of `coarse`.
 fn stand_at_places(fine: &Group, coarse: &Group, units: &mut Units) {
-    let mut turns: BTreeMap<(Label, u32), u32> = BTreeMap::new();
-    let mut at: BTreeMap<Label, (Label, Vec<(u32, u32)>)> = BTreeMap::new();
-    for i in 0..fine.len() {
-        let (small, large) = (units.find(fine.labels[i]), units.find(coarse.labels[i]));
-        let turn = turns.entry((large, coarse.places[i])).or_insert(0);
-        at.entry(small).or_insert((large, Vec::new())).1.push((coarse.places[i], *turn));
-        *turn += 1;
+    let stands = coarse.stands(units);
+    let event = units.new_tag();
+    for (small, (large, ..)) in fine.labels.iter().zip(&stands) {
+        units.link(*small, *large, LinkKind::Block(event));
     }
-    let mut tags: BTreeMap<Vec<(u32, u32)>, u32> = BTreeMap::new();
-    for (small, (large, places)) in at {
-        let tag = *tags.entry(places).or_insert_with(|| units.new_tag());
-        units.tag(small, tag);
-        units.link(small, large, LinkKind::Block);
-    }
+    let places = stands.iter().map(|(_, place, turn)| (*place, *turn));
+    fine.tell_apart_by(places.collect(), units);
 }
 
 /// The same units in another arrangement. If they are rearranged along one axis only, that axis becomes places and rows
@@ -295,18 +288,11 @@ pub(crate) fn tell_apart(constant: &Array, shape: &[usize], group: &Group, units
         return;
     }
     let fibers = group.fibers(&along);
-    // A unit that stands at several indices is told apart by all of them.
-    let mut seen: BTreeMap<Label, Vec<u32>> = BTreeMap::new();
+    let mut class = vec![0; group.len()];
     for (fiber, row) in fibers.from.chunks(fibers.over).zip(&rows) {
-        for at in fiber {
-            seen.entry(units.find(group.labels[*at])).or_default().push(classes[&row[..]]);
-        }
+        fiber.iter().for_each(|at| class[*at] = classes[&row[..]]);
     }
-    let mut tags: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
-    for (label, classes) in seen {
-        let tag = *tags.entry(classes).or_insert_with(|| units.new_tag());
-        units.tag(label, tag);
-    }
+    group.tell_apart_by(class, units);
 }
 
 impl Motion {

@@ -1,10 +1,10 @@
 //! How a value moves when units do: groups of axes with a unit and a scalar at each index.
 
-use std::rc::Rc;
+use std::{collections::BTreeMap, rc::Rc};
 
 use super::{
     scales::{ONE, ScaleId, Scales, Side},
-    units::{Label, Units},
+    units::{Label, LinkKind, Units},
 };
 
 /// How a value moves. Axes that stand in no group are *places*: nothing moves along them.
@@ -157,8 +157,9 @@ impl Group {
         let n = fibers.from.len() / fibers.over;
         let mut labels = Vec::with_capacity(n);
         let mut places = Vec::with_capacity(n);
+        let event = units.new_tag();
         for fiber in fibers.from.chunks(fibers.over) {
-            labels.push(units.block(fiber.iter().map(|at| self.labels[*at])));
+            labels.push(units.block(fiber.iter().map(|at| self.labels[*at]), event));
             places.push(fiber.iter().map(|at| self.places[*at]).min().unwrap_or(0));
         }
         let scales = fibers.from.iter().step_by(fibers.over).map(|at| self.scales[*at]).collect();
@@ -186,35 +187,60 @@ impl Group {
     /// Tells units apart by where they stand along the axes that are not kept.
     pub(crate) fn pin(&self, keep: &[usize], units: &mut Units) {
         let fibers = self.fibers(keep);
-        let mut coordinates: std::collections::BTreeMap<Label, Vec<usize>> =
-            std::collections::BTreeMap::new();
+        let mut coordinate = vec![0; self.len()];
         for fiber in fibers.from.chunks(fibers.over) {
-            for (place, at) in fiber.iter().enumerate() {
-                coordinates.entry(units.find(self.labels[*at])).or_default().push(place);
-            }
+            fiber.iter().enumerate().for_each(|(place, at)| coordinate[*at] = place);
         }
-        let mut tags = std::collections::BTreeMap::new();
-        for (label, mut at) in coordinates {
-            at.sort_unstable();
-            let tag = *tags.entry(at).or_insert_with(|| units.new_tag());
-            units.tag(label, tag);
-        }
+        self.tell_apart_by(coordinate, units);
     }
 
     /// Notes that some indices are taken out: their units are told apart from the rest.
     pub(crate) fn mark(&self, taken: &[usize], units: &mut Units) {
-        if taken.len() == self.len() {
-            return;
+        if taken.len() < self.len() {
+            let mut is_taken = vec![false; self.len()];
+            taken.iter().for_each(|at| is_taken[*at] = true);
+            self.tell_apart_by(is_taken, units);
         }
-        let mut places: std::collections::BTreeMap<Label, Vec<u32>> = std::collections::BTreeMap::new();
-        for at in taken {
-            places.entry(units.find(self.labels[*at])).or_default().push(self.places[*at]);
+    }
+
+    /// Tells units apart by a fact about each index: what a unit knows are the facts at its places and turns.
+    pub(crate) fn tell_apart_by<T: Ord>(&self, facts: Vec<T>, units: &mut Units) {
+        let mut known: BTreeMap<Label, Vec<(u32, T)>> = BTreeMap::new();
+        for (at, fact) in facts.into_iter().enumerate() {
+            known.entry(units.find(self.labels[at])).or_default().push((self.places[at], fact));
         }
-        let mut tags = std::collections::BTreeMap::new();
-        for (label, mut at) in places {
-            at.sort_unstable();
-            let tag = *tags.entry(at).or_insert_with(|| units.new_tag());
+        let mut tags = BTreeMap::new();
+        for (label, facts) in known {
+            let tag = *tags.entry(facts).or_insert_with(|| units.new_tag());
             units.tag(label, tag);
         }
+    }
+
+    /// For each index its unit, place, and turn: how often the unit stood at this place before.
+    pub(crate) fn stands(&self, units: &Units) -> Vec<(Label, u32, u32)> {
+        let mut turns: BTreeMap<(Label, u32), u32> = BTreeMap::new();
+        let stand = |(label, place): (&Label, &u32)| {
+            let label = units.find(*label);
+            let turn = turns.entry((label, *place)).or_insert(0);
+            *turn += 1;
+            (label, *place, *turn - 1)
+        };
+        self.labels.iter().zip(self.places.iter()).map(stand).collect()
+    }
+
+    /// A new unit for each of the given indices, a copy of the unit there. Copies of one unit are alike only if they copy
+    /// it at one place and turn.
+    pub(crate) fn copied(&self, indices: &[usize], units: &mut Units) -> Vec<Label> {
+        let stands = self.stands(units);
+        let kind = LinkKind::Copy(units.new_tag());
+        let copies = units.fresh(indices.len());
+        let mut tags: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+        for (copy, at) in copies.iter().zip(indices) {
+            let (label, place, turn) = stands[*at];
+            units.link(*copy, label, kind);
+            let tag = *tags.entry((place, turn)).or_insert_with(|| units.new_tag());
+            units.tag(*copy, tag);
+        }
+        copies
     }
 }

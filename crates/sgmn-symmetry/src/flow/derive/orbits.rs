@@ -99,20 +99,28 @@ impl Orbits {
 
 /// A block of copies is a copy of the block of what they copy: the query heads of one key head stay together.
 fn blocks_of_copies(units: &mut Units) {
-    let links = units.standing_links();
     let mut of_block: BTreeMap<Label, Vec<Label>> = BTreeMap::new();
-    let mut originals: BTreeMap<Label, Vec<Label>> = BTreeMap::new();
-    for Link { child, parent, kind } in links {
+    let mut originals: BTreeMap<Label, BTreeMap<u32, Label>> = BTreeMap::new();
+    for Link { child, parent, kind } in units.standing_links() {
         match kind {
-            LinkKind::Block => of_block.entry(parent).or_default().push(child),
-            LinkKind::Copy => originals.entry(child).or_default().push(parent),
+            LinkKind::Block(_) => of_block.entry(parent).or_default().push(child),
+            LinkKind::Copy(event) => {
+                originals.entry(child).or_default().insert(event, parent);
+            }
             LinkKind::Factor(_) => {}
         }
     }
+    let mut made: BTreeMap<u32, u32> = BTreeMap::new();
     for (block, members) in of_block {
-        if members.iter().all(|member| originals.contains_key(member)) {
-            let above = units.block(members.iter().flat_map(|member| &originals[member]).copied());
-            units.link(block, above, LinkKind::Copy);
+        let Some(events) = originals.get(&members[0]).cloned() else { continue };
+        for event in events.keys() {
+            let all: Option<Vec<Label>> =
+                members.iter().map(|member| originals.get(member)?.get(event).copied()).collect();
+            if let Some(all) = all {
+                let of = *made.entry(*event).or_insert_with(|| units.new_tag());
+                let above = units.block(all.into_iter(), of);
+                units.link(block, above, LinkKind::Copy(*event));
+            }
         }
     }
 }

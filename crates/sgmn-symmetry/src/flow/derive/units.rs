@@ -26,15 +26,16 @@ pub(crate) struct Link {
     pub(crate) kind: LinkKind,
 }
 
-/// How a unit stands under another one.
+/// How a unit stands under another one. The number is that of the event that linked them: a row and a column of one
+/// table are different events, though they may be the same units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum LinkKind {
     /// The parent is a block: a set of units that are summed over, or that stand at places of one unit.
-    Block,
+    Block(u32),
     /// The child repeats the parent: one key head read by several query heads.
-    Copy,
-    /// The child is a pair of units; the number says which of the two the parent is.
-    Factor(u8),
+    Copy(u32),
+    /// The child is a pair of units, and the parent one of the two.
+    Factor(u32),
 }
 
 impl Units {
@@ -80,7 +81,7 @@ impl Units {
         }
     }
 
-    /// A tag that nothing has yet.
+    /// A tag that nothing has yet; events of links are numbered with them.
     pub(crate) fn new_tag(&mut self) -> u32 {
         self.n_tags += 1;
         self.n_tags
@@ -108,7 +109,7 @@ impl Units {
     }
 
     /// The block above a set of units; of one unit, the unit itself.
-    pub(crate) fn block(&mut self, members: impl Iterator<Item = Label>) -> Label {
+    pub(crate) fn block(&mut self, members: impl Iterator<Item = Label>, event: u32) -> Label {
         let mut members: Vec<Label> = members.map(|label| self.find(label)).collect();
         members.sort_unstable();
         members.dedup();
@@ -120,7 +121,7 @@ impl Units {
         }
         let block = self.fresh(1)[0];
         for member in &members {
-            self.link(*member, block, LinkKind::Block);
+            self.link(*member, block, LinkKind::Block(event));
         }
         self.blocks.insert(members, block);
         block

@@ -1,3 +1,4 @@
 //! What is inferred for nets of any architecture.
 
 mod chains;
+mod sound;

@@ -19,7 +19,7 @@ fn attention(lower: &mut Lower<'_, '_>, call: &Call<'_>) -> Outcome<Vec<Value>> 
     }
     let [q, k, v] = [call.input(0)?, call.input(1)?, call.input(2)?];
     let flat = lower.rank(q) == 3;
-    let heads = |name: &str| call.int(name)?.map(size).transpose();
+    let heads = |name: &'static str| call.int(name)?.map(size).transpose();
     let (n_q, n_kv) = (heads("q_num_heads")?, heads("kv_num_heads")?);
     let [q, k, v] = [by_heads(lower, q, n_q)?, by_heads(lower, k, n_kv)?, by_heads(lower, v, n_kv)?];
     let (of_q, of_k, of_v) = (lower.shape(q), lower.shape(k), lower.shape(v));

@@ -1,6 +1,6 @@
 //! A call of an operator: its operands and attributes, asked for by name and checked.
 
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeMap};
 
 use super::{Attribute, Fault, Node, Operand, Outcome, Value, wrong};
 
@@ -12,9 +12,46 @@ pub(super) struct Call<'a> {
     pub(super) inputs: Vec<Option<Value>>,
     /// Attributes that attributes of the node may refer to.
     pub(super) attributes: BTreeMap<&'a str, &'a Attribute>,
+    /// Names of attributes that were asked for.
+    asked: RefCell<Vec<&'static str>>,
 }
 
-impl Call<'_> {
+/// Attributes that change nothing here: hints, what shapes say too, and what only training or rounding would see.
+const IDLE: [&str; 13] = [
+    "consumed_inputs",
+    "extrapolation_value",
+    "is_test",
+    "kernel_shape",
+    "momentum",
+    "qk_matmul_output_mode",
+    "ratio",
+    "round_mode",
+    "saturate",
+    "seed",
+    "softmax_precision",
+    "stash_type",
+    "storage_order",
+];
+
+impl<'a> Call<'a> {
+    pub(super) fn new(
+        node: &'a Node,
+        opset: i64,
+        inputs: Vec<Option<Value>>,
+        attributes: BTreeMap<&'a str, &'a Attribute>,
+    ) -> Self {
+        Self { node, opset, inputs, attributes, asked: RefCell::default() }
+    }
+
+    /// Refuses attributes that the operator has not asked for: what they say would be lost.
+    pub(super) fn check_attributes(&self) -> Outcome<()> {
+        let asked = self.asked.borrow();
+        let lost = |name: &&str| !asked.contains(name) && !IDLE.contains(name);
+        match self.node.attributes.iter().map(|(name, _)| name.as_str()).find(lost) {
+            None => Ok(()),
+            Some(name) => Err(Fault::Unsupported(format!("attribute {name:?} is not read here"))),
+        }
+    }
     /// Operand i.
     pub(super) fn input(&self, i: usize) -> Outcome<Operand> {
         self.optional(i)?.ok_or_else(|| {
@@ -53,7 +90,8 @@ impl Call<'_> {
     }
 
     /// An attribute by its name.
-    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
+    pub(super) fn attribute(&self, name: &'static str) -> Option<&Attribute> {
+        self.asked.borrow_mut().push(name);
         match self.node.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value) {
             Some(Attribute::Reference(outer)) => self.attributes.get(outer.as_str()).copied(),
             found => found,
@@ -61,7 +99,7 @@ impl Call<'_> {
     }
 
     /// A whole number, if it is there.
-    pub(super) fn int(&self, name: &str) -> Outcome<Option<i64>> {
+    pub(super) fn int(&self, name: &'static str) -> Outcome<Option<i64>> {
         match self.attribute(name) {
             None => Ok(None),
             Some(Attribute::Int(value)) => Ok(Some(*value)),
@@ -70,18 +108,18 @@ impl Call<'_> {
     }
 
     /// A whole number, or what stands for it where it is absent.
-    pub(super) fn int_or(&self, name: &str, default: i64) -> Outcome<i64> {
+    pub(super) fn int_or(&self, name: &'static str, default: i64) -> Outcome<i64> {
         Ok(self.int(name)?.unwrap_or(default))
     }
 
     /// Whether a whole number, or what stands for it, differs from 0.
-    pub(super) fn flag(&self, name: &str, default: bool) -> Outcome<bool> {
+    pub(super) fn flag(&self, name: &'static str, default: bool) -> Outcome<bool> {
         Ok(self.int(name)?.map_or(default, |value| value != 0))
     }
 
     /// A number, or what stands for it where it is absent. A number of f32 is rounded to the decimal number that its
     /// writer had in mind: 1e-5, not its neighbour in f32.
-    pub(super) fn float_or(&self, name: &str, default: f64) -> Outcome<f64> {
+    pub(super) fn float_or(&self, name: &'static str, default: f64) -> Outcome<f64> {
         match self.attribute(name) {
             None => Ok(default),
             Some(Attribute::Float(value)) => Ok(decimal(*value)),
@@ -90,7 +128,7 @@ impl Call<'_> {
     }
 
     /// Numbers, if they are there.
-    pub(super) fn floats(&self, name: &str) -> Outcome<Option<&[f32]>> {
+    pub(super) fn floats(&self, name: &'static str) -> Outcome<Option<&[f32]>> {
         match self.attribute(name) {
             None => Ok(None),
             Some(Attribute::Floats(values)) => Ok(Some(values)),
@@ -99,7 +137,7 @@ impl Call<'_> {
     }
 
     /// Whole numbers, if they are there.
-    pub(super) fn ints(&self, name: &str) -> Outcome<Option<&[i64]>> {
+    pub(super) fn ints(&self, name: &'static str) -> Outcome<Option<&[i64]>> {
         match self.attribute(name) {
             None => Ok(None),
             Some(Attribute::Ints(values)) => Ok(Some(values)),
@@ -108,7 +146,7 @@ impl Call<'_> {
     }
 
     /// A text, or what stands for it where it is absent.
-    pub(super) fn text_or<'b>(&'b self, name: &str, default: &'b str) -> Outcome<&'b str> {
+    pub(super) fn text_or<'b>(&'b self, name: &'static str, default: &'b str) -> Outcome<&'b str> {
         match self.attribute(name) {
             None => Ok(default),
             Some(Attribute::Text(value)) => Ok(value),
@@ -117,7 +155,7 @@ impl Call<'_> {
     }
 
     /// Texts, if they are there.
-    pub(super) fn texts(&self, name: &str) -> Outcome<Option<&[String]>> {
+    pub(super) fn texts(&self, name: &'static str) -> Outcome<Option<&[String]>> {
         match self.attribute(name) {
             None => Ok(None),
             Some(Attribute::Texts(values)) => Ok(Some(values)),

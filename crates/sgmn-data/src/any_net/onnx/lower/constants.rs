@@ -21,7 +21,8 @@ pub(super) const OPERATORS: Family = &[
 #[allow(clippy::cast_precision_loss, reason = "whole numbers beyond 2^53 stand for `no limit` only")]
 fn constant(lower: &mut Lower<'_, '_>, call: &Call<'_>) -> Outcome<Vec<Value>> {
     let list = |values: Vec<f64>| Array::new(vec![values.len()], values);
-    for name in ["value", "value_float", "value_int", "value_floats", "value_ints"] {
+    const NAMES: [&str; 5] = ["value", "value_float", "value_int", "value_floats", "value_ints"];
+    for name in NAMES {
         let (array, kind) = match call.attribute(name) {
             None => continue,
             Some(Attribute::Tensor(tensor)) => return Ok(lower.tensor(*tensor)?.into()),

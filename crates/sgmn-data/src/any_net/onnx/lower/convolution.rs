@@ -25,8 +25,9 @@ fn transposed(lower: &mut Lower<'_, '_>, call: &Call<'_>) -> Outcome<Vec<Value>>
     let mut more = output_padding.clone();
     let groups = size(call.int_or("group", 1)?)?;
     let auto = call.text_or("auto_pad", "NOTSET")?;
+    let given = pads(call, n)?;
     let padding = match call.ints("output_shape")? {
-        None if matches!(auto, "NOTSET" | "VALID") => pads(call, n)?,
+        None if matches!(auto, "NOTSET" | "VALID") => given,
         shape => {
             let shape: Option<Vec<usize>> = match shape {
                 // Some writers give sizes of all axes.
@@ -102,8 +103,9 @@ impl Window {
         let stride = per_axis(call, "strides", n, 1)?;
         let dilation = per_axis(call, "dilations", n, 1)?;
         let auto = call.text_or("auto_pad", "NOTSET")?;
+        let given = pads(call, n)?;
         let padding = match auto {
-            "NOTSET" | "" => pads(call, n)?,
+            "NOTSET" | "" => given,
             "VALID" => vec![(0, 0); n],
             "SAME_UPPER" | "SAME_LOWER" => {
                 let same = |axis: usize| {
@@ -128,7 +130,7 @@ fn halves(total: usize, odd_before: bool) -> (usize, usize) {
 }
 
 /// A number for each spatial axis.
-pub(super) fn per_axis(call: &Call<'_>, name: &str, n: usize, absent: usize) -> Outcome<Vec<usize>> {
+pub(super) fn per_axis(call: &Call<'_>, name: &'static str, n: usize, absent: usize) -> Outcome<Vec<usize>> {
     let Some(given) = call.ints(name)? else { return Ok(vec![absent; n]) };
     if given.is_empty() {
         return Ok(vec![absent; n]);

@@ -171,7 +171,11 @@ fn one_hot(lower: &mut Lower<'_, '_>, call: &Call<'_>) -> Outcome<Vec<Value>> {
     let wide = [&shape[..at], &[1], &shape[at..]].concat();
     let ids = lower.reshape(ids, wide)?;
     let count = lower.scalar(depth as f64, Kind::Whole)?;
-    let ids = lower.combine(Combination::Modulo, ids, count)?;
+    // Numbers below 0 count from the end; those beyond both ends name no place.
+    let zero = lower.scalar(0.0, Kind::Whole)?;
+    let below = lower.combine(Combination::Less, ids, zero)?;
+    let moved = lower.multiply(below, count)?;
+    let ids = lower.add(ids, moved)?;
     lower.budget.spend(&[depth], 1)?;
     let mut places = vec![1; shape.len() + 1 - at];
     places[0] = depth;

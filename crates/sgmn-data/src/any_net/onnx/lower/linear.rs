@@ -27,9 +27,10 @@ fn gemm(lower: &mut Lower<'_, '_>, call: &Call<'_>) -> Outcome<Vec<Value>> {
     let of_b = usize::from(call.flag("transB", false)?);
     let product = lower.contract(a, b, vec![], vec![(of_a, of_b)])?;
     let product = lower.scale(product, call.float_or("alpha", 1.0)?)?;
+    let beta = call.float_or("beta", 1.0)?;
     let Some(c) = call.optional(2)? else { return Ok(product.into()) };
     lower.tensors.is_param(c.id, Role::Trained);
-    let c = lower.scale(c, call.float_or("beta", 1.0)?)?;
+    let c = lower.scale(c, beta)?;
     Ok(lower.add(product, c)?.into())
 }
 

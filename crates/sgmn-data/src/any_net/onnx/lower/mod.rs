@@ -315,7 +315,10 @@ impl<'a> Lower<'a, '_> {
                 };
                 let scope = self.scope();
                 let (opset, attributes) = (scope.opset, scope.attributes.clone());
-                operator(self, &Call { node, opset, inputs, attributes })?
+                let call = Call::new(node, opset, inputs, attributes);
+                let outputs = operator(self, &call)?;
+                call.check_attributes()?;
+                outputs
             }
         };
         for (name, value) in node.outputs.iter().zip(outputs) {

@@ -49,6 +49,7 @@ fn recurrent(lower: &mut Lower<'_, '_>, call: &Call<'_>, cell: Cell) -> Outcome<
         return wrong(format!("expected 1 to {MOST_TIMES} steps of time, found {times}"));
     }
     check(lower, call, times)?;
+    let reset_after = cell == Cell::Gated && call.flag("linear_before_reset", false)?;
     let directions = match call.text_or("direction", "forward")? {
         "forward" => vec![false],
         "reverse" => vec![true],
@@ -59,7 +60,7 @@ fn recurrent(lower: &mut Lower<'_, '_>, call: &Call<'_>, cell: Cell) -> Outcome<
     let (mut hiddens, mut cells) = (Vec::new(), Vec::new());
     for (d, reverse) in directions.iter().enumerate() {
         let mut direction = Direction::of(lower, call, cell, d, directions.len(), by_batch)?;
-        let states = direction.unroll(lower, call, cell, x, *reverse)?;
+        let states = direction.unroll(lower, cell, x, *reverse, reset_after)?;
         let size = lower.shape(direction.recurrence)[1];
         if call.has_output(0) {
             let wide: Outcome<Vec<Operand>> =
@@ -181,10 +182,10 @@ impl Direction {
     fn unroll(
         &mut self,
         lower: &mut Lower<'_, '_>,
-        call: &Call<'_>,
         cell: Cell,
         x: Operand,
         reverse: bool,
+        reset_after: bool,
     ) -> Outcome<Vec<Operand>> {
         let [times, batch, _] = lower.shape(x)[..] else { return wrong("expected three axes") };
         let rows = lower.shape(self.weight)[0];
@@ -192,7 +193,6 @@ impl Direction {
         if let Some((bias, _)) = self.biases {
             inputs = lower.add(inputs, bias)?;
         }
-        let reset_after = call.flag("linear_before_reset", false)?;
         let mut states = Vec::new();
         for step in 0..times {
             let time = if reverse { times - 1 - step } else { step };

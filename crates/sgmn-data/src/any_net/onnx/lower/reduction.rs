@@ -95,16 +95,16 @@ fn along(
     what: impl Fn(&mut Lower<'_, '_>, Operand, usize) -> Outcome<Operand>,
 ) -> Outcome<Operand> {
     let shape = lower.shape(x);
+    let given = call.int("axis")?;
     if shape.is_empty() {
         let one = lower.reshape(x, vec![1])?;
         let result = what(lower, one, 0)?;
         return lower.reshape(result, vec![]);
     }
     if call.opset >= 13 {
-        let axis = axis_or(lower, call, x, -1)?;
-        return what(lower, x, axis);
+        return what(lower, x, axis(given.unwrap_or(-1), shape.len())?);
     }
-    let at = axis(call.int_or("axis", 1)?, shape.len() + 1).map(|at| at.min(shape.len()));
+    let at = axis(given.unwrap_or(1), shape.len() + 1).map(|at| at.min(shape.len()));
     let at = at?;
     let wide = |sizes: &[usize]| sizes.iter().filter(|size| **size != 1).count();
     match wide(&shape[at..]) {

@@ -76,6 +76,7 @@ fn resize(lower: &mut Lower<'_, '_>, call: &Call<'_>) -> Outcome<Vec<Value>> {
         exclude: call.flag("exclude_outside", false)?,
     };
     let (of_scales, of_sizes) = if old { (1, usize::MAX) } else { (2, 3) };
+    let policy = call.text_or("keep_aspect_ratio_policy", "stretch")?;
     // An empty list of scales stands for none.
     let scales = match call.optional(of_scales)? {
         Some(scales) if lower.shape(scales) != [0] => Some(lower.known(scales, "scales")?.into_data()),
@@ -84,7 +85,6 @@ fn resize(lower: &mut Lower<'_, '_>, call: &Call<'_>) -> Outcome<Vec<Value>> {
     let target = match (scales, call.optional(of_sizes)?) {
         (Some(scales), _) => Target::Scales(scales),
         (None, Some(sizes)) => {
-            let policy = call.text_or("keep_aspect_ratio_policy", "stretch")?;
             let sizes = lower.known_ints(sizes, "sizes")?.into_iter().map(size).collect::<Outcome<_>>()?;
             match policy {
                 "stretch" => Target::Sizes(sizes),
@@ -219,8 +219,9 @@ impl Manner {
                 let centre = from / 2.0 * (1.0 - to / (scale * from));
                 centre + (at + 0.5) / scale - 0.5
             }
-            "align_corners" if to <= 1.0 => 0.0,
-            "align_corners" => at * (from - 1.0) / (to - 1.0),
+            // The last place of the size that the scale would give, which need not be whole.
+            "align_corners" if to <= 1.0 || scale * from <= 1.0 => 0.0,
+            "align_corners" => at * (from - 1.0) / (scale * from - 1.0),
             "asymmetric" => at / scale,
             other => return unsupported(format!("coordinates by {other:?} are not read")),
         })

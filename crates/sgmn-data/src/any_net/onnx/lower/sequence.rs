@@ -91,12 +91,13 @@ fn split(lower: &mut Lower<'_, '_>, call: &Call<'_>) -> Outcome<Vec<Value>> {
     let x = call.input(0)?;
     let at = axis_or(lower, call, x, 0)?;
     let all = lower.shape(x)[at];
+    let keep = call.flag("keepdims", true)?;
     let equal = |one: usize| match one {
         0 => wrong("expected parts of a size above 0, found 0"),
         one => Ok((0..all.div_ceil(one)).map(|i| one.min(all - i * one)).collect::<Vec<_>>()),
     };
     let (sizes, keep) = match call.optional(1)? {
-        None => (equal(1)?, call.flag("keepdims", true)?),
+        None => (equal(1)?, keep),
         Some(given) if lower.rank(given) == 0 => {
             let one = lower.known_ints(given, "sizes")?.first().copied().unwrap_or(0);
             (equal(size(one)?)?, true)

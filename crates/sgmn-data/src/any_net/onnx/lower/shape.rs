@@ -176,6 +176,11 @@ fn space_to_depth(lower: &mut Lower<'_, '_>, call: &Call<'_>) -> Outcome<Vec<Val
         return wrong(format!("expected places in blocks of {b}, found {h} and {w}"));
     }
     let x = lower.reshape(x, vec![n, c, h / b, b, w / b, b])?;
-    let x = lower.permute(x, vec![0, 3, 5, 1, 2, 4])?;
+    let order = match call.text_or("mode", "DCR")? {
+        "DCR" => vec![0, 3, 5, 1, 2, 4],
+        "CRD" => vec![0, 1, 3, 5, 2, 4],
+        other => return unsupported(format!("mode {other:?} is not read")),
+    };
+    let x = lower.permute(x, order)?;
     Ok(lower.reshape(x, vec![n, b * b * c, h / b, w / b])?.into())
 }

@@ -97,9 +97,7 @@ impl Lower<'_, '_> {
         let why =
             format!("node {:?} takes it as {what}, which must be known when the net is read", self.node);
         self.tensors.constant(operand.id, &why).ok_or_else(|| {
-            Fault::Unsupported(format!(
-                "its {what} depend on an input or a trained tensor, which is not read"
-            ))
+            Fault::Unsupported(format!("{what} must be known when the net is read, and depends on an input"))
         })
     }
 

@@ -145,15 +145,7 @@ fn pad_by(call: &mut Call<'_>, bounds: Bounds) -> FlowResult<Vec<Item>> {
 /// `[.., C r r, H, W]` to `[.., C, H r, W r]`.
 fn pixel_shuffle(call: &mut Call<'_>) -> FlowResult<Vec<Item>> {
     let (x, r) = (call.tensor("self")?, call.size("upscale_factor")?);
-    let shape = call.shape(x);
-    let Some(n) = shape.len().checked_sub(3).filter(|n| r > 0 && shape[*n].is_multiple_of(r * r)) else {
-        return call.fault(format!("channels in groups of {r} by {r}"), format!("{shape:?}"));
-    };
-    let (c, h, w) = (shape[n] / (r * r), shape[n + 1], shape[n + 2]);
-    let x = call.reshape(x, [&shape[..n], &[c, r, r, h, w]].concat())?;
-    let order = (0..=n).chain([n + 3, n + 1, n + 4, n + 2]).collect();
-    let x = call.permute(x, order)?;
-    one(call.reshape(x, [&shape[..n], &[c, h * r, w * r]].concat())?)
+    one(call.draft.pixel_shuffle(x, r)?)
 }
 
 /// `[.., C, H r, W r]` to `[.., C r r, H, W]`.

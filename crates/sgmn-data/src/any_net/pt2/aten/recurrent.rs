@@ -13,7 +13,34 @@ pub(super) const CALLS: Calls = &[
     ("gru", |call| stack(call, Cell::Gru)),
     ("rnn_tanh", |call| stack(call, Cell::Tanh)),
     ("rnn_relu", |call| stack(call, Cell::Relu)),
+    ("lstm_cell", |call| single(call, Cell::Lstm)),
+    ("gru_cell", |call| single(call, Cell::Gru)),
+    ("rnn_tanh_cell", |call| single(call, Cell::Tanh)),
+    ("rnn_relu_cell", |call| single(call, Cell::Relu)),
 ];
+
+/// One step in time.
+fn single(call: &mut Call<'_>, cell: Cell) -> FlowResult<Vec<Item>> {
+    let x = call.tensor("input")?;
+    let states = if cell == Cell::Lstm { call.tensors("hx")? } else { vec![call.tensor("hx")?] };
+    let biases = (call.tensor_or_none("b_ih")?, call.tensor_or_none("b_hh")?);
+    let state = |call: &Call<'_>, which: usize| {
+        let state = states.get(which).copied();
+        state.filter(|state| call.constant_of(*state).is_none_or(|array| array.uniform() != Some(0.0)))
+    };
+    let layer = Direction {
+        of_input: call.tensor("w_ih")?,
+        of_state: call.tensor("w_hh")?,
+        biases: biases.0.zip(biases.1),
+        projection: None,
+        state: state(call, 0),
+        memory: state(call, 1),
+        reverse: false,
+    };
+    let seen = call.linear(x, layer.of_input, biases.0)?;
+    let (next, kept) = call.cell(cell, seen, layer.state, layer.memory, &layer)?;
+    many([Some(next), kept].into_iter().flatten().collect())
+}
 
 fn stack(call: &mut Call<'_>, cell: Cell) -> FlowResult<Vec<Item>> {
     if call.overload() != "input" {

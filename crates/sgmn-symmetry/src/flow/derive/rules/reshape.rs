@@ -143,11 +143,11 @@ fn product_of(deriver: &mut Deriver<'_>, groups: Vec<Group>) -> Group {
         let n = dims.iter().product();
         let mut all = Group::new(axes, dims, deriver.units.fresh(n), vec![ONE; n]);
         let mut scales = vec![ONE; n];
-        for (which, factor) in [&product, &group].into_iter().enumerate() {
+        for factor in [&product, &group] {
+            let kind = LinkKind::Factor(deriver.units.new_tag());
             let fibers = all.fibers(&factor.axes);
             for (row, fiber) in fibers.from.chunks(fibers.over).enumerate() {
                 for at in fiber {
-                    let kind = LinkKind::Factor(u8::try_from(which).expect("two factors"));
                     deriver.units.link(all.labels[*at], factor.labels[row], kind);
                     scales[*at] = deriver.scales.product(scales[*at], factor.scales[row]);
                 }
@@ -185,20 +185,18 @@ fn spread(
     let size = |ats: &[usize]| ats.iter().map(|at| dims[*at]).product::<usize>();
     let (n_copies, n_rest) = (size(&repeated), size(&rest));
     let from = transposed(&dims, &order);
-    for (row, chunk) in from.chunks(n_copies * n_rest).enumerate() {
-        for chunk in chunk.chunks(n_rest) {
-            let label = if n_copies > 1 {
-                let copy = deriver.units.fresh(1)[0];
-                deriver.units.link(copy, group.labels[row], LinkKind::Copy);
-                copy
-            } else {
-                group.labels[row]
-            };
-            for (place, at) in chunk.iter().enumerate() {
-                labels[*at] = label;
-                places[*at] = group.places[row].saturating_mul(n_rest as u32).saturating_add(place as u32);
-                scales[*at] = group.scales[row];
-            }
+    let near: Vec<usize> = (0..group.len()).flat_map(|row| std::iter::repeat_n(row, n_copies)).collect();
+    let near: Vec<Label> = if n_copies > 1 {
+        group.copied(&near, &mut deriver.units)
+    } else {
+        near.iter().map(|row| group.labels[*row]).collect()
+    };
+    for (at_near, chunk) in from.chunks(n_rest).enumerate() {
+        let row = at_near / n_copies;
+        for (place, at) in chunk.iter().enumerate() {
+            labels[*at] = near[at_near];
+            places[*at] = group.places[row].saturating_mul(n_rest as u32).saturating_add(place as u32);
+            scales[*at] = group.scales[row];
         }
     }
     Group { axes: axes.to_vec(), dims, labels: labels.into(), places: places.into(), scales: scales.into() }

@@ -5,7 +5,6 @@ use sgmn_graph::flow::{Lookup, Slice, Take, ValueId};
 use super::super::{
     Deriver, State,
     motion::{Group, Motion},
-    units::LinkKind,
 };
 use super::places::without_places;
 
@@ -51,16 +50,6 @@ fn taken(deriver: &mut Deriver<'_>, mut motion: Motion, axis: usize, index: &[us
     };
     let group = motion.groups.remove(at);
     let mut group = pick(&group, axis, index, deriver);
-    let mut sorted = index.to_vec();
-    sorted.sort_unstable();
-    if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
-        let copies = deriver.units.fresh(group.len());
-        copies
-            .iter()
-            .zip(group.labels.iter())
-            .for_each(|(copy, of)| deriver.units.link(*copy, *of, LinkKind::Copy));
-        group.labels = copies.into();
-    }
     if index.len() == 1 {
         // An axis of size 1 is in no group.
         let keep: Vec<usize> = group.axes.iter().copied().filter(|other| *other != axis).collect();
@@ -79,16 +68,21 @@ fn pick(group: &Group, axis: usize, index: &[usize], deriver: &mut Deriver<'_>) 
     let from: Vec<usize> = (0..outer)
         .flat_map(|o| index.iter().flat_map(move |i| (0..inner).map(move |n| (o * size + i) * inner + n)))
         .collect();
-    let mut distinct = from.clone();
-    distinct.sort_unstable();
-    distinct.dedup();
-    group.mark(&distinct, &mut deriver.units);
+    group.mark(&from, &mut deriver.units);
+    let mut sorted = index.to_vec();
+    sorted.sort_unstable();
+    let repeats = sorted.windows(2).any(|pair| pair[0] == pair[1]);
+    let labels = if repeats {
+        group.copied(&from, &mut deriver.units)
+    } else {
+        from.iter().map(|at| group.labels[*at]).collect()
+    };
     let mut dims = group.dims.clone();
     dims[k] = index.len();
     Group {
         axes: group.axes.clone(),
         dims,
-        labels: from.iter().map(|at| group.labels[*at]).collect(),
+        labels: labels.into(),
         places: from.iter().map(|at| group.places[*at]).collect(),
         scales: from.iter().map(|at| group.scales[*at]).collect(),
     }

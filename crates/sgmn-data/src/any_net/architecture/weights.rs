@@ -1,0 +1,210 @@
+//! Weights without a graph: named tensors in safetensors or in an archive of PyTorch, read and written again.
+
+use std::{
+    fs::File,
+    io::Read,
+    ops::Range,
+    path::{Path, PathBuf},
+};
+
+use safetensors::{Dtype, SafeTensors};
+use sgmn_graph::flow::Stored;
+
+use crate::{
+    Error, Result,
+    any_net::{
+        Known,
+        payload::{Content, Slot},
+        shared::{self, Found, Share},
+    },
+    formats::{
+        atomic::AtomicFile,
+        mmap::MappedFile,
+        tensor::{ElementType, View},
+        torch_zip,
+    },
+};
+
+/// What the file should be, for messages.
+pub(super) const WHAT: &str = "weights: safetensors, or a zip archive of PyTorch";
+
+/// Where the tensors of a file stand.
+#[derive(Debug)]
+pub(super) struct Weights {
+    path: PathBuf,
+    form: Form,
+    /// Where record i stands.
+    slots: Vec<Slot>,
+    /// The name of record i.
+    names: Vec<String>,
+}
+
+/// What kind of file it is.
+#[derive(Debug)]
+enum Form {
+    /// The numbers of record i are these bytes.
+    Safetensors(Vec<Range<usize>>),
+    /// An archive; entries are in the slots.
+    Archive,
+}
+
+/// A tensor of the file: its record if its numbers are real.
+pub(super) struct Tensor {
+    /// Its name in the file.
+    pub(super) name: String,
+    /// What it is; absent for whole numbers and types that are not read.
+    pub(super) share: Option<Share>,
+}
+
+/// A record: name, shape, numbers.
+pub(super) type Numbers = (String, Vec<usize>, Stored);
+
+/// Whether a file begins as safetensors do: the length of a header, and the header.
+pub(super) fn begins_as_safetensors(start: &[u8]) -> bool {
+    start.get(8) == Some(&b'{') && start.get(5..8) == Some(&[0, 0, 0])
+}
+
+/// Reads all tensors but those that are `skipped`.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::Format`] for a damaged file, [`Error::Unsupported`] for tensors that share parts.
+pub(super) fn read(
+    path: &Path,
+    under: &[String],
+    skipped: &dyn Fn(&str) -> bool,
+) -> Result<(Weights, Vec<Tensor>, Vec<Numbers>)> {
+    let mut start = Vec::new();
+    File::open(path).map_err(Error::io(path))?.take(16).read_to_end(&mut start).map_err(Error::io(path))?;
+    if begins_as_safetensors(&start) { safetensors(path, under, skipped) } else { archive(path, under, skipped) }
+}
+
+fn safetensors(
+    path: &Path,
+    under: &[String],
+    skipped: &dyn Fn(&str) -> bool,
+) -> Result<(Weights, Vec<Tensor>, Vec<Numbers>)> {
+    if !under.is_empty() {
+        return Err(Error::format(path, format!("an archive of PyTorch with {under:?}"), "safetensors"));
+    }
+    let file = MappedFile::open(path)?;
+    let bytes = file.bytes();
+    let damaged = |why: safetensors::SafeTensorError| Error::format(path, WHAT, why.to_string());
+    let parsed = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let begin = bytes.as_ptr() as usize;
+    let mut views = parsed.tensors();
+    views.sort_by_key(|(_, view)| view.data().as_ptr() as usize);
+    let mut ranges = Vec::new();
+    let (mut slots, mut names, mut tensors, mut numbers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (name, view) in views {
+        if skipped(&name) {
+            continue;
+        }
+        let Some(element) = element(view.dtype()).filter(|element| element.is_real()) else {
+            tensors.push(Tensor { name, share: None });
+            continue;
+        };
+        let shape = view.shape().to_vec();
+        let slot = Slot { entry: name.clone(), inside: None, element, view: View::contiguous(shape.clone()) };
+        let Some(Content::Real(stored)) = slot.read(view.data()) else {
+            return Err(Error::format(path, format!("the numbers of {name:?}"), format!("{} bytes", view.data().len())));
+        };
+        let from = view.data().as_ptr() as usize - begin;
+        ranges.push(from..from + view.data().len());
+        tensors.push(Tensor { name: name.clone(), share: Some(Share { record: slots.len(), order: Vec::new() }) });
+        numbers.push((name.clone(), shape, stored));
+        slots.push(slot);
+        names.push(name);
+    }
+    let weights = Weights { path: path.to_owned(), form: Form::Safetensors(ranges), slots, names };
+    Ok((weights, tensors, numbers))
+}
+
+fn archive(
+    path: &Path,
+    under: &[String],
+    skipped: &dyn Fn(&str) -> bool,
+) -> Result<(Weights, Vec<Tensor>, Vec<Numbers>)> {
+    let mut archive = torch_zip::Archive::open(path)?;
+    let under: Vec<&str> = under.iter().map(String::as_str).collect();
+    let all = archive.slots(&under)?;
+    let mut tensors = Vec::new();
+    let mut wanted = Vec::new();
+    for (name, slot) in all.into_iter().filter(|(name, _)| !skipped(name)) {
+        if slot.element.is_real() {
+            wanted.push((name, slot, Known::Trained));
+        } else {
+            tensors.push(Tensor { name, share: None });
+        }
+    }
+    let (mut slots, mut names, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, found) in shared::read(path, &mut archive.into_entries(), &wanted)? {
+        let share = match found {
+            Found::Whole(_) => None,
+            Found::Real { share, first } => {
+                if let Some((slot, _, stored)) = first {
+                    numbers.push((name.clone(), slot.view.shape.clone(), stored));
+                    slots.push(slot);
+                    names.push(name.clone());
+                }
+                Some(share)
+            }
+        };
+        tensors.push(Tensor { name, share });
+    }
+    Ok((Weights { path: path.to_owned(), form: Form::Archive, slots, names }, tensors, numbers))
+}
+
+fn element(dtype: Dtype) -> Option<ElementType> {
+    Some(match dtype {
+        Dtype::F64 => ElementType::F64,
+        Dtype::F32 => ElementType::F32,
+        Dtype::F16 => ElementType::F16,
+        Dtype::BF16 => ElementType::Bf16,
+        _ => return None,
+    })
+}
+
+impl Weights {
+    /// Writes the file again with other numbers.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Format`] for a number that its type cannot hold.
+    pub(super) fn write(&self, numbers: &dyn Fn(usize) -> Option<Vec<f64>>, out: &Path) -> Result<()> {
+        match &self.form {
+            Form::Archive => {
+                let entries = torch_zip::Archive::open(&self.path)?.into_entries();
+                shared::write(&self.path, entries, &self.slots, &self.names, numbers, out)
+            }
+            Form::Safetensors(ranges) => self.write_safetensors(ranges, numbers, out),
+        }
+    }
+
+    fn write_safetensors(
+        &self,
+        ranges: &[Range<usize>],
+        numbers: &dyn Fn(usize) -> Option<Vec<f64>>,
+        out: &Path,
+    ) -> Result<()> {
+        let source = MappedFile::open(&self.path)?;
+        let bytes = source.bytes();
+        let mut file = AtomicFile::create(out)?;
+        let mut done = 0;
+        // Records stand in the order of their bytes.
+        for (i, range) in ranges.iter().enumerate() {
+            let Some(values) = numbers(i) else { continue };
+            let Some((before, old)) = bytes.get(done..range.start).zip(bytes.get(range.clone())) else {
+                return Err(Error::format(&self.path, "the file as it was read", "a shorter one"));
+            };
+            let mut content = old.to_vec();
+            self.slots[i].write(&mut content, &values).map_err(|(at, value)| {
+                let expected = format!("a number that {:?} holds at {at} of {}", self.slots[i].element, self.names[i]);
+                Error::format(out, expected, value.to_string())
+            })?;
+            file.write(before)?;
+            file.write(&content)?;
+            done = range.end;
+        }
+        file.write(&bytes[done..])?;
+        file.commit()
+    }
+}

@@ -1,0 +1,263 @@
+//! Where the numbers of a value come from, element by element: the normal form of reshaping, slicing, repeating and
+//! joining.
+
+use std::{ops::Range, sync::Arc};
+
+/// Each element of `shape` is an element of something with `of` elements, or 0. An axis of size 1 stands for any size:
+/// the value is constant along it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Field {
+    pub(crate) shape: Vec<usize>,
+    of: usize,
+    /// For each element the element it comes from, or [`ZERO`]; absent: the same element.
+    index: Option<Arc<[u32]>>,
+}
+
+/// The element is 0.
+pub(crate) const ZERO: u32 = u32::MAX;
+/// Elements of a field at most; larger things are not followed.
+const MOST: usize = 1 << 24;
+
+impl Field {
+    /// A thing of this shape itself.
+    pub(crate) fn whole(shape: Vec<usize>) -> Self {
+        let of = shape.iter().product();
+        Self { shape, of, index: None }
+    }
+
+    /// How many elements.
+    pub(crate) fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Where element `at` comes from.
+    pub(crate) fn at(&self, at: usize) -> u32 {
+        self.index.as_ref().map_or(at as u32, |index| index[at])
+    }
+
+    /// For each element where it comes from.
+    pub(crate) fn indices(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..self.len()).map(|at| self.at(at))
+    }
+
+    /// Whether every element is 0.
+    pub(crate) fn is_zero(&self) -> bool {
+        self.indices().all(|at| at == ZERO)
+    }
+
+    /// Whether no element is used twice.
+    pub(crate) fn is_injective(&self) -> bool {
+        let Some(index) = &self.index else { return true };
+        let mut seen = vec![false; self.of];
+        index.iter().all(|at| *at == ZERO || !std::mem::replace(&mut seen[*at as usize], true))
+    }
+
+    /// Elements of `shape`, each from the element of this field that `from` names by its place.
+    pub(crate) fn gather(
+        &self,
+        shape: Vec<usize>,
+        mut from: impl FnMut(&[usize]) -> Option<usize>,
+    ) -> Option<Self> {
+        let len = shape.iter().try_fold(1usize, |n, size| n.checked_mul(*size)).filter(|n| *n <= MOST)?;
+        let mut place = vec![0; shape.len()];
+        let mut index = Vec::with_capacity(len);
+        for _ in 0..len {
+            index.push(from(&place).map_or(ZERO, |at| self.at(at)));
+            for axis in (0..shape.len()).rev() {
+                place[axis] += 1;
+                if place[axis] < shape[axis] {
+                    break;
+                }
+                place[axis] = 0;
+            }
+        }
+        Some(Self::new(shape, self.of, index))
+    }
+
+    /// A field from its index.
+    pub(crate) fn new(shape: Vec<usize>, of: usize, index: Vec<u32>) -> Self {
+        let same = index.len() == of && index.iter().enumerate().all(|(at, from)| *from == at as u32);
+        Self { shape, of, index: (!same).then(|| index.into()) }
+    }
+
+    /// The field seen through another one: element `i` is element `outer[i]` of this one.
+    pub(crate) fn through(&self, outer: &Self) -> Self {
+        debug_assert_eq!(outer.of, self.len());
+        if outer.index.is_none() {
+            return Self { shape: outer.shape.clone(), of: self.of, index: self.index.clone() };
+        }
+        let index = outer.indices().map(|at| if at == ZERO { ZERO } else { self.at(at as usize) }).collect();
+        Self::new(outer.shape.clone(), self.of, index)
+    }
+
+    /// The field without the elements that `drop` names by their place in the flat order.
+    pub(crate) fn without(&self, drop: impl Fn(usize) -> bool) -> Self {
+        let index = (0..self.len()).map(|at| if drop(at) { ZERO } else { self.at(at) }).collect();
+        Self::new(self.shape.clone(), self.of, index)
+    }
+
+    /// The same elements under another shape of as many elements.
+    fn renamed(&self, shape: Vec<usize>) -> Self {
+        Self { shape, of: self.of, index: self.index.clone() }
+    }
+
+    /// Repeated along axes of size 1.
+    pub(crate) fn expanded(&self, shape: &[usize]) -> Option<Self> {
+        if shape == self.shape {
+            return Some(self.clone());
+        }
+        let strides = strides(&self.shape);
+        let own = &self.shape;
+        self.gather(shape.to_vec(), |place| {
+            Some(
+                (0..place.len())
+                    .map(|axis| if own[axis] == 1 { 0 } else { place[axis] * strides[axis] })
+                    .sum(),
+            )
+        })
+    }
+
+    /// With the axes in another order.
+    pub(crate) fn permuted(&self, order: &[usize]) -> Option<Self> {
+        let shape: Vec<usize> = order.iter().map(|axis| self.shape[*axis]).collect();
+        if order.iter().filter(|axis| self.shape[**axis] != 1).is_sorted() {
+            return Some(self.renamed(shape));
+        }
+        let strides = strides(&self.shape);
+        self.gather(shape, |place| Some(place.iter().zip(order).map(|(at, axis)| at * strides[*axis]).sum()))
+    }
+
+    /// A value of shape `from` that is reshaped to `to`.
+    pub(crate) fn reshaped(&self, from: &[usize], to: &[usize]) -> Option<Self> {
+        let (mut wide, mut shape) = (self.shape.clone(), vec![1; to.len()]);
+        for (inner, outer) in groups(from, to)? {
+            let real = |sizes: &[usize], range: Range<usize>| -> Vec<usize> {
+                range.filter(|axis| sizes[*axis] != 1).collect()
+            };
+            let (a, b) = (real(from, inner), real(to, outer));
+            if a.iter().all(|axis| self.shape[*axis] == 1) {
+                continue;
+            }
+            let alike = a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| from[*a] == to[*b]);
+            if !alike {
+                a.iter().for_each(|axis| wide[*axis] = from[*axis]);
+            }
+            for (i, axis) in b.iter().enumerate() {
+                shape[*axis] = if alike { self.shape[a[i]] } else { to[*axis] };
+            }
+        }
+        Some(self.expanded(&wide)?.renamed(shape))
+    }
+
+    /// With places `list` of an axis.
+    pub(crate) fn taken(&self, axis: usize, list: &[usize]) -> Option<Self> {
+        if self.shape[axis] == 1 {
+            return Some(self.clone());
+        }
+        let (mut shape, strides) = (self.shape.clone(), strides(&self.shape));
+        shape[axis] = list.len();
+        self.gather(shape, |place| {
+            let at = |i: usize| if i == axis { list[place[i]] } else { place[i] };
+            Some((0..place.len()).map(|i| at(i) * strides[i]).sum())
+        })
+    }
+
+    /// As places from `start` of an axis of `size`, where this field has `len` places; 0 elsewhere.
+    pub(crate) fn placed(&self, axis: usize, len: usize, start: usize, size: usize) -> Option<Self> {
+        let mut wide = self.shape.clone();
+        wide[axis] = len;
+        let wide = self.expanded(&wide)?;
+        let (mut shape, strides) = (wide.shape.clone(), strides(&wide.shape));
+        shape[axis] = size;
+        wide.gather(shape, |place| {
+            let inside = place[axis] >= start && place[axis] < start + len;
+            inside.then(|| {
+                (0..place.len()).map(|i| (place[i] - if i == axis { start } else { 0 }) * strides[i]).sum()
+            })
+        })
+    }
+
+    /// With axes of size 1 in front, up to `rank` axes.
+    pub(crate) fn lifted(&self, rank: usize) -> Self {
+        let ones = rank.saturating_sub(self.shape.len());
+        self.renamed([vec![1; ones], self.shape.clone()].concat())
+    }
+
+    /// Under a shape that differs in axes of size 1 only.
+    pub(crate) fn with_ones(&self, shape: Vec<usize>) -> Self {
+        debug_assert_eq!(shape.iter().product::<usize>(), self.len());
+        self.renamed(shape)
+    }
+}
+
+/// Row-major strides.
+pub(crate) fn strides(shape: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        strides[axis - 1] = strides[axis] * shape[axis];
+    }
+    strides
+}
+
+/// The smallest groups of neighbouring axes that a reshape keeps together: axes before, axes after.
+pub(crate) fn groups(from: &[usize], to: &[usize]) -> Option<Vec<(Range<usize>, Range<usize>)>> {
+    if from.contains(&0) || to.contains(&0) || from.iter().product::<usize>() != to.iter().product::<usize>()
+    {
+        return None;
+    }
+    let (mut i, mut j) = (0, 0);
+    let mut groups = Vec::new();
+    while i < from.len() || j < to.len() {
+        let (i0, j0) = (i, j);
+        let (mut a, mut b) = (1, 1);
+        if i < from.len() {
+            a *= from[i];
+            i += 1;
+        }
+        if j < to.len() {
+            b *= to[j];
+            j += 1;
+        }
+        while a != b {
+            if a < b {
+                a *= from.get(i)?;
+                i += 1;
+            } else {
+                b *= to.get(j)?;
+                j += 1;
+            }
+        }
+        groups.push((i0..i, j0..j));
+    }
+    Some(groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vector_along_the_last_axis_becomes_heads() {
+        // [1, 5, 6] constant along 5, to [1, 5, 2, 3], to [1, 2, 5, 3].
+        let field = Field::whole(vec![1, 1, 6]).reshaped(&[1, 5, 6], &[1, 5, 2, 3]).unwrap();
+        assert_eq!(field.shape, [1, 1, 2, 3]);
+        let field = field.permuted(&[0, 2, 1, 3]).unwrap();
+        assert_eq!(
+            (field.shape.clone(), field),
+            (vec![1, 2, 1, 3], Field::whole(vec![6]).with_ones(vec![1, 2, 1, 3]))
+        );
+    }
+
+    #[test]
+    fn a_part_that_is_put_back_is_itself_with_zeros_around() {
+        let part = Field::whole(vec![4]).taken(0, &[1, 2]).unwrap();
+        let back = part.placed(0, 2, 1, 4).unwrap();
+        assert_eq!(back.indices().collect::<Vec<_>>(), [ZERO, 1, 2, ZERO]);
+    }
+
+    #[test]
+    fn groups_of_a_flatten() {
+        assert_eq!(groups(&[2, 3, 4], &[2, 12]).unwrap(), [(0..1, 0..1), (1..3, 1..2)]);
+        assert_eq!(groups(&[4], &[4, 1]).unwrap(), [(0..1, 0..1), (1..1, 1..2)]);
+    }
+}

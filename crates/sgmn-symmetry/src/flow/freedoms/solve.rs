@@ -1,0 +1,417 @@
+//! Which shifts of values cancel: elimination over formal sums, in the order of the flow.
+//!
+//! Every parameter that is added somewhere is an unknown shift. Unknowns are carried through linear steps. Where a step
+//! is not linear, the shift of its operand must vanish, but for what is not seen there: the unknown that was met last
+//! and stands there by itself takes the value that cancels the others, and where there is none, all of them are fixed.
+//! What remains free in the end are the freedoms. Besides parameters there are *followers*, which never cancel others:
+//! parameters that move as a whole along an axis, and shifts that rules want to know absorbed.
+
+use sgmn_graph::flow::{Array, Flow, Numbers, Op, ValueId};
+
+use super::{
+    blind::{Flat, unseen, unseen_by},
+    carry::{carry, shares},
+    field::{Field, ZERO, strides},
+    linear::{NodeId, Paths, Sum, Term},
+    view::{Use, View},
+};
+
+/// What an unknown shift is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// A parameter, element by element.
+    Param(usize),
+    /// A parameter, with the same change along an axis.
+    Along(usize, usize),
+    /// A value that a rule changes.
+    Value(ValueId),
+}
+
+/// A shift of a value that a rule wants to know absorbed, with the shape of its numbers.
+pub(crate) type Wanted = (ValueId, Vec<usize>);
+
+/// An unknown, the shape of its numbers, and what it is in terms of what is free.
+#[derive(Debug, Clone)]
+pub(crate) struct Variable {
+    pub(crate) unknown: Unknown,
+    pub(crate) shape: Vec<usize>,
+    /// Free elements and the terms of other variables.
+    pub(crate) sum: Sum,
+    /// When it was met; absent for followers.
+    met: Option<usize>,
+}
+
+/// All variables of a flow, eliminated.
+#[derive(Debug)]
+pub(crate) struct Solved {
+    pub(crate) paths: Paths,
+    /// Variable `i` is source `i` of the paths.
+    pub(crate) variables: Vec<Variable>,
+    /// For each value what is not seen of it.
+    pub(crate) unseen: Vec<Option<Flat>>,
+}
+
+impl Solved {
+    /// The elements of a variable that are free.
+    pub(crate) fn free(&self, variable: NodeId) -> Option<&Field> {
+        self.variables[variable].sum.0.iter().find(|term| term.node == variable).map(|term| &term.field)
+    }
+
+    /// The variable of an unknown.
+    pub(crate) fn variable(&self, unknown: &Unknown) -> Option<NodeId> {
+        self.variables.iter().position(|variable| variable.unknown == *unknown)
+    }
+
+    /// By how much the parameters that move with a variable change, where the variable has these numbers.
+    pub(crate) fn moved(
+        &self,
+        moves: &[(usize, Sum)],
+        flow: &Flow,
+        net: &dyn Numbers,
+        amounts: &Array,
+        param: usize,
+    ) -> Vec<f64> {
+        let mut numbers = net.numbers(param).into_owned();
+        for term in moves.iter().filter(|(moved, _)| *moved == param).flat_map(|(_, sum)| &sum.0) {
+            let shift = self.paths.evaluate(term, flow, net, amounts);
+            repeat_onto(&mut numbers, flow.param_shape(param), &shift);
+        }
+        numbers
+    }
+
+    /// The parameters that move with a variable, and by what.
+    pub(crate) fn moves(&self, variable: NodeId) -> Vec<(usize, Sum)> {
+        let of = |at: &Variable| {
+            let terms = at.sum.0.iter().filter(|term| self.paths.source_of(term.node) == variable);
+            Sum(terms.cloned().collect())
+        };
+        let moved = self.variables.iter().filter_map(|at| match at.unknown {
+            Unknown::Param(param) => Some((param, of(at))),
+            Unknown::Along(param, _) if std::ptr::eq(at, &self.variables[variable]) => Some((param, of(at))),
+            _ => None,
+        });
+        moved.filter(|(_, sum)| !sum.0.is_empty()).collect()
+    }
+}
+
+/// Eliminates. `wanted` are shifts of values that rules want to know absorbed, with the shape of their numbers.
+pub(crate) fn solve(view: &View<'_>, wanted: &[Wanted]) -> Solved {
+    let n = view.flow.values().len();
+    let mut solver = Solver {
+        view,
+        shares: shares(view),
+        shifts: vec![Sum::default(); n],
+        solved: Solved { paths: Paths::default(), variables: Vec::new(), unseen: unseen(view) },
+    };
+    for (param, at) in view.flow.params().iter().enumerate().filter(|(_, at)| !is_weight(view, at.value)) {
+        let shape = view.flow.shape(at.value).to_vec();
+        let met = view.uses(at.value).first().map_or(0, |at| at.step);
+        let own = solver.variable(Unknown::Param(param), shape.clone(), Some(met));
+        solver.shifts[at.value.index()].add(own);
+        for axis in (0..shape.len()).filter(|axis| shape[*axis] > 1) {
+            let mut shape = shape.clone();
+            shape[axis] = 1;
+            let own = solver.variable(Unknown::Along(param, axis), shape, None);
+            solver.shifts[at.value.index()].add(own);
+        }
+    }
+    let wanted: Vec<(ValueId, Term)> = wanted
+        .iter()
+        .map(|(value, shape)| (*value, solver.variable(Unknown::Value(*value), shape.clone(), None)))
+        .collect();
+    for (at, step) in view.flow.steps().iter().enumerate() {
+        solver.step(at);
+        for (_, own) in wanted.iter().filter(|(value, _)| *value == step.to) {
+            solver.shifts[step.to.index()].add(own.clone());
+        }
+    }
+    for output in view.flow.outputs() {
+        let sum = solver.shifts[output.value.index()].clone();
+        solver.vanish(sum);
+    }
+    solver.solved
+}
+
+/// Whether a parameter is a factor of something that depends on inputs, so that a shift of it is none of what it makes.
+fn is_weight(view: &View<'_>, id: ValueId) -> bool {
+    view.uses(id).iter().any(|at| {
+        let step = &view.flow.steps()[at.step];
+        match step.op {
+            Op::Contract(_) | Op::Convolve(_) => {
+                step.from.iter().enumerate().any(|(i, other)| i != at.operand && view.depends(*other))
+            }
+            Op::Permute(_) | Op::Reshape(_) => is_weight_behind(view, step.to),
+            _ => false,
+        }
+    })
+}
+
+/// As [`is_weight`], one step behind; longer ways are found by elimination.
+fn is_weight_behind(view: &View<'_>, id: ValueId) -> bool {
+    view.uses(id).iter().any(|at| {
+        let step = &view.flow.steps()[at.step];
+        let factor = matches!(step.op, Op::Contract(_) | Op::Convolve(_));
+        factor && step.from.iter().enumerate().any(|(i, other)| i != at.operand && view.depends(*other))
+    })
+}
+
+struct Solver<'a> {
+    view: &'a View<'a>,
+    shares: Vec<Option<usize>>,
+    shifts: Vec<Sum>,
+    solved: Solved,
+}
+
+impl Solver<'_> {
+    fn variable(&mut self, unknown: Unknown, shape: Vec<usize>, met: Option<usize>) -> Term {
+        let node = self.solved.paths.source(shape.clone());
+        let own = Term { coefficient: 1.0, node, field: Field::whole(shape.clone()) };
+        self.solved.variables.push(Variable { unknown, shape, sum: Sum(vec![own.clone()]), met });
+        own
+    }
+
+    /// Carries shifts through a step; what cannot be carried must vanish.
+    fn step(&mut self, at: usize) {
+        let step = &self.view.flow.steps()[at];
+        let mut from: Vec<Sum> =
+            step.from.iter().map(|id| self.resolved(&self.shifts[id.index()].clone())).collect();
+        // A product of two shifts is none: a factor of what moves stands still.
+        let sums = super::view::is_sum(&step.op) || matches!(step.op, Op::Concat(_));
+        if !sums && step.from.len() > 1 {
+            for operand in (0..step.from.len()).rev() {
+                let others = (0..step.from.len()).filter(|other| *other != operand);
+                let moves = others
+                    .clone()
+                    .any(|other| self.view.depends(step.from[other]) || !from[other].0.is_empty());
+                let carried = matches!(step.op, Op::Select(_)) && operand > 0;
+                let other_fixed = others.clone().all(|other| self.view.fixed(step.from[other]));
+                if moves && !carried && !other_fixed {
+                    self.demand(Use { step: at, operand }, &mut from);
+                }
+            }
+            let moving: Vec<usize> = (0..step.from.len()).filter(|i| !from[*i].0.is_empty()).collect();
+            if moving.len() > 1 && !matches!(step.op, Op::Select(_)) {
+                for operand in &moving[1..] {
+                    self.vanish(from[*operand].clone());
+                }
+                from.iter_mut().for_each(|sum| *sum = self.resolved(sum));
+            }
+        }
+        let mut out = Sum::default();
+        for (operand, sum) in from.iter().enumerate() {
+            let at = Use { step: at, operand };
+            let sum = self.resolved(sum);
+            let mut stuck = Vec::new();
+            for term in sum.0 {
+                match carry(self.view, &mut self.solved.paths, &self.shares, at, &term) {
+                    Some(term) => out.add(term),
+                    None => stuck.push(term),
+                }
+            }
+            let seen = self.seen(at, Sum(stuck));
+            self.vanish(seen);
+        }
+        self.shifts[step.to.index()] = self.resolved(&out);
+    }
+
+    /// Demands that what an operand moves by and what is seen of it vanishes.
+    fn demand(&mut self, at: Use, from: &mut [Sum]) {
+        let sum = std::mem::take(&mut from[at.operand]);
+        // What can be carried in spite of a moving partner: rows of shares leave constants as they are.
+        let (mut stuck, mut kept) = (Vec::new(), Vec::new());
+        for term in sum.0 {
+            match carry(self.view, &mut self.solved.paths, &self.shares, at, &term) {
+                Some(_) => kept.push(term),
+                None => stuck.push(term),
+            }
+        }
+        let seen = self.seen(at, Sum(stuck));
+        self.vanish(seen);
+        for sum in from.iter_mut() {
+            *sum = self.resolved(sum);
+        }
+        from[at.operand] = self.resolved(&Sum(kept));
+    }
+
+    /// The terms that an operand's reader can see.
+    fn seen(&self, at: Use, sum: Sum) -> Sum {
+        if sum.0.is_empty() {
+            return sum;
+        }
+        let Some(flat) = unseen_by(self.view, at, &self.solved.unseen) else { return sum };
+        let unseen =
+            |term: &Term| (0..flat.0.len()).all(|axis| term.field.shape[axis] == 1 || !flat.touches(axis));
+        Sum(sum.0.into_iter().filter(|term| !unseen(term)).collect())
+    }
+
+    /// Makes a sum vanish.
+    fn vanish(&mut self, sum: Sum) {
+        let mut sum = self.resolved(&sum);
+        while !sum.0.is_empty() {
+            match self.pivot(&sum) {
+                Some(at) => {
+                    let term = sum.0[at].clone();
+                    let others =
+                        sum.0.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, term)| term.clone());
+                    let (covered, uncovered): (Vec<Term>, Vec<Term>) =
+                        others.partition(|other| covers(&term, other));
+                    if uncovered.is_empty() {
+                        self.solve_for(&term, &covered);
+                    } else {
+                        uncovered.iter().for_each(|other| self.fix(other));
+                    }
+                }
+                None => sum.0.iter().for_each(|term| self.fix(term)),
+            }
+            sum = self.resolved(&sum);
+        }
+    }
+
+    /// The term that can cancel the others: a parameter met last that covers them, or else that covers some.
+    fn pivot(&self, sum: &Sum) -> Option<usize> {
+        let paths = &self.solved.paths;
+        let real = |term: &Term| self.solved.variables[paths.source_of(term.node)].met;
+        let fits = |at: &usize| {
+            let term = &sum.0[*at];
+            let alone = || (0..sum.0.len()).all(|i| i == *at || paths.source_of(sum.0[i].node) != term.node);
+            paths.is_source(term.node) && real(term).is_some() && alone() && term.field.is_injective()
+        };
+        let covers_all =
+            |at: &usize| sum.0.iter().all(|other| real(other).is_none() || covers(&sum.0[*at], other));
+        let candidates: Vec<usize> = (0..sum.0.len()).filter(fits).collect();
+        let last = |at: &usize| (real(&sum.0[*at]), sum.0[*at].node);
+        let best = candidates.iter().copied().filter(covers_all).max_by_key(last);
+        best.or_else(|| candidates.into_iter().max_by_key(last))
+    }
+
+    /// Lets the elements of a parameter that a term shows cancel other terms.
+    fn solve_for(&mut self, term: &Term, others: &[Term]) {
+        let variable = term.node;
+        let n: usize = self.solved.variables[variable].shape.iter().product();
+        let mut place = vec![ZERO; n];
+        for (at, from) in term.field.indices().enumerate().filter(|(_, from)| *from != ZERO) {
+            place[from as usize] = at as u32;
+        }
+        let place = Field::new(self.solved.variables[variable].shape.clone(), term.field.len(), place);
+        let mut sum = Sum::default();
+        for own in &self.solved.variables[variable].sum.0 {
+            if own.node == variable {
+                sum.add(Term { field: own.field.without(|at| place.at(at) != ZERO), ..own.clone() });
+            } else {
+                sum.add(own.clone());
+            }
+        }
+        for other in others {
+            let Some(wide) = other.field.expanded(&term.field.shape) else {
+                return others.iter().for_each(|other| self.fix(other));
+            };
+            let field = wide.through(&place);
+            sum.add(Term { coefficient: -other.coefficient / term.coefficient, node: other.node, field });
+        }
+        self.replace(variable, sum);
+    }
+
+    /// Fixes the elements of a source that a term can see.
+    fn fix(&mut self, term: &Term) {
+        let source = self.solved.paths.source_of(term.node);
+        let support = self.solved.paths.support(term);
+        let n: usize = self.solved.variables[source].shape.iter().product();
+        let mut fixed = vec![false; n];
+        support.indices().filter(|at| *at != ZERO).for_each(|at| fixed[at as usize] = true);
+        let mut sum = Sum::default();
+        for own in &self.solved.variables[source].sum.0 {
+            if own.node == source {
+                sum.add(Term { field: own.field.without(|at| fixed[at]), ..own.clone() });
+            } else {
+                sum.add(own.clone());
+            }
+        }
+        self.replace(source, sum);
+    }
+
+    /// Sets what a variable is, in all others too.
+    fn replace(&mut self, variable: NodeId, sum: Sum) {
+        self.solved.variables[variable].sum = sum;
+        for other in 0..self.solved.variables.len() {
+            let uses = |term: &Term| self.solved.paths.source_of(term.node) == variable;
+            if other != variable && self.solved.variables[other].sum.0.iter().any(uses) {
+                let resolved = self.rewritten(&self.solved.variables[other].sum.clone(), Some(other));
+                self.solved.variables[other].sum = resolved;
+            }
+        }
+    }
+
+    /// A sum in terms of what is free.
+    fn resolved(&mut self, sum: &Sum) -> Sum {
+        self.rewritten(sum, None)
+    }
+
+    fn rewritten(&mut self, sum: &Sum, keep: Option<NodeId>) -> Sum {
+        let mut out = Sum::default();
+        for term in &sum.0 {
+            if Some(term.node) == keep {
+                out.add(term.clone());
+            } else {
+                for inner in self.expand(term.node) {
+                    let field = inner.field.through(&term.field);
+                    out.add(Term {
+                        coefficient: term.coefficient * inner.coefficient,
+                        node: inner.node,
+                        field,
+                    });
+                }
+            }
+        }
+        out
+    }
+
+    /// A node in terms of what is free. The depth is that of a path, which is limited.
+    fn expand(&mut self, node: NodeId) -> Vec<Term> {
+        let variable = &self.solved.variables;
+        let Some((how, fixed, from)) = self.solved.paths.step(node) else {
+            return variable[node].sum.0.clone();
+        };
+        let source = self.solved.paths.source_of(node);
+        let untouched = |sum: &Sum| matches!(sum.0.as_slice(), [only] if only.node == source && only.field == Field::whole(variable[source].shape.clone()));
+        let (how, fixed, from) = (how.clone(), fixed, from.clone());
+        let shape = self.solved.paths.shape(node).to_vec();
+        if untouched(&variable[source].sum) {
+            return vec![Term { coefficient: 1.0, node, field: Field::whole(shape) }];
+        }
+        let mut out = Vec::new();
+        for inner in self.expand(from.0) {
+            let field = inner.field.through(&from.1);
+            if field.is_zero() {
+                continue;
+            }
+            let fixed = fixed.map(|id| (id, self.view.alike(id)));
+            match self.solved.paths.linear(how.clone(), fixed, (inner.node, field), shape.clone()) {
+                Some(node) => {
+                    out.push(Term {
+                        coefficient: inner.coefficient,
+                        node,
+                        field: Field::whole(shape.clone()),
+                    });
+                }
+                None => self.fix(&inner),
+            }
+        }
+        out
+    }
+}
+
+/// Whether a term varies along every axis along which another one does.
+fn covers(term: &Term, other: &Term) -> bool {
+    term.field.shape.iter().zip(&other.field.shape).all(|(own, other)| *other == 1 || own == other)
+}
+
+/// Adds an array of the same rank, repeated along its axes of size 1.
+fn repeat_onto(numbers: &mut [f64], shape: &[usize], shift: &Array) {
+    let (own, of_shift) = (strides(shape), strides(shift.shape()));
+    for (at, number) in numbers.iter_mut().enumerate() {
+        let place = |axis: usize| {
+            if shift.shape()[axis] == 1 { 0 } else { at / own[axis] % shape[axis] * of_shift[axis] }
+        };
+        *number += shift.data()[(0..shape.len()).map(place).sum::<usize>()];
+    }
+}
