@@ -9,10 +9,11 @@ use sgmn_graph::{
     Seed,
     flow::{FlowNet, Numbers},
 };
-use sgmn_symmetry::flow::{Draw, Spaces, derive};
+use sgmn_symmetry::flow::Draw;
 
 use super::{
     facts::{forget_peak, peak_memory},
+    free::{Choice, Dims, Free},
     judge::Judge,
     negatives::{Negative, negatives},
 };
@@ -37,8 +38,10 @@ pub struct Report {
     pub n_numbers: usize,
     /// Steps of the flow.
     pub n_steps: usize,
-    /// Dimensions of magnitudes and of signs that are free.
-    pub scale_dims: (usize, usize),
+    /// Continuous dimensions that are free.
+    pub dims: Dims,
+    /// Signs that are free.
+    pub n_signs: usize,
     /// Elements of each kind.
     pub kinds: Vec<KindReport>,
     /// Changes outside of the group.
@@ -81,15 +84,22 @@ pub struct Seconds {
 /// with scalars; what is no symmetry is seen in the third digit.
 pub const KEPT: f64 = 1e-9;
 
-/// Kinds of elements, and how each is drawn.
-const KINDS: [(&str, Draw); 4] = [
-    ("orders", Draw { orders: true, signs: false, spread: 0.0 }),
-    ("signs", Draw { orders: false, signs: true, spread: 0.0 }),
-    ("magnitudes", Draw { orders: false, signs: false, spread: SPREAD }),
-    ("all together", Draw { orders: true, signs: true, spread: SPREAD }),
+/// Kinds of elements, and what is drawn for each.
+const KINDS: [(&str, Choice); 6] = [
+    ("orders", spaces(Draw { orders: true, signs: false, spread: 0.0 })),
+    ("signs", spaces(Draw { orders: false, signs: true, spread: 0.0 })),
+    ("magnitudes", spaces(Draw { orders: false, signs: false, spread: SPREAD })),
+    ("matrices", Choice { spaces: None, matrices: true, additions: false }),
+    ("additions", Choice { spaces: None, matrices: false, additions: true }),
+    ("all together", Choice { spaces: Some(EVERY), matrices: true, additions: true }),
 ];
+const EVERY: Draw = Draw { orders: true, signs: true, spread: SPREAD };
 /// Magnitudes go up to a factor of two and back.
 const SPREAD: f64 = 0.7;
+
+const fn spaces(draw: Draw) -> Choice {
+    Choice { spaces: Some(draw), matrices: false, additions: false }
+}
 
 impl Report {
     /// The largest change of an answer by an element.
@@ -127,32 +137,32 @@ pub fn check_file(path: &Path, options: &ReadOptions, trials: &Trials) -> Result
 /// A net that cannot be computed on random inputs.
 pub fn check(net: &FlowNet, read: f64, trials: &Trials) -> Result<Report> {
     let start = Instant::now();
-    let spaces = derive(net.flow());
+    let free = Free::of(net.flow());
     let derive = start.elapsed().as_secs_f64();
 
     let start = Instant::now();
     let judge = Judge::random(net, trials.seed.child("questions"), trials.questions)?;
     let run = start.elapsed().as_secs_f64() / trials.questions.max(1) as f64;
 
-    let (n_moved, act) = acted(&spaces, net, trials.seed);
+    let (n_moved, act) = acted(&free, net, trials.seed);
     let mut kinds = Vec::new();
-    for (kind, draw) in KINDS {
+    for (kind, choice) in KINDS {
         let mut report = KindReport { kind, n_moving: 0, change: 0.0 };
         for i in 0..trials.elements {
-            let element = spaces.sample(trials.seed.child(kind).child(&i.to_string()), &draw);
-            if element.is_identity() {
-                continue;
+            let seed = trials.seed.child(kind).index(i);
+            if let Some(change) = free.draw(net, &choice, seed, |changed| judge.change(changed))? {
+                report.n_moving += 1;
+                report.change = f64::max(report.change, change?);
             }
-            report.n_moving += 1;
-            report.change = f64::max(report.change, judge.change(&element.act(net))?);
         }
         kinds.push(report);
     }
-    let negatives = negatives(&spaces, &judge, trials.seed.child("negatives"), trials.negatives)?;
+    let negatives = negatives(&free, &judge, trials.seed.child("negatives"), trials.negatives)?;
     Ok(Report {
         n_numbers: net.flow().n_numbers(),
         n_steps: net.flow().steps().len(),
-        scale_dims: spaces.scale_dims(),
+        dims: free.dims(),
+        n_signs: free.signs(),
         kinds,
         negatives,
         n_moved,
@@ -162,9 +172,9 @@ pub fn check(net: &FlowNet, read: f64, trials: &Trials) -> Result<Report> {
     })
 }
 
-/// How many numbers an element changes, and how long it took to make all of them.
-fn acted(spaces: &Spaces, net: &FlowNet, seed: Seed) -> (usize, f64) {
-    let element = spaces.sample(seed.child("moved"), &Draw::default());
+/// How many numbers an element of orders and scalars changes, and how long it took to make all of them.
+fn acted(free: &Free, net: &FlowNet, seed: Seed) -> (usize, f64) {
+    let element = free.spaces.sample(seed.child("moved"), &Draw::default());
     let acted = element.act(net);
     let (mut n_moved, mut seconds) = (0, 0.0);
     for param in 0..net.flow().params().len() {

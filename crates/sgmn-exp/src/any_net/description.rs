@@ -7,10 +7,13 @@ use sgmn_data::any_net::{FixedTensor, FlowFile};
 use sgmn_graph::flow::{Flow, Role, ValueId};
 use sgmn_symmetry::{
     ScaleGroup,
-    flow::{Holder, Spaces, derive},
+    flow::{Holder, Spaces},
 };
 
-use super::side::{Side, sides};
+use super::{
+    free::{Dims, Free},
+    side::{Side, sides},
+};
 
 /// A net as a person meets it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -39,10 +42,40 @@ pub struct Description {
     pub orders: Vec<Order>,
     /// Scalars that are free beside those of single units.
     pub scalars: Vec<Scalars>,
-    /// Dimensions of the magnitudes that are free.
-    pub magnitudes: usize,
+    /// Matrices that mix units.
+    pub matrices: Vec<MatrixSpace>,
+    /// What may be added.
+    pub additions: Vec<Addition>,
+    /// Continuous dimensions.
+    pub dims: Dims,
     /// Signs that are free.
     pub signs: usize,
+}
+
+/// Matrices that may stand between what is linear.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MatrixSpace {
+    /// Which matrices, in words.
+    pub group: String,
+    /// Units of a block.
+    pub n: usize,
+    /// Blocks, each with a matrix of its own.
+    pub blocks: usize,
+    /// Continuous dimensions.
+    pub dims: usize,
+    /// Where they stand.
+    pub held_by: Vec<String>,
+}
+
+/// Something that may be added.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Addition {
+    /// The rule that found it.
+    pub rule: &'static str,
+    /// What may change and what follows.
+    pub words: String,
+    /// Continuous dimensions; 0 if discrete.
+    pub dims: usize,
 }
 
 /// A named tensor.
@@ -102,10 +135,21 @@ impl Description {
     pub fn of(file: &FlowFile) -> Self {
         let flow = file.net.flow();
         let about = file.about();
-        let spaces = derive(flow);
+        let free = Free::of(flow);
         let tensor = |name: &str, value: ValueId| Tensor { name: name.to_owned(), shape: flow.shape(value).to_vec() };
-        let (magnitudes, signs) = spaces.scale_dims();
-        let (orders, scalars) = orders(&spaces);
+        let (orders, scalars) = orders(&free.spaces);
+        let matrices = free.matrices.iter().map(|matrix| MatrixSpace {
+            group: matrix.kind.words(matrix.n),
+            n: matrix.n,
+            blocks: matrix.blocks,
+            dims: matrix.dims(),
+            held_by: matrix.axes(flow),
+        });
+        let additions = free.freedoms.iter().map(|freedom| Addition {
+            rule: freedom.rule.name(),
+            words: freedom.words.clone(),
+            dims: freedom.dims,
+        });
         Self {
             container: about.container.to_owned(),
             writer: about.writer,
@@ -119,8 +163,10 @@ impl Description {
             fixed: file.fixed.iter().map(Fixed::from).collect(),
             orders,
             scalars,
-            magnitudes,
-            signs,
+            matrices: matrices.collect(),
+            additions: additions.collect(),
+            dims: free.dims(),
+            signs: free.signs(),
         }
     }
 }

@@ -108,7 +108,12 @@ pub fn relative(expected: &[f64], found: &[f64]) -> f64 {
 impl<'a> Replaced<'a> {
     /// A net with no number replaced yet.
     pub fn new(net: &'a FlowNet) -> Self {
-        Self { net, params: vec![None; net.flow().params().len()] }
+        Self::over(net, net.flow().params().len())
+    }
+
+    /// Numbers of so many parameters, none replaced yet.
+    pub fn over(net: &'a dyn Numbers, n_params: usize) -> Self {
+        Self { net, params: vec![None; n_params] }
     }
 
     /// Replaces the numbers of a parameter, row-major, as many as it has.

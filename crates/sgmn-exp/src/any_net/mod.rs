@@ -2,6 +2,7 @@
 //!
 //! - [`args`]: what is said about a file;
 //! - [`description`]: file and spaces in words and counts;
+//! - [`free`]: all that may change, drawn and done;
 //! - [`judge`]: by how much answers change;
 //! - [`check`]: random elements keep the function;
 //! - [`negatives`]: changes outside of the group, which must be seen;
@@ -13,6 +14,7 @@ pub mod args;
 pub mod check;
 pub mod description;
 pub mod facts;
+pub mod free;
 pub mod judge;
 pub mod negatives;
 pub mod oracle;

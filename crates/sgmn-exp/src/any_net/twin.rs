@@ -5,9 +5,11 @@ use std::path::Path;
 use anyhow::Result;
 use sgmn_data::any_net::{self, FlowFile, ReadOptions};
 use sgmn_graph::{Seed, flow::Numbers};
-use sgmn_symmetry::flow::{Draw, derive};
 
-use super::judge::Judge;
+use super::{
+    free::{Choice, Free},
+    judge::Judge,
+};
 
 /// What was done to make a twin.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,20 +35,30 @@ const N_QUESTIONS: usize = 2;
 /// A file that cannot be written or read, or a net that cannot be computed.
 pub fn write_twin(file: &FlowFile, options: &ReadOptions, seed: Seed, out: &Path) -> Result<Twin> {
     let net = &file.net;
-    let element = derive(net.flow()).sample(seed.child("twin"), &Draw::default());
-    let acted = element.act(net);
     let judge = Judge::random(net, seed.child("questions"), N_QUESTIONS)?;
-    let exact = judge.change(&acted)?;
-    file.write(&acted, out)?;
+    let free = Free::of(net.flow());
+    let made = free.draw(net, &Choice::all(), seed.child("twin"), |changed| {
+        // Additions and matrices depend on each other's numbers, so all are made once.
+        let changed = net.with(changed)?;
+        file.write(&changed, out)?;
+        let exact = judge.change(&changed)?;
+        let (mut n_moved, mut n_params) = (0, 0);
+        for param in 0..net.flow().params().len() {
+            let (old, new) = (net.numbers(param), changed.numbers(param));
+            let n = old.iter().zip(new.iter()).filter(|(old, new)| old != new).count();
+            n_moved += n;
+            n_params += usize::from(n > 0);
+        }
+        anyhow::Ok((exact, n_moved, n_params))
+    })?;
+    let (exact, n_moved, n_params) = match made {
+        Some(made) => made?,
+        None => {
+            file.write(net, out)?;
+            (0.0, 0, 0)
+        }
+    };
     let again = any_net::open(out, options)?;
-    let (mut n_moved, mut n_params) = (0, 0);
-    for param in 0..net.flow().params().len() {
-        let (old, new) = (net.numbers(param), acted.numbers(param));
-        let n = old.iter().zip(new.iter()).filter(|(old, new)| old != new).count();
-        n_moved += n;
-        n_params += usize::from(n > 0);
-    }
-    // What was read from the file may stand in another order if the file's ties were read from its numbers.
     let written = judge.change(&again.net)?;
     Ok(Twin { n_numbers: net.flow().n_numbers(), n_moved, n_params, exact, written })
 }

@@ -5,15 +5,13 @@
 
 mod edit;
 mod tries;
+mod wide;
 
-use sgmn_graph::{
-    Seed,
-    flow::{FlowResult, Numbers},
-};
-use sgmn_symmetry::flow::Spaces;
+use anyhow::Result;
+use sgmn_graph::{Seed, flow::Numbers};
 
 use self::{edit::Edited, tries::tries};
-use super::judge::Judge;
+use super::{free::Free, judge::Judge};
 
 /// What is done that must not be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +28,12 @@ pub enum Fault {
     SignOfNone,
     /// Magnitudes change where no scalar is free.
     MagnitudeOfNone,
+    /// Units are mixed by a matrix of a larger group.
+    MatrixOfLarger,
+    /// Units are mixed in one parameter only.
+    MatrixInOnePlace,
+    /// Something is added in one parameter only, where others must follow.
+    AdditionInOnePlace,
 }
 
 /// A fault at one order of units.
@@ -50,13 +54,16 @@ const MOST_VARIANTS: usize = 4;
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::OrderInOnePlace,
         Self::SignOfPositive,
         Self::MagnitudeOfSign,
         Self::SomeOfAll,
         Self::SignOfNone,
         Self::MagnitudeOfNone,
+        Self::MatrixOfLarger,
+        Self::MatrixInOnePlace,
+        Self::AdditionInOnePlace,
     ];
 
     /// What is done, in words.
@@ -68,6 +75,9 @@ impl Fault {
             Self::SomeOfAll => "scalars of some units where one for all is free",
             Self::SignOfNone => "signs where no scalar is free",
             Self::MagnitudeOfNone => "magnitudes where no scalar is free",
+            Self::MatrixOfLarger => "matrices of a larger group",
+            Self::MatrixInOnePlace => "matrices in one parameter only",
+            Self::AdditionInOnePlace => "additions in one parameter only",
         }
     }
 }
@@ -79,13 +89,14 @@ impl Negative {
     }
 }
 
-/// Tries up to `n` faults, spread over kinds and orders, on the first question of the judge.
+/// Tries up to `n` faults with orders and scalars, half as many with matrices and a quarter with additions, spread over
+/// kinds and places, on the first question of the judge.
 ///
 /// # Errors
-/// Those of [`run`](sgmn_graph::flow::run).
-pub fn negatives(spaces: &Spaces, judge: &Judge<'_>, seed: Seed, n: usize) -> FlowResult<Vec<Negative>> {
+/// A net that cannot be computed.
+pub fn negatives(free: &Free, judge: &Judge<'_>, seed: Seed, n: usize) -> Result<Vec<Negative>> {
     let mut found = Vec::new();
-    for tried in tries(spaces, seed, n) {
+    for tried in tries(&free.spaces, seed, n) {
         let mut change = 0.0;
         for edits in tried.variants.into_iter().take(MOST_VARIANTS) {
             let edited = Edited::new(judge.net() as &dyn Numbers, edits);
@@ -96,5 +107,7 @@ pub fn negatives(spaces: &Spaces, judge: &Judge<'_>, seed: Seed, n: usize) -> Fl
         }
         found.push(Negative { fault: tried.fault, place: tried.place, change });
     }
+    found.extend(wide::matrices(free, judge, seed.child("matrices"), n.div_ceil(2))?);
+    found.extend(wide::additions(free, judge, seed.child("additions"), n.div_ceil(4))?);
     Ok(found)
 }

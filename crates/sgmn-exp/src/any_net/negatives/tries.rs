@@ -75,6 +75,8 @@ impl Scene<'_> {
             Fault::SomeOfAll => self.some_of_all(orbit),
             Fault::SignOfNone => self.of_none(orbit, |_| -1.0),
             Fault::MagnitudeOfNone => self.magnitude_of_none(orbit),
+            // These are no matter of orders and scalars.
+            Fault::MatrixOfLarger | Fault::MatrixInOnePlace | Fault::AdditionInOnePlace => Vec::new(),
         };
         let variants: Vec<Vec<Edit>> = variants
             .into_iter()

@@ -57,6 +57,21 @@ impl<'a> Carried<'a> {
         self.params.iter().flatten().count()
     }
 
+    /// Whether a parameter of the flow is one of the oracle.
+    pub(super) fn holds(&self, param: usize) -> bool {
+        self.params[param].is_some()
+    }
+
+    /// Axes of parameters of the flow in the text of which one of some terms stands.
+    pub(super) fn axes_with(&self, terms: &[&str]) -> BTreeSet<(usize, usize)> {
+        let declared = self.declared().map(|declared| declared.params).unwrap_or_default();
+        let with = |text: &String| text.split(' ').any(|term| terms.contains(&term));
+        declared
+            .iter()
+            .flat_map(|param| param.axes.iter().enumerate().filter(|(_, text)| with(text)).map(|(axis, _)| (param.param, axis)))
+            .collect()
+    }
+
     /// Whether the file holds every parameter of the oracle.
     pub(super) fn is_whole(&self) -> bool {
         self.lacks(self.folder.params.keys()).is_none()

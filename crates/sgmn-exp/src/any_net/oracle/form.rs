@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     fn param(axes: &[&str]) -> Param {
-        Param { shape: None, axes: axes.iter().map(|text| (*text).to_owned()).collect(), flat: false }
+        Param { axes: axes.iter().map(|text| (*text).to_owned()).collect(), flat: false }
     }
 
     fn texts(form: &str, axes: &[&str], shape: &[usize], held: &[usize]) -> Option<(Vec<String>, bool)> {

@@ -7,6 +7,7 @@
 mod carried;
 mod form;
 mod prove;
+mod spaces;
 mod truth;
 
 pub use prove::{Fact, Proof, prove};

@@ -8,10 +8,13 @@ use std::{
 use anyhow::Result;
 use sgmn_data::any_net::{self, FlowFile, ReadOptions};
 use sgmn_graph::{Seed, flow::Array};
-use sgmn_symmetry::flow::{Draw, derive};
+use sgmn_symmetry::flow::Draw;
 
-use super::{carried::Carried, truth::Folder};
-use crate::any_net::judge::{Judge, relative};
+use super::{carried::Carried, spaces, truth::Folder};
+use crate::any_net::{
+    free::{Choice, Free},
+    judge::{Judge, relative},
+};
 
 /// What was found out about a file.
 #[derive(Debug)]
@@ -41,7 +44,15 @@ const ANSWERS_EXACT: f64 = 1e-10;
 const KEPT: f64 = 1e-10;
 /// What does not keep a function changes answers by so much at least.
 const SEEN: f64 = 1e-3;
-/// Elements that are drawn for each file.
+/// What is drawn and must keep the function.
+const CHOICES: [(&str, Choice); 4] = [
+    ("orders and scales", Choice { spaces: Some(EVERY), matrices: false, additions: false }),
+    ("random matrices", Choice { spaces: None, matrices: true, additions: false }),
+    ("random additions", Choice { spaces: None, matrices: false, additions: true }),
+    ("all together", Choice { spaces: Some(EVERY), matrices: true, additions: true }),
+];
+const EVERY: Draw = Draw { orders: true, signs: true, spread: 0.7 };
+/// Elements that are drawn of each for each file.
 const N_ELEMENTS: u64 = 3;
 /// Random questions beside those of the folder.
 const N_QUESTIONS: u64 = 2;
@@ -64,6 +75,13 @@ impl Fact {
         let holds = found >= least;
         let found = if holds { format!("{found:.1e}") } else { format!("{found:.1e}, expected {least:.0e} at least") };
         Self { what: what.into(), found, holds }
+    }
+
+    fn said(what: &str, found: Result<String, String>) -> Self {
+        match found {
+            Ok(found) => Self::right(what, found),
+            Err(found) => Self::wrong(what, found),
+        }
     }
 
     fn right(what: impl Into<String>, found: impl Into<String>) -> Self {
@@ -138,20 +156,29 @@ fn look(folder: &Folder, file: &FlowFile, name: &str, facts: &mut Vec<Fact>) -> 
             return Ok(false);
         }
     };
-    let spaces = derive(net.flow());
+    let free = Free::of(net.flow());
     facts.push(match carried.declared() {
         Err(why) => Fact::wrong("spaces", why),
-        Ok(declared) => match declared.check(&spaces) {
+        Ok(declared) => match declared.check(&free.spaces) {
             Ok(()) => Fact::right("spaces", format!("as said of {} parameters", carried.len())),
             Err(why) => Fact::wrong("spaces", why.to_string()),
         },
     });
-    let mut worst = 0.0;
-    for i in 0..N_ELEMENTS {
-        let element = spaces.sample(Seed::new(i).child("element"), &Draw::default());
-        worst = f64::max(worst, judge.change(&element.act(net))?);
+    facts.push(Fact::said("orders", spaces::orders(folder, &free)));
+    facts.push(Fact::said("matrices", spaces::matrices(folder, &free, &carried)));
+    if carried.is_whole() {
+        facts.push(Fact::said("dimensions", spaces::dims(folder, &free)));
     }
-    facts.push(Fact::below("elements", worst, KEPT));
+    for (what, choice) in CHOICES {
+        let mut worst: f64 = 0.0;
+        for i in 0..N_ELEMENTS {
+            let seed = Seed::new(i).child(what);
+            if let Some(change) = free.draw(net, &choice, seed, |changed| judge.change(changed))? {
+                worst = worst.max(change?);
+            }
+        }
+        facts.push(Fact::below(what, worst, KEPT));
+    }
 
     for (what, set) in &folder.twins {
         if let Some(twin) = carried.with(set) {

@@ -1,9 +1,6 @@
 //! What is known of a net of the oracle: the truth as JSON, and tensors by name.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context, Result};
 use candle_core::{DType, Device};
@@ -13,7 +10,6 @@ use sgmn_graph::flow::Array;
 /// A folder of the oracle.
 #[derive(Debug)]
 pub(super) struct Folder {
-    pub(super) path: PathBuf,
     pub(super) truth: Truth,
     /// Parameters by their names.
     pub(super) params: BTreeMap<String, Array>,
@@ -67,8 +63,6 @@ pub(super) struct Matrix {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Param {
-    /// Absent for another name of a tied parameter.
-    pub(super) shape: Option<Vec<usize>>,
     pub(super) axes: Vec<String>,
     #[serde(default)]
     pub(super) flat: bool,
@@ -83,6 +77,8 @@ pub(super) struct Affine {
 pub(super) struct Continuous {
     /// How many dimensions all continuous changes span.
     pub(super) predicted: usize,
+    /// And each kind of them.
+    pub(super) of: BTreeMap<String, usize>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -122,7 +118,6 @@ impl Folder {
             y,
             twins: by_set(tensors(&path.join("twins.safetensors"))?),
             negatives: by_set(tensors(&path.join("negatives.safetensors"))?),
-            path: path.to_owned(),
         })
     }
 }

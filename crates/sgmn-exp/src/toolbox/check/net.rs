@@ -25,8 +25,8 @@ use crate::{
 pub(super) struct Args {
     #[command(flatten)]
     net: NetArgs,
-    /// Changes outside of the group that are made at most
-    #[arg(long, value_name = "N", default_value_t = 24)]
+    /// Changes outside of the group of orders and scalars that are made; half as many of matrices, a quarter of additions
+    #[arg(long, value_name = "N", default_value_t = 12)]
     negatives: usize,
     /// Random inputs that each net is asked
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
@@ -91,11 +91,17 @@ pub(super) fn run(
 }
 
 fn describe(path: &Path, report: &Report, out: &mut impl Write) -> Result<()> {
-    let (magnitudes, signs) = report.scale_dims;
+    let dims = &report.dims;
     writeln!(out, "{}: {} numbers may change, {} steps", path.display(), report.n_numbers, report.n_steps)?;
     writeln!(
         out,
-        "  free are {magnitudes} magnitudes and {signs} signs; a random element moves {:.1} % of the numbers",
+        "  free are {} dimensions ({} magnitudes, {} of matrices, {} of additions) and {} signs; orders and scales move \
+         {:.1} % of the numbers",
+        dims.total(),
+        dims.magnitudes,
+        dims.matrices,
+        dims.additions,
+        report.n_signs,
         share(report)
     )?;
     for kind in &report.kinds {
@@ -154,8 +160,8 @@ fn to_json(path: &Path, report: &Report) -> serde_json::Value {
         "numbers": report.n_numbers,
         "moved": report.n_moved,
         "steps": report.n_steps,
-        "magnitudes": report.scale_dims.0,
-        "signs": report.scale_dims.1,
+        "dims": report.dims,
+        "signs": report.n_signs,
         "kinds": report.kinds,
         "worst": report.worst(),
         "holds": report.holds(),

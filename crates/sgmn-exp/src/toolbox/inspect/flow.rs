@@ -48,7 +48,33 @@ pub(super) fn describe(net: &Description, all: bool, out: &mut impl Write) -> Re
             net.scalars.iter().map(|s| format!("  {} {}: {}", s.n, s.group, short(&s.parameters, all)));
         lines(scalars, all, out)?;
     }
-    writeln!(out, "free in all: {} magnitudes, {} signs", net.magnitudes, net.signs)?;
+    if !net.matrices.is_empty() {
+        writeln!(out, "\nunits that may be mixed by matrices:")?;
+        let list = net.matrices.iter().map(|matrix| {
+            let each = if matrix.blocks > 1 { format!(" for each of {} blocks", matrix.blocks) } else { String::new() };
+            format!("  {}{each}: {}", matrix.group, short(&matrix.held_by, all))
+        });
+        lines(list, all, out)?;
+    }
+    if !net.additions.is_empty() {
+        writeln!(out, "\nwhat may be added:")?;
+        let list = net.additions.iter().map(|addition| {
+            let dims = if addition.dims == 0 { "discrete".to_owned() } else { count(addition.dims, "dimension") };
+            format!("  {}: {dims}", addition.words)
+        });
+        lines(list, all, out)?;
+    }
+    let dims = &net.dims;
+    writeln!(
+        out,
+        "\nfree in all: {} of {} dimensions ({} magnitudes, {} of matrices beyond these, {} of additions), {} signs",
+        dims.total(),
+        net.n_numbers,
+        dims.magnitudes,
+        dims.matrices,
+        dims.additions,
+        net.signs
+    )?;
     Ok(())
 }
 
