@@ -53,7 +53,9 @@ impl NetArgs {
 }
 
 fn named(text: &str) -> Result<(&str, &str), String> {
-    text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| format!("expected NAME=..., found {text:?}"))
+    text.split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or_else(|| format!("expected NAME=..., found {text:?}"))
 }
 
 fn size(text: &str) -> Result<(String, usize), String> {
@@ -64,8 +66,10 @@ fn size(text: &str) -> Result<(String, usize), String> {
 
 fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
     let (name, sizes) = named(text)?;
-    let sizes = sizes.split(['x', ',']).filter(|size| !size.is_empty()).map(str::parse).collect::<Result<_, _>>();
-    let sizes = sizes.map_err(|_| format!("expected NAME=SHAPE such as image=1x3x224x224, found {text:?}"))?;
+    let sizes =
+        sizes.split(['x', ',']).filter(|size| !size.is_empty()).map(str::parse).collect::<Result<_, _>>();
+    let sizes =
+        sizes.map_err(|_| format!("expected NAME=SHAPE such as image=1x3x224x224, found {text:?}"))?;
     Ok((name.to_owned(), sizes))
 }
 

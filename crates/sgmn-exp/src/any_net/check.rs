@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 use sgmn_data::any_net::{self, ReadOptions};
 use sgmn_graph::{
@@ -126,7 +126,8 @@ pub fn check_file(path: &Path, options: &ReadOptions, trials: &Trials) -> Result
     forget_peak();
     let start = Instant::now();
     let file = any_net::open(path, options)?;
-    let report = check(&file.net, start.elapsed().as_secs_f64(), trials)?;
+    let report = check(&file.net, start.elapsed().as_secs_f64(), trials);
+    let report = report.with_context(|| path.display().to_string())?;
     let file_bytes = std::fs::metadata(path).ok().map(|facts| facts.len());
     Ok(Report { file_bytes, peak_bytes: peak_memory(), ..report })
 }

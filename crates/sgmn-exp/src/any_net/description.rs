@@ -136,7 +136,8 @@ impl Description {
         let flow = file.net.flow();
         let about = file.about();
         let free = Free::of(flow);
-        let tensor = |name: &str, value: ValueId| Tensor { name: name.to_owned(), shape: flow.shape(value).to_vec() };
+        let tensor =
+            |name: &str, value: ValueId| Tensor { name: name.to_owned(), shape: flow.shape(value).to_vec() };
         let (orders, scalars) = orders(&free.spaces);
         let matrices = free.matrices.iter().map(|matrix| MatrixSpace {
             group: matrix.kind.words(matrix.n),

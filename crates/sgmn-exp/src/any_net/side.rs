@@ -32,7 +32,9 @@ pub(crate) fn sides(flow: &Flow) -> Vec<Vec<Option<Side>>> {
                 for (operand, from) in step.from.iter().enumerate() {
                     let Some((param, axes)) = &views[from.index()] else { continue };
                     for (place, axis) in axes.iter().enumerate() {
-                        if let (Some(axis), Some(side)) = (axis, side_at(&step.op, operand, place, axes.len())) {
+                        if let (Some(axis), Some(side)) =
+                            (axis, side_at(&step.op, operand, place, axes.len()))
+                        {
                             sides[*param][*axis].get_or_insert(side);
                         }
                     }

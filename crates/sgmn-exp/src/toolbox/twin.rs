@@ -49,11 +49,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     let twin = write_twin(&file, &options, Seed::new(args.seed), &args.out)
         .with_context(|| args.out.display().to_string())?;
     writeln!(out, "wrote {}", args.out.display())?;
-    writeln!(
-        out,
-        "{} of {} numbers changed, in {} parameters",
-        twin.n_moved, twin.n_numbers, twin.n_params
-    )?;
+    writeln!(out, "{} of {} numbers changed, in {} parameters", twin.n_moved, twin.n_numbers, twin.n_params)?;
     writeln!(
         out,
         "answers to random inputs changed by {:.1e}, and by {:.1e} after rounding to the number type of the file",

@@ -71,7 +71,8 @@ impl Container for Onnx {
     fn about(&self) -> About {
         let mut operations = std::collections::BTreeMap::new();
         for node in &self.model.graph.nodes {
-            let op = if node.domain.is_empty() { node.op.clone() } else { format!("{}.{}", node.domain, node.op) };
+            let op =
+                if node.domain.is_empty() { node.op.clone() } else { format!("{}.{}", node.domain, node.op) };
             *operations.entry(op).or_default() += 1;
         }
         let writer = (!self.model.producer.is_empty()).then(|| self.model.producer.clone());

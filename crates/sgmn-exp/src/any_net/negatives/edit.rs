@@ -66,9 +66,9 @@ impl Edit {
         };
         let offsets: Vec<usize> = (0..self.from.len()).map(offset).collect();
         let along = |number: usize| {
-            self.axes.iter().fold(0, |at, axis| {
-                at * self.shape[*axis] + number / strides[*axis] % self.shape[*axis]
-            })
+            self.axes
+                .iter()
+                .fold(0, |at, axis| at * self.shape[*axis] + number / strides[*axis] % self.shape[*axis])
         };
         (0..old.len())
             .map(|number| {

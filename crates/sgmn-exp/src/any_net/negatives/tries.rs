@@ -232,9 +232,12 @@ impl Scene<'_> {
         [2, units.len()]
             .map(|step| {
                 let chosen: BTreeSet<u32> = units.iter().copied().step_by(step.max(1)).collect();
-                self.edits(orbit, |part, index| {
-                    if chosen.contains(&index.unit) { factor(part, index) } else { 1.0 }
-                })
+                self.edits(
+                    orbit,
+                    |part, index| {
+                        if chosen.contains(&index.unit) { factor(part, index) } else { 1.0 }
+                    },
+                )
             })
             .to_vec()
     }
@@ -254,7 +257,9 @@ impl Scene<'_> {
         let view = &self.parts[part];
         // Of a weight that was split into groups no axis is one of the parameter's own.
         match view.axes[..] {
-            [axis] if view.shape == self.spaces.flow().param_shape(view.param) => self.sides[view.param][axis],
+            [axis] if view.shape == self.spaces.flow().param_shape(view.param) => {
+                self.sides[view.param][axis]
+            }
             _ => None,
         }
     }

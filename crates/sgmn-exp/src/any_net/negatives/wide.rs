@@ -25,7 +25,8 @@ pub(super) fn matrices(free: &Free, judge: &Judge<'_>, seed: Seed, n: usize) -> 
             break;
         }
         let seed = seed.index(at as u64);
-        let place = space.axes(net.flow()).first().map_or_else(String::new, |axis| format!("{space} from {axis} on"));
+        let place =
+            space.axes(net.flow()).first().map_or_else(String::new, |axis| format!("{space} from {axis} on"));
         let mut attempt = |fault, wrong: Vec<Matrix>| -> Result<()> {
             let mut change = 0.0;
             for wrong in wrong {

@@ -30,7 +30,9 @@ impl<'a> Carried<'a> {
             let holds = |name: &str, word: &str| {
                 let array = folder.params.get(name)?;
                 let forms = Form::of_word(word, array.shape()).into_iter();
-                forms.filter(|_| array.data().len() == numbers.len()).find(|f| f.held(array.data()) == *numbers)
+                forms
+                    .filter(|_| array.data().len() == numbers.len())
+                    .find(|f| f.held(array.data()) == *numbers)
             };
             // A tensor's own name is the surest; names that the writer gave to computed tensors say nothing.
             let tensor = listed.and_then(|tensors| tensors.get(&param.name));
@@ -40,9 +42,12 @@ impl<'a> Carried<'a> {
                 return Ok(Some((name, form)));
             }
             match tensor {
-                None if known.is_some() => Err(format!("numbers of {}: other than the parameter's", param.name)),
+                None if known.is_some() => {
+                    Err(format!("numbers of {}: other than the parameter's", param.name))
+                }
                 None | Some(Tensor { param: None, .. }) => Ok(None),
-                Some(Tensor { param: Some(name), form }) => match (folder.data_name(name), holds(name, form)) {
+                Some(Tensor { param: Some(name), form }) => match (folder.data_name(name), holds(name, form))
+                {
                     (Some(name), Some(form)) => Ok(Some((name, form))),
                     _ => Err(format!("numbers of {}: other than those of {name} ({form})", param.name)),
                 },
@@ -68,7 +73,14 @@ impl<'a> Carried<'a> {
         let with = |text: &String| text.split(' ').any(|term| terms.contains(&term));
         declared
             .iter()
-            .flat_map(|param| param.axes.iter().enumerate().filter(|(_, text)| with(text)).map(|(axis, _)| (param.param, axis)))
+            .flat_map(|param| {
+                param
+                    .axes
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, text)| with(text))
+                    .map(|(axis, _)| (param.param, axis))
+            })
             .collect()
     }
 
@@ -118,15 +130,27 @@ impl<'a> Carried<'a> {
                 let Some(param) = truth.params.get(name) else { continue };
                 let held = self.net.flow().param_shape(i);
                 let texts = form.texts(param, shape, held);
-                let (axes, flat) =
-                    texts.ok_or_else(|| format!("{name}: expected axes that fit {held:?}, found {shape:?}"))?;
+                let (axes, flat) = texts
+                    .ok_or_else(|| format!("{name}: expected axes that fit {held:?}, found {shape:?}"))?;
                 params.push(DeclaredParam { param: i, axes, flat });
             }
         }
         Ok(Declared {
-            orders: truth.orders.iter().map(|(name, order)| (name.clone(), (order.n, order.over.clone()))).collect(),
-            scales: truth.scales.iter().map(|(name, s)| (name.clone(), (split(&s.on), s.group.clone()))).collect(),
-            matrices: truth.matrices.iter().map(|(name, m)| (name.clone(), (split(&m.on), m.kind.clone()))).collect(),
+            orders: truth
+                .orders
+                .iter()
+                .map(|(name, order)| (name.clone(), (order.n, order.over.clone())))
+                .collect(),
+            scales: truth
+                .scales
+                .iter()
+                .map(|(name, s)| (name.clone(), (split(&s.on), s.group.clone())))
+                .collect(),
+            matrices: truth
+                .matrices
+                .iter()
+                .map(|(name, m)| (name.clone(), (split(&m.on), m.kind.clone())))
+                .collect(),
             params,
         })
     }
@@ -135,7 +159,10 @@ impl<'a> Carried<'a> {
 impl Folder {
     /// The name under which the numbers of a parameter stand.
     fn data_name(&self, name: &str) -> Option<&str> {
-        self.names_of(name).into_iter().find_map(|name| self.params.get_key_value(name)).map(|(name, _)| name.as_str())
+        self.names_of(name)
+            .into_iter()
+            .find_map(|name| self.params.get_key_value(name))
+            .map(|(name, _)| name.as_str())
     }
 
     /// All names of a parameter, its own first.

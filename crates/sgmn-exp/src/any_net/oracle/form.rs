@@ -54,7 +54,12 @@ impl Form {
 
     /// The texts of the axes of the file's tensor of shape `held`, and whether it is one text for all axes in a row.
     /// `None` if the texts cannot be carried over.
-    pub(super) fn texts(&self, param: &Param, shape: &[usize], held: &[usize]) -> Option<(Vec<String>, bool)> {
+    pub(super) fn texts(
+        &self,
+        param: &Param,
+        shape: &[usize],
+        held: &[usize],
+    ) -> Option<(Vec<String>, bool)> {
         if param.flat {
             return (self.kind == Kind::Same).then(|| (param.axes.clone(), true));
         }
@@ -70,7 +75,9 @@ impl Form {
                 }
             }
         }
-        stretched(&axes, held).map(|texts| (texts, false)).or_else(|| flat(&axes).map(|text| (vec![text], true)))
+        stretched(&axes, held)
+            .map(|texts| (texts, false))
+            .or_else(|| flat(&axes).map(|text| (vec![text], true)))
     }
 }
 

@@ -67,13 +67,18 @@ impl Proof {
 impl Fact {
     fn below(what: impl Into<String>, found: f64, most: f64) -> Self {
         let holds = found <= most;
-        let found = if holds { format!("{found:.1e}") } else { format!("{found:.1e}, expected {most:.0e} at most") };
+        let found =
+            if holds { format!("{found:.1e}") } else { format!("{found:.1e}, expected {most:.0e} at most") };
         Self { what: what.into(), found, holds }
     }
 
     fn above(what: impl Into<String>, found: f64, least: f64) -> Self {
         let holds = found >= least;
-        let found = if holds { format!("{found:.1e}") } else { format!("{found:.1e}, expected {least:.0e} at least") };
+        let found = if holds {
+            format!("{found:.1e}")
+        } else {
+            format!("{found:.1e}, expected {least:.0e} at least")
+        };
         Self { what: what.into(), found, holds }
     }
 

@@ -28,7 +28,11 @@ pub(super) fn orders(folder: &Folder, free: &Free) -> Result<String, String> {
         free.spaces.orders().iter().map(|order| (order.n, order.sets)).collect();
     said.sort_unstable();
     found.sort_unstable();
-    if said == found { Ok(format!("{} as said", said.len())) } else { Err(format!("{found:?}, expected {said:?}")) }
+    if said == found {
+        Ok(format!("{} as said", said.len()))
+    } else {
+        Err(format!("{found:?}, expected {said:?}"))
+    }
 }
 
 /// A space of matrices: kind, units, blocks.
@@ -76,7 +80,8 @@ pub(super) fn matrices(folder: &Folder, free: &Free, carried: &Carried<'_>) -> R
         let said: BTreeSet<(usize, usize)> = carried.axes_with(&[&format!("@{name}"), &format!("~{name}")]);
         let matches = |matrix: &&Matrix| {
             let holders = matrix.holders.iter().map(|holder| (holder.param, holder.axis));
-            let found: BTreeSet<(usize, usize)> = holders.filter(|(param, _)| carried.holds(*param)).collect();
+            let found: BTreeSet<(usize, usize)> =
+                holders.filter(|(param, _)| carried.holds(*param)).collect();
             found == said
         };
         if !free.matrices.iter().any(|matrix| matches(&matrix)) {
@@ -109,7 +114,8 @@ pub(super) fn dims(folder: &Folder, free: &Free) -> Result<String, String> {
     let additions: usize = truth.affine.iter().map(|affine| affine.dims).sum();
     let discrete = truth.affine.iter().filter(|affine| affine.dims == 0).count();
     let found_discrete = free.freedoms.iter().filter(|freedom| freedom.dims == 0).count();
-    let said = [("all", truth.continuous.predicted, found.total()), ("additions", additions, found.additions)];
+    let said =
+        [("all", truth.continuous.predicted, found.total()), ("additions", additions, found.additions)];
     let mut wrong: Vec<String> = said
         .iter()
         .filter(|(_, said, found)| said != found)

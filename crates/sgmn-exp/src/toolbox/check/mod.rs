@@ -78,7 +78,8 @@ const MOST_BLIND: f64 = 100.0;
 /// Measures, and says what was measured.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     let seed = Seed::new(args.seed).child("check");
-    let any_nets: Vec<&Path> = args.subjects.iter().map(Path::new).filter(|path| args.any_net.take(path)).collect();
+    let any_nets: Vec<&Path> =
+        args.subjects.iter().map(Path::new).filter(|path| args.any_net.take(path)).collect();
     if any_nets.len() == args.subjects.len() {
         return net::run(&any_nets, &args.any_net, args.elements, seed, out);
     }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 use sgmn_graph::Seed;
 
@@ -65,14 +65,18 @@ pub(super) fn run(
     let mut rows = Vec::new();
     let mut all_hold = true;
     for path in paths {
-        let report = check_file(path, &options, &trials).with_context(|| path.display().to_string());
+        let report = check_file(path, &options, &trials);
         let report = match (report, paths.len()) {
             (Err(why), 1) => return Err(why),
             // One file that cannot be read says nothing about the others.
             (Err(why), _) => {
                 let why = super::super::one_line(&why);
-                writeln!(out, "{}: REFUSED: {why}\n", path.display())?;
-                rows.push(format!("| {} | refused: {} | | | | | | | | |", name(path), why.replace('|', "\\|")));
+                writeln!(out, "REFUSED: {why}\n")?;
+                rows.push(format!(
+                    "| {} | refused: {} | | | | | | | | |",
+                    name(path),
+                    why.replace('|', "\\|")
+                ));
                 all_hold = false;
                 continue;
             }
@@ -107,7 +111,11 @@ fn describe(path: &Path, report: &Report, out: &mut impl Write) -> Result<()> {
     for kind in &report.kinds {
         match kind.n_moving {
             0 => writeln!(out, "  {:<14} none is free", kind.kind)?,
-            n => writeln!(out, "  {:<14} largest change of answers {:.1e}, {n} elements", kind.kind, kind.change)?,
+            n => writeln!(
+                out,
+                "  {:<14} largest change of answers {:.1e}, {n} elements",
+                kind.kind, kind.change
+            )?,
         }
     }
     for fault in Fault::ALL {
@@ -124,7 +132,11 @@ fn describe(path: &Path, report: &Report, out: &mut impl Write) -> Result<()> {
             of_fault.len()
         )?;
         for negative in of_fault.iter().filter(|negative| !negative.is_seen()) {
-            writeln!(out, "    not seen on these inputs: {} (change {:.1e})", negative.place, negative.change)?;
+            writeln!(
+                out,
+                "    not seen on these inputs: {} (change {:.1e})",
+                negative.place, negative.change
+            )?;
         }
     }
     let seconds = &report.seconds;
@@ -193,7 +205,8 @@ fn row(path: &Path, report: &Report) -> String {
 /// The most memory that was held, beside the size of the file.
 fn memory(report: &Report) -> Option<String> {
     let peak = report.peak_bytes?;
-    let times = report.file_bytes.map(|bytes| format!(" ({:.1} × the file)", peak as f64 / bytes.max(1) as f64));
+    let times =
+        report.file_bytes.map(|bytes| format!(" ({:.1} × the file)", peak as f64 / bytes.max(1) as f64));
     Some(format!("{:.0} MiB{}", peak as f64 / f64::from(1 << 20), times.unwrap_or_default()))
 }
 

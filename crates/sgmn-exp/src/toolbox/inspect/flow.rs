@@ -32,9 +32,10 @@ pub(super) fn describe(net: &Description, all: bool, out: &mut impl Write) -> Re
             writeln!(out, "  {} {:?}", parameter.name, parameter.shape)?;
         }
     }
-    let fixed = net.fixed.iter().map(|tensor| format!("  {} {:?}: {}", tensor.name, tensor.shape, tensor.why));
+    let fixed =
+        net.fixed.iter().map(|tensor| format!("  {} {:?}: {}", tensor.name, tensor.shape, tensor.why));
     if !net.fixed.is_empty() {
-        writeln!(out, "{} float tensors stay:", net.fixed.len())?;
+        writeln!(out, "{} of float stay:", count(net.fixed.len(), "tensor"))?;
         lines(fixed, all, out)?;
     }
 
@@ -51,7 +52,11 @@ pub(super) fn describe(net: &Description, all: bool, out: &mut impl Write) -> Re
     if !net.matrices.is_empty() {
         writeln!(out, "\nunits that may be mixed by matrices:")?;
         let list = net.matrices.iter().map(|matrix| {
-            let each = if matrix.blocks > 1 { format!(" for each of {} blocks", matrix.blocks) } else { String::new() };
+            let each = if matrix.blocks > 1 {
+                format!(" for each of {} blocks", matrix.blocks)
+            } else {
+                String::new()
+            };
             format!("  {}{each}: {}", matrix.group, short(&matrix.held_by, all))
         });
         lines(list, all, out)?;
@@ -59,7 +64,8 @@ pub(super) fn describe(net: &Description, all: bool, out: &mut impl Write) -> Re
     if !net.additions.is_empty() {
         writeln!(out, "\nwhat may be added:")?;
         let list = net.additions.iter().map(|addition| {
-            let dims = if addition.dims == 0 { "discrete".to_owned() } else { count(addition.dims, "dimension") };
+            let dims =
+                if addition.dims == 0 { "discrete".to_owned() } else { count(addition.dims, "dimension") };
             format!("  {}: {dims}", addition.words)
         });
         lines(list, all, out)?;
@@ -82,7 +88,8 @@ pub(super) fn describe(net: &Description, all: bool, out: &mut impl Write) -> Re
 fn order_lines(orders: &[Order], all: bool) -> Vec<String> {
     let mut rows = vec![["order", "units", "over", "scalars", "held by"].map(str::to_owned)];
     for order in orders {
-        let units = if order.sets == 1 { order.n.to_string() } else { format!("{} × {}", order.sets, order.n) };
+        let units =
+            if order.sets == 1 { order.n.to_string() } else { format!("{} × {}", order.sets, order.n) };
         let mut holders = Vec::new();
         for (what, names) in
             [("made by", &order.written_by), ("read by", &order.read_by), ("in", &order.held_by)]
@@ -97,7 +104,8 @@ fn order_lines(orders: &[Order], all: bool) -> Vec<String> {
     let widths: Vec<usize> =
         (0..4).map(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0)).collect();
     let line = |row: &[String; 5]| {
-        let cells = row[..4].iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width));
+        let cells =
+            row[..4].iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width));
         format!("  {}  {}", cells.collect::<Vec<_>>().join("  "), row[4])
     };
     rows.iter().map(line).collect()
@@ -112,7 +120,8 @@ fn repeated(words: &[String]) -> String {
             None => counts.push((word, 1)),
         }
     }
-    let shown = counts.iter().map(|(word, n)| if *n == 1 { (*word).clone() } else { format!("{n} × {word}") });
+    let shown =
+        counts.iter().map(|(word, n)| if *n == 1 { (*word).clone() } else { format!("{n} × {word}") });
     shown.collect::<Vec<_>>().join(", ")
 }
 
@@ -160,6 +169,9 @@ mod tests {
         assert_eq!(shown(false).lines().last(), Some("  ... and 10 more; --all shows them"));
         let names = ["a", "b", "c", "d", "e"].map(str::to_owned);
         assert_eq!(short(&names, false), "a, b, c and 2 more");
-        assert_eq!(repeated(&["sign".to_owned(), "sign".to_owned(), "positive".to_owned()]), "2 × sign, positive");
+        assert_eq!(
+            repeated(&["sign".to_owned(), "sign".to_owned(), "positive".to_owned()]),
+            "2 × sign, positive"
+        );
     }
 }

@@ -70,7 +70,10 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
         return Ok(Verdict::Pass);
     }
     if args.all || args.json {
-        bail!("--all and --json: expected a net of any architecture (.onnx, .pt2), found {}", args.file.display());
+        bail!(
+            "--all and --json: expected a net of any architecture (.onnx, .pt2), found {}",
+            args.file.display()
+        );
     }
     match files::open(&args.file, &args.read)? {
         Input::Net(sample) => net::describe(&sample, out)?,

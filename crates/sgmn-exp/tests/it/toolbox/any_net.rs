@@ -95,7 +95,13 @@ fn prove_says_which_folder_is_none() {
 #[test]
 fn inspect_shows_file_and_spaces_of_a_net() {
     let out = succeed(&["inspect", &file("resnet_basic", "dynamo.onnx")]);
-    for part in ["ONNX, written by pytorch", " Conv", "inputs: x [2, 3,", "units that may be reordered: 4 orders", "positive"] {
+    for part in [
+        "ONNX, written by pytorch",
+        " Conv",
+        "inputs: x [2, 3,",
+        "units that may be reordered: 4 orders",
+        "positive",
+    ] {
         assert!(out.contains(part), "{part}: {out}");
     }
     let json = succeed(&["inspect", &file("resnet_basic", "unfused.onnx"), "--json"]);
@@ -127,8 +133,11 @@ fn check_passes_on_a_net_and_sees_what_is_not_allowed() {
     let out = succeed(&["check", &a, &b, "--json", &json, "--save", &table]);
     assert_eq!(out.matches("pass: within 1e-9").count(), 2, "{out}");
     assert!(out.contains("not allowed: units reordered in one parameter only"), "{out}");
-    let lines: Vec<Value> =
-        std::fs::read_to_string(json).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = std::fs::read_to_string(json)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(lines.len(), 2);
     for line in &lines {
         assert!(line["worst"].as_f64().unwrap() < 1e-12 && line["seconds"]["derive"].is_number(), "{line}");
@@ -143,7 +152,10 @@ fn check_passes_on_a_net_and_sees_what_is_not_allowed() {
 fn a_file_among_many_that_cannot_be_read_is_a_row_and_a_failure() {
     let Ran { code, out, .. } = sgmn(&["check", &file("mlp_tanh", "dynamo.onnx"), &file("gpt", "ort.onnx")]);
     assert_eq!(code, Some(1), "{out}");
-    assert!(out.contains("pass: within 1e-9") && out.contains("REFUSED: ") && out.contains("FusedMatMul"), "{out}");
+    assert!(
+        out.contains("pass: within 1e-9") && out.contains("REFUSED: ") && out.contains("FusedMatMul"),
+        "{out}"
+    );
     let line = refuse(&["check", &file("gpt", "ort.onnx")]);
     assert!(line.contains("FusedMatMul"), "{line}");
     let line = refuse(&["check", &file("mlp_tanh", "dynamo.onnx"), "quick"]);
@@ -159,13 +171,15 @@ fn a_twin_has_other_numbers_and_the_same_answers_and_nothing_is_overwritten() {
         let out = succeed(&["twin", &original, "--seed", "3", "--out", &twin]);
         assert!(out.contains("numbers changed"), "{out}");
         assert!(refuse(&["twin", &original, "--out", &twin]).contains("--force"));
-        let [a, b] = [&original, &twin].map(|path| any_net::open(path.as_ref(), &Default::default()).unwrap().net);
+        let [a, b] =
+            [&original, &twin].map(|path| any_net::open(path.as_ref(), &Default::default()).unwrap().net);
         assert_eq!(a.flow(), b.flow());
         assert!((0..a.flow().params().len()).any(|i| a.numbers(i) != b.numbers(i)));
         let inputs = random_inputs(a.flow(), Seed::new(9));
         let [ya, yb] = [&a, &b].map(|net| run(net.flow(), net, &inputs).unwrap());
         let size = ya[0].data().iter().fold(0.0, |size, y| f64::max(size, y.abs()));
-        let worst = ya[0].data().iter().zip(yb[0].data()).fold(0.0, |worst, (a, b)| f64::max(worst, (a - b).abs()));
+        let worst =
+            ya[0].data().iter().zip(yb[0].data()).fold(0.0, |worst, (a, b)| f64::max(worst, (a - b).abs()));
         assert!(worst < 1e-5 * size, "{net}: {worst} of {size}");
     }
 }
