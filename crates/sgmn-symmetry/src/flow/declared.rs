@@ -40,7 +40,7 @@ pub struct DeclaredParam {
 /// One index of an axis as the text says it.
 #[derive(Debug, Clone, PartialEq)]
 struct Word {
-    /// What it is: names, and units where they do not move.
+    /// What it is: names, and places where they do not move.
     orbit: Vec<(String, Option<usize>)>,
     /// Which it is.
     unit: Vec<(String, usize)>,
@@ -93,7 +93,17 @@ impl Declared {
                         let place = format!("{name} axis {axis} index {at}");
                         // What does not move, scales or not, is known by its place.
                         let found = match index {
-                            Some(index) => (format!("orbit {}", index.orbit), format!("unit {}", index.unit)),
+                            Some(index) => {
+                                // A unit that stands at places is another word than the unit alone.
+                                let at_places =
+                                    part.is_some_and(|part| part.at.iter().any(|at| at.place != 0));
+                                let place =
+                                    if at_places { format!(" at {}", index.place) } else { String::new() };
+                                (
+                                    format!("orbit {}{place}", index.orbit),
+                                    format!("unit {}{place}", index.unit),
+                                )
+                            }
                             None => (place.clone(), place.clone()),
                         };
                         let said = if word.moves {
@@ -143,10 +153,8 @@ impl Declared {
                     .filter(|(_, kind)| kind.starts_with("rope"))
                     .filter_map(|(on, _)| on.last().map(String::as_str))
                     .collect();
-                // Places say where a unit stands, not which it is.
-                let names = factors.iter().zip(&index).filter(|(factor, _)| factor.parse::<usize>().is_err());
-                for (factor, index) in names {
-                    let still = rotary.contains(factor);
+                for (factor, index) in factors.iter().zip(&index) {
+                    let still = factor.parse::<usize>().is_ok() || rotary.contains(factor);
                     word.orbit.push(((*factor).to_owned(), still.then_some(*index)));
                     word.unit.push(((*factor).to_owned(), *index));
                     word.moves |= !still && self.size(factor) > Some(1);

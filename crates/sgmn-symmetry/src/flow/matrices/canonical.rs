@@ -75,10 +75,9 @@ pub fn canonical(net: &FlowNet, matrices: &[Matrix]) -> Result<CanonicalMatrices
 fn next(matrices: &[Matrix], done: &[bool]) -> Option<(usize, bool)> {
     let open = || (0..matrices.len()).filter(|space| !done[*space]);
     let has = |space: usize, side: Option<Side>| {
-        matrices[space]
-            .holders
-            .iter()
-            .any(|holder| side.is_none_or(|side| holder.side == side) && is_usable(matrices, done, space, holder))
+        matrices[space].holders.iter().any(|holder| {
+            side.is_none_or(|side| holder.side == side) && is_usable(matrices, done, space, holder)
+        })
     };
     let both = |space: &usize| match matrices[*space].kind {
         Kind::General | Kind::Pairs(_) => has(*space, Some(Side::Plain)) && has(*space, Some(Side::Dual)),
@@ -91,7 +90,10 @@ fn next(matrices: &[Matrix], done: &[bool]) -> Option<(usize, bool)> {
 /// Whether no other axis of the holder's parameter is moved by a space without a canonical point.
 fn is_usable(matrices: &[Matrix], done: &[bool], space: usize, holder: &Holder) -> bool {
     let other = |other: &Holder| other.param == holder.param && other.axis != holder.axis;
-    matrices.iter().enumerate().all(|(at, matrix)| (done[at] && at != space) || !matrix.holders.iter().any(other))
+    matrices
+        .iter()
+        .enumerate()
+        .all(|(at, matrix)| (done[at] && at != space) || !matrix.holders.iter().any(other))
 }
 
 /// What is read of a block's numbers.
@@ -203,7 +205,9 @@ impl Moments {
                 dense::reflect_columns(&mut sum, &reflection);
                 self.eigenbasis(sum, &reflection)
             }
-            Kind::Pairs(pairs) | Kind::UnitPairs(pairs) => self.phases(pairs, matches!(kind, Kind::UnitPairs(_))),
+            Kind::Pairs(pairs) | Kind::UnitPairs(pairs) => {
+                self.phases(pairs, matches!(kind, Kind::UnitPairs(_)))
+            }
         }
     }
 
@@ -227,7 +231,8 @@ impl Moments {
             let (turn, squares) = dense::symmetric_eigen(&dense::gram(&between, n), n);
             (turn, squares.iter().map(|square| square.max(0.0).sqrt()).collect())
         };
-        if !(values[n - 1] > values[0] * f64::EPSILON) {
+        let has_rank = values[n - 1] > values[0] * f64::EPSILON;
+        if !has_rank {
             return None;
         }
         let mut matrix = dense::product(&turn, &dense::lower_inverse(&l, n), n);
@@ -252,12 +257,15 @@ impl Moments {
         let mut basis: Vec<f64> = Vec::with_capacity(n * n);
         let mut repairs = 0;
         for _ in 0..n {
-            let squares: Vec<f64> = columns.chunks(n).map(|column| column.iter().map(|x| x * x).sum()).collect();
+            let squares: Vec<f64> =
+                columns.chunks(n).map(|column| column.iter().map(|x| x * x).sum()).collect();
             let pivot = (0..width).max_by(|i, j| squares[*i].total_cmp(&squares[*j]).then(j.cmp(i)))?;
-            if !(squares[pivot] > f64::EPSILON) {
+            let has_rank = squares[pivot] > f64::EPSILON;
+            if !has_rank {
                 return None;
             }
-            let near = squares.iter().filter(|square| squares[pivot] - **square <= CLOSE * squares[pivot]).count();
+            let near =
+                squares.iter().filter(|square| squares[pivot] - **square <= CLOSE * squares[pivot]).count();
             repairs += usize::from(near > 1);
             let length = squares[pivot].sqrt();
             let unit: Vec<f64> = columns[pivot * n..][..n].iter().map(|value| value / length).collect();
@@ -305,13 +313,15 @@ impl Moments {
     fn signs(&self, matrix: &[f64]) -> (Vec<f64>, usize) {
         let rows = dense::product(matrix, &self.columns, self.n);
         let width = (rows.len() / self.n).max(1);
+        let largest = |row: &[f64]| row.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+        // A row that is small to rounding has no sign.
+        let least = largest(&rows) * tolerance::TIE;
         let mut repairs = 0;
         let signs = rows.chunks(width).map(|row| {
-            let most = row.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
-            let near = |value: &&f64| value.abs() >= most * (1.0 - tolerance::TIE);
-            let mut near = row.iter().filter(near);
+            let most = largest(row);
+            let mut near = row.iter().filter(|value| value.abs() >= most * (1.0 - tolerance::TIE));
             let first = near.next().copied().unwrap_or(0.0);
-            repairs += usize::from(most == 0.0 || near.any(|value| value.signum() != first.signum()));
+            repairs += usize::from(most <= least || near.any(|value| value.signum() != first.signum()));
             if first < 0.0 { -1.0 } else { 1.0 }
         });
         let signs = signs.collect();
@@ -329,7 +339,8 @@ impl Moments {
         let numbers: Vec<(f64, f64)> = pairs
             .iter()
             .map(|(i, j)| {
-                let entries = self.columns[i * width..][..width].iter().zip(&self.columns[j * width..][..width]);
+                let entries =
+                    self.columns[i * width..][..width].iter().zip(&self.columns[j * width..][..width]);
                 let entries: Vec<(f64, f64)> = entries.map(|(a, b)| (*a, *b)).collect();
                 let most = entries.iter().fold(0.0, |most: f64, (a, b)| most.max(a.hypot(*b)));
                 let near = |entry: &&(f64, f64)| entry.0.hypot(entry.1) >= most * (1.0 - tolerance::TIE);

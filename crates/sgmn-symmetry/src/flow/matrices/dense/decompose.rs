@@ -9,7 +9,8 @@ pub(in super::super) fn inverse(a: &[f64], n: usize) -> Option<Vec<f64>> {
     let largest = a.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
     for column in 0..n {
         let pivot = (column..n).max_by(|i, j| a[i * n + column].abs().total_cmp(&a[j * n + column].abs()))?;
-        if !(a[pivot * n + column].abs() > largest * f64::EPSILON) {
+        let is_regular = a[pivot * n + column].abs() > largest * f64::EPSILON;
+        if !is_regular {
             return None;
         }
         for of in [&mut a, &mut inverse] {
@@ -114,7 +115,10 @@ pub(in super::super) fn left_singular(a: &[f64], n: usize) -> (Vec<f64>, Vec<f64
     let values: Vec<f64> = rows.iter().map(|row| dot(row, row).sqrt()).collect();
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|i, j| values[*j].total_cmp(&values[*i]));
-    (order.iter().flat_map(|i| turns[*i].iter().copied()).collect(), order.iter().map(|i| values[*i]).collect())
+    (
+        order.iter().flat_map(|i| turns[*i].iter().copied()).collect(),
+        order.iter().map(|i| values[*i]).collect(),
+    )
 }
 
 /// Turns two rows: `(c a − s b, s a + c b)`.

@@ -70,8 +70,11 @@ impl<'a> Inference<'a> {
         let mut node = |size: &usize| (*size > 1).then(|| nodes.fresh(*size));
         let param_nodes =
             (0..flow.params().len()).map(|i| flow.param_shape(i).iter().map(&mut node).collect()).collect();
-        let mut is_own: Vec<bool> =
-            flow.values().iter().map(|value| matches!(value.origin, Origin::Param(_) | Origin::Const(_))).collect();
+        let mut is_own: Vec<bool> = flow
+            .values()
+            .iter()
+            .map(|value| matches!(value.origin, Origin::Param(_) | Origin::Const(_)))
+            .collect();
         let mut last_reader = vec![0; n_values];
         for (at, step) in flow.steps().iter().enumerate() {
             is_own[step.to.index()] = step.from.iter().all(|from| is_own[from.index()]);
