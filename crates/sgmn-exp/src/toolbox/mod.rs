@@ -11,8 +11,10 @@ mod list;
 mod measure;
 mod parity;
 mod precision;
+mod prove;
 mod results;
 mod stats;
+mod twin;
 mod zoo;
 
 use std::{
@@ -52,6 +54,10 @@ enum Command {
     Canonicalize(canonicalize::Args),
     /// Writes nets of any known format as a packed file or as safetensors
     Convert(convert::Args),
+    /// Holds nets of which the exact truth is known against it
+    Prove(prove::Args),
+    /// Writes another file of the same function
+    Twin(twin::Args),
     /// Turns a published PyTorch checkpoint of ScaleGMN into one of ours
     ImportCheckpoint(import_checkpoint::Args),
     /// Trains many small CNNs on images, as the Small CNN Zoo did; stopped, a second call continues
@@ -124,6 +130,8 @@ fn run(cli: &Cli, out: &mut impl Write) -> Result<Verdict> {
         Command::Check(args) => check::run(args, out),
         Command::Canonicalize(args) => canonicalize::run(args, out),
         Command::Convert(args) => convert::run(args, out),
+        Command::Prove(args) => prove::run(args, out),
+        Command::Twin(args) => twin::run(args, out),
         Command::ImportCheckpoint(args) => import_checkpoint::run(args, out),
         Command::Zoo(args) => zoo::run(args, out),
         Command::Measure(args) => measure::run(args, out),
