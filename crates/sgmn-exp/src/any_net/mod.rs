@@ -7,11 +7,13 @@
 //! - [`check`]: random elements keep the function;
 //! - [`negatives`]: changes outside of the group, which must be seen;
 //! - [`twin`]: another file of the same function;
+//! - [`compare`]: two files by their canonical forms and their answers;
 //! - [`oracle`]: nets of which the exact truth is known;
 //! - [`facts`]: memory of the process.
 
 pub mod args;
 pub mod check;
+pub mod compare;
 pub mod description;
 pub mod facts;
 pub mod free;

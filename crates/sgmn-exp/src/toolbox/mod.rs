@@ -3,6 +3,8 @@
 mod canonicalize;
 mod check;
 mod convert;
+mod distance;
+mod equal;
 mod files;
 mod fit;
 mod import_checkpoint;
@@ -52,6 +54,10 @@ enum Command {
     Check(check::Args),
     /// Brings nets to the canonical form of their symmetries
     Canonicalize(canonicalize::Args),
+    /// Says whether two files of one architecture hold the same function, up to symmetry
+    Equal(equal::Args),
+    /// Measures how far apart two files of one architecture are, up to symmetry
+    Distance(distance::Args),
     /// Writes nets of any known format as a packed file or as safetensors
     Convert(convert::Args),
     /// Holds nets of which the exact truth is known against it
@@ -129,6 +135,8 @@ fn run(cli: &Cli, out: &mut impl Write) -> Result<Verdict> {
         Command::Stats(args) => stats::run(args, out),
         Command::Check(args) => check::run(args, out),
         Command::Canonicalize(args) => canonicalize::run(args, out),
+        Command::Equal(args) => equal::run(args, out),
+        Command::Distance(args) => distance::run(args, out),
         Command::Convert(args) => convert::run(args, out),
         Command::Prove(args) => prove::run(args, out),
         Command::Twin(args) => twin::run(args, out),

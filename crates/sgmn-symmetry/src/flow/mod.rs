@@ -13,7 +13,7 @@ mod spaces;
 mod views;
 
 pub use act::Acted;
-pub use canonical::{CanonicalFlow, FlowRepairs, Relation, canonicalize_flow, check_same_flow, relate};
+pub use canonical::{CanonicalFlow, FlowRepairs, Relation, canonicalize_flow, canonicalize_unfolded, check_same_flow, relate};
 pub use declared::{Declared, DeclaredParam};
 pub use element::{FlowElement, ParamElement, PartElement};
 pub use orders::{Holder, Order, ScaleSpace};

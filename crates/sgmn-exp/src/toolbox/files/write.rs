@@ -27,6 +27,14 @@ pub(in crate::toolbox) struct Destination {
     force: bool,
 }
 
+impl Destination {
+    /// The path, where nothing stands that may not be replaced.
+    pub(in crate::toolbox) fn free_path(&self) -> Result<&Path> {
+        refuse_existing(&self.path, self.force)?;
+        Ok(&self.path)
+    }
+}
+
 /// Refuses a path where something stands already, unless it may be replaced.
 pub(in crate::toolbox) fn refuse_existing(path: &Path, force: bool) -> Result<()> {
     if path.exists() && !force {

@@ -87,9 +87,16 @@ pub enum Relation {
 /// [`Error::Flow`](crate::Error::Flow) if numbers grow beyond measure; [`Error::Unlike`](crate::Error::Unlike) if a gain
 /// through which a matrix acts is 0.
 pub fn canonicalize_flow(net: &FlowNet) -> Result<CanonicalFlow> {
-    let fold = Fold::new(net.flow())?;
-    let folded = fold.apply(net)?;
-    let (net, settled) = settle(&folded)?;
+    canonicalize_unfolded(&Fold::new(net.flow())?.apply(net)?)
+}
+
+/// As [`canonicalize_flow`], of a net whose norms stay where they are: its flow stays the same, so the form can be written
+/// into the file of the net. Gains and statistics of norms have scalars of their own, which are fixed like all others.
+///
+/// # Errors
+/// As [`canonicalize_flow`].
+pub fn canonicalize_unfolded(net: &FlowNet) -> Result<CanonicalFlow> {
+    let (net, settled) = settle(net)?;
     let spaces = derive(net.flow());
     let mut repairs = FlowRepairs::default();
     let net = scaled_and_turned(&net, &spaces, &mut repairs)?;
