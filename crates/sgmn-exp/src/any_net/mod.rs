@@ -1,6 +1,7 @@
 //! Any net as a person meets it: what is in its file, what may change in it, and whether that is true.
 //!
 //! - [`args`]: what is said about a file;
+//! - [`compare`]: two nets up to symmetry;
 //! - [`description`]: file and spaces in words and counts;
 //! - [`free`]: all that may change, drawn and done;
 //! - [`judge`]: by how much answers change;
@@ -12,6 +13,7 @@
 
 pub mod args;
 pub mod check;
+pub mod compare;
 pub mod description;
 pub mod facts;
 pub mod free;

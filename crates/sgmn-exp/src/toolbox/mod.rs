@@ -3,6 +3,8 @@
 mod canonicalize;
 mod check;
 mod convert;
+mod distance;
+mod equal;
 mod files;
 mod fit;
 mod import_checkpoint;
@@ -56,6 +58,10 @@ enum Command {
     Convert(convert::Args),
     /// Holds nets of which the exact truth is known against it
     Prove(prove::Args),
+    /// Says whether two nets are the same function up to symmetry
+    Equal(equal::Args),
+    /// Measures how far two nets are apart when symmetries do not count
+    Distance(distance::Args),
     /// Writes another file of the same function
     Twin(twin::Args),
     /// Turns a published PyTorch checkpoint of ScaleGMN into one of ours
@@ -72,6 +78,9 @@ const EXAMPLES: &str = "\
 Examples:
   sgmn fit --images mini --n 300 --out digits.packed
   sgmn inspect digits.packed --item 2
+  sgmn inspect resnet18.onnx
+  sgmn twin resnet18.onnx --out twin.onnx
+  sgmn equal resnet18.onnx twin.onnx
   sgmn zoo --images mini --n 100 --epochs 5 --checkpoints none --out zoo
   sgmn stats digits.packed --out figures
   sgmn canonicalize digits.packed canonical.packed
@@ -131,6 +140,8 @@ fn run(cli: &Cli, out: &mut impl Write) -> Result<Verdict> {
         Command::Canonicalize(args) => canonicalize::run(args, out),
         Command::Convert(args) => convert::run(args, out),
         Command::Prove(args) => prove::run(args, out),
+        Command::Equal(args) => equal::run(args, out),
+        Command::Distance(args) => distance::run(args, out),
         Command::Twin(args) => twin::run(args, out),
         Command::ImportCheckpoint(args) => import_checkpoint::run(args, out),
         Command::Zoo(args) => zoo::run(args, out),
