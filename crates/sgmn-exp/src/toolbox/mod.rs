@@ -78,6 +78,9 @@ const EXAMPLES: &str = "\
 Examples:
   sgmn fit --images mini --n 300 --out digits.packed
   sgmn inspect digits.packed --item 2
+  sgmn inspect resnet18.onnx
+  sgmn twin resnet18.onnx --out twin.onnx
+  sgmn equal resnet18.onnx twin.onnx
   sgmn zoo --images mini --n 100 --epochs 5 --checkpoints none --out zoo
   sgmn stats digits.packed --out figures
   sgmn canonicalize digits.packed canonical.packed

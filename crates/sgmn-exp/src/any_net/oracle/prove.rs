@@ -7,8 +7,11 @@ use std::{
 
 use anyhow::Result;
 use sgmn_data::any_net::{self, FlowFile, ReadOptions};
-use sgmn_graph::{Seed, flow::Array};
-use sgmn_symmetry::flow::Draw;
+use sgmn_graph::{
+    Seed,
+    flow::{Array, FlowNet, Numbers},
+};
+use sgmn_symmetry::flow::{Draw, Relation, relate};
 
 use super::{carried::Carried, spaces, truth::Folder};
 use crate::any_net::{
@@ -42,6 +45,8 @@ const ANSWERS_F32: f64 = 1e-5;
 const ANSWERS_EXACT: f64 = 1e-10;
 /// What keeps a function may change answers by so much, in f64.
 const KEPT: f64 = 1e-10;
+/// Canonical forms of one orbit differ by so much, relative to the largest number of each parameter.
+const MEET: f64 = 1e-9;
 /// What does not keep a function changes answers by so much at least.
 const SEEN: f64 = 1e-3;
 /// What is drawn and must keep the function.
@@ -188,6 +193,7 @@ fn look(folder: &Folder, file: &FlowFile, name: &str, facts: &mut Vec<Fact>) -> 
     for (what, set) in &folder.twins {
         if let Some(twin) = carried.with(set) {
             facts.push(Fact::below(format!("twin {what}"), judge.change_of_first(&twin)?, KEPT));
+            facts.push(form(net, &twin, what));
         }
     }
     for (what, set) in &folder.negatives {
@@ -196,6 +202,20 @@ fn look(folder: &Folder, file: &FlowFile, name: &str, facts: &mut Vec<Fact>) -> 
         }
     }
     Ok(carried.is_whole())
+}
+
+/// Whether a net and its twin have one canonical form.
+fn form(net: &FlowNet, twin: &dyn Numbers, what: &str) -> Fact {
+    let words = format!("form of twin {what}");
+    let relation = net.with(twin).map_err(sgmn_symmetry::Error::from).and_then(|twin| relate(net, &twin, MEET));
+    match relation {
+        Ok(Relation::Equal { distance }) => Fact::below(words, distance, MEET),
+        Ok(Relation::Different { param, index, distance, repairs, .. }) => Fact::wrong(
+            words,
+            format!("{distance:.1e}, first at {param} number {index}, {repairs} choices undecided; expected {MEET:.0e} at most"),
+        ),
+        Err(why) => Fact::wrong(words, why.to_string()),
+    }
 }
 
 /// A file that gives the answers of the net.

@@ -1,5 +1,7 @@
 //! `sgmn canonicalize`: of all nets that the symmetries carry into one another, the same one is written.
 
+mod flow;
+
 use std::{
     collections::BTreeMap,
     io::Write,
@@ -8,23 +10,23 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use sgmn_data::{Sample, Source, any_net, source::Dataset};
-use sgmn_graph::Seed;
-use sgmn_symmetry::{
-    Repairs, Symmetry, canonicalize_net,
-    flow::{FlowRepairs, canonicalize_unfolded},
-};
+use sgmn_data::{Sample, Source, source::Dataset};
+use sgmn_symmetry::{Repairs, Symmetry, canonicalize_net};
 
 use super::{
     Verdict,
     files::{self, Destination, Input, OpenDataset, ReadArgs},
 };
-use crate::any_net::{args::NetArgs, judge::Judge};
+use crate::any_net::args::NetArgs;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Functions of nets stay as they are. A symmetry counts at those units whose activation admits it.
+
+Nets of any architecture (.onnx, .pt2, tensors with --architecture) lose everything that may change without changing
+their function: norms are folded, what may be added is settled, scalars, matrices and orders are fixed. The form is
+written as .safetensors by the names of parameters, or, if no norm was folded, as the same container.
 
 Examples:
   sgmn canonicalize digits.packed canonical.packed
@@ -42,15 +44,19 @@ pub(super) struct Args {
     #[command(flatten)]
     read: ReadArgs,
     #[command(flatten)]
-    net: NetArgs,
+    any_net: NetArgs,
 }
 
 /// Canonicalizes every net and says what had to be treated.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
-    args.destination.validate()?;
-    if args.net.take(&args.input) {
-        return run_on_flow(args, out);
+    if args.any_net.take(&args.input) {
+        if let Some(symmetry) = args.symmetries.first() {
+            bail!("--symmetry {}: expected none for a net of any architecture, which loses all, found one", symmetry.name());
+        }
+        flow::run(&args.input, &args.any_net.options(), args.destination.file()?, out)?;
+        return Ok(Verdict::Pass);
     }
+    args.destination.validate()?;
     let symmetries =
         if args.symmetries.is_empty() { Symmetry::ALL.to_vec() } else { args.symmetries.clone() };
     let names = symmetries.iter().map(|symmetry| symmetry.name()).collect::<Vec<_>>().join(", ");
@@ -83,30 +89,6 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     )?;
     Ok(Verdict::Pass)
 }
-
-/// A net of any architecture, written into the same container; its norms stay where they are.
-fn run_on_flow(args: &Args, out: &mut impl Write) -> Result<Verdict> {
-    if !args.symmetries.is_empty() {
-        bail!("--symmetry: nets of any architecture are canonicalized by all that may change in them");
-    }
-    let path = args.destination.free_path()?;
-    let file = any_net::open(&args.input, &args.net.options())?;
-    let canonical = canonicalize_unfolded(&file.net)?;
-    let change = Judge::random(&file.net, Seed::new(0), 2)?.change(&canonical.net)?;
-    file.write(&canonical.net, path)?;
-    writeln!(out, "wrote {}", path.display())?;
-    writeln!(out, "answers to random questions changed by {change:.1e} before rounding to the file's numbers")?;
-    let FlowRepairs { dead, signs, unanchored, directions, tied, unordered } = canonical.repairs;
-    writeln!(
-        out,
-        "choices that nothing decides: {dead} scalars of dead units, {signs} signs, {unanchored} scalars and \
-         {unordered} orders without an anchor, {directions} directions of matrices, {tied} tied units",
-    )?;
-    Ok(if change <= MOST_CHANGE { Verdict::Pass } else { Verdict::Fail })
-}
-
-/// A canonical form computes the same to this, in f64.
-const MOST_CHANGE: f64 = 1e-8;
 
 /// A source whose nets are brought to canonical form as they are read.
 struct Canonical {
