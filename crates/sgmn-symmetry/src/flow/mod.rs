@@ -1,6 +1,7 @@
 //! What may change in any net: inferred from its computation graph, as types are inferred in a compiler.
 
 mod act;
+mod complete;
 mod declared;
 mod derive;
 mod element;
@@ -12,6 +13,7 @@ mod spaces;
 mod views;
 
 pub use act::Acted;
+pub use complete::{Completeness, completeness, directions, redrawn};
 pub use declared::{Declared, DeclaredParam};
 pub use element::{FlowElement, ParamElement, PartElement};
 pub use orders::{Holder, Order, ScaleSpace};
