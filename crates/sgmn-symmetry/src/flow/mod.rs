@@ -2,6 +2,7 @@
 
 mod act;
 mod canonical;
+mod complete;
 mod declared;
 mod derive;
 mod element;
@@ -14,6 +15,7 @@ mod views;
 
 pub use act::Acted;
 pub use canonical::{CanonicalFlow, FlowRepairs, Relation, canonicalize_flow, canonicalize_unfolded, check_same_flow, relate};
+pub use complete::{Completeness, completeness, directions, redrawn};
 pub use declared::{Declared, DeclaredParam};
 pub use element::{FlowElement, ParamElement, PartElement};
 pub use orders::{Holder, Order, ScaleSpace};

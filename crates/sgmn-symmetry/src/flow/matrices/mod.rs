@@ -18,7 +18,7 @@
 
 mod act;
 mod canonical;
-mod dense;
+pub(super) mod dense;
 mod element;
 mod gains;
 mod infer;
