@@ -26,7 +26,12 @@ impl MatrixElement {
     /// # Errors
     /// [`Error::Unlike`](crate::Error::Unlike) if the element does not fit the spaces, or if a gain through which a
     /// matrix acts is 0 or not finite; [`Error::Flow`](crate::Error::Flow) if a gain cannot be computed.
-    pub fn act<'a>(&'a self, flow: &'a Flow, matrices: &'a [Matrix], net: &'a dyn Numbers) -> Result<Mixed<'a>> {
+    pub fn act<'a>(
+        &'a self,
+        flow: &'a Flow,
+        matrices: &'a [Matrix],
+        net: &'a dyn Numbers,
+    ) -> Result<Mixed<'a>> {
         self.check_fits(matrices)?;
         self.act_unchecked(flow, matrices, net)
     }
@@ -113,7 +118,11 @@ impl Numbers for Mixed<'_> {
     fn rows(&self, param: usize, places: &[usize], len: usize) -> Vec<f64> {
         if self.holders[param].iter().any(|(_, holder)| holder.axis == 0) {
             let numbers = self.numbers(param);
-            return places.iter().flat_map(|place| &numbers[place * len..(place + 1) * len]).copied().collect();
+            return places
+                .iter()
+                .flat_map(|place| &numbers[place * len..(place + 1) * len])
+                .copied()
+                .collect();
         }
         let mut rows = self.net.rows(param, places, len);
         let mut shape = self.flow.param_shape(param).to_vec();

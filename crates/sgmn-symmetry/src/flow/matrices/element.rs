@@ -32,7 +32,11 @@ impl Block {
     /// [`Error::Unlike`] if there are not n² finite numbers or the matrix is singular.
     pub fn new(n: usize, matrix: Vec<f64>) -> Result<Self> {
         if matrix.len() != n * n || matrix.iter().any(|value| !value.is_finite()) {
-            return Err(unlike("a matrix", format!("{n} × {n} finite numbers"), format!("{} numbers", matrix.len())));
+            return Err(unlike(
+                "a matrix",
+                format!("{n} × {n} finite numbers"),
+                format!("{} numbers", matrix.len()),
+            ));
         }
         match dense::inverse(&matrix, n) {
             Some(inverse) => Ok(Self { n, matrix, inverse }),
@@ -79,7 +83,8 @@ impl Block {
         }
     }
 
-    fn after(&self, first: &Self) -> Self {
+    /// First `first`, then this one.
+    pub(super) fn after(&self, first: &Self) -> Self {
         let n = self.n;
         let matrix = dense::product(&self.matrix, &first.matrix, n);
         Self { n, matrix, inverse: dense::product(&first.inverse, &self.inverse, n) }
@@ -88,7 +93,8 @@ impl Block {
     fn sample(kind: &Kind, n: usize, rng: &mut impl Rng) -> Self {
         match kind {
             Kind::General => {
-                let stretch: Vec<f64> = (0..n).map(|_| (0.6 * (2.0 * rng.random::<f64>() - 1.0)).exp()).collect();
+                let stretch: Vec<f64> =
+                    (0..n).map(|_| (0.6 * (2.0 * rng.random::<f64>() - 1.0)).exp()).collect();
                 let mut matrix = dense::identity(n);
                 let mut inverse = dense::identity(n);
                 for (i, by) in stretch.iter().enumerate() {
@@ -153,12 +159,18 @@ impl Block {
         let (fits, expected) = match kind {
             Kind::General => (true, ""),
             Kind::Orthogonal => (orthogonal(), "an orthogonal one"),
-            Kind::OrthogonalKeepingOnes => (orthogonal() && keeps(), "an orthogonal one that keeps (1, …, 1)"),
+            Kind::OrthogonalKeepingOnes => {
+                (orthogonal() && keeps(), "an orthogonal one that keeps (1, …, 1)")
+            }
             Kind::Pairs(pairs) | Kind::UnitPairs(pairs) => {
-                let numbers: Vec<(f64, f64)> = pairs.iter().map(|(i, j)| (a[i * n + i], a[j * n + i])).collect();
+                let numbers: Vec<(f64, f64)> =
+                    pairs.iter().map(|(i, j)| (a[i * n + i], a[j * n + i])).collect();
                 let unit = matches!(kind, Kind::UnitPairs(_));
                 let magnitudes = numbers.iter().all(|(a, b)| !unit || near(a.hypot(*b), 1.0));
-                (Self::complex(n, pairs, &numbers).matrix == *a && magnitudes, "a complex number for each pair")
+                (
+                    Self::complex(n, pairs, &numbers).matrix == *a && magnitudes,
+                    "a complex number for each pair",
+                )
             }
         };
         (!fits).then(|| unlike("a matrix", expected, "another one"))
@@ -237,7 +249,11 @@ impl MatrixElement {
             element.blocks.iter().map(|blocks| blocks.iter().map(Block::n).collect()).collect()
         };
         if sizes(self) != sizes(first) {
-            return Err(unlike("rows of matrices", format!("{:?}", sizes(self)), format!("{:?}", sizes(first))));
+            return Err(unlike(
+                "rows of matrices",
+                format!("{:?}", sizes(self)),
+                format!("{:?}", sizes(first)),
+            ));
         }
         let after = |(second, first): (&Vec<Block>, &Vec<Block>)| {
             second.iter().zip(first).map(|(second, first)| second.after(first)).collect()

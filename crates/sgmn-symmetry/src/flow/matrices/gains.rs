@@ -43,7 +43,12 @@ fn value<'a>(
         Origin::Step(_) => Cow::Borrowed(&made[&id.index()]),
         Origin::Input(i) => {
             let input = &flow.inputs()[i].name;
-            return Err(FlowError::shape("a gain", "parameters and constants alone", format!("input {input}")).into());
+            return Err(FlowError::shape(
+                "a gain",
+                "parameters and constants alone",
+                format!("input {input}"),
+            )
+            .into());
         }
     })
 }

@@ -32,7 +32,8 @@ impl fmt::Display for Matrix {
 impl Matrix {
     /// The parameter axes that hold it, each once, by their names: `layers.0.q_proj.weight axis 0`.
     pub fn axes(&self, flow: &Flow) -> Vec<String> {
-        let mut axes: Vec<(usize, usize)> = self.holders.iter().map(|holder| (holder.param, holder.axis)).collect();
+        let mut axes: Vec<(usize, usize)> =
+            self.holders.iter().map(|holder| (holder.param, holder.axis)).collect();
         axes.sort_unstable();
         axes.dedup();
         axes.iter().map(|(param, axis)| format!("{} axis {axis}", flow.params()[*param].name)).collect()

@@ -65,7 +65,10 @@ fn a_matrix_on_one_side_only_is_seen() {
             let mixed = element.act(&flow, &half, &net).unwrap();
             let changed = change(&flow, &net, &mixed, Seed::new(2));
             // A key's bias without a rotary code is seen by nobody.
-            assert!(changed > 1e-3 || first_is_bias(&flow, &half[space].holders), "{name}, {space}: {changed:e}");
+            assert!(
+                changed > 1e-3 || first_is_bias(&flow, &half[space].holders),
+                "{name}, {space}: {changed:e}"
+            );
         }
     }
 }
@@ -101,7 +104,9 @@ fn elements_form_a_group_that_acts() {
         let spaces = matrices(&flow);
         let net = numbers(flow.clone(), 6);
         let [a, b, c] = [1, 2, 3].map(|seed| MatrixElement::sample(&spaces, Seed::new(seed)));
-        let act = |element: &MatrixElement, net: &FlowNet| net.with(&element.act(&flow, &spaces, net).unwrap()).unwrap();
+        let act = |element: &MatrixElement, net: &FlowNet| {
+            net.with(&element.act(&flow, &spaces, net).unwrap()).unwrap()
+        };
         let near = |a: &FlowNet, b: &FlowNet, what: &str| {
             for i in 0..flow.params().len() {
                 let (a, b) = (a.numbers(i), b.numbers(i));
@@ -130,7 +135,10 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(none.to_string(), "element of a flow: spaces of matrices: expected 1, found 0");
     let stretch = Block::new(6, (0..36).map(|i| f64::from(u8::from(i % 7 == 0)) * 2.0).collect()).unwrap();
     let wrong = MatrixElement::new(&spaces, vec![vec![stretch]]).unwrap_err();
-    assert_eq!(wrong.to_string(), "element of a flow: a matrix: expected an orthogonal one, found another one");
+    assert_eq!(
+        wrong.to_string(),
+        "element of a flow: a matrix: expected an orthogonal one, found another one"
+    );
     assert!(Block::new(2, vec![1.0, 2.0, 2.0, 4.0]).is_err());
     assert!(Block::new(2, vec![f64::NAN; 4]).is_err());
 
@@ -141,5 +149,7 @@ fn what_does_not_fit_is_refused() {
     params[at] = vec![1.0, 0.0, 1.0, 1.0, 1.0, 1.0].into();
     let net = FlowNet::new(flow.clone().into(), params).unwrap();
     let element = MatrixElement::sample(&spaces, Seed::new(1));
-    assert!(element.act(&flow, &spaces, &net).is_err_and(|error| error.to_string().contains("gain at place 1")));
+    assert!(
+        element.act(&flow, &spaces, &net).is_err_and(|error| error.to_string().contains("gain at place 1"))
+    );
 }

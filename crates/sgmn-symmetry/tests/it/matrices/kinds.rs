@@ -26,14 +26,16 @@ fn heads_have_one_matrix_for_queries_and_keys_and_one_for_values() {
     let heads = &matrices(&flow)[0];
     let sides: Vec<(usize, Side, usize)> =
         heads.holders.iter().map(|holder| (holder.block, holder.side, holder.places[0])).collect();
-    let block = |b: usize| [Side::Plain, Side::Plain, Side::Dual, Side::Dual].map(|side| (b, side, 3 * b)).to_vec();
+    let block =
+        |b: usize| [Side::Plain, Side::Plain, Side::Dual, Side::Dual].map(|side| (b, side, 3 * b)).to_vec();
     assert_eq!(sides, [block(0), block(1)].concat());
 }
 
 #[test]
 fn grouped_queries_share_the_matrix_of_their_keys() {
     let all = matrices(&nets::grouped_queries(Rotary::None));
-    let sizes: Vec<(usize, usize, usize)> = all.iter().map(|space| (space.n, space.blocks, space.dims())).collect();
+    let sizes: Vec<(usize, usize, usize)> =
+        all.iter().map(|space| (space.n, space.blocks, space.dims())).collect();
     assert_eq!(sizes, [(6, 2, 72), (6, 2, 72)]);
     // Bias and weight of two query heads and of one key head.
     assert_eq!(all[0].of_block(1).count(), 6);
@@ -48,7 +50,8 @@ fn rotary_codes_leave_a_complex_number_for_each_pair() {
     let neighbours = matrices(&nets::grouped_queries(Rotary::Neighbours));
     assert_eq!(neighbours[0].kind, Kind::Pairs(vec![(0, 1), (2, 3), (4, 5)]));
     let partial = matrices(&nets::grouped_queries(Rotary::Partial));
-    let kinds: Vec<(usize, &Kind, usize)> = partial.iter().map(|space| (space.n, &space.kind, space.blocks)).collect();
+    let kinds: Vec<(usize, &Kind, usize)> =
+        partial.iter().map(|space| (space.n, &space.kind, space.blocks)).collect();
     let pairs = Kind::Pairs(vec![(0, 2), (1, 3)]);
     assert_eq!(kinds, [(4, &pairs, 2), (2, &Kind::General, 2), (6, &Kind::General, 2)]);
 }
@@ -134,7 +137,9 @@ fn fused_parameters_are_cut_into_their_parts() {
 }
 
 /// Two linear layers with something between them.
-fn between(something: impl FnOnce(&mut Net, sgmn_graph::flow::ValueId) -> sgmn_graph::flow::ValueId) -> Vec<Matrix> {
+fn between(
+    something: impl FnOnce(&mut Net, sgmn_graph::flow::ValueId) -> sgmn_graph::flow::ValueId,
+) -> Vec<Matrix> {
     let mut net = Net::new();
     let x = net.input(&[2, 3]);
     let x = net.linear(x, "first", 4);

@@ -4,8 +4,8 @@ use rand::RngExt;
 use sgmn_graph::{
     Seed,
     flow::{
-        Array, Combination, Combine, Concat, Contract, Convolve, Expand, Flow, FlowBuilder, FlowNet, Function,
-        Normalize, Permute, Pointwise, Reshape, Role, Slice, Softmax, Take, ValueId,
+        Array, Combination, Combine, Concat, Contract, Convolve, Expand, Flow, FlowBuilder, FlowNet,
+        Function, Normalize, Permute, Pointwise, Reshape, Role, Slice, Softmax, Take, ValueId,
     },
 };
 
@@ -191,10 +191,16 @@ impl Net {
     pub fn conv_bn(&mut self, x: ValueId, name: &str, n_out: usize) -> ValueId {
         let n_in = self.shape(x)[1];
         let weight = self.param(&format!("{name}.weight"), &[n_out, n_in, 1, 1]);
-        let conv = Convolve { stride: vec![1; 2], padding: vec![(0, 0); 2], dilation: vec![1; 2], groups: 1, transposed: None };
+        let conv = Convolve {
+            stride: vec![1; 2],
+            padding: vec![(0, 0); 2],
+            dilation: vec![1; 2],
+            groups: 1,
+            transposed: None,
+        };
         let x = self.step(conv, &[x, weight]);
-        let [mean, variance, gain, shift] = ["mean", "variance", "gain", "shift"]
-            .map(|what| self.param(&format!("{name}.{what}"), &[n_out]));
+        let [mean, variance, gain, shift] =
+            ["mean", "variance", "gain", "shift"].map(|what| self.param(&format!("{name}.{what}"), &[n_out]));
         let epsilon = self.constant(&[], vec![1e-5]);
         let power = self.apply(Function::Absolute, variance);
         let power = self.add(power, epsilon);

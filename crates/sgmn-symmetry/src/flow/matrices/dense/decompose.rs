@@ -115,7 +115,10 @@ pub(in super::super) fn left_singular(a: &[f64], n: usize) -> (Vec<f64>, Vec<f64
     let values: Vec<f64> = rows.iter().map(|row| dot(row, row).sqrt()).collect();
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|i, j| values[*j].total_cmp(&values[*i]));
-    (order.iter().flat_map(|i| turns[*i].iter().copied()).collect(), order.iter().map(|i| values[*i]).collect())
+    (
+        order.iter().flat_map(|i| turns[*i].iter().copied()).collect(),
+        order.iter().map(|i| values[*i]).collect(),
+    )
 }
 
 /// Turns two rows: `(c a − s b, s a + c b)`.

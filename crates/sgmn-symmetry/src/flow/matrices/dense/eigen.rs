@@ -65,7 +65,8 @@ fn diagonalize(diagonal: &mut [f64], beside: &mut [f64], vectors: &mut [f64], n:
     for first in 0..n {
         for _ in 0..MOST_TURNS {
             // The part from `first` to the next place at which nothing stands beside the diagonal.
-            let small = |i: usize| beside[i].abs() <= f64::EPSILON * (diagonal[i].abs() + diagonal[i + 1].abs());
+            let small =
+                |i: usize| beside[i].abs() <= f64::EPSILON * (diagonal[i].abs() + diagonal[i + 1].abs());
             let last = (first..n - 1).find(|i| small(*i)).unwrap_or(n - 1);
             if last == first {
                 break;

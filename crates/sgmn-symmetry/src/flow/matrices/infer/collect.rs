@@ -37,14 +37,20 @@ pub(super) fn collect(inference: &mut Inference<'_>) -> Vec<Matrix> {
     let mut spaces: Vec<(Signature, Matrix)> = Vec::new();
     let mut known: BTreeMap<Signature, usize> = BTreeMap::new();
     let mut blocks: Vec<Matrix> = held.into_iter().map(|(node, held)| block(inference, node, held)).collect();
-    blocks.sort_by_key(|block| (block.holders[0].param, block.holders[0].axis, block.holders[0].places.clone()));
+    // Two units that keep their sum can only change places, which is an order.
+    blocks.retain(|block| block.dims() > 0);
+    blocks.sort_by_key(|block| {
+        (block.holders[0].param, block.holders[0].axis, block.holders[0].places.clone())
+    });
     for block in blocks {
         let signature = signature(&block);
         match known.get(&signature) {
             Some(at) => {
                 let space = &mut spaces[*at].1;
                 let number = space.blocks;
-                space.holders.extend(block.holders.into_iter().map(|holder| Holder { block: number, ..holder }));
+                space
+                    .holders
+                    .extend(block.holders.into_iter().map(|holder| Holder { block: number, ..holder }));
                 space.blocks += 1;
             }
             None => {
@@ -60,12 +66,14 @@ pub(super) fn collect(inference: &mut Inference<'_>) -> Vec<Matrix> {
 fn block(inference: &Inference<'_>, node: NodeId, mut held: Vec<Held>) -> Matrix {
     held.sort_by(|a, b| (a.param, a.axis, &a.bunch.positions).cmp(&(b.param, b.axis, &b.bunch.positions)));
     let kind = inference.nodes.kind(node).expect("only free nodes are followed to");
-    let plain = |frame: &Twist| held.iter().filter(|held| held.bunch.twist.after(frame).gains.is_empty()).count();
+    let plain =
+        |frame: &Twist| held.iter().filter(|held| held.bunch.twist.after(frame).gains.is_empty()).count();
     // The node's matrix is `frame` of the space's.
     let frame = match kind.group {
         Group::General => {
             let frames = held.iter().map(|held| Twist::by(held.bunch.twist.inverse().gains));
-            let best = frames.map(|frame| (plain(&frame), frame)).reduce(|a, b| if b.0 > a.0 { b } else { a });
+            let best =
+                frames.map(|frame| (plain(&frame), frame)).reduce(|a, b| if b.0 > a.0 { b } else { a });
             best.map(|(_, frame)| frame).unwrap_or_default()
         }
         _ => Twist::by(kind.frame.clone()),
@@ -79,7 +87,8 @@ fn block(inference: &Inference<'_>, node: NodeId, mut held: Vec<Held>) -> Matrix
         Some(Group::Orthogonal) => Kind::Orthogonal,
         Some(Group::KeepsOnes) => Kind::OrthogonalKeepingOnes,
         Some(Group::Pairs { partner, unit }) => {
-            let pairs = partner.iter().enumerate().map(|(i, j)| (i, *j as usize)).filter(|(i, j)| i < j).collect();
+            let pairs =
+                partner.iter().enumerate().map(|(i, j)| (i, *j as usize)).filter(|(i, j)| i < j).collect();
             if unit { Kind::UnitPairs(pairs) } else { Kind::Pairs(pairs) }
         }
     };

@@ -45,7 +45,9 @@ impl Kind {
         let group = match (self.group, other.group) {
             (Orthogonal, Orthogonal) => Orthogonal,
             (Orthogonal | KeepsOnes, Orthogonal | KeepsOnes) => KeepsOnes,
-            (Orthogonal, Pairs { partner, .. }) | (Pairs { partner, .. }, Orthogonal) => Pairs { partner, unit: true },
+            (Orthogonal, Pairs { partner, .. }) | (Pairs { partner, .. }, Orthogonal) => {
+                Pairs { partner, unit: true }
+            }
             (Pairs { partner, unit }, Pairs { partner: other, unit: too }) if partner == other => {
                 Pairs { partner, unit: unit || too }
             }
@@ -64,7 +66,8 @@ impl Kind {
                 for (i, old) in order.iter().enumerate() {
                     now[*old as usize] = i as u32;
                 }
-                let pulled: Rc<[u32]> = order.iter().map(|old| now[partner[*old as usize] as usize]).collect();
+                let pulled: Rc<[u32]> =
+                    order.iter().map(|old| now[partner[*old as usize] as usize]).collect();
                 if pulled.contains(&u32::MAX) {
                     return None;
                 }

@@ -26,7 +26,9 @@ impl Inference<'_> {
             for line in &forms {
                 let mut bunches = self.plain_bunches(line);
                 let rotary = rotary::bunches(self, line);
-                turned.extend(rotary.iter().map(|(bunch, partner)| (bunch.node, bunch.twist.clone(), partner.clone())));
+                turned.extend(
+                    rotary.iter().map(|(bunch, partner)| (bunch.node, bunch.twist.clone(), partner.clone())),
+                );
                 bunches.extend(rotary.into_iter().map(|(bunch, _)| bunch));
                 bunches.sort_by(|a, b| a.positions.cmp(&b.positions));
                 lines.push(bunches);
@@ -47,7 +49,8 @@ impl Inference<'_> {
     /// The coordinates of each vector on a line, where they stand by themselves.
     fn plain_bunches(&mut self, line: &[&Form]) -> Vec<Bunch> {
         type Key = (NodeId, u32, Mark, Mark, u64);
-        let key = |term: &Term| -> Key { (term.node, term.twist, term.vector, term.table, term.scale.to_bits()) };
+        let key =
+            |term: &Term| -> Key { (term.node, term.twist, term.vector, term.table, term.scale.to_bits()) };
         let mut groups: Vec<(Key, Vec<u32>, Vec<u32>)> = Vec::new();
         let mut known: BTreeMap<Key, usize> = BTreeMap::new();
         for (position, form) in line.iter().enumerate() {
@@ -136,7 +139,14 @@ impl Inference<'_> {
     }
 
     /// A tag from its lines, with the vectors of the value that stands here.
-    pub(super) fn tag_of(&mut self, axes: &[usize], unit: usize, lines: &Lines, shape: &[usize], value: usize) -> Option<Tag> {
+    pub(super) fn tag_of(
+        &mut self,
+        axes: &[usize],
+        unit: usize,
+        lines: &Lines,
+        shape: &[usize],
+        value: usize,
+    ) -> Option<Tag> {
         if lines.iter().all(Vec::is_empty) {
             return None;
         }
@@ -184,7 +194,8 @@ impl Inference<'_> {
             debug_assert!(self.nodes.changes > before, "each turn cuts or fixes something");
         };
         for (left, right) in left.iter().zip(&right) {
-            let partners: BTreeMap<u32, &Bunch> = right.iter().map(|bunch| (bunch.positions[0], bunch)).collect();
+            let partners: BTreeMap<u32, &Bunch> =
+                right.iter().map(|bunch| (bunch.positions[0], bunch)).collect();
             for bunch in left {
                 match partners.get(&bunch.positions[0]) {
                     Some(partner) => self.nodes.unite(bunch, partner, dual),
@@ -229,7 +240,8 @@ fn line_places(axes: &[usize], unit: usize, shape: &[usize]) -> Vec<(usize, usiz
             unit_stride = stride;
         } else {
             // Axes further out vary more slowly, so they come first in the order of lines.
-            starts = (0..shape[*axis]).flat_map(|i| starts.iter().map(move |start| start + i * stride)).collect();
+            starts =
+                (0..shape[*axis]).flat_map(|i| starts.iter().map(move |start| start + i * stride)).collect();
         }
         stride *= shape[*axis];
     }

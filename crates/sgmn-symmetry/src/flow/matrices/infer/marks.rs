@@ -79,7 +79,8 @@ impl Marks {
             return a.max(b);
         }
         let n = self.axes[a as usize].len().max(self.axes[b as usize].len());
-        let stands = |mark: Mark, axis: usize| self.axes[mark as usize].get(axis).is_some_and(Option::is_some);
+        let stands =
+            |mark: Mark, axis: usize| self.axes[mark as usize].get(axis).is_some_and(Option::is_some);
         let axes = (0..n).map(|axis| (stands(a, axis) || stands(b, axis)).then_some(axis)).collect();
         self.add(Name::Product(a.min(b), a.max(b)).into(), axes)
     }
@@ -95,7 +96,8 @@ impl Marks {
             return ONE;
         }
         let axes = &self.axes[mark as usize];
-        let moved: Vec<_> = from.iter().map(|old| old.and_then(|old| axes.get(old).copied().flatten())).collect();
+        let moved: Vec<_> =
+            from.iter().map(|old| old.and_then(|old| axes.get(old).copied().flatten())).collect();
         if moved == *axes {
             return mark;
         }

@@ -29,7 +29,11 @@ struct Node {
 enum State {
     Free(Kind),
     /// Coordinate i is coordinate `map[i]` of another node, and the matrix is `twist` of that node's.
-    Same { other: NodeId, map: Rc<[u32]>, twist: Twist },
+    Same {
+        other: NodeId,
+        map: Rc<[u32]>,
+        twist: Twist,
+    },
     /// Block-diagonal: for each coordinate its part and the coordinate there.
     Parts(Rc<[(NodeId, u32)]>),
     Fixed,
@@ -65,7 +69,13 @@ impl Nodes {
 
     /// Follows coordinates to the free nodes they belong to now; what is fixed is left out. Each bunch holds the given
     /// coordinates of one free node, which need not be all of them.
-    pub(super) fn follow(&mut self, node: NodeId, twist: Twist, positions: Vec<u32>, at: Vec<u32>) -> Vec<Bunch> {
+    pub(super) fn follow(
+        &mut self,
+        node: NodeId,
+        twist: Twist,
+        positions: Vec<u32>,
+        at: Vec<u32>,
+    ) -> Vec<Bunch> {
         let mut found = Vec::new();
         let mut open = vec![Bunch { node, twist, positions, at }];
         while let Some(bunch) = open.pop() {
@@ -75,7 +85,11 @@ impl Nodes {
                 State::Fixed => {}
                 State::Same { other, map, twist } => {
                     let at = bunch.at.iter().map(|i| map[*i as usize]).collect();
-                    let outer = if bunch.twist.gains.is_empty() { bunch.twist } else { bunch.twist.pulled(&inverse(map)) };
+                    let outer = if bunch.twist.gains.is_empty() {
+                        bunch.twist
+                    } else {
+                        bunch.twist.pulled(&inverse(map))
+                    };
                     let twist = outer.after(twist);
                     open.push(Bunch { node: *other, twist, positions: bunch.positions, at });
                 }
@@ -206,7 +220,10 @@ impl Nodes {
     fn shorten(&mut self, node: NodeId) {
         loop {
             let State::Same { other, map, twist } = &self.nodes[node as usize].state else { return };
-            let State::Same { other: next, map: onward, twist: inner } = &self.nodes[*other as usize].state else { return };
+            let State::Same { other: next, map: onward, twist: inner } = &self.nodes[*other as usize].state
+            else {
+                return;
+            };
             let through: Rc<[u32]> = map.iter().map(|i| onward[*i as usize]).collect();
             let outer = if twist.gains.is_empty() { twist.clone() } else { twist.pulled(&inverse(onward)) };
             let state = State::Same { other: *next, map: through, twist: outer.after(inner) };

@@ -73,7 +73,11 @@ fn is_rotation(p: &Turned, q: &Turned) -> bool {
 }
 
 /// A sum of two coordinates of one vector of one free node.
-fn turned(inference: &mut Inference<'_>, position: u32, terms: &[Term]) -> Option<((NodeId, Twist, Mark), Turned)> {
+fn turned(
+    inference: &mut Inference<'_>,
+    position: u32,
+    terms: &[Term],
+) -> Option<((NodeId, Twist, Mark), Turned)> {
     let [a, b] = terms else { return None };
     let (first, i) = place(inference, a)?;
     let (second, j) = place(inference, b)?;

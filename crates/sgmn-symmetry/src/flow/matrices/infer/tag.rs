@@ -80,9 +80,15 @@ impl Form {
 
 impl Tag {
     /// A tag from the form at each place of `axes`, which are counted by the sizes of `shape`.
-    pub(super) fn build(axes: Vec<usize>, unit: usize, shape: &[usize], mut form: impl FnMut(&[usize]) -> Form) -> Option<Self> {
+    pub(super) fn build(
+        axes: Vec<usize>,
+        unit: usize,
+        shape: &[usize],
+        mut form: impl FnMut(&[usize]) -> Form,
+    ) -> Option<Self> {
         let sizes: Vec<usize> = axes.iter().map(|axis| shape[*axis]).collect();
-        let count = sizes.iter().try_fold(1usize, |n, size| n.checked_mul(*size)).filter(|n| *n <= MOST_FORMS)?;
+        let count =
+            sizes.iter().try_fold(1usize, |n, size| n.checked_mul(*size)).filter(|n| *n <= MOST_FORMS)?;
         let mut index = vec![0; sizes.len()];
         let mut forms = Vec::with_capacity(count);
         for _ in 0..count {
@@ -103,7 +109,13 @@ impl Tag {
     }
 
     /// The same value with its axes moved: new axis i was old axis `from[i]`. All of the tag's axes stay.
-    pub(super) fn moved(&self, marks: &mut Marks, shape: &[usize], from: &[Option<usize>], new_shape: &[usize]) -> Option<Self> {
+    pub(super) fn moved(
+        &self,
+        marks: &mut Marks,
+        shape: &[usize],
+        from: &[Option<usize>],
+        new_shape: &[usize],
+    ) -> Option<Self> {
         let to = |old: usize| from.iter().position(|f| *f == Some(old));
         let mut axes: Vec<usize> = self.axes.iter().map(|axis| to(*axis)).collect::<Option<_>>()?;
         let unit = to(self.unit)?;
@@ -147,7 +159,8 @@ impl Tag {
             let inner: usize = self.axes[at + 1..].iter().map(|a| shape[*a]).product();
             let whole = inner * shape[axis];
             if whole > 0 {
-                self.forms = self.forms.chunks_exact(whole).flat_map(|chunk| chunk[..inner].iter().cloned()).collect();
+                self.forms =
+                    self.forms.chunks_exact(whole).flat_map(|chunk| chunk[..inner].iter().cloned()).collect();
                 self.axes.remove(at);
             }
         }

@@ -18,7 +18,8 @@ pub(super) fn tags(inference: &mut Inference<'_>, step: &Step, op: &Concat) -> V
     let mut all: Vec<Vec<Tag>> = step.from.iter().map(|from| inference.of(*from)).collect();
     // For each place along the axis its operand and the place there.
     let sizes = step.from.iter().map(|from| flow.shape(*from)[op.axis]).enumerate();
-    let owner: Vec<(usize, usize)> = sizes.flat_map(|(operand, size)| (0..size).map(move |i| (operand, i))).collect();
+    let owner: Vec<(usize, usize)> =
+        sizes.flat_map(|(operand, size)| (0..size).map(move |i| (operand, i))).collect();
     let units: BTreeSet<usize> = all.iter().flatten().map(|tag| tag.unit).collect();
     let mut joined = Vec::new();
     for unit in units {
@@ -35,7 +36,8 @@ pub(super) fn tags(inference: &mut Inference<'_>, step: &Step, op: &Concat) -> V
             }
         }
         let of: Vec<Option<&Tag>> = all.iter().map(|tags| tags.iter().find(|tag| tag.unit == unit)).collect();
-        let mut axes: BTreeSet<usize> = of.iter().flatten().flat_map(|tag| tag.axes.iter().copied()).collect();
+        let mut axes: BTreeSet<usize> =
+            of.iter().flatten().flat_map(|tag| tag.axes.iter().copied()).collect();
         axes.insert(op.axis);
         // A unit of one tag that is an axis of another would mix two matrices.
         let clear = all.iter().flatten().all(|tag| tag.unit == unit || !axes.contains(&tag.unit));
@@ -58,7 +60,13 @@ pub(super) fn tags(inference: &mut Inference<'_>, step: &Step, op: &Concat) -> V
 }
 
 /// If all operands hold the same coordinates of one vector a line, the result does so too.
-fn alike(inference: &mut Inference<'_>, all: &[Vec<Tag>], step: &Step, unit: usize, axis: usize) -> Option<Tag> {
+fn alike(
+    inference: &mut Inference<'_>,
+    all: &[Vec<Tag>],
+    step: &Step,
+    unit: usize,
+    axis: usize,
+) -> Option<Tag> {
     let mut of = all.iter().map(|tags| tags.iter().find(|tag| tag.unit == unit));
     let first = of.next()??;
     let place = |form: &Form| form.map(|term| Term { vector: ONE, ..term });
@@ -67,7 +75,9 @@ fn alike(inference: &mut Inference<'_>, all: &[Vec<Tag>], step: &Step, unit: usi
         let first = vectors.next();
         !tag.is_mixed() && tag.axes == [unit] && vectors.all(|vector| Some(vector) == first)
     };
-    let same = |tag: &Tag| single(tag) && tag.forms.iter().zip(first.forms.iter()).all(|(a, b)| place(a) == place(b));
+    let same = |tag: &Tag| {
+        single(tag) && tag.forms.iter().zip(first.forms.iter()).all(|(a, b)| place(a) == place(b))
+    };
     if axis == unit || !single(first) || !of.all(|tag| tag.is_some_and(same)) {
         return None;
     }

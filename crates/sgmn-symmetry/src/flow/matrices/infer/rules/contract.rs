@@ -19,7 +19,9 @@ pub(super) fn tags(inference: &mut Inference<'_>, step: &Step, op: &Contract) ->
     let some = |axes: &[usize]| axes.iter().copied().map(Some).collect::<Vec<_>>();
     let left = [some(&left_batch), some(&of_left), vec![None; of_right.len()], some(&left_sum)].concat();
     let right = [some(&right_batch), vec![None; of_left.len()], some(&of_right), some(&right_sum)].concat();
-    let size = |(l, r): (&Option<usize>, &Option<usize>)| l.map_or_else(|| r.map_or(1, |r| right_shape[r]), |l| left_shape[l]);
+    let size = |(l, r): (&Option<usize>, &Option<usize>)| {
+        l.map_or_else(|| r.map_or(1, |r| right_shape[r]), |l| left_shape[l])
+    };
     let shape: Vec<usize> = left.iter().zip(&right).map(size).collect();
 
     let tags = inference.of(step.from[0]);

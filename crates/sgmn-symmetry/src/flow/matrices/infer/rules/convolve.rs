@@ -16,7 +16,8 @@ pub(super) fn tags(inference: &mut Inference<'_>, step: &Step, op: &Convolve) ->
     let (reads, writes) = if op.transposed.is_some() { (0, 1) } else { (1, 0) };
     let spatial = || (2..n + 2).map(Some);
     let none = || std::iter::repeat_n(None, n);
-    let of_x: Vec<Option<usize>> = [Some(1), None, Some(0)].into_iter().chain(spatial()).chain(none()).collect();
+    let of_x: Vec<Option<usize>> =
+        [Some(1), None, Some(0)].into_iter().chain(spatial()).chain(none()).collect();
     let of_weight: Vec<Option<usize>> =
         [Some(reads), Some(writes), None].into_iter().chain(none()).chain(spatial()).collect();
     let mut shape = vec![x[1], weight[writes], x[0]];

@@ -98,13 +98,23 @@ fn scaled(inference: &mut Inference<'_>, step: &Step, by: f64) -> Vec<Tag> {
 }
 
 fn times(tag: &Tag, by: f64) -> Tag {
-    let forms = tag.forms.iter().map(|form| form.map(|term| super::Term { scale: term.scale * by, ..term })).collect();
+    let forms = tag
+        .forms
+        .iter()
+        .map(|form| form.map(|term| super::Term { scale: term.scale * by, ..term }))
+        .collect();
     Tag { forms, ..tag.clone() }
 }
 
 impl Inference<'_> {
     /// The tags of a value after its axes moved: new axis i was old axis `from[i]`. What cannot follow is fixed.
-    fn moved(&mut self, tags: Vec<Tag>, shape: &[usize], from: &[Option<usize>], new_shape: &[usize]) -> Vec<Tag> {
+    fn moved(
+        &mut self,
+        tags: Vec<Tag>,
+        shape: &[usize],
+        from: &[Option<usize>],
+        new_shape: &[usize],
+    ) -> Vec<Tag> {
         let mut moved = Vec::new();
         for tag in tags {
             match tag.moved(&mut self.marks, shape, from, new_shape) {

@@ -63,7 +63,14 @@ fn is_gain(inference: &Inference<'_>, value: ValueId, other: ValueId) -> bool {
 }
 
 /// A tag times a value that is not moved along its axes; `clear`: not moved at all.
-fn by(inference: &mut Inference<'_>, tag: &Tag, other: ValueId, clear: bool, power: i32, step: &Step) -> Option<Tag> {
+fn by(
+    inference: &mut Inference<'_>,
+    tag: &Tag,
+    other: ValueId,
+    clear: bool,
+    power: i32,
+    step: &Step,
+) -> Option<Tag> {
     let flow = inference.flow;
     let shape = flow.shape(step.to);
     let sizes: Vec<usize> = (0..shape.len()).map(|axis| size_along(flow.shape(other), shape, axis)).collect();
@@ -77,7 +84,9 @@ fn by(inference: &mut Inference<'_>, tag: &Tag, other: ValueId, clear: bool, pow
     }
     let over_places = (0..shape.len()).any(|axis| sizes[axis] > 1 && !tag.axes.contains(&axis));
     match constant {
-        Some(constant) if over_places => (power > 0).then(|| tabled(inference, tag, constant, &sizes, shape)).flatten(),
+        Some(constant) if over_places => {
+            (power > 0).then(|| tabled(inference, tag, constant, &sizes, shape)).flatten()
+        }
         Some(constant) if constant.data().iter().any(|number| *number == 0.0 || !number.is_finite()) => None,
         _ if clear && !over_places && inference.is_own[other.index()] => {
             gained(inference, tag, other, &sizes, power, step)
@@ -87,7 +96,14 @@ fn by(inference: &mut Inference<'_>, tag: &Tag, other: ValueId, clear: bool, pow
 }
 
 /// Conjugation by a gain: `g ∘ (A x) = (G A G⁻¹)(g ∘ x)`.
-fn gained(inference: &mut Inference<'_>, tag: &Tag, gain: ValueId, sizes: &[usize], power: i32, step: &Step) -> Option<Tag> {
+fn gained(
+    inference: &mut Inference<'_>,
+    tag: &Tag,
+    gain: ValueId,
+    sizes: &[usize],
+    power: i32,
+    step: &Step,
+) -> Option<Tag> {
     let shape = inference.flow.shape(step.to);
     let lines = inference.lines(tag, shape);
     let others: Vec<usize> = tag.axes.iter().copied().filter(|axis| *axis != tag.unit).collect();
@@ -118,12 +134,19 @@ fn gained(inference: &mut Inference<'_>, tag: &Tag, gain: ValueId, sizes: &[usiz
 
 /// The place in a value of `sizes` that repeats along axes of size 1.
 fn flat(index: &[usize], sizes: &[usize]) -> u32 {
-    let place = index.iter().zip(sizes).fold(0, |flat, (i, size)| flat * size + if *size == 1 { 0 } else { *i });
+    let place =
+        index.iter().zip(sizes).fold(0, |flat, (i, size)| flat * size + if *size == 1 { 0 } else { *i });
     u32::try_from(place).expect("values are limited to fewer numbers")
 }
 
 /// Forms times the columns of a table that differs between places.
-fn tabled(inference: &mut Inference<'_>, tag: &Tag, table: &Array, sizes: &[usize], shape: &[usize]) -> Option<Tag> {
+fn tabled(
+    inference: &mut Inference<'_>,
+    tag: &Tag,
+    table: &Array,
+    sizes: &[usize],
+    shape: &[usize],
+) -> Option<Tag> {
     let elsewhere: Vec<usize> =
         (0..shape.len()).map(|axis| if tag.axes.contains(&axis) { 1 } else { sizes[axis] }).collect();
     let n_places: usize = elsewhere.iter().product();

@@ -2,10 +2,7 @@
 
 use sgmn_graph::flow::{Normalize, Op, Reduce, Reduction, Step};
 
-use super::{
-    super::kind::Group,
-    Inference, Tag, fixed,
-};
+use super::{super::kind::Group, Inference, Tag, fixed};
 
 /// A normalization over the unit, and over places.
 pub(super) fn normalize(inference: &mut Inference<'_>, step: &Step, op: &Normalize) -> Vec<Tag> {

@@ -2,10 +2,7 @@
 
 use sgmn_graph::flow::Step;
 
-use super::{
-    super::tag::MarkMap,
-    Inference, Tag,
-};
+use super::{super::tag::MarkMap, Inference, Tag};
 
 pub(super) fn tags(inference: &mut Inference<'_>, step: &Step, axis: usize, places: &[usize]) -> Vec<Tag> {
     let flow = inference.flow;

@@ -25,9 +25,11 @@ pub(super) fn tags(inference: &mut Inference<'_>, step: &Step) -> Vec<Tag> {
     let mut tags = inference.of(step.from[0]);
     // Two matrices that come to stand along one axis: only the inner one stays.
     for group in &groups {
-        let units: Vec<usize> = tags.iter().map(|tag| tag.unit).filter(|unit| group.old.contains(unit)).collect();
+        let units: Vec<usize> =
+            tags.iter().map(|tag| tag.unit).filter(|unit| group.old.contains(unit)).collect();
         if let Some(last) = units.iter().max() {
-            let (outer, rest) = tags.into_iter().partition(|tag| group.old.contains(&tag.unit) && tag.unit != *last);
+            let (outer, rest) =
+                tags.into_iter().partition(|tag| group.old.contains(&tag.unit) && tag.unit != *last);
             tags = rest;
             let outer: Vec<Tag> = outer;
             outer.iter().for_each(|tag| inference.fix(tag));
@@ -54,11 +56,16 @@ fn reshape(
     let touched: Vec<&Group> = groups.iter().filter(|group| touches(group)).collect();
     let axes: Vec<usize> = touched.iter().flat_map(|group| group.new.iter().copied()).collect();
     // Places that become units, or stand beside them along one axis.
-    let places: Vec<usize> =
-        touched.iter().flat_map(|group| &group.old).copied().filter(|axis| !tag.axes.contains(axis)).collect();
+    let places: Vec<usize> = touched
+        .iter()
+        .flat_map(|group| &group.old)
+        .copied()
+        .filter(|axis| !tag.axes.contains(axis))
+        .collect();
     let home = touched.iter().find(|group| group.old.contains(&tag.unit)).or(touched.last())?;
     let unit = *home.new.last()?;
-    let mut marks = PlaceMarks { operation: format!("reshape of {shape:?} to {new_shape:?}"), known: BTreeMap::new() };
+    let mut marks =
+        PlaceMarks { operation: format!("reshape of {shape:?} to {new_shape:?}"), known: BTreeMap::new() };
     let mut old = vec![0; shape.len()];
     let mut new = vec![0; new_shape.len()];
     let mut found = Tag::build(axes.clone(), unit, new_shape, |index| {
@@ -131,7 +138,9 @@ impl PlaceMarks {
 
 fn groups(old: &[usize], new: &[usize]) -> Vec<Group> {
     let mut groups = Vec::new();
-    let large = |shape: &[usize]| shape.iter().enumerate().filter(|(_, size)| **size > 1).map(|(axis, _)| axis).collect();
+    let large = |shape: &[usize]| {
+        shape.iter().enumerate().filter(|(_, size)| **size > 1).map(|(axis, _)| axis).collect()
+    };
     let (olds, news): (Vec<usize>, Vec<usize>) = (large(old), large(new));
     let (mut i, mut j) = (0, 0);
     while i < olds.len() && j < news.len() {

@@ -20,7 +20,8 @@ pub(super) fn tags(inference: &mut Inference<'_>, step: &Step, sign: f64) -> Vec
         let (shape, tags) = (flow.shape(value), inference.of(value));
         inference.moved(tags, shape, &aligned(shape, new_shape), new_shape)
     });
-    let rights: Vec<Tag> = if sign < 0.0 { rights.iter().map(|tag| times(tag, sign)).collect() } else { rights };
+    let rights: Vec<Tag> =
+        if sign < 0.0 { rights.iter().map(|tag| times(tag, sign)).collect() } else { rights };
     let mut out = Vec::new();
     for left in &lefts {
         match rights.iter().find(|right| right.unit == left.unit) {
@@ -38,7 +39,8 @@ pub(super) fn tags(inference: &mut Inference<'_>, step: &Step, sign: f64) -> Vec
 fn both(inference: &mut Inference<'_>, left: &Tag, right: &Tag, step: &Step) -> Option<Tag> {
     let shape = inference.flow.shape(step.to);
     if (left.is_mixed() || right.is_mixed()) && left.axes == right.axes {
-        let sums: Option<Vec<Form>> = left.forms.iter().zip(right.forms.iter()).map(|(a, b)| added(a, b)).collect();
+        let sums: Option<Vec<Form>> =
+            left.forms.iter().zip(right.forms.iter()).map(|(a, b)| added(a, b)).collect();
         if let Some(sums) = sums {
             return Some(Tag { forms: sums.into(), ..left.clone() });
         }
