@@ -10,15 +10,15 @@
 //! # }
 //! ```
 //!
-//! A container is a folder here and a line in [`READERS`]: it parses its file into a graph and [`Record`]s (named float
-//! tensors), and lowers the graph to a flow. Which tensors may move ([`roles`]), which are one ([`ties`]), and the order
-//! of events ([`assemble`]) are the same for all containers.
+//! A container is a folder here and a line in `READERS`: it parses its file into a graph and `Record`s (named float
+//! tensors), and lowers the graph to a flow. Which tensors may move (`roles`), which are one (`ties`), and the order
+//! of events (`assemble`) are the same for all containers.
 
 pub mod architecture;
 mod assemble;
 mod compose;
 mod numbers;
-pub mod onnx;
+mod onnx;
 mod options;
 mod payload;
 pub mod pt2;

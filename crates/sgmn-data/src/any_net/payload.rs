@@ -132,12 +132,8 @@ mod tests {
     #[test]
     fn sixteen_bits_survive_reading_and_writing() {
         for element in [ElementType::F16, ElementType::Bf16] {
-            let slot = Slot {
-                entry: String::new(),
-                inside: None,
-                element,
-                view: View::contiguous(vec![1 << 16]),
-            };
+            let slot =
+                Slot { entry: String::new(), inside: None, element, view: View::contiguous(vec![1 << 16]) };
             let bytes: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
             let Some(Content::Real(Stored::F32(values))) = slot.read(&bytes) else { panic!("{element:?}") };
             for (bits, value) in values.iter().enumerate().filter(|(_, value)| value.is_finite()) {

@@ -50,7 +50,8 @@ pub(crate) fn read(
     entries: &mut Entries,
     wanted: &[(String, Slot, Known)],
 ) -> Result<Vec<(String, Found)>> {
-    let mut firsts: BTreeMap<(&Option<String>, &str), Vec<(usize, &str, &Slot)>> = BTreeMap::new();
+    // For each entry the records in it: number, name, place.
+    let mut firsts: BTreeMap<(&Option<String>, &str), Vec<First<'_>>> = BTreeMap::new();
     let mut source = Source { path, outer: entries, inner: None };
     let mut found = Vec::new();
     let mut n_records = 0;
@@ -79,18 +80,25 @@ pub(crate) fn read(
                 Error::format(path, expected, format!("{:?} of {} bytes", slot.view, bytes.len()))
             })?
         };
-        found.push((i, name.clone(), match content {
-            Content::Whole(array) => Found::Whole(array),
-            Content::Real(numbers) => {
-                others.push((n_records, name, slot));
-                n_records += 1;
-                let share = Share { record: n_records - 1, order: Vec::new() };
-                Found::Real { share, first: Some((slot.clone(), known.clone(), numbers)) }
-            }
-        }));
+        found.push((
+            i,
+            name.clone(),
+            match content {
+                Content::Whole(array) => Found::Whole(array),
+                Content::Real(numbers) => {
+                    others.push((n_records, name, slot));
+                    n_records += 1;
+                    let share = Share { record: n_records - 1, order: Vec::new() };
+                    Found::Real { share, first: Some((slot.clone(), known.clone(), numbers)) }
+                }
+            },
+        ));
     }
     Ok(found.into_iter().map(|(_, name, found)| (name, found)).collect())
 }
+
+/// The first tensor that has some numbers: its record, name and place.
+type First<'a> = (usize, &'a str, &'a Slot);
 
 /// The archive, and the one inside that is open.
 struct Source<'a> {
@@ -126,7 +134,8 @@ fn reordered(first: &View, other: &View) -> Option<Vec<usize>> {
     let mut order = Vec::new();
     for axis in 0..other.shape.len() {
         let same = |at: &usize| {
-            !order.contains(at) && (first.shape[*at], first.strides[*at]) == (other.shape[axis], other.strides[axis])
+            !order.contains(at)
+                && (first.shape[*at], first.strides[*at]) == (other.shape[axis], other.strides[axis])
         };
         order.push((0..first.shape.len()).find(same)?);
     }
@@ -171,7 +180,8 @@ pub(crate) fn write(
         for i in records {
             let Some(values) = numbers(*i) else { continue };
             slots[*i].write(content, &values).map_err(|(at, value)| {
-                let expected = format!("a number that {:?} holds at {at} of {}", slots[*i].element, names[*i]);
+                let expected =
+                    format!("a number that {:?} holds at {at} of {}", slots[*i].element, names[*i]);
                 Error::format(PathBuf::from(out), expected, value.to_string())
             })?;
         }
@@ -197,6 +207,8 @@ pub(crate) fn write(
         }
     };
     let mut file = AtomicFile::create(out)?;
-    zip_patch::patch(path, bytes.bytes(), &mut entries, &changed, &mut change, &mut |piece| file.write(piece))?;
+    zip_patch::patch(path, bytes.bytes(), &mut entries, &changed, &mut change, &mut |piece| {
+        file.write(piece)
+    })?;
     file.commit()
 }

@@ -36,7 +36,8 @@ pub(crate) fn patch(
         places.push((entries.place(name)?, name));
     }
     places.sort_by_key(|(place, _)| place.start);
-    let torn = |name: &str| Error::format(path, format!("an entry {name} in one piece"), "headers that disagree");
+    let torn =
+        |name: &str| Error::format(path, format!("an entry {name} in one piece"), "headers that disagree");
     let mut done = 0;
     let mut checksums = Vec::new();
     for (place, name) in places {

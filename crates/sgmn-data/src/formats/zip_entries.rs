@@ -68,7 +68,8 @@ impl Entries {
         // Archives begin at the first byte. Where the zip crate looks for another beginning, it misses the directory of
         // some archives of PyTorch that hold an archive.
         let config = Config { archive_offset: ArchiveOffset::Known(0) };
-        let zip = ZipArchive::with_config(config, source).map_err(|why| Error::format(path, what, why.to_string()))?;
+        let zip = ZipArchive::with_config(config, source)
+            .map_err(|why| Error::format(path, what, why.to_string()))?;
         if zip.has_duplicate_names() {
             return Err(Error::format(path, "entries of different names", "one name twice"));
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Array, Flow, FlowError, FlowResult, Input, InputKind, Op, Operation, Origin, Output, Param, Role, Step,
-    Value, ValueId,
+    Array, Flow, FlowError, FlowResult, Input, InputKind, Op, Operation, Origin, Output, Param, Role, Slice,
+    Step, Value, ValueId,
 };
 
 /// Builds a [`Flow`]. A step whose operands are all constants is computed at once and becomes a constant, so shape
@@ -96,6 +96,9 @@ impl FlowBuilder {
             let result = op.run(&constants).map_err(fault)?;
             return self.constant(result);
         }
+        if let Some((part, op)) = self.part_of_concat(&op, from) {
+            return self.step(op, &[part], name);
+        }
         if self.flow.steps.len() >= MOST_STEPS {
             return Err(FlowError::TooLarge {
                 what: "steps".to_owned(),
@@ -106,6 +109,24 @@ impl FlowBuilder {
         let to = self.value(name, shape, Origin::Step(self.flow.steps.len()))?;
         self.flow.steps.push(Step { op, from: from.to_vec(), to, name: name.to_owned() });
         Ok(to)
+    }
+
+    /// A slice of values side by side that lies within one of them, as a slice of that one: what stands beside it has no
+    /// part in the result, and need not be like it.
+    fn part_of_concat(&self, op: &Op, from: &[ValueId]) -> Option<(ValueId, Op)> {
+        let Op::Slice(slice) = op else { return None };
+        let Origin::Step(at) = self.flow.origin(from[0]) else { return None };
+        let Step { op: Op::Concat(concat), from: parts, .. } = &self.flow.steps[at] else { return None };
+        let (low, high) = (slice.places().min()?, slice.places().max()?);
+        let mut start = 0;
+        for part in parts {
+            let size = self.flow.shape(*part)[concat.axis];
+            if slice.axis == concat.axis && low >= start && high < start + size {
+                return Some((*part, Slice { start: slice.start - start, ..*slice }.into()));
+            }
+            start += size;
+        }
+        None
     }
 
     /// Names a value as an output.

@@ -3,7 +3,8 @@
 //! A [`Flow`] is a list of steps, each an operation ([`Op`]) on values: inputs, parameters, constants and what earlier
 //! steps made. All shapes are known and checked when it is built. It holds no numbers of the net; a [`FlowNet`] joins a
 //! flow and the numbers of its parameters, as [`Net`](crate::Net) joins a [`NetSpec`](crate::NetSpec) and its numbers.
-//! [`run`] computes a flow and is the judge of every symmetry: it knows of no groups.
+//! [`run`] computes a flow and is the judge of every symmetry: it knows of no groups. [`random_inputs`] asks a net what
+//! it can be asked, and with the feature `testing` random nets over all operations are made up.
 //!
 //! ```
 //! use sgmn_graph::flow::{Array, Contract, FlowBuilder, FlowNet, Function, Pointwise, Role, run};

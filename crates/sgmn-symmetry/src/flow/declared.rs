@@ -93,10 +93,17 @@ impl Declared {
                         let place = format!("{name} axis {axis} index {at}");
                         // What does not move, scales or not, is known by its place.
                         let found = match index {
-                            Some(index) => (
-                                format!("orbit {} {}", index.orbit, index.place),
-                                format!("unit {} {}", index.unit, index.place),
-                            ),
+                            Some(index) => {
+                                // A unit that stands at places is another word than the unit alone.
+                                let at_places =
+                                    part.is_some_and(|part| part.at.iter().any(|at| at.place != 0));
+                                let place =
+                                    if at_places { format!(" at {}", index.place) } else { String::new() };
+                                (
+                                    format!("orbit {}{place}", index.orbit),
+                                    format!("unit {}{place}", index.unit),
+                                )
+                            }
                             None => (place.clone(), place.clone()),
                         };
                         let said = if word.moves {

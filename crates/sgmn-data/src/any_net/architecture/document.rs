@@ -176,11 +176,13 @@ fn write_out(path: &Path, values: &[Value], around: &Around, out: &mut Vec<Layer
         return Err(Error::format(path, format!("repetitions nested at most {MAX_DEPTH} deep"), "more"));
     }
     for (at, value) in values.iter().enumerate() {
-        let counts: Vec<String> = around.counts.iter().map(|(name, count)| format!("{name} = {count}")).collect();
+        let counts: Vec<String> =
+            around.counts.iter().map(|(name, count)| format!("{name} = {count}")).collect();
         let of = if counts.is_empty() { String::new() } else { format!(" of {}", counts.join(", ")) };
         let bare = format!("{}[{at}]", around.place);
         let place = format!("{bare}{of}");
-        let fault = |expected: &str, found: String| Error::format(path, format!("{expected} in {place}"), found);
+        let fault =
+            |expected: &str, found: String| Error::format(path, format!("{expected} in {place}"), found);
         let table = match value {
             Value::String(op) => Table::from_iter([("op".to_owned(), Value::String(op.clone()))]),
             Value::Table(table) => table.clone(),
@@ -191,7 +193,10 @@ fn write_out(path: &Path, values: &[Value], around: &Around, out: &mut Vec<Layer
                 Value::Table(table).try_into().map_err(|why| fault("a repetition", one_line(&why)))?;
             let Repetition { repeat, start, count, layers } = repetition;
             if !(0..=MOST_LAYERS as i64).contains(&repeat) || start.unsigned_abs() > 1 << 32 {
-                return Err(fault(&format!("0 to {MOST_LAYERS} repetitions"), format!("{repeat} from {start}")));
+                return Err(fault(
+                    &format!("0 to {MOST_LAYERS} repetitions"),
+                    format!("{repeat} from {start}"),
+                ));
             }
             for i in start..start + repeat {
                 let mut counts = around.counts.clone();

@@ -62,7 +62,9 @@ impl Layer<'_> {
     /// What the file says about this kind of layer; unknown words are errors.
     pub(super) fn options<T: DeserializeOwned>(&self) -> FlowResult<T> {
         let table = Value::Table(self.spec.options.clone());
-        table.try_into().or_else(|why| self.fault(format!("options of {}", self.spec.op), document::one_line(&why)))
+        table
+            .try_into()
+            .or_else(|why| self.fault(format!("options of {}", self.spec.op), document::one_line(&why)))
     }
 
     /// Nothing but what all layers have.
@@ -91,7 +93,10 @@ impl Layer<'_> {
             name => format!("a tensor \"{name}.{ending}\" in the weights"),
         };
         let known: Vec<&String> = self.tensors.values().map(|(name, _)| name).take(8).collect();
-        self.fault(expected, if known.is_empty() { "none that begins so".to_owned() } else { format!("{known:?}") })
+        self.fault(
+            expected,
+            if known.is_empty() { "none that begins so".to_owned() } else { format!("{known:?}") },
+        )
     }
 
     /// A tensor that it uses if it is there.
@@ -119,11 +124,17 @@ impl Layer<'_> {
     }
 
     /// A number for each of n axes.
-    pub(super) fn each<T: Copy + std::fmt::Debug>(&self, given: &OneOrMany<T>, n: usize) -> FlowResult<Vec<T>> {
+    pub(super) fn each<T: Copy + std::fmt::Debug>(
+        &self,
+        given: &OneOrMany<T>,
+        n: usize,
+    ) -> FlowResult<Vec<T>> {
         match given {
             OneOrMany::One(value) => Ok(vec![*value; n]),
             OneOrMany::Many(values) if values.len() == n => Ok(values.clone()),
-            OneOrMany::Many(values) => self.fault(format!("one number or {n} of them"), format!("{values:?}")),
+            OneOrMany::Many(values) => {
+                self.fault(format!("one number or {n} of them"), format!("{values:?}"))
+            }
         }
     }
 }

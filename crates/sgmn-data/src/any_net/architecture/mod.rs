@@ -21,7 +21,7 @@ use sgmn_graph::flow::{FlowError, FlowResult, InputKind, Permute, ValueId};
 use super::{
     Container, FlowFile, Known, ReadOptions, Reader, Record, Tensors, assemble, compose::Draft, shared::Share,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, formats::torch_zip::LEGACY_START};
 
 use document::{Document, Input, Size};
 use layer::Layer;
@@ -34,7 +34,8 @@ pub(super) const READER: Reader =
 fn detects(start: &[u8], options: &ReadOptions) -> bool {
     let has = |name: &[u8]| start.windows(name.len()).any(|window| window == name);
     let archive = start.starts_with(b"PK\x03\x04") && (options.architecture.is_some() || has(b"/data.pkl"));
-    archive || weights::begins_as_safetensors(start)
+    // Archives from before PyTorch 1.6 are refused with a word on what to do.
+    archive || weights::begins_as_safetensors(start) || start.starts_with(&LEGACY_START)
 }
 
 /// Weights and the net that they belong to.
@@ -61,7 +62,11 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     };
     let len = std::fs::metadata(described).map_err(Error::io(described))?.len();
     if len > document::MAX_FILE {
-        return Err(Error::format(described, format!("at most {} bytes", document::MAX_FILE), len.to_string()));
+        return Err(Error::format(
+            described,
+            format!("at most {} bytes", document::MAX_FILE),
+            len.to_string(),
+        ));
     }
     let text = std::fs::read_to_string(described).map_err(Error::io(described))?;
     let document = document::parse(described, &text)?;
@@ -70,7 +75,10 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     let Document { outputs, under, unused, fixed, .. } = document;
     let hit = RefCell::new(BTreeSet::new());
     let skipped = |name: &str| match unused.iter().find(|pattern| fits(pattern, name)) {
-        Some(pattern) => hit.borrow_mut().insert(pattern.clone()) || true,
+        Some(pattern) => {
+            hit.borrow_mut().insert(pattern.clone());
+            true
+        }
         None => false,
     };
     let (weights, tensors, numbers) = weights::read(path, &under, &skipped)?;
@@ -116,7 +124,8 @@ fn bind(inputs: &[(String, Input)], options: &ReadOptions) -> Result<Vec<(String
         Size::Open(name) => Some(name.clone()),
         Size::Known(_) => None,
     };
-    let mut sizes: Vec<String> = inputs.iter().flat_map(|(_, input)| input.shape.iter().filter_map(open)).collect();
+    let mut sizes: Vec<String> =
+        inputs.iter().flat_map(|(_, input)| input.shape.iter().filter_map(open)).collect();
     sizes.sort_unstable();
     sizes.dedup();
     let names: Vec<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();
@@ -131,7 +140,11 @@ fn bind(inputs: &[(String, Input)], options: &ReadOptions) -> Result<Vec<(String
             });
         if !fits {
             let expected = format!("a shape that fits {:?}", input.shape);
-            return Err(Error::Config { field: format!("inputs.{name}"), expected, found: format!("{shape:?}") });
+            return Err(Error::Config {
+                field: format!("inputs.{name}"),
+                expected,
+                found: format!("{shape:?}"),
+            });
         }
     }
     let size = |size: &Size| match size {
@@ -163,8 +176,16 @@ impl Container for Described {
         }
         let mut used = BTreeSet::new();
         for spec in &self.layers {
-            let step = format!("{} ({}{}{})", spec.place, spec.op, if spec.name.is_empty() { "" } else { " " }, spec.name);
-            let value = self.layer(tensors, spec, &step, last, &values, &mut used).map_err(Error::flow(&self.path))?;
+            let step = format!(
+                "{} ({}{}{})",
+                spec.place,
+                spec.op,
+                if spec.name.is_empty() { "" } else { " " },
+                spec.name
+            );
+            let value = self
+                .layer(tensors, spec, &step, last, &values, &mut used)
+                .map_err(Error::flow(&self.path))?;
             for alias in &spec.aliases {
                 values.insert(alias.clone(), value);
             }
@@ -177,7 +198,11 @@ impl Container for Described {
                 for name in outputs {
                     let Some(value) = values.get(name) else {
                         let known: Vec<&String> = values.keys().collect();
-                        return Err(Error::format(&self.path, format!("an output of {known:?}"), format!("{name:?}")));
+                        return Err(Error::format(
+                            &self.path,
+                            format!("an output of {known:?}"),
+                            format!("{name:?}"),
+                        ));
                     };
                     tensors.flow.output(name, *value);
                 }
@@ -241,7 +266,11 @@ impl Described {
         if left.is_empty() {
             return Ok(());
         }
-        let more = if left.len() > MOST_LISTED { format!(" and {} more", left.len() - MOST_LISTED) } else { String::new() };
+        let more = if left.len() > MOST_LISTED {
+            format!(" and {} more", left.len() - MOST_LISTED)
+        } else {
+            String::new()
+        };
         let found = format!("{:?}{more} in {}", &left[..left.len().min(MOST_LISTED)], self.of.display());
         Err(Error::format(&self.path, "every tensor used by a layer or listed under unused", found))
     }

@@ -75,7 +75,11 @@ pub(super) fn read(
 ) -> Result<(Weights, Vec<Tensor>, Vec<Numbers>)> {
     let mut start = Vec::new();
     File::open(path).map_err(Error::io(path))?.take(16).read_to_end(&mut start).map_err(Error::io(path))?;
-    if begins_as_safetensors(&start) { safetensors(path, under, skipped) } else { archive(path, under, skipped) }
+    if begins_as_safetensors(&start) {
+        safetensors(path, under, skipped)
+    } else {
+        archive(path, under, skipped)
+    }
 }
 
 fn safetensors(
@@ -106,11 +110,18 @@ fn safetensors(
         let shape = view.shape().to_vec();
         let slot = Slot { entry: name.clone(), inside: None, element, view: View::contiguous(shape.clone()) };
         let Some(Content::Real(stored)) = slot.read(view.data()) else {
-            return Err(Error::format(path, format!("the numbers of {name:?}"), format!("{} bytes", view.data().len())));
+            return Err(Error::format(
+                path,
+                format!("the numbers of {name:?}"),
+                format!("{} bytes", view.data().len()),
+            ));
         };
         let from = view.data().as_ptr() as usize - begin;
         ranges.push(from..from + view.data().len());
-        tensors.push(Tensor { name: name.clone(), share: Some(Share { record: slots.len(), order: Vec::new() }) });
+        tensors.push(Tensor {
+            name: name.clone(),
+            share: Some(Share { record: slots.len(), order: Vec::new() }),
+        });
         numbers.push((name.clone(), shape, stored));
         slots.push(slot);
         names.push(name);
@@ -197,7 +208,8 @@ impl Weights {
             };
             let mut content = old.to_vec();
             self.slots[i].write(&mut content, &values).map_err(|(at, value)| {
-                let expected = format!("a number that {:?} holds at {at} of {}", self.slots[i].element, self.names[i]);
+                let expected =
+                    format!("a number that {:?} holds at {at} of {}", self.slots[i].element, self.names[i]);
                 Error::format(out, expected, value.to_string())
             })?;
             file.write(before)?;

@@ -29,7 +29,8 @@ impl Draft<'_> {
     ) -> FlowResult<ValueId> {
         let (of_q, of_k) = (self.shape(q), self.shape(k));
         if of_q.len() < 2 || of_k.len() < 2 || self.rank(v) < 2 {
-            return self.fault("queries, keys and values of two axes or more", format!("{of_q:?} and {of_k:?}"));
+            return self
+                .fault("queries, keys and values of two axes or more", format!("{of_q:?} and {of_k:?}"));
         }
         let (k, v) = (self.serve_heads(k, &of_q)?, self.serve_heads(v, &of_q)?);
         let n = self.rank(k);
@@ -117,7 +118,8 @@ impl Draft<'_> {
         let shape = self.shape(x);
         let rank = shape.len();
         if rank < 2 || width == 0 || !width.is_multiple_of(2) || width > shape[rank - 1] {
-            return self.fault(format!("heads of {width} channels or more, an even number"), format!("{shape:?}"));
+            return self
+                .fault(format!("heads of {width} channels or more, an even number"), format!("{shape:?}"));
         }
         let (length, half) = (shape[rank - 2], width / 2);
         let pair = |channel: usize| if neighbours { channel / 2 } else { channel % half };
@@ -136,8 +138,9 @@ impl Draft<'_> {
             self.take(part, rank - 1, (0..width).map(|c| (c + half) % width).collect())?
         };
         // The first of a pair takes its partner with a minus.
-        let first = |c: usize| if neighbours { c % 2 == 0 } else { c < half };
-        let signs = self.array(vec![width], (0..width).map(|c| if first(c) { -1.0 } else { 1.0 }).collect())?;
+        let first = |c: usize| if neighbours { c.is_multiple_of(2) } else { c < half };
+        let signs =
+            self.array(vec![width], (0..width).map(|c| if first(c) { -1.0 } else { 1.0 }).collect())?;
         let partner = self.multiply(partner, signs)?;
         let (a, b) = (self.multiply(part, cosines)?, self.multiply(partner, sines)?);
         let turned = self.add(a, b)?;

@@ -8,13 +8,13 @@ mod resize;
 mod window;
 
 use sgmn_graph::flow::{
-    Array, Combination, Combine, Concat, Contract, Expand, FlowBuilder, FlowError, FlowResult, Function, Permute,
-    Pointwise, Reduce, Reduction, Reshape, Select, Slice, Softmax, Take, ValueId,
+    Array, Combination, Combine, Concat, Contract, Expand, FlowBuilder, FlowError, FlowResult, Function,
+    Permute, Pointwise, Reduce, Reduction, Reshape, Select, Slice, Softmax, Take, ValueId,
 };
 
 pub(crate) use attention::Attention;
 pub(crate) use norm::BatchNorm;
-pub(crate) use recurrent::{Cell, Direction, Recurrence};
+pub(crate) use recurrent::{Cell, Direction};
 pub(crate) use resize::Interpolation;
 pub(crate) use window::{Bounds, Windows};
 
@@ -37,8 +37,15 @@ impl Draft<'_> {
     }
 
     /// A fault of this node.
-    pub(crate) fn fault<T>(&self, expected: impl std::fmt::Display, found: impl std::fmt::Display) -> FlowResult<T> {
-        Err(FlowError::Step { step: self.name.to_owned(), why: format!("expected {expected}, found {found}") })
+    pub(crate) fn fault<T>(
+        &self,
+        expected: impl std::fmt::Display,
+        found: impl std::fmt::Display,
+    ) -> FlowResult<T> {
+        Err(FlowError::Step {
+            step: self.name.to_owned(),
+            why: format!("expected {expected}, found {found}"),
+        })
     }
 
     /// A value's shape.

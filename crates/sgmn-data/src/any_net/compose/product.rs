@@ -7,10 +7,16 @@ use super::Draft;
 
 impl Draft<'_> {
     /// `x Wᵀ + b`: x `[.., in]`, W `[out, in]`, b `[out]`.
-    pub(crate) fn linear(&mut self, x: ValueId, weight: ValueId, bias: Option<ValueId>) -> FlowResult<ValueId> {
+    pub(crate) fn linear(
+        &mut self,
+        x: ValueId,
+        weight: ValueId,
+        bias: Option<ValueId>,
+    ) -> FlowResult<ValueId> {
         let (rank, axes) = (self.rank(x), self.rank(weight));
         if rank == 0 || axes == 0 {
-            return self.fault("values with axes", format!("{:?} and {:?}", self.shape(x), self.shape(weight)));
+            return self
+                .fault("values with axes", format!("{:?} and {:?}", self.shape(x), self.shape(weight)));
         }
         let product = self.contract(x, weight, vec![], vec![(rank - 1, axes - 1)])?;
         match bias {
@@ -113,10 +119,12 @@ impl Draft<'_> {
         let mut letters = terms[0].clone();
         let mut value = operands[0];
         for (at, (term, operand)) in terms.iter().zip(operands).enumerate().skip(1) {
-            let later = |letter: &char| out.contains(letter) || terms[at + 1..].iter().any(|t| t.contains(letter));
+            let later =
+                |letter: &char| out.contains(letter) || terms[at + 1..].iter().any(|t| t.contains(letter));
             // What only one of both has and nobody needs later is summed at once.
             (value, letters) = self.sum_letters(value, letters, |l| term.contains(l) || later(l))?;
-            let (right, right_letters) = self.sum_letters(*operand, term.clone(), |l| letters.contains(l) || later(l))?;
+            let (right, right_letters) =
+                self.sum_letters(*operand, term.clone(), |l| letters.contains(l) || later(l))?;
             let shared = |keep: bool| {
                 letters.iter().enumerate().filter(move |(_, l)| later(l) == keep).filter_map(|(a, letter)| {
                     right_letters.iter().position(|other| other == letter).map(|b| (a, b))
@@ -130,7 +138,8 @@ impl Draft<'_> {
             letters = joined;
         }
         (value, letters) = self.sum_letters(value, letters, |l| out.contains(l))?;
-        let order = out.iter().filter_map(|letter| letters.iter().position(|other| other == letter)).collect();
+        let order =
+            out.iter().filter_map(|letter| letters.iter().position(|other| other == letter)).collect();
         self.permute(value, order)
     }
 

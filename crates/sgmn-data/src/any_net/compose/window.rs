@@ -58,15 +58,22 @@ impl Draft<'_> {
             return Ok(x);
         }
         if sizes.iter().zip(&shape[first..]).all(|(size, found)| found.is_multiple_of(*size)) {
-            let size: Vec<usize> = sizes.iter().zip(&shape[first..]).map(|(size, found)| found / size).collect();
+            let size: Vec<usize> =
+                sizes.iter().zip(&shape[first..]).map(|(size, found)| found / size).collect();
             let n = size.len();
             let by = if mean { Pooling::Mean { counts_padding: false } } else { Pooling::Maximum };
-            let windows =
-                Windows { stride: size.clone(), size, padding: vec![0; n], dilation: vec![1; n], ceil: false };
+            let windows = Windows {
+                stride: size.clone(),
+                size,
+                padding: vec![0; n],
+                dilation: vec![1; n],
+                ceil: false,
+            };
             return self.pool(by, x, &windows);
         }
         if !mean {
-            return self.fault("sizes that divide the value's for a maximum", format!("{shape:?} to {sizes:?}"));
+            return self
+                .fault("sizes that divide the value's for a maximum", format!("{shape:?} to {sizes:?}"));
         }
         let mut out = x;
         for (at, size) in sizes.iter().enumerate() {
@@ -119,7 +126,9 @@ impl Draft<'_> {
             let (start, end) = (cut(*before), cut(*after));
             match size.checked_sub(start).and_then(|size| size.checked_sub(end)) {
                 Some(len) => out = self.slice(out, axis, start, len)?,
-                None => return self.fault(format!("to cut off at most {size}"), format!("{before} and {after}")),
+                None => {
+                    return self.fault(format!("to cut off at most {size}"), format!("{before} and {after}"));
+                }
             }
         }
         let grow = |amount: i64| usize::try_from(amount.max(0)).unwrap_or(usize::MAX);

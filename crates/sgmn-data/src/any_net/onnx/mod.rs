@@ -1,11 +1,13 @@
 //! ONNX: a graph of operators in protobuf, with its tensors inside or in files beside it.
 //!
-//! [`wire`] reads protobuf, [`model`] the graph, [`tensor`] numbers, [`lower`] turns the graph into a flow, [`write`]
-//! puts other numbers into the same bytes.
+//! [`wire`] reads protobuf, [`parse`] the graph, [`tensor`] and [`element`] numbers, [`lower`] turns the graph into a
+//! flow, [`write`] puts other numbers into the same bytes.
 
+mod element;
 mod external;
 mod lower;
 mod model;
+mod parse;
 mod tensor;
 mod wire;
 mod write;
@@ -42,7 +44,7 @@ fn detects(start: &[u8], _options: &ReadOptions) -> bool {
 fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     let map = MappedFile::open(path)?;
     let mut model =
-        model::parse(map.bytes()).map_err(|fault| Error::format(path, fault.expected, fault.found))?;
+        parse::parse(map.bytes()).map_err(|fault| Error::format(path, fault.expected, fault.found))?;
     let files = Files::find(map, path, &mut model.tensors)?;
     let mut records = Vec::new();
     let mut tensors = Vec::new();

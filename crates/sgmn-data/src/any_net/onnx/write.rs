@@ -3,8 +3,9 @@
 use std::{ops::Range, path::Path};
 
 use super::{
+    element::Element,
     external::Files,
-    tensor::{Element, Payload, Tensor},
+    tensor::{Payload, Tensor},
     wire::varint,
 };
 use crate::{Error, Result, formats::atomic::AtomicFile};

@@ -135,7 +135,11 @@ fn slot(path: &Path, folder: &str, kind: &str, name: &str, payload: Payload) -> 
     }
     let plain = path_name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
     if !plain || path_name.is_empty() {
-        return Err(Error::format(path, format!("a plain name of an entry for {name:?}"), format!("{path_name:?}")));
+        return Err(Error::format(
+            path,
+            format!("a plain name of an entry for {name:?}"),
+            format!("{path_name:?}"),
+        ));
     }
     let TensorMeta { dtype, sizes, strides, storage_offset, layout } = meta;
     let Some(element) = element(dtype) else {
@@ -150,7 +154,9 @@ fn slot(path: &Path, folder: &str, kind: &str, name: &str, payload: Payload) -> 
     };
     let all = |sizes: &[Size]| sizes.iter().map(fixed).collect::<Option<Vec<usize>>>();
     match (all(&sizes), all(&strides), fixed(&storage_offset)) {
-        (Some(shape), Some(strides), Some(offset)) if shape.len() == strides.len() && shape.len() <= MAX_AXES => {
+        (Some(shape), Some(strides), Some(offset))
+            if shape.len() == strides.len() && shape.len() <= MAX_AXES =>
+        {
             let entry = format!("{folder}data/{kind}/{path_name}");
             Ok(Some(Slot { entry, inside: None, element, view: View { offset, shape, strides } }))
         }

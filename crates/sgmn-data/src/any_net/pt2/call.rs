@@ -122,7 +122,9 @@ impl<'a> Call<'a> {
         match self.values.get(&named.name) {
             Some(Item::Tensor(value)) => Ok(*value),
             Some(Item::Number(number)) => self.draft.number(*number),
-            Some(Item::Absent) => self.fault("a tensor that is read", format!("{:?}, which is not", named.name)),
+            Some(Item::Absent) => {
+                self.fault("a tensor that is read", format!("{:?}, which is not", named.name))
+            }
             None => self.fault("a tensor of an earlier call", format!("{:?}", named.name)),
         }
     }
@@ -224,7 +226,8 @@ impl<'a> Call<'a> {
             }
             Some(Argument::AsTensors(list)) if list.is_empty() => Ok(Vec::new()),
             Some(Argument::AsInt(_) | Argument::AsSymInt(_)) => Ok(vec![self.int(name)?]),
-            _ => self.fault(format!("whole numbers {name}"), if self.has(name) { "another kind" } else { "none" }),
+            _ => self
+                .fault(format!("whole numbers {name}"), if self.has(name) { "another kind" } else { "none" }),
         }
     }
 
@@ -274,7 +277,8 @@ impl<'a> Call<'a> {
         if given.is_empty() {
             return Ok((0..rank).collect());
         }
-        let mut axes = given.into_iter().map(|axis| self.axis_of(axis, rank)).collect::<FlowResult<Vec<_>>>()?;
+        let mut axes =
+            given.into_iter().map(|axis| self.axis_of(axis, rank)).collect::<FlowResult<Vec<_>>>()?;
         axes.sort_unstable();
         axes.dedup();
         Ok(axes)
@@ -294,9 +298,9 @@ impl<'a> Call<'a> {
     /// The kind of numbers of a tensor argument.
     pub(super) fn kind(&self, name: &str) -> Kind {
         match self.argument(name) {
-            Some(
-                Argument::AsTensor(named) | Argument::AsOptionalTensor(OptionalTensor::AsTensor(named)),
-            ) => self.kind_of(named),
+            Some(Argument::AsTensor(named) | Argument::AsOptionalTensor(OptionalTensor::AsTensor(named))) => {
+                self.kind_of(named)
+            }
             Some(Argument::AsTensors(list)) => list.first().map_or(Kind::Real, |named| self.kind_of(named)),
             Some(Argument::AsInt(_) | Argument::AsSymInt(_)) => Kind::Whole,
             Some(Argument::AsBool(_)) => Kind::Truth,

@@ -10,7 +10,8 @@ use super::{
     aten,
     call::{Call, Item, Kind, kind},
     program::{
-        Argument, Argued, Expression, Graph, InputSpec, Node, Number, OutputSpec, Program, Size, Symbolic, TensorMeta,
+        Argued, Argument, Expression, Graph, InputSpec, Node, Number, OutputSpec, Program, Size, Symbolic,
+        TensorMeta,
     },
     sizes::{self, Symbols},
 };
@@ -108,12 +109,12 @@ pub(super) fn lower(exported: &Exported, tensors: &mut Tensors<'_>) -> Result<()
         let (name, item) = input(exported, tensors, spec)?;
         values.insert(name.to_owned(), item);
     }
-    let mut walk = Walk { exported, tensors, graph: &module.graph, values, aliases: Aliases::default(), depth: 0 };
+    let mut walk =
+        Walk { exported, tensors, graph: &module.graph, values, aliases: Aliases::default(), depth: 0 };
     walk.calls()?;
     let outputs = module.signature.output_specs.iter().filter_map(|spec| match spec {
-        OutputSpec::UserOutput(Argued { arg: Argument::AsTensor(named) }) | OutputSpec::LossOutput { arg: named } => {
-            Some(named)
-        }
+        OutputSpec::UserOutput(Argued { arg: Argument::AsTensor(named) })
+        | OutputSpec::LossOutput { arg: named } => Some(named),
         _ => None,
     });
     for named in outputs {
@@ -122,7 +123,9 @@ pub(super) fn lower(exported: &Exported, tensors: &mut Tensors<'_>) -> Result<()
                 let value = *value;
                 walk.tensors.flow.output(&named.name, value);
             }
-            _ => return Err(Error::format(path, format!("a tensor for the output {:?}", named.name), "none")),
+            _ => {
+                return Err(Error::format(path, format!("a tensor for the output {:?}", named.name), "none"));
+            }
         }
     }
     Ok(())
@@ -136,7 +139,8 @@ fn input<'a>(exported: &Exported, tensors: &mut Tensors<'_>, spec: &'a InputSpec
             let Some(meta) = exported.program.graph_module.graph.tensor_values.get(&named.name) else {
                 return Err(Error::format(path, format!("a shape of the input {:?}", named.name), "none"));
             };
-            let known = |why| Error::format(path, format!("sizes of input {:?} that are known", named.name), why);
+            let known =
+                |why| Error::format(path, format!("sizes of input {:?} that are known", named.name), why);
             let shape = exported.symbols.sizes(&meta.sizes).map_err(known)?;
             let of = match kind(meta.dtype) {
                 Some(Kind::Real) => InputKind::Real,
@@ -155,16 +159,27 @@ fn input<'a>(exported: &Exported, tensors: &mut Tensors<'_>, spec: &'a InputSpec
             return Err(Error::Unsupported { path: path.clone(), what });
         }
         InputSpec::UserInput(_) => ("", Item::Absent),
-        InputSpec::ConstantInput { name, value } => (name, match value {
-            Argument::AsInt(value) => Item::Number(*value as f64),
-            Argument::AsFloat(Number(value)) => Item::Number(*value),
-            Argument::AsBool(value) => Item::Number(f64::from(*value)),
-            _ => Item::Absent,
-        }),
+        InputSpec::ConstantInput { name, value } => (
+            name,
+            match value {
+                Argument::AsInt(value) => Item::Number(*value as f64),
+                Argument::AsFloat(Number(value)) => Item::Number(*value),
+                Argument::AsBool(value) => Item::Number(f64::from(*value)),
+                _ => Item::Absent,
+            },
+        ),
         InputSpec::Parameter { arg, parameter_name: name }
         | InputSpec::Buffer { arg, buffer_name: name }
         | InputSpec::TensorConstant { arg, tensor_constant_name: name } => {
-            (&arg.name, Item::Tensor(tensor(exported, tensors, name).map_err(Error::flow(path))?))
+            let value = tensor(exported, tensors, name).map_err(Error::flow(path))?;
+            let meta = exported.program.graph_module.graph.tensor_values.get(&arg.name);
+            let expected = meta.and_then(|meta| exported.symbols.sizes(&meta.sizes).ok());
+            let found = tensors.flow.shape(value);
+            if let Some(expected) = expected.filter(|expected| expected != found) {
+                let expected = format!("numbers of {name:?} of shape {expected:?}");
+                return Err(Error::format(path, expected, format!("{found:?}")));
+            }
+            (&arg.name, Item::Tensor(value))
         }
         InputSpec::Other(kinds) => {
             let what = format!("inputs of the kind {:?}", kinds.keys().next());
@@ -308,7 +323,9 @@ impl<'a> Walk<'a, '_, '_> {
 
     /// Holds a result against what the file says about its shape.
     fn check(&self, node: &Node, name: &str, item: Item) -> Result<()> {
-        let (Item::Tensor(value), Some(meta)) = (item, self.graph.tensor_values.get(name)) else { return Ok(()) };
+        let (Item::Tensor(value), Some(meta)) = (item, self.graph.tensor_values.get(name)) else {
+            return Ok(());
+        };
         // Sizes that depend on symbols inside of the graph are not checked.
         let Ok(expected) = self.exported.symbols.sizes(&meta.sizes) else { return Ok(()) };
         let found = self.tensors.flow.shape(value);
@@ -360,7 +377,9 @@ fn names_in(argument: &Argument) -> Vec<&str> {
         }
     }
     match argument {
-        Argument::AsTensor(named) | Argument::AsOptionalTensor(OptionalTensor::AsTensor(named)) => vec![&named.name],
+        Argument::AsTensor(named) | Argument::AsOptionalTensor(OptionalTensor::AsTensor(named)) => {
+            vec![&named.name]
+        }
         Argument::AsTensors(list) => list.iter().map(|named| named.name.as_str()).collect(),
         Argument::AsOptionalTensors(list) => list
             .iter()

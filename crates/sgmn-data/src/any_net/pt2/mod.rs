@@ -21,7 +21,7 @@ use sgmn_graph::flow::{Array, Stored};
 
 use super::{
     Container, FlowFile, Known, ReadOptions, Reader, Record, Tensors, assemble,
-    payload::{Content, Slot},
+    payload::Slot,
     shared::{self, Share},
 };
 use crate::{Error, Result, formats::zip_entries::Entries};

@@ -95,8 +95,8 @@ pub(super) enum Argument {
     AsSymFloats(Vec<Symbolic>),
     AsSymBool(Symbolic),
     AsScalarType(i64),
-    AsMemoryFormat(i64),
-    AsLayout(i64),
+    AsMemoryFormat(IgnoredAny),
+    AsLayout(IgnoredAny),
     AsDevice(IgnoredAny),
     AsGraph(Box<SubGraph>),
     /// Kinds that no call here takes.
@@ -127,6 +127,7 @@ pub(super) enum OptionalTensor {
 /// A number, or the name of one that earlier calls made.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::enum_variant_names, reason = "the words of the schema")]
 pub(super) enum Symbolic {
     AsName(String),
     AsInt(i64),
@@ -170,10 +171,22 @@ pub(super) struct Signature {
 #[serde(rename_all = "snake_case")]
 pub(super) enum InputSpec {
     UserInput(Argued),
-    Parameter { arg: Named, parameter_name: String },
-    Buffer { arg: Named, buffer_name: String },
-    TensorConstant { arg: Named, tensor_constant_name: String },
-    ConstantInput { name: String, value: Argument },
+    Parameter {
+        arg: Named,
+        parameter_name: String,
+    },
+    Buffer {
+        arg: Named,
+        buffer_name: String,
+    },
+    TensorConstant {
+        arg: Named,
+        tensor_constant_name: String,
+    },
+    ConstantInput {
+        name: String,
+        value: Argument,
+    },
     #[serde(untagged)]
     Other(BTreeMap<String, IgnoredAny>),
 }
@@ -183,11 +196,14 @@ pub(super) enum InputSpec {
 #[serde(rename_all = "snake_case")]
 pub(super) enum OutputSpec {
     UserOutput(Argued),
-    LossOutput { arg: Named },
+    LossOutput {
+        arg: Named,
+    },
     /// Changes of buffers, which one answer of the net does not show.
     BufferMutation(IgnoredAny),
+    /// Changes of inputs, and what only training has.
     #[serde(untagged)]
-    Other(BTreeMap<String, IgnoredAny>),
+    Other(IgnoredAny),
 }
 
 /// An input or output by the caller's side.

@@ -199,7 +199,18 @@ mod tests {
     #[test]
     fn hostile_expressions_are_errors() {
         let none = |_: &str| None;
-        for text in ["", "Add(", "Add(Integer(1)", "Symbol('s0", "Symbol(s0)", "Eval(Integer(1))", "1 2", "s0", "(", "é"] {
+        for text in [
+            "",
+            "Add(",
+            "Add(Integer(1)",
+            "Symbol('s0",
+            "Symbol(s0)",
+            "Eval(Integer(1))",
+            "1 2",
+            "s0",
+            "(",
+            "é",
+        ] {
             assert!(evaluate(text, &none).is_err(), "{text:?}");
         }
         assert!(evaluate(&"Add(".repeat(100_000), &none).is_err());

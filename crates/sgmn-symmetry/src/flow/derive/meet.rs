@@ -1,6 +1,10 @@
 //! What happens when values meet index by index: their units are united, and what cannot be united stands still.
 
-use std::{borrow::Cow, collections::BTreeMap, rc::Rc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use sgmn_graph::flow::Array;
 
@@ -206,12 +210,7 @@ pub(crate) fn unify(a: &mut Group, b: &Group, units: &mut Units) {
         if placeless(a) {
             a.places = Rc::clone(&b.places);
         }
-    } else if apart && one_to_one(&back) && disjoint(&forth, &back) {
-        stand_at_places(b, a, units);
-        *a = Group { scales: Rc::clone(&a.scales), axes: a.axes.clone(), dims: a.dims.clone(), ..b.clone() };
-    } else if apart && one_to_one(&forth) && disjoint(&forth, &back) {
-        stand_at_places(a, b, units);
-    } else {
+    } else if !refined(a, b, units) {
         arranged(a, b, units);
     }
 }
@@ -227,19 +226,64 @@ fn partners(of: &[Label], with: &[Label]) -> BTreeMap<Label, Option<Label>> {
     map
 }
 
-fn disjoint(a: &BTreeMap<Label, Option<Label>>, b: &BTreeMap<Label, Option<Label>>) -> bool {
-    a.keys().all(|label| !b.contains_key(label))
+/// What stands at an index on both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stand {
+    Same,
+    BelowA,
+    BelowB,
 }
 
-/// Units of `fine` stand at the places and turns of those of `coarse`.
-fn stand_at_places(fine: &Group, coarse: &Group, units: &mut Units) {
-    let stands = coarse.stands(units);
-    let event = units.new_tag();
-    for (small, (large, ..)) in fine.labels.iter().zip(&stands) {
-        units.link(*small, *large, LinkKind::Block(event));
+/// Units of one side stand at places and turns of units of the other: each is put under the one it meets, and both know
+/// at which turns they meet. What remains in `a` are the finer units. False if units meet that stand on both sides.
+fn refined(a: &mut Group, b: &Group, units: &mut Units) -> bool {
+    let (of_a, of_b) = (a.stands(units), b.stands(units));
+    let forth = partners_elsewhere(&of_a, &of_b);
+    let back = partners_elsewhere(&of_b, &of_a);
+    let known =
+        |of: &[(Label, u32, u32)]| -> BTreeSet<Label> { of.iter().map(|(label, ..)| *label).collect() };
+    let (in_a, in_b) = (known(&of_a), known(&of_b));
+    let mut stands = Vec::with_capacity(of_a.len());
+    for ((x, ..), (y, ..)) in of_a.iter().zip(&of_b) {
+        stands.push(if x == y {
+            Stand::Same
+        } else if !in_a.contains(y) && back[y].is_some() {
+            Stand::BelowA
+        } else if !in_b.contains(x) && forth[x].is_some() {
+            Stand::BelowB
+        } else {
+            return false;
+        });
     }
-    let places = stands.iter().map(|(_, place, turn)| (*place, *turn));
-    fine.tell_apart_by(places.collect(), units);
+    let event = units.new_tag();
+    for (((x, ..), (y, ..)), stand) in of_a.iter().zip(&of_b).zip(&stands) {
+        match stand {
+            Stand::Same => {}
+            Stand::BelowA => units.link(*y, *x, LinkKind::Block(event)),
+            Stand::BelowB => units.link(*x, *y, LinkKind::Block(event)),
+        }
+    }
+    let facts = |of: &[(Label, u32, u32)]| -> Vec<(u32, u32, Stand)> {
+        of.iter().zip(&stands).map(|((_, place, turn), stand)| (*place, *turn, *stand)).collect()
+    };
+    a.tell_apart_by(facts(&of_b), units);
+    b.tell_apart_by(facts(&of_a), units);
+    let finer = |at: usize| if stands[at] == Stand::BelowA { b.labels[at] } else { a.labels[at] };
+    let labels = (0..a.len()).map(finer).collect();
+    let places = if a.places.iter().all(|place| *place == 0) { &b.places } else { &a.places };
+    *a = Group { labels, places: Rc::clone(places), ..a.clone() };
+    true
+}
+
+/// For each label its partner where that is another one, absent if there are several.
+fn partners_elsewhere(
+    of: &[(Label, u32, u32)],
+    with: &[(Label, u32, u32)],
+) -> BTreeMap<Label, Option<Label>> {
+    let pairs: Vec<(Label, Label)> =
+        of.iter().zip(with).map(|(x, y)| (x.0, y.0)).filter(|(x, y)| x != y).collect();
+    let (of, with): (Vec<Label>, Vec<Label>) = pairs.into_iter().unzip();
+    partners(&of, &with)
 }
 
 /// The same units in another arrangement. If they are rearranged along one axis only, that axis becomes places and rows

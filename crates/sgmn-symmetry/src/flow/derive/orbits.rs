@@ -1,6 +1,6 @@
 //! Which units may take each other's places: colours, refined until neighbours agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::{Rng, seq::SliceRandom};
 
@@ -97,13 +97,14 @@ impl Orbits {
     }
 }
 
-/// A block of copies is a copy of the block of what they copy: the query heads of one key head stay together.
+/// A block of copies is a copy of the block of what they copy: the query heads of one key head stay together. Where keys
+/// and values are copied for the same heads, their blocks are one.
 fn blocks_of_copies(units: &mut Units) {
-    let mut of_block: BTreeMap<Label, Vec<Label>> = BTreeMap::new();
+    let mut of_block: BTreeMap<(Label, u32), Vec<Label>> = BTreeMap::new();
     let mut originals: BTreeMap<Label, BTreeMap<u32, Label>> = BTreeMap::new();
     for Link { child, parent, kind } in units.standing_links() {
         match kind {
-            LinkKind::Block(_) => of_block.entry(parent).or_default().push(child),
+            LinkKind::Block(event) => of_block.entry((parent, event)).or_default().push(child),
             LinkKind::Copy(event) => {
                 originals.entry(child).or_default().insert(event, parent);
             }
@@ -111,7 +112,9 @@ fn blocks_of_copies(units: &mut Units) {
         }
     }
     let mut made: BTreeMap<u32, u32> = BTreeMap::new();
-    for (block, members) in of_block {
+    // For each event of copying: which blocks are copies of which.
+    let mut copies: BTreeMap<u32, BTreeMap<Label, Label>> = BTreeMap::new();
+    for ((block, _), members) in of_block {
         let Some(events) = originals.get(&members[0]).cloned() else { continue };
         for event in events.keys() {
             let all: Option<Vec<Label>> =
@@ -120,6 +123,20 @@ fn blocks_of_copies(units: &mut Units) {
                 let of = *made.entry(*event).or_insert_with(|| units.new_tag());
                 let above = units.block(all.into_iter(), of);
                 units.link(block, above, LinkKind::Copy(*event));
+                copies.entry(*event).or_default().insert(block, above);
+            }
+        }
+    }
+    let copies: Vec<BTreeMap<Label, Label>> = copies.into_values().collect();
+    for (at, copy) in copies.iter().enumerate() {
+        for other in &copies[..at] {
+            let common: BTreeSet<(Label, Label)> =
+                copy.iter().filter_map(|(b, x)| Some((*x, *other.get(b)?))).collect();
+            let left: BTreeSet<Label> = common.iter().map(|pair| pair.0).collect();
+            let right: BTreeSet<Label> = common.iter().map(|pair| pair.1).collect();
+            // Both sides sort the same blocks in the same way.
+            if left.len() == common.len() && right.len() == common.len() {
+                common.iter().for_each(|(x, y)| units.unite(*x, *y));
             }
         }
     }

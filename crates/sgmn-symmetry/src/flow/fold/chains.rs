@@ -3,6 +3,7 @@
 use sgmn_graph::flow::{Combination, Flow, Numbers, Op, Origin, Role, ValueId};
 
 use crate::flow::freedoms::{
+    field::ZERO,
     signs::{self, Factors, Signed},
     solve::{Solved, Unknown, Wanted},
     view::{View, fixed_value},
@@ -79,7 +80,10 @@ impl Chain {
         let absorbed = || {
             let node = solved.variable(&Unknown::Value(self.to))?;
             let free = solved.free(node)?;
-            Some(free.indices().all(|at| at != crate::flow::freedoms::field::ZERO))
+            // Taken back by others than the chain's own parameters.
+            let own = self.params(view.flow);
+            let others = solved.moves(node).iter().all(|(param, _)| !own.contains(param));
+            Some(others && free.indices().all(|at| at != ZERO))
         };
         if (!self.shifts() || absorbed() == Some(true))
             && let Some(readers) = signs::readers(view, self.to, self.axis, Factors::Any)

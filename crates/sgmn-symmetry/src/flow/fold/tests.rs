@@ -127,3 +127,16 @@ fn two_gains_with_a_constant_between_do_not_lose_each_other() {
     let names = folded(s.output(x));
     assert!(names.iter().all(|name| !name.contains("var") && !name.contains("mean")), "{names:?}");
 }
+
+#[test]
+fn a_shift_that_only_itself_could_take_back_keeps_the_norm() {
+    let mut s = Sketch::new();
+    let x = s.input(&[1, 2, 5, 5]);
+    let x = s.normalize(x, &[2, 3]);
+    let gain = s.channels("gain", 2);
+    let x = s.multiply(x, gain);
+    let shift = s.channels("shift", 2);
+    let x = s.add(x, shift);
+    let x = s.conv(x, "a", 2, 1);
+    assert_eq!(folded(s.output(x)), ["gain", "shift", "a.weight", "a.bias"]);
+}

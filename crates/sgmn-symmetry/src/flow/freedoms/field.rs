@@ -129,7 +129,7 @@ impl Field {
 
     /// A value of shape `from` that is reshaped to `to`.
     pub(crate) fn reshaped(&self, from: &[usize], to: &[usize]) -> Option<Self> {
-        let (mut wide, mut shape) = (self.shape.clone(), vec![1; to.len()]);
+        let (mut wide, mut shape, mut mixed) = (self.shape.clone(), vec![1; to.len()], false);
         for (inner, outer) in groups(from, to)? {
             let real = |sizes: &[usize], range: Range<usize>| -> Vec<usize> {
                 range.filter(|axis| sizes[*axis] != 1).collect()
@@ -140,13 +140,16 @@ impl Field {
             }
             let alike = a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| from[*a] == to[*b]);
             if !alike {
+                mixed = true;
                 a.iter().for_each(|axis| wide[*axis] = from[*axis]);
             }
             for (i, axis) in b.iter().enumerate() {
                 shape[*axis] = if alike { self.shape[a[i]] } else { to[*axis] };
             }
         }
-        Some(self.expanded(&wide)?.renamed(shape))
+        let field = self.expanded(&wide)?.renamed(shape);
+        // What had to be repeated to be mixed may be constant along other axes now.
+        Some(if mixed { field.narrowed() } else { field })
     }
 
     /// With places `list` of an axis.
@@ -175,6 +178,22 @@ impl Field {
                 (0..place.len()).map(|i| (place[i] - if i == axis { start } else { 0 }) * strides[i]).sum()
             })
         })
+    }
+
+    /// With size 1 along axes along which nothing changes.
+    pub(crate) fn narrowed(self) -> Self {
+        let mut field = self;
+        for axis in 0..field.shape.len() {
+            let (size, inner) = (field.shape[axis], field.shape[axis + 1..].iter().product::<usize>());
+            let first = |at: usize| at / (inner * size) * (inner * size) + at % inner;
+            if size > 1
+                && (0..field.len()).all(|at| field.at(at) == field.at(first(at)))
+                && let Some(narrow) = field.taken(axis, &[0])
+            {
+                field = narrow;
+            }
+        }
+        field
     }
 
     /// With axes of size 1 in front, up to `rank` axes.
@@ -235,6 +254,15 @@ pub(crate) fn groups(from: &[usize], to: &[usize]) -> Option<Vec<(Range<usize>, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn heads_that_were_merged_with_the_batch_come_apart_again() {
+        // [3 tokens, 2 of a batch, 4] as [3, 2·2, 2], then as [3, 2, 2, 2].
+        let merged = Field::whole(vec![1, 1, 4]).reshaped(&[3, 2, 4], &[3, 4, 2]).unwrap();
+        assert_eq!(merged.shape, [1, 4, 2]);
+        let apart = merged.reshaped(&[3, 4, 2], &[3, 2, 2, 2]).unwrap();
+        assert_eq!(apart, Field::whole(vec![1, 1, 2, 2]));
+    }
 
     #[test]
     fn a_vector_along_the_last_axis_becomes_heads() {

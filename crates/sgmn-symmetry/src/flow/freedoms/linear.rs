@@ -229,5 +229,7 @@ fn cancelled(a: &Field, b: &Field) -> Option<(Field, Field)> {
     let shape: Vec<usize> = a.shape.iter().zip(&b.shape).map(|(a, b)| *a.max(b)).collect();
     let (a, b) = (a.expanded(&shape)?, b.expanded(&shape)?);
     let alike: Vec<bool> = a.indices().zip(b.indices()).map(|(a, b)| a == b && a != ZERO).collect();
-    alike.contains(&true).then(|| (a.without(|at| alike[at]), b.without(|at| alike[at])))
+    alike
+        .contains(&true)
+        .then(|| (a.without(|at| alike[at]).narrowed(), b.without(|at| alike[at]).narrowed()))
 }

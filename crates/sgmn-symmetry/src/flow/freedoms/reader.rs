@@ -92,7 +92,12 @@ fn laws(view: &View<'_>) -> Vec<Option<Law>> {
                     law.axis += shape.len() - flow.shape(step.from[operand]).len();
                     let first = shape.len() - flow.shape(other).len().min(shape.len());
                     let along = |axis: usize| flow.shape(other)[axis] == 1 || first + axis == law.axis;
-                    let fits = view.fixed(other) && (0..flow.shape(other).len()).all(along);
+                    // A factor that is 0 by construction leaves nothing to solve for.
+                    let usable = |x: &f64| x.is_finite() && (*x != 0.0 || matches!(since, Since::Plus | Since::Minus));
+                    let constant = flow.constant(other);
+                    let fits = view.fixed(other)
+                        && (0..flow.shape(other).len()).all(along)
+                        && constant.is_none_or(|array| array.data().iter().all(usable));
                     law.since.push((since, other));
                     fits.then_some(law)
                 };

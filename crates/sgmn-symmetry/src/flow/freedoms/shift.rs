@@ -72,10 +72,11 @@ pub(super) fn find(found: &Found<'_>) -> Vec<Freedom> {
             _ => name.clone(),
         };
         let others: Vec<usize> = params.iter().copied().filter(|other| *other != param).collect();
-        let words = if others.is_empty() {
-            format!("{part} is not seen")
-        } else {
-            format!("{part} may be shifted: {} take it back", names(&found.flow, &others))
+        let own_terms = moves.iter().filter(|(moved, _)| *moved == param).map(|(_, sum)| sum.0.len()).sum::<usize>();
+        let words = match (others.is_empty(), own_terms > 1) {
+            (true, true) => format!("{part} may be shifted: the rest of it takes it back"),
+            (true, false) => format!("{part} is not seen"),
+            (false, _) => format!("{part} may be shifted: {} take it back", names(&found.flow, &others)),
         };
         let lost = less.as_ref().map_or(0, Flat::dims);
         freedoms.push(Freedom {

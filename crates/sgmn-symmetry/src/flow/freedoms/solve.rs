@@ -54,7 +54,14 @@ pub(crate) struct Solved {
 impl Solved {
     /// The elements of a variable that are free.
     pub(crate) fn free(&self, variable: NodeId) -> Option<&Field> {
-        self.variables[variable].sum.0.iter().find(|term| term.node == variable).map(|term| &term.field)
+        let is_itself =
+            |field: &Field| field.indices().enumerate().all(|(at, from)| from == ZERO || from == at as u32);
+        let own = self.variables[variable]
+            .sum
+            .0
+            .iter()
+            .find(|term| term.node == variable && term.coefficient == 1.0 && is_itself(&term.field));
+        own.map(|term| &term.field)
     }
 
     /// The variable of an unknown.
@@ -273,8 +280,13 @@ impl Solver<'_> {
         let real = |term: &Term| self.solved.variables[paths.source_of(term.node)].met;
         let fits = |at: &usize| {
             let term = &sum.0[*at];
-            let alone = || (0..sum.0.len()).all(|i| i == *at || paths.source_of(sum.0[i].node) != term.node);
-            paths.is_source(term.node) && real(term).is_some() && alone() && term.field.is_injective()
+            // It may stand there twice, if with different elements: two parts of one parameter.
+            let apart = |other: &Term| other.node == term.node && are_apart(&term.field, &other.field);
+            let alone = || {
+                let mut others = sum.0.iter().enumerate().filter(|(i, _)| i != at).map(|(_, other)| other);
+                others.all(|other| paths.source_of(other.node) != term.node || apart(other))
+            };
+            paths.is_source(term.node) && real(term).is_some() && alone()
         };
         let covers_all =
             |at: &usize| sum.0.iter().all(|other| real(other).is_none() || covers(&sum.0[*at], other));
@@ -293,20 +305,38 @@ impl Solver<'_> {
             place[from as usize] = at as u32;
         }
         let place = Field::new(self.solved.variables[variable].shape.clone(), term.field.len(), place);
-        let mut sum = Sum::default();
-        for own in &self.solved.variables[variable].sum.0 {
-            if own.node == variable {
-                sum.add(Term { field: own.field.without(|at| place.at(at) != ZERO), ..own.clone() });
-            } else {
-                sum.add(own.clone());
-            }
-        }
+        let solved = place.clone();
+        let mut base = self.remaining(variable, |at| solved.at(at) != ZERO);
         for other in others {
             let Some(wide) = other.field.expanded(&term.field.shape) else {
                 return others.iter().for_each(|other| self.fix(other));
             };
             let field = wide.through(&place);
-            sum.add(Term { coefficient: -other.coefficient / term.coefficient, node: other.node, field });
+            base.add(Term { coefficient: -other.coefficient / term.coefficient, node: other.node, field });
+        }
+        self.set(variable, &base);
+    }
+
+    /// A variable itself, without some elements.
+    fn remaining(&self, variable: NodeId, gone: impl Fn(usize) -> bool) -> Sum {
+        let field = Field::whole(self.solved.variables[variable].shape.clone()).without(gone);
+        let mut sum = Sum::default();
+        sum.add(Term { coefficient: 1.0, node: variable, field });
+        sum
+    }
+
+    /// Sets what the free elements of a variable are from now on.
+    fn set(&mut self, variable: NodeId, base: &Sum) {
+        let mut sum = Sum::default();
+        for term in &self.solved.variables[variable].sum.0 {
+            if term.node != variable {
+                sum.add(term.clone());
+                continue;
+            }
+            for now in &base.0 {
+                let field = now.field.through(&term.field);
+                sum.add(Term { coefficient: term.coefficient * now.coefficient, node: now.node, field });
+            }
         }
         self.replace(variable, sum);
     }
@@ -318,15 +348,8 @@ impl Solver<'_> {
         let n: usize = self.solved.variables[source].shape.iter().product();
         let mut fixed = vec![false; n];
         support.indices().filter(|at| *at != ZERO).for_each(|at| fixed[at as usize] = true);
-        let mut sum = Sum::default();
-        for own in &self.solved.variables[source].sum.0 {
-            if own.node == source {
-                sum.add(Term { field: own.field.without(|at| fixed[at]), ..own.clone() });
-            } else {
-                sum.add(own.clone());
-            }
-        }
-        self.replace(source, sum);
+        let base = self.remaining(source, |at| fixed[at]);
+        self.set(source, &base);
     }
 
     /// Sets what a variable is, in all others too.
@@ -400,9 +423,26 @@ impl Solver<'_> {
     }
 }
 
-/// Whether a term varies along every axis along which another one does.
+/// Whether two fields of one source have no element in common.
+fn are_apart(a: &Field, b: &Field) -> bool {
+    let of: std::collections::BTreeSet<u32> = a.indices().filter(|at| *at != ZERO).collect();
+    b.indices().all(|at| !of.contains(&at))
+}
+
+/// Whether a term can cancel another one: it varies wherever the other does, and where one of its elements stands more
+/// than once, so does the other's.
 fn covers(term: &Term, other: &Term) -> bool {
-    term.field.shape.iter().zip(&other.field.shape).all(|(own, other)| *other == 1 || own == other)
+    let axes = || term.field.shape.iter().zip(&other.field.shape);
+    if !axes().all(|(own, other)| *other == 1 || own == other) {
+        return false;
+    }
+    if term.field.is_injective() {
+        return true;
+    }
+    let Some(wide) = other.field.expanded(&term.field.shape) else { return false };
+    let mut of = std::collections::BTreeMap::new();
+    let mut pairs = term.field.indices().zip(wide.indices()).filter(|(own, _)| *own != ZERO);
+    pairs.all(|(own, other)| *of.entry(own).or_insert(other) == other)
 }
 
 /// Adds an array of the same rank, repeated along its axes of size 1.

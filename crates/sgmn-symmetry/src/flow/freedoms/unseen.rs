@@ -6,14 +6,12 @@
 use std::sync::Arc;
 
 use rand::RngExt;
-use sgmn_graph::{
-    Seed,
-    flow::{Flow, Numbers},
-};
+use sgmn_graph::{Seed, flow::Numbers};
 
 use super::{
     Act, Found, Freedom, Rule,
     blind::{Factor, Flat},
+    field::{Field, ZERO},
     solve::{Unknown, Wanted},
     view::View,
 };
@@ -26,9 +24,17 @@ pub(super) fn find(found: &Found<'_>) -> Vec<Freedom> {
     let mut freedoms = Vec::new();
     for (param, at) in found.flow.params().iter().enumerate() {
         let Some(flat) = &found.solved.unseen[at.value.index()] else { continue };
-        // What moves element by element has this part already.
+        let part = Part::new(flat);
+        // What moves element by element has its part already.
+        let mut allowed = vec![true; part.len()];
         let own = found.solved.variable(&Unknown::Param(param));
-        if own.is_some_and(|own| found.solved.free(own).is_some()) {
+        for free in own.and_then(|own| found.solved.free(own)).into_iter().flat_map(Field::indices) {
+            if free != ZERO {
+                allowed[part.of(free as usize)] = false;
+            }
+        }
+        let allowed: Vec<usize> = (0..allowed.len()).filter(|at| allowed[*at]).collect();
+        if allowed.is_empty() {
             continue;
         }
         let axes: Vec<String> =
@@ -41,8 +47,8 @@ pub(super) fn find(found: &Found<'_>) -> Vec<Freedom> {
             rule: Rule::Unseen,
             words,
             params: vec![param],
-            dims: flat.dims(),
-            act: Arc::new(Unseen { flow: found.flow.clone(), param, part: Part::new(flat) }),
+            dims: allowed.len(),
+            act: Arc::new(Unseen { param, part, allowed }),
         });
     }
     freedoms
@@ -107,34 +113,36 @@ pub(super) fn forget_rounding(change: &mut [f64], numbers: &[f64]) {
 
 #[derive(Debug)]
 struct Unseen {
-    flow: Arc<Flow>,
     param: usize,
     part: Part,
+    /// The numbers of the part that may change.
+    allowed: Vec<usize>,
 }
 
 impl Act for Unseen {
     fn draw(&self, seed: Seed, _: &dyn Numbers) -> Vec<f64> {
-        let mut rng = seed.rng();
-        (0..self.part.len()).map(|_| rng.random_range(-1.0..1.0)).collect()
+        let (mut rng, mut change) = (seed.rng(), vec![0.0; self.part.len()]);
+        self.allowed.iter().for_each(|at| change[*at] = rng.random_range(-1.0..1.0));
+        change
     }
 
     /// Means become 0.
     fn settled(&self, net: &dyn Numbers) -> Vec<f64> {
         let numbers = net.numbers(self.param);
-        let mut change: Vec<f64> = self.part.means(&numbers).into_iter().map(|mean| -mean).collect();
+        let (means, mut change) = (self.part.means(&numbers), vec![0.0; self.part.len()]);
+        self.allowed.iter().for_each(|at| change[*at] = -means[*at]);
         forget_rounding(&mut change, &numbers);
         change
     }
 
     fn moved(&self, net: &dyn Numbers, change: &[f64], param: usize) -> Vec<f64> {
-        debug_assert_eq!(self.flow.param_shape(param).iter().product::<usize>(), net.numbers(param).len());
         let mut numbers = net.numbers(param).into_owned();
         self.part.add(&mut numbers, change);
         numbers
     }
 
     fn basis(&self) -> Vec<Vec<f64>> {
-        let n = self.part.len();
-        (0..n).map(|at| (0..n).map(|i| f64::from(u8::from(i == at))).collect()).collect()
+        let unit = |at: &usize| (0..self.part.len()).map(|i| f64::from(u8::from(i == *at))).collect();
+        self.allowed.iter().map(unit).collect()
     }
 }

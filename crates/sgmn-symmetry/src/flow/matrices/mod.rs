@@ -26,7 +26,7 @@ mod words;
 
 use sgmn_graph::flow::{Flow, ValueId};
 
-pub use act::Mixed;
+pub use act::{Mixed, passable};
 pub use canonical::{CanonicalMatrices, canonical};
 pub use element::{Block, MatrixElement};
 

@@ -4,7 +4,10 @@ use serde::Deserialize;
 use sgmn_graph::flow::{FlowResult, ValueId};
 
 use super::{Words, linear};
-use crate::any_net::{architecture::layer::{Layer, OneOrMany}, compose::Attention};
+use crate::any_net::{
+    architecture::layer::{Layer, OneOrMany},
+    compose::Attention,
+};
 
 pub(super) const WORDS: Words = &[("attention", attention)];
 
@@ -62,7 +65,9 @@ fn attention(layer: &mut Layer<'_>) -> FlowResult<ValueId> {
     };
     let [q, k, v] = match &options.qkv {
         Some(OneOrMany::Many(names)) => {
-            let [q, k, v] = &names[..] else { return layer.fault("three names under qkv", format!("{names:?}")) };
+            let [q, k, v] = &names[..] else {
+                return layer.fault("three names under qkv", format!("{names:?}"));
+            };
             let q = projected(layer, x, q, options.transposed)?;
             let k = projected(layer, from, k, options.transposed)?;
             [q, k, projected(layer, from, v, options.transposed)?]
@@ -91,7 +96,9 @@ fn attention(layer: &mut Layer<'_>) -> FlowResult<ValueId> {
                 return layer.fault("the name of an earlier value under mask", format!("{name:?}"));
             };
             let shape = layer.shape(mask);
-            let [batch, keys] = shape[..] else { return layer.fault("a mask [batch, keys]", format!("{shape:?}")) };
+            let [batch, keys] = shape[..] else {
+                return layer.fault("a mask [batch, keys]", format!("{shape:?}"));
+            };
             Some(layer.reshape(mask, vec![batch, 1, 1, keys])?)
         }
     };

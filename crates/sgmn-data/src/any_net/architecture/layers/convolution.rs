@@ -79,7 +79,9 @@ fn convolve(layer: &mut Layer<'_>, transposed: bool) -> FlowResult<ValueId> {
         Padding::Each(amounts) => return layer.fault(format!("padding of {n} axes"), format!("{amounts:?}")),
     };
     let more = match output_padding {
-        Some(_) if !transposed => return layer.fault("output_padding of a transposed convolution only", "a plain one"),
+        Some(_) if !transposed => {
+            return layer.fault("output_padding of a transposed convolution only", "a plain one");
+        }
         Some(more) => layer.each(&more, n)?,
         None => vec![0; n],
     };

@@ -96,7 +96,9 @@ fn pad(layer: &mut Layer<'_>) -> FlowResult<ValueId> {
         Some("reflect") => Bounds::Reflect,
         Some("edge") => Bounds::Edge,
         Some("circular") => Bounds::Circular,
-        Some(other) => return layer.fault("a mode constant, reflect, edge or circular", format!("{other:?}")),
+        Some(other) => {
+            return layer.fault("a mode constant, reflect, edge or circular", format!("{other:?}"));
+        }
     };
     let Some(first) = layer.rank(x).checked_sub(amounts.len()) else {
         return layer.fault(format!("amounts of at most {} axes", layer.rank(x)), amounts.len());

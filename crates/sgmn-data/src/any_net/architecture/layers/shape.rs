@@ -43,7 +43,9 @@ fn reshape(layer: &mut Layer<'_>) -> FlowResult<ValueId> {
                 open = Some(axis);
                 1
             }
-            _ => return layer.fault("sizes, 0 for a kept one, −1 for one that follows", format!("{shape:?}")),
+            _ => {
+                return layer.fault("sizes, 0 for a kept one, −1 for one that follows", format!("{shape:?}"));
+            }
         });
     }
     if let Some(axis) = open {

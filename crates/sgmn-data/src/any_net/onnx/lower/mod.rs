@@ -3,11 +3,13 @@
 mod arithmetic;
 mod attention;
 mod call;
+mod cells;
 mod constants;
 mod control;
 mod convolution;
 mod einsum;
 mod gather;
+mod inputs;
 mod linear;
 mod normalization;
 mod parts;
@@ -19,18 +21,20 @@ mod resize;
 mod sequence;
 mod shape;
 mod steps;
+mod value;
 
 use std::collections::BTreeMap;
 
-use sgmn_graph::flow::{Array, FlowError, InputKind, ValueId};
+use sgmn_graph::flow::{Array, FlowError};
 
 use super::{
     Onnx,
-    model::{Attribute, Graph, Node, Size, ValueInfo},
-    tensor::Element,
+    element::Element,
+    model::{Attribute, Graph, Node},
 };
 use crate::{Error, Result, any_net::Tensors};
 use call::Call;
+use value::{Fault, Kind, Operand, Outcome, Value, unsupported, wrong};
 
 /// How an operator becomes steps: from its call to the values of its outputs.
 type Lowering = fn(&mut Lower<'_, '_>, &Call<'_>) -> Outcome<Vec<Value>>;
@@ -57,43 +61,6 @@ const FAMILIES: [Family; 17] = [
     sequence::OPERATORS,
     shape::OPERATORS,
 ];
-
-/// What a name stands for.
-#[derive(Debug, Clone)]
-enum Value {
-    Tensor(Operand),
-    Sequence(Vec<Operand>),
-}
-
-/// A value of the flow, and what its numbers are in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Operand {
-    id: ValueId,
-    kind: Kind,
-}
-
-/// What numbers are in the file; all are f64 in the flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Real,
-    Whole,
-    Truth,
-}
-
-/// Why a node cannot be lowered.
-#[derive(Debug)]
-enum Fault {
-    /// It contradicts itself or its operands: what was expected, what was found.
-    Wrong(String),
-    /// It is in order, but not read here: why.
-    Unsupported(String),
-    /// The flow refuses a step.
-    Flow(FlowError),
-    /// A node inside of this one failed, with its name.
-    Inner(Error),
-}
-
-type Outcome<T> = std::result::Result<T, Fault>;
 
 /// The state of lowering.
 struct Lower<'a, 't> {
@@ -187,83 +154,6 @@ fn opset(opsets: &[(String, i64)]) -> Option<i64> {
 }
 
 impl<'a> Lower<'a, '_> {
-    /// Inputs of the net, with the sizes that the user gives to open ones.
-    fn inputs(&mut self, graph: &'a Graph) -> Result<()> {
-        let initial =
-            |name: &str| graph.initializers.iter().any(|i| self.onnx.model.tensors[*i].name == name);
-        let asked: Vec<&ValueInfo> = graph.inputs.iter().filter(|input| !initial(&input.name)).collect();
-        let options = &self.onnx.options;
-        let mut sizes: Vec<&str> = Vec::new();
-        for size in asked.iter().filter_map(|input| input.shape.as_ref()).flatten() {
-            if let Size::Named(name) = size {
-                sizes.push(name);
-            }
-        }
-        sizes.sort_unstable();
-        sizes.dedup();
-        let names: Vec<&str> = asked.iter().map(|input| input.name.as_str()).collect();
-        options.check_inputs(&sizes, &names)?;
-        for input in asked {
-            let shape = self.input_shape(input)?;
-            let fault = Error::flow(&self.onnx.path);
-            let kind = Element::of(input.element).kind();
-            let id = match options.values.get(&input.name) {
-                Some(value) => {
-                    let fits = self.budget.spend(&shape, 1).map_err(|why| self.error(&input.name, why));
-                    fits?;
-                    self.tensors.flow.constant(Array::full(shape, *value)).map_err(fault)?
-                }
-                None => {
-                    let real = if kind == Kind::Real { InputKind::Real } else { InputKind::Whole };
-                    self.tensors.flow.input(&input.name, shape, real).map_err(fault)?
-                }
-            };
-            let value = Value::Tensor(Operand { id, kind });
-            self.define(&input.name, Entry::Made(value)).map_err(|fault| self.error("inputs", fault))?;
-        }
-        Ok(())
-    }
-
-    fn input_shape(&self, input: &ValueInfo) -> Result<Vec<usize>> {
-        let options = &self.onnx.options;
-        if input.element == 0 {
-            let expected = format!("a tensor as input {:?}", input.name);
-            return Err(Error::format(&self.onnx.path, expected, "something else"));
-        }
-        let found = |size: &Size| match size {
-            Size::Known(size) => *size,
-            Size::Named(name) => options.sizes.get(name).copied().unwrap_or(1),
-            Size::Open => 1,
-        };
-        match (options.inputs.get(&input.name), &input.shape) {
-            (None, Some(shape)) => Ok(shape.iter().map(found).collect()),
-            (Some(given), None) => Ok(given.clone()),
-            (Some(given), Some(shape)) => {
-                let open =
-                    |(size, given): (&Size, &usize)| !matches!(size, Size::Known(known) if known != given);
-                if shape.len() == given.len() && shape.iter().zip(given).all(open) {
-                    return Ok(given.clone());
-                }
-                let expected = shape.iter().map(|size| match size {
-                    Size::Known(size) => size.to_string(),
-                    Size::Named(name) => name.clone(),
-                    Size::Open => "?".to_owned(),
-                });
-                let expected = format!("[{}]", expected.collect::<Vec<_>>().join(", "));
-                Err(Error::Config {
-                    field: format!("inputs.{}", input.name),
-                    expected,
-                    found: format!("{given:?}"),
-                })
-            }
-            (None, None) => Err(Error::Config {
-                field: format!("inputs.{}", input.name),
-                expected: "a shape, for the file gives none".to_owned(),
-                found: "nothing".to_owned(),
-            }),
-        }
-    }
-
     /// The nodes of a graph, in the scope at hand.
     fn graph(&mut self, graph: &'a Graph) -> Result<()> {
         for i in &graph.initializers {
@@ -398,43 +288,4 @@ impl<'a> Lower<'a, '_> {
             Fault::Inner(error) => error,
         }
     }
-}
-
-impl Element {
-    /// What its numbers are.
-    fn kind(self) -> Kind {
-        match self {
-            Self::Bool => Kind::Truth,
-            real if real.is_float() => Kind::Real,
-            _ => Kind::Whole,
-        }
-    }
-}
-
-impl From<FlowError> for Fault {
-    fn from(error: FlowError) -> Self {
-        Self::Flow(error)
-    }
-}
-
-impl From<String> for Fault {
-    fn from(why: String) -> Self {
-        Self::Wrong(why)
-    }
-}
-
-impl From<Operand> for Vec<Value> {
-    fn from(operand: Operand) -> Self {
-        vec![Value::Tensor(operand)]
-    }
-}
-
-/// Shorthand for a fault of contradiction.
-fn wrong<T>(why: impl Into<String>) -> Outcome<T> {
-    Err(Fault::Wrong(why.into()))
-}
-
-/// Shorthand for a fault of what is not read here.
-fn unsupported<T>(why: impl Into<String>) -> Outcome<T> {
-    Err(Fault::Unsupported(why.into()))
 }

@@ -66,10 +66,10 @@ fn identity(_: &mut Lower<'_, '_>, call: &Call<'_>) -> Outcome<Vec<Value>> {
 /// Identity: a net that is read is asked, not trained. The mask keeps all.
 fn dropout(lower: &mut Lower<'_, '_>, call: &Call<'_>) -> Outcome<Vec<Value>> {
     let x = call.input(0)?;
-    if let Some(training) = call.optional(2)? {
-        if lower.known_number(training, "the mode of training")? != 0.0 {
-            return unsupported("dropout in the mode of training is random, and not read");
-        }
+    if let Some(training) = call.optional(2)?
+        && lower.known_number(training, "the mode of training")? != 0.0
+    {
+        return unsupported("dropout in the mode of training is random, and not read");
     }
     if !call.has_output(1) {
         return Ok(x.into());

@@ -1,8 +1,8 @@
 //! Recurrent layers, unrolled over time. Initial states of zero are left out, not computed.
 
-use sgmn_graph::flow::{Combination, Function, Role};
+use sgmn_graph::flow::{Function, Role};
 
-use super::{Call, Family, Fault, Kind, Lower, Operand, Outcome, Value, call::size, unsupported, wrong};
+use super::{Call, Family, Fault, Lower, Operand, Outcome, Value, call::size, unsupported, wrong};
 
 pub(super) const OPERATORS: Family = &[
     ("GRU", |lower, call| recurrent(lower, call, Cell::Gated)),
@@ -12,7 +12,7 @@ pub(super) const OPERATORS: Family = &[
 
 /// What happens in a step of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cell {
+pub(super) enum Cell {
     /// `h = f(W x + R h)`.
     Simple,
     /// GRU, gates in ONNX's order z, r, h.
@@ -22,16 +22,16 @@ enum Cell {
 }
 
 /// Parameters of one direction, and its states.
-struct Direction {
-    weight: Operand,
-    recurrence: Operand,
+pub(super) struct Direction {
+    pub(super) weight: Operand,
+    pub(super) recurrence: Operand,
     /// Biases of the input and of the recurrence.
-    biases: Option<(Operand, Operand)>,
+    pub(super) biases: Option<(Operand, Operand)>,
     /// Weights of the cell's state on the gates i, o, f.
-    peepholes: Option<[Operand; 3]>,
-    hidden: Option<Operand>,
-    cell: Option<Operand>,
-    functions: Vec<Function>,
+    pub(super) peepholes: Option<[Operand; 3]>,
+    pub(super) hidden: Option<Operand>,
+    pub(super) cell: Option<Operand>,
+    pub(super) functions: Vec<Function>,
 }
 
 /// Steps of time at most.
@@ -70,13 +70,15 @@ fn recurrent(lower: &mut Lower<'_, '_>, call: &Call<'_>, cell: Cell) -> Outcome<
         hiddens.push((direction.hidden, size));
         cells.push((direction.cell, size));
     }
+    let hidden_sizes: Vec<usize> = hiddens.iter().map(|(_, size)| *size).collect();
     let mut stacked = |states: Vec<(Option<Operand>, usize)>| -> Outcome<Option<Operand>> {
         let mut wide = Vec::new();
         for (state, size) in states {
             let Some(state) = state else { return Ok(None) };
-            wide.push(lower.reshape(state, vec![1, batch, size])?);
+            wide.push((lower.reshape(state, vec![1, batch, size])?, size));
         }
-        let all = lower.concat(&wide, 0)?;
+        let all = directions_apart(lower, &wide, &[batch])?;
+        let all = lower.permute(all, vec![1, 0, 2])?;
         Ok(Some(if by_batch { lower.permute(all, vec![1, 0, 2])? } else { all }))
     };
     let (hidden, state) = (stacked(hiddens)?, stacked(cells)?);
@@ -84,11 +86,28 @@ fn recurrent(lower: &mut Lower<'_, '_>, call: &Call<'_>, cell: Cell) -> Outcome<
     let output = match outputs[..] {
         [] => hidden,
         _ => {
-            let all = lower.concat(&outputs, 1)?;
+            let sizes = hidden_sizes.iter().copied();
+            let wide: Vec<(Operand, usize)> = outputs.iter().copied().zip(sizes).collect();
+            let all = directions_apart(lower, &wide, &[times, batch])?;
+            let all = lower.permute(all, vec![0, 2, 1, 3])?;
             if by_batch { lower.permute(all, vec![2, 0, 1, 3])? } else { all }
         }
     };
     Ok([Some(output), Some(hidden), state].into_iter().flatten().map(Value::Tensor).collect())
+}
+
+/// The states of all directions, `[places…, directions, units]`: units side by side, then an axis of their own, for each
+/// direction has units of its own.
+fn directions_apart(
+    lower: &mut Lower<'_, '_>,
+    states: &[(Operand, usize)],
+    places: &[usize],
+) -> Outcome<Operand> {
+    let size = states.first().map_or(0, |(_, size)| *size);
+    let states: Vec<Operand> = states.iter().map(|(state, _)| *state).collect();
+    let last = lower.shape(states[0]).len() - 1;
+    let wide = lower.concat(&states, last)?;
+    lower.reshape(wide, [places, &[states.len(), size]].concat())
 }
 
 /// Refuses what is not read.
@@ -176,149 +195,6 @@ impl Direction {
         let state = if cell == Cell::Long { first_state(lower, 6)? } else { None };
         let functions = functions(call, cell, d)?;
         Ok(Self { weight, recurrence, biases, peepholes, hidden: start, cell: state, functions })
-    }
-
-    /// The states in order of time; the last one that was computed stays in `self`.
-    fn unroll(
-        &mut self,
-        lower: &mut Lower<'_, '_>,
-        cell: Cell,
-        x: Operand,
-        reverse: bool,
-        reset_after: bool,
-    ) -> Outcome<Vec<Operand>> {
-        let [times, batch, _] = lower.shape(x)[..] else { return wrong("expected three axes") };
-        let rows = lower.shape(self.weight)[0];
-        let mut inputs = lower.contract(x, self.weight, vec![], vec![(2, 1)])?;
-        if let Some((bias, _)) = self.biases {
-            inputs = lower.add(inputs, bias)?;
-        }
-        let mut states = Vec::new();
-        for step in 0..times {
-            let time = if reverse { times - 1 - step } else { step };
-            let input = lower.slice(inputs, 0, time, 1)?;
-            let input = lower.reshape(input, vec![batch, rows])?;
-            let next = match cell {
-                Cell::Simple => {
-                    let sum = self.gates(lower, input)?;
-                    lower.pointwise(self.functions[0], sum)?
-                }
-                Cell::Gated => self.gated(lower, input, reset_after)?,
-                Cell::Long => self.long(lower, input)?,
-            };
-            self.hidden = Some(next);
-            states.push(next);
-        }
-        if reverse {
-            states.reverse();
-        }
-        Ok(states)
-    }
-
-    /// `R h` and its bias, for some rows of R.
-    fn recurred(&self, lower: &mut Lower<'_, '_>, rows: std::ops::Range<usize>) -> Outcome<Option<Operand>> {
-        let part = |lower: &mut Lower<'_, '_>, all: Operand| lower.slice(all, 0, rows.start, rows.len());
-        let product = match self.hidden {
-            Some(hidden) => {
-                let recurrence = part(lower, self.recurrence)?;
-                Some(lower.contract(hidden, recurrence, vec![], vec![(1, 1)])?)
-            }
-            None => None,
-        };
-        let bias = match self.biases {
-            Some((_, bias)) => Some(part(lower, bias)?),
-            None => None,
-        };
-        match (product, bias) {
-            (Some(product), Some(bias)) => Ok(Some(lower.add(product, bias)?)),
-            (product, bias) => Ok(product.or(bias)),
-        }
-    }
-
-    /// What all gates see before their functions.
-    fn gates(&self, lower: &mut Lower<'_, '_>, input: Operand) -> Outcome<Operand> {
-        let rows = lower.shape(self.recurrence)[0];
-        match self.recurred(lower, 0..rows)? {
-            Some(recurred) => lower.add(input, recurred),
-            None => Ok(input),
-        }
-    }
-
-    fn long(&mut self, lower: &mut Lower<'_, '_>, input: Operand) -> Outcome<Operand> {
-        let n = lower.shape(self.recurrence)[1];
-        let sum = self.gates(lower, input)?;
-        let parts = lower.split(sum, 1, &[n; 4])?;
-        let [mut i, mut o, mut f, c] = parts[..] else { return wrong("expected four gates") };
-        let look = |lower: &mut Lower<'_, '_>,
-                    gate: Operand,
-                    weight: Option<Operand>,
-                    cell: Option<Operand>| match (weight, cell) {
-            (Some(weight), Some(cell)) => {
-                let seen = lower.multiply(cell, weight)?;
-                lower.add(gate, seen)
-            }
-            _ => Ok(gate),
-        };
-        let peephole = |gate: usize| self.peepholes.map(|all| all[gate]);
-        i = look(lower, i, peephole(0), self.cell)?;
-        f = look(lower, f, peephole(2), self.cell)?;
-        let [gate, candidate, result] = [self.functions[0], self.functions[1], self.functions[2]];
-        i = lower.pointwise(gate, i)?;
-        let c = lower.pointwise(candidate, c)?;
-        let mut cell = lower.multiply(i, c)?;
-        if let Some(old) = self.cell {
-            f = lower.pointwise(gate, f)?;
-            let kept = lower.multiply(f, old)?;
-            cell = lower.add(kept, cell)?;
-        }
-        o = look(lower, o, peephole(1), Some(cell))?;
-        o = lower.pointwise(gate, o)?;
-        self.cell = Some(cell);
-        let shown = lower.pointwise(result, cell)?;
-        lower.multiply(o, shown)
-    }
-
-    fn gated(&self, lower: &mut Lower<'_, '_>, input: Operand, reset_after: bool) -> Outcome<Operand> {
-        let n = lower.shape(self.recurrence)[1];
-        let parts = lower.split(input, 1, &[2 * n, n])?;
-        let [mut both, mut new] = parts[..] else { return wrong("expected three gates") };
-        if let Some(recurred) = self.recurred(lower, 0..2 * n)? {
-            both = lower.add(both, recurred)?;
-        }
-        let both = lower.pointwise(self.functions[0], both)?;
-        let parts = lower.split(both, 1, &[n, n])?;
-        let [update, reset] = parts[..] else { return wrong("expected two gates") };
-        let recurred = if reset_after {
-            match self.recurred(lower, 2 * n..3 * n)? {
-                Some(recurred) => Some(lower.multiply(reset, recurred)?),
-                None => None,
-            }
-        } else {
-            let hidden = match self.hidden {
-                Some(hidden) => Some(lower.multiply(reset, hidden)?),
-                None => None,
-            };
-            let seen = Self {
-                hidden,
-                cell: None,
-                peepholes: None,
-                functions: Vec::new(),
-                weight: self.weight,
-                recurrence: self.recurrence,
-                biases: self.biases,
-            };
-            seen.recurred(lower, 2 * n..3 * n)?
-        };
-        if let Some(recurred) = recurred {
-            new = lower.add(new, recurred)?;
-        }
-        let new = lower.pointwise(self.functions[1], new)?;
-        let one = lower.scalar(1.0, Kind::Real)?;
-        let rest = lower.combine(Combination::Subtract, one, update)?;
-        let taken = lower.multiply(rest, new)?;
-        let Some(hidden) = self.hidden else { return Ok(taken) };
-        let kept = lower.multiply(update, hidden)?;
-        lower.add(taken, kept)
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Budget {
 impl Default for Budget {
     /// More than the masks and tables of any net, less than a machine's memory or a person's patience.
     fn default() -> Self {
-        Self { numbers: 1 << 28, work: 1 << 34 }
+        Self { numbers: 1 << 27, work: 1 << 31 }
     }
 }
 

@@ -41,7 +41,10 @@ fn arange(call: &mut Call<'_>) -> FlowResult<Vec<Item>> {
     let step = call.number_or("step", 1.0)?;
     let count = ((end - start) / step).ceil();
     if !(0.0..=MOST_NUMBERS as f64).contains(&count) {
-        return call.fault(format!("a range of at most {MOST_NUMBERS} numbers"), format!("{start} to {end} by {step}"));
+        return call.fault(
+            format!("a range of at most {MOST_NUMBERS} numbers"),
+            format!("{start} to {end} by {step}"),
+        );
     }
     let data: Vec<f64> = (0..count as usize).map(|i| start + i as f64 * step).collect();
     one(call.array(vec![data.len()], data)?)

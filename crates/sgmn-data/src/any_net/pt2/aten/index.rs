@@ -105,7 +105,8 @@ fn by_mask(call: &mut Call<'_>, x: ValueId, axis: usize, mask: ValueId) -> FlowR
     let shape = call.shape(x);
     let n = mask.shape().len();
     if shape.get(axis..axis + n) != Some(mask.shape()) {
-        return call.fault(format!("a mask for axes of {shape:?} from {axis}"), format!("{:?}", mask.shape()));
+        return call
+            .fault(format!("a mask for axes of {shape:?} from {axis}"), format!("{:?}", mask.shape()));
     }
     let flat = [&shape[..axis], &[mask.data().len()], &shape[axis + n..]].concat();
     let x = call.reshape(x, flat)?;

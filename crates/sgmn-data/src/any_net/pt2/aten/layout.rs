@@ -62,14 +62,17 @@ fn reshape(call: &mut Call<'_>, argument: &str) -> FlowResult<Vec<Item>> {
 
 /// A shape in which one size may be −1 and follows from the others.
 fn complete(call: &Call<'_>, from: &[usize], to: &[i64]) -> FlowResult<Vec<usize>> {
-    let fault = || call.fault(format!("sizes for the numbers of {from:?}, one of them −1 at most"), format!("{to:?}"));
+    let fault = || {
+        call.fault(format!("sizes for the numbers of {from:?}, one of them −1 at most"), format!("{to:?}"))
+    };
     let count = |sizes: Vec<usize>| sizes.into_iter().try_fold(1usize, |n, size| n.checked_mul(size));
     let known = |size: &i64| usize::try_from(*size).ok();
     let (Some(all), Some(rest)) = (count(from.to_vec()), count(to.iter().filter_map(known).collect())) else {
         return fault();
     };
     let open = to.iter().filter(|size| **size == -1).count();
-    if open > 1 || to.iter().any(|size| *size < -1) || (open == 1 && (rest == 0 || !all.is_multiple_of(rest))) {
+    if open > 1 || to.iter().any(|size| *size < -1) || (open == 1 && (rest == 0 || !all.is_multiple_of(rest)))
+    {
         return fault();
     }
     Ok(to.iter().map(|size| known(size).unwrap_or_else(|| all / rest)).collect())
@@ -137,7 +140,8 @@ fn permuted(call: &mut Call<'_>, x: ValueId, order: Vec<usize>) -> FlowResult<Ve
 fn permute(call: &mut Call<'_>) -> FlowResult<Vec<Item>> {
     let x = call.tensor("self")?;
     let rank = call.rank(x);
-    let order = call.ints("dims")?.into_iter().map(|axis| call.axis_of(axis, rank)).collect::<FlowResult<_>>()?;
+    let order =
+        call.ints("dims")?.into_iter().map(|axis| call.axis_of(axis, rank)).collect::<FlowResult<_>>()?;
     permuted(call, x, order)
 }
 

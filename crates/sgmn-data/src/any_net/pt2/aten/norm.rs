@@ -30,7 +30,10 @@ const EPSILON: f64 = 1e-5;
 
 fn batch_norm(call: &mut Call<'_>) -> FlowResult<Vec<Item>> {
     if call.flag_or("training", false)? {
-        return call.fault("a net in evaluation", "a batch normalization in training; call eval() before the export");
+        return call.fault(
+            "a net in evaluation",
+            "a batch normalization in training; call eval() before the export",
+        );
     }
     let x = call.tensor("input")?;
     let norm = BatchNorm {

@@ -38,13 +38,17 @@ fn resize(call: &mut Call<'_>, how: Interpolation, n: usize) -> FlowResult<Vec<I
         }
         factors
     };
-    if !(factors.is_empty() || factors.len() == n) || factors.iter().any(|factor| !(*factor > 0.0)) {
+    if !(factors.is_empty() || factors.len() == n) || !factors.iter().all(|factor| *factor > 0.0) {
         return call.fault(format!("{n} factors above 0"), format!("{factors:?}"));
     }
     let sizes = if call.has("output_size") {
         call.sizes("output_size")?
     } else {
-        factors.iter().zip(&shape[first..]).map(|(factor, size)| (*size as f64 * factor).floor() as usize).collect()
+        factors
+            .iter()
+            .zip(&shape[first..])
+            .map(|(factor, size)| (*size as f64 * factor).floor() as usize)
+            .collect()
     };
     if sizes.len() != n {
         return call.fault(format!("{n} sizes"), format!("{sizes:?}"));

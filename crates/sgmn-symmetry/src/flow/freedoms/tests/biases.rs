@@ -226,3 +226,21 @@ fn nobody_else_reads_what_takes_back() {
     let out = s.multiply(y, z);
     assert!(proven(s.output(out)).is_empty());
 }
+
+#[test]
+fn two_parts_of_one_tensor_are_two_biases() {
+    let mut s = Sketch::new();
+    let x = s.input(&[2, 3]);
+    let mut x = s.matrix(x, "a", 4);
+    let both = s.param("both", &[8]);
+    for part in [0, 4] {
+        let b = s.slice(both, 0, part, 4);
+        x = s.add(x, b);
+    }
+    let x = s.relu(x);
+    let found = proven(s.output(x));
+    assert_eq!(
+        (dims(&found), found[0].words.as_str()),
+        (4, "both (4 of 8) may be shifted: the rest of it takes it back")
+    );
+}

@@ -4,6 +4,7 @@ mod attention;
 mod biases;
 mod discrete;
 mod norms;
+mod random;
 pub(crate) mod sketch;
 
 use std::sync::Arc;

@@ -141,3 +141,14 @@ fn rms_norm_sees_everything() {
     let x = s.linear(x, "head", 2);
     assert!(proven(s.output(x)).is_empty());
 }
+
+#[test]
+fn readers_of_what_a_mask_cuts_see_all_of_it() {
+    let mut s = Sketch::new();
+    let x = s.input(&[2, 4]);
+    let x = s.normalize(x, &[1]);
+    let mask = s.constant(&[4], &[1.0, 1.0, 0.0, 1.0]);
+    let x = s.multiply(x, mask);
+    let x = s.matrix(x, "head", 2);
+    assert!(proven(s.output(x)).is_empty());
+}
