@@ -4,7 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use sgmn_data::any_net::{self, FlowFile, ReadOptions};
-use sgmn_graph::{Seed, flow::{FlowNet, Numbers}};
+use sgmn_graph::{
+    Seed,
+    flow::{FlowNet, Numbers},
+};
 use sgmn_symmetry::flow::{CanonicalFlow, canonicalize_flow, check_same_flow};
 
 use super::judge::Judge;

@@ -45,9 +45,17 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     let (a, b) = compare::open_both(&args.a, &args.b, &args.net.options())?;
     let found = Comparison::of(&a.net, &b.net, args.tolerance, Seed::new(args.seed))?;
     if found.first.is_none() {
-        writeln!(out, "distance 0 (exact): the canonical forms meet, to {:.1e} of their norm", found.distance)?;
+        writeln!(
+            out,
+            "distance 0 (exact): the canonical forms meet, to {:.1e} of their norm",
+            found.distance
+        )?;
     } else {
-        writeln!(out, "distance at most {:.4} of the norm of A (a bound: that of the canonical forms)", found.distance)?;
+        writeln!(
+            out,
+            "distance at most {:.4} of the norm of A (a bound: that of the canonical forms)",
+            found.distance
+        )?;
         if found.repairs > 0 {
             writeln!(out, "note: {} choices in the canonical forms are decided by nothing", found.repairs)?;
         }

@@ -53,16 +53,26 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
             writeln!(out, "answers to random questions differ by {:.1e}", found.answers)?;
             return Ok(Verdict::Pass);
         }
-        compare::Verdict::Different => writeln!(out, "different: answers to random questions differ by {:.1e}", found.answers)?,
+        compare::Verdict::Different => {
+            writeln!(out, "different: answers to random questions differ by {:.1e}", found.answers)?
+        }
         compare::Verdict::Undecided => {
-            writeln!(out, "undecided: answers to random questions agree to {:.1e}, canonical forms do not", found.answers)?;
+            writeln!(
+                out,
+                "undecided: answers to random questions agree to {:.1e}, canonical forms do not",
+                found.answers
+            )?;
         }
     }
     if let Some((param, index, (x, y))) = &found.first {
         writeln!(out, "first difference of the canonical forms: {param}, number {index}: {x:.6} and {y:.6}")?;
     }
     if found.repairs > 0 {
-        writeln!(out, "note: {} choices in the canonical forms are decided by nothing, so equal nets may have different forms", found.repairs)?;
+        writeln!(
+            out,
+            "note: {} choices in the canonical forms are decided by nothing, so equal nets may have different forms",
+            found.repairs
+        )?;
     }
     Ok(Verdict::Fail)
 }

@@ -14,7 +14,9 @@ mod spaces;
 mod views;
 
 pub use act::Acted;
-pub use canonical::{CanonicalFlow, FlowRepairs, Relation, canonicalize_flow, canonicalize_unfolded, check_same_flow, relate};
+pub use canonical::{
+    CanonicalFlow, FlowRepairs, Relation, canonicalize_flow, canonicalize_unfolded, check_same_flow, relate,
+};
 pub use complete::{Completeness, completeness, directions, redrawn};
 pub use declared::{Declared, DeclaredParam};
 pub use element::{FlowElement, ParamElement, PartElement};

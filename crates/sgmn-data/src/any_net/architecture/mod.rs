@@ -19,7 +19,8 @@ use std::{
 use sgmn_graph::flow::{FlowError, FlowResult, InputKind, Permute, ValueId};
 
 use super::{
-    About, Container, FlowFile, Known, ReadOptions, Reader, Record, Tensors, assemble, compose::Draft, shared::Share,
+    About, Container, FlowFile, Known, ReadOptions, Reader, Record, Tensors, assemble, compose::Draft,
+    shared::Share,
 };
 use crate::{Error, Result, formats::torch_zip::LEGACY_START};
 

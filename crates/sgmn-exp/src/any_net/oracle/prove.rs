@@ -207,12 +207,15 @@ fn look(folder: &Folder, file: &FlowFile, name: &str, facts: &mut Vec<Fact>) -> 
 /// Whether a net and its twin have one canonical form.
 fn form(net: &FlowNet, twin: &dyn Numbers, what: &str) -> Fact {
     let words = format!("form of twin {what}");
-    let relation = net.with(twin).map_err(sgmn_symmetry::Error::from).and_then(|twin| relate(net, &twin, MEET));
+    let relation =
+        net.with(twin).map_err(sgmn_symmetry::Error::from).and_then(|twin| relate(net, &twin, MEET));
     match relation {
         Ok(Relation::Equal { distance }) => Fact::below(words, distance, MEET),
         Ok(Relation::Different { param, index, distance, repairs, .. }) => Fact::wrong(
             words,
-            format!("{distance:.1e}, first at {param} number {index}, {repairs} choices undecided; expected {MEET:.0e} at most"),
+            format!(
+                "{distance:.1e}, first at {param} number {index}, {repairs} choices undecided; expected {MEET:.0e} at most"
+            ),
         ),
         Err(why) => Fact::wrong(words, why.to_string()),
     }

@@ -51,7 +51,10 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     if args.any_net.take(&args.input) {
         if let Some(symmetry) = args.symmetries.first() {
-            bail!("--symmetry {}: expected none for a net of any architecture, which loses all, found one", symmetry.name());
+            bail!(
+                "--symmetry {}: expected none for a net of any architecture, which loses all, found one",
+                symmetry.name()
+            );
         }
         flow::run(&args.input, &args.any_net.options(), args.destination.file()?, out)?;
         return Ok(Verdict::Pass);

@@ -18,7 +18,7 @@ use super::{
     element::unlike,
     fold::Fold,
     freedoms::{Settled, settle},
-    matrices::{Holder, Matrix, MatrixElement, matrices, settle_space},
+    matrices::{Holder, Matrix, MatrixElement, matrices, passable, settle_space},
 };
 use crate::Result;
 
@@ -99,10 +99,11 @@ pub fn canonicalize_unfolded(net: &FlowNet) -> Result<CanonicalFlow> {
     let (net, settled) = settle(net)?;
     let spaces = derive(net.flow());
     let mut repairs = FlowRepairs::default();
-    let net = scaled_and_turned(&net, &spaces, &mut repairs)?;
+    let all = passable(net.flow(), matrices(net.flow()), &net)?;
+    let net = scaled_and_turned(&net, &spaces, &all, &mut repairs)?;
     // Turning brings back what settling had moved, by a rounding at most; settling again costs little.
     let (net, _) = settle(&net)?;
-    let net = orders::ordered(&net, &spaces, &matrices(net.flow()), &mut repairs)?;
+    let net = orders::ordered(&net, &spaces, &all, &mut repairs)?;
     Ok(CanonicalFlow { net, repairs, settled })
 }
 
@@ -155,13 +156,18 @@ pub fn check_same_flow(a: &Arc<Flow>, b: &Arc<Flow>) -> Result<()> {
             return Err(unlike(&format!("shape of {}", param.name), shape(a), shape(b)));
         }
     }
-    let constants = |flow: &Flow| flow.consts().iter().map(Array::shape).map(<[usize]>::to_vec).collect::<Vec<_>>();
+    let constants =
+        |flow: &Flow| flow.consts().iter().map(Array::shape).map(<[usize]>::to_vec).collect::<Vec<_>>();
     if constants(a) != constants(b) || a.steps().len() != b.steps().len() {
         return Err(unlike("steps", a.steps().len(), b.steps().len()));
     }
     for (x, y) in a.steps().iter().zip(b.steps()) {
         if x.op != y.op || x.from != y.from {
-            return Err(unlike(&format!("step {}", x.name), format!("{:?}", x.op), format!("{:?} ({})", y.op, y.name)));
+            return Err(unlike(
+                &format!("step {}", x.name),
+                format!("{:?}", x.op),
+                format!("{:?} ({})", y.op, y.name),
+            ));
         }
     }
     match a.consts().iter().zip(b.consts()).position(|(x, y)| x != y) {
@@ -171,24 +177,28 @@ pub fn check_same_flow(a: &Arc<Flow>, b: &Arc<Flow>) -> Result<()> {
 }
 
 /// Fixes scalars and matrices in turn, each as soon as all else that touches its numbers is fixed.
-fn scaled_and_turned(net: &FlowNet, spaces: &Spaces, repairs: &mut FlowRepairs) -> Result<FlowNet> {
+fn scaled_and_turned(
+    net: &FlowNet,
+    spaces: &Spaces,
+    all: &[Matrix],
+    repairs: &mut FlowRepairs,
+) -> Result<FlowNet> {
     let flow = net.flow().clone();
-    let all = matrices(&flow);
-    let mut scalars = Scalars::new(spaces, &all);
-    let mut element = MatrixElement::identity(&all);
+    let mut scalars = Scalars::new(spaces, all);
+    let mut element = MatrixElement::identity(all);
     let mut done = vec![false; all.len()];
     loop {
         let scaling = scalars.element(spaces);
         let scaled = scaling.act(net);
-        let turned = element.act(&flow, &all, &scaled)?;
-        let is_open = |param: usize, axis: usize| open_at(&all, &done, param, axis);
+        let turned = element.act(&flow, all, &scaled)?;
+        let is_open = |param: usize, axis: usize| open_at(all, &done, param, axis);
         if scalars.round(spaces, &turned, &is_open, repairs) {
             continue;
         }
         let usable = |space: usize, holder: &Holder| {
             let others = (0..flow.param_shape(holder.param).len()).filter(|axis| *axis != holder.axis);
             scalars.known_beside(spaces, holder.param, holder.axis)
-                && others.into_iter().all(|axis| !open_beside(&all, &done, space, holder.param, axis))
+                && others.into_iter().all(|axis| !open_beside(all, &done, space, holder.param, axis))
         };
         let ready = |space: usize| all[space].holders.iter().any(|holder| usable(space, holder));
         let open = || (0..all.len()).filter(|space| !done[*space]);
@@ -200,15 +210,14 @@ fn scaled_and_turned(net: &FlowNet, spaces: &Spaces, repairs: &mut FlowRepairs) 
             },
         };
         let choose = |holder: &Holder| !anchored || usable(space, holder);
-        let (step, ties) = settle_space(&flow, &scaled, &all, &element, space, &choose)?;
-        element = step;
+        let ties = settle_space(&flow, &scaled, all, &mut element, space, &choose)?;
         repairs.directions += ties + if anchored { 0 } else { all[space].blocks };
         done[space] = true;
     }
     scalars.count_left(repairs);
     let scaling = scalars.element(spaces);
     let scaled = scaling.act(net);
-    Ok(net.with(&element.act(&flow, &all, &scaled)?)?)
+    Ok(net.with(&element.act(&flow, all, &scaled)?)?)
 }
 
 /// Whether a matrix without canonical point moves an axis.

@@ -62,7 +62,9 @@ impl<'a> Sorting<'a> {
         units.retain(|_, labels| labels.len() > 1);
         let mut by_matrix = BTreeSet::new();
         for holder in matrices.iter().flat_map(|space| &space.holders) {
-            for holding in spaces.holdings_in_order().into_iter().filter(|holding| holding.param == holder.param) {
+            for holding in
+                spaces.holdings_in_order().into_iter().filter(|holding| holding.param == holder.param)
+            {
                 for group in holding.motion.groups.iter().filter(|group| group.axes == [holder.axis]) {
                     by_matrix.extend(holder.places.iter().map(|place| orbits.color(group.labels[*place])));
                 }
@@ -84,7 +86,8 @@ impl<'a> Sorting<'a> {
                 }
             }
             for color in &colors {
-                if !self.decided.contains(color) && self.keyed.contains(color) && self.parents_decided(*color) {
+                if !self.decided.contains(color) && self.keyed.contains(color) && self.parents_decided(*color)
+                {
                     self.decide(*color, repairs);
                     return true;
                 }
@@ -240,8 +243,9 @@ impl<'a> Sorting<'a> {
     /// What a unit stands under, or what takes the place of that.
     fn above(&self, label: Label, moved: bool) -> Vec<Label> {
         let parents = self.spaces.derived.orbits.parents(label).iter();
-        let mut above: Vec<(_, Label)> =
-            parents.map(|(kind, parent)| (*kind, if moved { self.image[*parent as usize] } else { *parent })).collect();
+        let mut above: Vec<(_, Label)> = parents
+            .map(|(kind, parent)| (*kind, if moved { self.image[*parent as usize] } else { *parent }))
+            .collect();
         above.sort_unstable();
         above.into_iter().map(|(_, parent)| parent).collect()
     }
@@ -258,7 +262,8 @@ impl<'a> Sorting<'a> {
                 continue;
             }
             labels.sort_by(|a, b| compare(&self.keys[a], &self.keys[b]));
-            let ties = labels.windows(2).filter(|pair| compare(&self.keys[&pair[0]], &self.keys[&pair[1]]).is_eq());
+            let ties =
+                labels.windows(2).filter(|pair| compare(&self.keys[&pair[0]], &self.keys[&pair[1]]).is_eq());
             repairs.tied += ties.count();
             labels.reverse();
         }

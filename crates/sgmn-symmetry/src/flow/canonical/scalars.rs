@@ -51,24 +51,33 @@ impl Scalars {
         for holding in spaces.holdings_in_order() {
             let whole = [(u32::MAX, holding.motion.scalar)];
             let groups = holding.motion.groups.iter();
-            let of_groups = groups.flat_map(|group| group.labels.iter().copied().zip(group.scales.iter().copied()));
+            let of_groups =
+                groups.flat_map(|group| group.labels.iter().copied().zip(group.scales.iter().copied()));
             for (label, id) in whole.into_iter().chain(of_groups) {
                 let scale = spaces.derived.reduced(id);
                 let label = if label == u32::MAX { label } else { spaces.derived.orbits.find(label) };
-                for var in scale.log.0.iter().map(|term| term.0).chain(scale.sign.0.iter().map(|term| term.0)) {
+                for var in scale.log.0.iter().map(|term| term.0).chain(scale.sign.0.iter().map(|term| term.0))
+                {
                     scalars.used.insert(var);
                     homes.entry(var).or_default().insert(label);
                 }
             }
         }
-        for holder in matrices.iter().flat_map(|space| &space.holders).filter(|holder| holder.side == Side::Plain) {
-            let Some(holding) = spaces.holdings_in_order().into_iter().find(|of| of.param == holder.param) else {
+        for holder in
+            matrices.iter().flat_map(|space| &space.holders).filter(|holder| holder.side == Side::Plain)
+        {
+            let Some(holding) = spaces.holdings_in_order().into_iter().find(|of| of.param == holder.param)
+            else {
                 continue;
             };
-            let Some(group) = holding.motion.groups.iter().find(|group| group.axes == [holder.axis]) else { continue };
+            let Some(group) = holding.motion.groups.iter().find(|group| group.axes == [holder.axis]) else {
+                continue;
+            };
             for place in &holder.places {
                 let scale = spaces.derived.reduced(group.scales[*place]);
-                let of_unit = |var: &u32| homes[var].len() == 1 || holder.places.len() > 1 && homes[var].len() < holder.places.len();
+                let of_unit = |var: &u32| {
+                    homes[var].len() == 1 || holder.places.len() > 1 && homes[var].len() < holder.places.len()
+                };
                 for var in scale.log.0.iter().map(|term| term.0).filter(of_unit) {
                     scalars.known_log[var as usize] = true;
                 }
@@ -136,7 +145,8 @@ impl Scalars {
         holding.is_some_and(|holding| {
             let known = |id| self.knows(&spaces.derived.reduced(id));
             let beside = holding.motion.groups.iter().filter(|group| group.axes != [axis]);
-            known(holding.motion.scalar) && beside.into_iter().all(|group| group.scales.iter().all(|id| known(*id)))
+            known(holding.motion.scalar)
+                && beside.into_iter().all(|group| group.scales.iter().all(|id| known(*id)))
         })
     }
 
@@ -151,7 +161,9 @@ impl Scalars {
         repairs: &mut FlowRepairs,
     ) -> bool {
         let scales: Vec<Scale> = match which {
-            Some(at) => holding.motion.groups[at].scales.iter().map(|id| spaces.derived.reduced(*id)).collect(),
+            Some(at) => {
+                holding.motion.groups[at].scales.iter().map(|id| spaces.derived.reduced(*id)).collect()
+            }
             None => vec![spaces.derived.reduced(holding.motion.scalar)],
         };
         let alone_log = |scale: &Scale| {
@@ -159,7 +171,8 @@ impl Scalars {
             if let [(var, by)] = open[..] { Some((*var, by.to_f64())) } else { None }
         };
         let alone_sign = |scale: &Scale| {
-            let open: Vec<_> = scale.sign.0.iter().filter(|(var, _)| !self.known_sign[*var as usize]).collect();
+            let open: Vec<_> =
+                scale.sign.0.iter().filter(|(var, _)| !self.known_sign[*var as usize]).collect();
             if let [(var, _)] = open[..] { Some(*var) } else { None }
         };
         let open = |scale: &Scale| !self.knows(scale);
@@ -218,7 +231,9 @@ impl Scalars {
                     self.signs[at] = row.largest < 0.0;
                     self.known_sign[at] = true;
                     self.dead.remove(&var);
-                    repairs.signs += usize::from(-row.rival * row.largest.signum() >= row.largest.abs() * (1.0 - tolerance::TIE));
+                    repairs.signs += usize::from(
+                        -row.rival * row.largest.signum() >= row.largest.abs() * (1.0 - tolerance::TIE),
+                    );
                     progress = true;
                 } else {
                     self.dead.insert(var);
