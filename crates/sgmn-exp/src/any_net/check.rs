@@ -54,6 +54,8 @@ pub struct Report {
     pub file_bytes: Option<u64>,
     /// See `file_bytes`.
     pub peak_bytes: Option<u64>,
+    /// The same until orders and scalars were done: reading, inferring, answering, acting.
+    pub peak_of_spaces: Option<u64>,
 }
 
 /// Elements of one kind.
@@ -147,7 +149,11 @@ pub fn check(net: &FlowNet, read: f64, trials: &Trials) -> Result<Report> {
 
     let (n_moved, act) = acted(&free, net, trials.seed);
     let mut kinds = Vec::new();
+    let mut peak_of_spaces = None;
     for (kind, choice) in KINDS {
+        if choice.spaces.is_none() && peak_of_spaces.is_none() {
+            peak_of_spaces = peak_memory();
+        }
         let mut report = KindReport { kind, n_moving: 0, change: 0.0 };
         for i in 0..trials.elements {
             let seed = trials.seed.child(kind).index(i);
@@ -170,6 +176,7 @@ pub fn check(net: &FlowNet, read: f64, trials: &Trials) -> Result<Report> {
         seconds: Seconds { read, derive, act, run },
         file_bytes: None,
         peak_bytes: None,
+        peak_of_spaces,
     })
 }
 

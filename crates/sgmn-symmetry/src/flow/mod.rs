@@ -6,6 +6,7 @@ mod complete;
 mod declared;
 mod derive;
 mod element;
+mod fits;
 pub mod fold;
 pub mod freedoms;
 pub mod matrices;

@@ -180,6 +180,7 @@ fn to_json(path: &Path, report: &Report) -> serde_json::Value {
         "negatives": negatives,
         "seconds": report.seconds,
         "peak_bytes": report.peak_bytes,
+        "peak_bytes_of_orders_and_scalars": report.peak_of_spaces,
         "file_bytes": report.file_bytes,
     })
 }
@@ -202,12 +203,18 @@ fn row(path: &Path, report: &Report) -> String {
     )
 }
 
-/// The most memory that was held, beside the size of the file.
+/// The most memory that was held with orders and scalars, and with all that may change, beside the size of the file.
 fn memory(report: &Report) -> Option<String> {
-    let peak = report.peak_bytes?;
-    let times =
-        report.file_bytes.map(|bytes| format!(" ({:.1} × the file)", peak as f64 / bytes.max(1) as f64));
-    Some(format!("{:.0} MiB{}", peak as f64 / f64::from(1 << 20), times.unwrap_or_default()))
+    let words = |peak: u64| {
+        let times = |bytes: u64| format!(" ({:.1} × the file)", peak as f64 / bytes.max(1) as f64);
+        format!(
+            "{:.0} MiB{}",
+            peak as f64 / f64::from(1 << 20),
+            report.file_bytes.map(times).unwrap_or_default()
+        )
+    };
+    let (spaces, all) = (report.peak_of_spaces?, report.peak_bytes?);
+    Some(format!("{}, with all {}", words(spaces), words(all)))
 }
 
 fn table(rows: &[String], trials: &Trials) -> String {
@@ -219,7 +226,8 @@ fn table(rows: &[String], trials: &Trials) -> String {
          What may change in each net is inferred from its file;\n\
          {} random elements of each kind act on it, and its answers to {} random inputs are compared in f64.\n\
          The largest change is relative to the largest answer; it must be at most {KEPT:.0e}.\n\
-         Changes just outside of the group are seen if answers change by {SEEN:.0e} or more.\n\n\
+         Changes just outside of the group are seen if answers change by {SEEN:.0e} or more.\n\
+         Memory is the most that the process held while it read, inferred, answered, and acted by orders and scalars; then with all.\n\n\
          | file | million numbers | moved | largest change | faults seen | read, s | infer, s | act, s | answer, s | peak memory |\n\
          | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n{}\n",
         facts.join(", "),

@@ -83,7 +83,14 @@ impl Net {
         self.step(Permute { order: order.to_vec() }, &[x])
     }
 
-    pub(super) fn slice(&mut self, x: ValueId, axis: usize, start: usize, step: isize, len: usize) -> ValueId {
+    pub(super) fn slice(
+        &mut self,
+        x: ValueId,
+        axis: usize,
+        start: usize,
+        step: isize,
+        len: usize,
+    ) -> ValueId {
         self.step(Slice { axis, start, step, len }, &[x])
     }
 
