@@ -17,6 +17,9 @@ use crate::Result;
 /// Half the way along a direction; what is left of the curve is its square.
 const STEP: f64 = 1e-5;
 
+/// A change that is this part of the numbers is what rounding left of scalars that cancel.
+const ROUNDING: f64 = 1e-9;
+
 /// For each free scalar, generator of a matrix and additive change the direction in which it moves a net: one number for
 /// each number of the parameters, in their order. They need not be independent.
 ///
@@ -31,7 +34,9 @@ pub fn directions(net: &FlowNet) -> Result<Vec<Vec<f64>>> {
             all.push(half_difference(&flat(net, &freedom.act(net, change)), &at, 0.5));
         }
     }
-    all.retain(|direction| direction.iter().any(|x| *x != 0.0));
+    let largest = |row: &[f64]| row.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+    let least = ROUNDING * largest(&at);
+    all.retain(|direction| largest(direction) > least);
     Ok(all)
 }
 

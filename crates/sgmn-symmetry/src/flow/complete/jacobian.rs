@@ -14,7 +14,7 @@ const STEP: f64 = 4e-4;
 /// Two differences that are further apart have a kink between them: the row is left out. Beside the largest of the row.
 const KINK: f64 = 1e-4;
 
-/// Rows shorter than this part of the output, by which it changes as rounding does, are left out.
+/// Rows shorter than this part of the largest output so far, by which one changes as rounding does, are left out.
 const SHORT: f64 = 1e-7;
 
 /// Inputs are larger and smaller than normal numbers in turn, so that units are seen on both sides of their kinks.
@@ -27,6 +27,7 @@ pub(super) struct Jacobian<'a> {
     /// For each parameter the steps that depend on it.
     reached: Vec<Vec<usize>>,
     n_inputs: usize,
+    largest: f64,
     /// How many rows were asked for so far, with those left out.
     n_asked: usize,
     /// One for each output number and input, unless it was left out.
@@ -47,7 +48,7 @@ impl<'a> Jacobian<'a> {
             });
             steps.map(|(at, _)| at).collect()
         });
-        Self { net, seed, reached: reached.collect(), n_inputs: 0, n_asked: 0, rows: Vec::new() }
+        Self { net, seed, reached: reached.collect(), n_inputs: 0, largest: 0.0, n_asked: 0, rows: Vec::new() }
     }
 
     /// Asks for rows on further inputs until there are so many.
@@ -97,13 +98,14 @@ impl<'a> Jacobian<'a> {
             }
         }
         self.n_asked += rows.len();
+        self.largest = at.iter().filter(|at| at.is_finite()).fold(self.largest, |most, at| most.max(at.abs()));
         let most = |row: &[f64]| {
             row.iter().fold(0.0f64, |most, x| if x.is_nan() { f64::NAN } else { most.max(x.abs()) })
         };
         for ((mut row, kinks), at) in rows.into_iter().zip(kinks).zip(at) {
             let length = row.iter().map(|x| x * x).sum::<f64>().sqrt();
             let smooth = kinks.iter().all(|kink| *kink <= KINK * most(&row));
-            if length.is_finite() && at.is_finite() && smooth && length > SHORT * at.abs() {
+            if length.is_finite() && at.is_finite() && smooth && length > SHORT * self.largest {
                 row.iter_mut().for_each(|x| *x /= length);
                 self.rows.push(row);
             }
