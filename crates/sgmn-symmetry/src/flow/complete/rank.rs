@@ -142,6 +142,10 @@ mod tests {
         assert_eq!(span.len(), 1);
         let all = [vec![1.0, 1.0, 0.0, 0.0], vec![1.0, 1.0, 1.0, 2.0], vec![0.0, 0.0, 1.0, -1.0]];
         let outside = span.complement(&all);
-        assert_eq!(outside, [[0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0]]);
+        let expected = [[0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0]];
+        assert_eq!(outside.len(), expected.len());
+        for (found, expected) in outside.iter().flatten().zip(expected.iter().flatten()) {
+            assert!((found - expected).abs() < 1e-12);
+        }
     }
 }
