@@ -7,7 +7,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `units.rs`, `scales.rs`, `solve.rs` | the unknowns: labels with union-find, scalars with two linear systems |
-//! | `motion.rs`, `meet.rs`, `birth.rs` | how a value moves, what happens when values meet, how a parameter gets its unknowns |
+//! | `motion.rs`, `meet.rs`, `unify.rs`, `birth.rs` | how a value moves, what happens when values meet, how a parameter gets its unknowns |
 //! | `rules/` | one file for each kind of operation |
 //!
 //! No type of layer is known here: attention, normalization written out, gates and residual streams follow from sums,
@@ -20,6 +20,7 @@ mod orbits;
 mod rules;
 mod scales;
 mod solve;
+mod unify;
 mod units;
 
 use std::{borrow::Cow, collections::BTreeMap};

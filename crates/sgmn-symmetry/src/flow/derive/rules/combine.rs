@@ -113,7 +113,7 @@ pub(super) fn sum(
     for other in &moving[1..] {
         meet::demand_equal(clusters, guests, (first, *other), Side::Both, &mut deriver.scales);
     }
-    let total = total(deriver, guests, clusters, first);
+    let total = total(guests, clusters, first);
     if let Some(side) = also {
         total.demand_one(&mut deriver.scales, side);
     }
@@ -130,8 +130,7 @@ pub(super) fn sum(
 }
 
 /// How one guest moves, spread over all clusters.
-fn total(deriver: &mut Deriver<'_>, guests: &[Guest<'_>], clusters: &[Cluster], at: usize) -> Motion {
-    let _ = deriver;
+fn total(guests: &[Guest<'_>], clusters: &[Cluster], at: usize) -> Motion {
     let scalar = match &guests[at].is {
         Is::Moving(motion) => motion.scalar,
         Is::Constant(_) => ONE,
@@ -179,7 +178,7 @@ pub(super) fn product(
 
 fn slope(deriver: &mut Deriver<'_>, guests: &[Guest<'_>], clusters: &[Cluster]) -> Motion {
     demand_one(deriver, &guests[1]);
-    let motion = total(deriver, guests, clusters, 0);
+    let motion = total(guests, clusters, 0);
     through(deriver, &motion, Behaviour { degree: Some(1.0), parity: Parity::Neither })
 }
 

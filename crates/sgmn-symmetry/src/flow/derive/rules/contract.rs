@@ -7,6 +7,7 @@ use super::super::{
     meet::{self, Guest, Is},
     motion::{Group, Motion},
     scales::ONE,
+    unify::unify,
 };
 use super::{combine::product, reduce};
 
@@ -127,7 +128,7 @@ pub(super) fn weight(
             let dims = written.iter().map(|axis| shape[*axis]).collect();
             let group = deriver.fresh_group(written.clone(), dims);
             let mut blocks = group.quotient(&units, &mut deriver.units);
-            meet::unify(&mut blocks, &above, &mut deriver.units);
+            unify(&mut blocks, &above, &mut deriver.units);
             groups.push(group);
         }
     }
