@@ -48,7 +48,15 @@ impl<'a> Jacobian<'a> {
             });
             steps.map(|(at, _)| at).collect()
         });
-        Self { net, seed, reached: reached.collect(), n_inputs: 0, largest: 0.0, n_asked: 0, rows: Vec::new() }
+        Self {
+            net,
+            seed,
+            reached: reached.collect(),
+            n_inputs: 0,
+            largest: 0.0,
+            n_asked: 0,
+            rows: Vec::new(),
+        }
     }
 
     /// Asks for rows on further inputs until there are so many.
@@ -98,7 +106,8 @@ impl<'a> Jacobian<'a> {
             }
         }
         self.n_asked += rows.len();
-        self.largest = at.iter().filter(|at| at.is_finite()).fold(self.largest, |most, at| most.max(at.abs()));
+        self.largest =
+            at.iter().filter(|at| at.is_finite()).fold(self.largest, |most, at| most.max(at.abs()));
         let most = |row: &[f64]| {
             row.iter().fold(0.0f64, |most, x| if x.is_nan() { f64::NAN } else { most.max(x.abs()) })
         };
