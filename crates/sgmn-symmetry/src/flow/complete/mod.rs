@@ -105,3 +105,6 @@ pub fn redrawn(net: &FlowNet, seed: Seed) -> Result<FlowNet> {
 fn flat(net: &FlowNet, numbers: &dyn Numbers) -> Vec<f64> {
     (0..net.flow().params().len()).flat_map(|param| numbers.numbers(param).into_owned()).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,11 +141,11 @@ mod tests {
         span.add(&[2.0, 2.0, 0.0, 0.0]);
         assert_eq!(span.len(), 1);
         let all = [vec![1.0, 1.0, 0.0, 0.0], vec![1.0, 1.0, 1.0, 2.0], vec![0.0, 0.0, 1.0, -1.0]];
-        let outside = span.complement(&all);
+        let mut outside = span.complement(&all);
+        outside.sort_by(|a, b| a[2].total_cmp(&b[2]));
         let expected = [[0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0]];
-        assert_eq!(outside.len(), expected.len());
-        for (found, expected) in outside.iter().flatten().zip(expected.iter().flatten()) {
-            assert!((found - expected).abs() < 1e-12);
-        }
+        assert_eq!(outside.len(), 2);
+        let pairs = outside.iter().flatten().zip(expected.iter().flatten());
+        assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-12), "{outside:?}");
     }
 }
