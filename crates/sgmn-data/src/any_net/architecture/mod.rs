@@ -19,7 +19,8 @@ use std::{
 use sgmn_graph::flow::{FlowError, FlowResult, InputKind, Permute, ValueId};
 
 use super::{
-    Container, FlowFile, Known, ReadOptions, Reader, Record, Tensors, assemble, compose::Draft, shared::Share,
+    About, Container, FlowFile, Known, ReadOptions, Reader, Record, Tensors, assemble, compose::Draft,
+    shared::Share,
 };
 use crate::{Error, Result, formats::torch_zip::LEGACY_START};
 
@@ -165,6 +166,14 @@ fn fits(pattern: &str, name: &str) -> bool {
 }
 
 impl Container for Described {
+    fn about(&self) -> About {
+        let mut operations = BTreeMap::new();
+        for layer in &self.layers {
+            *operations.entry(layer.op.to_string()).or_default() += 1;
+        }
+        About { container: READER.name, writer: None, operations }
+    }
+
     fn lower(&self, tensors: &mut Tensors<'_>) -> Result<()> {
         let mut values: BTreeMap<String, ValueId> = BTreeMap::new();
         let mut last = None;

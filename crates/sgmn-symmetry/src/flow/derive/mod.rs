@@ -32,9 +32,10 @@ use sgmn_graph::{
 pub(super) use birth::Holding;
 use birth::View;
 use meet::{Guest, Is};
-use motion::{Group, Motion};
+pub(super) use motion::Group;
+use motion::Motion;
 use orbits::Orbits;
-use scales::{ScaleId, Scales};
+use scales::Scales;
 use units::Units;
 
 /// What is known of a value while the flow is walked.
@@ -185,7 +186,7 @@ fn in_order<'a>(array: &'a Array, name: &[usize]) -> Cow<'a, Array> {
     Cow::Owned(Array::new(shape, data).expect("a permutation keeps the count"))
 }
 
-pub(super) use scales::Scale;
+pub(super) use scales::{Scale, ScaleId};
 pub(super) use solve::{Bit, Form, Ratio, System};
 pub(super) use units::Label;
 

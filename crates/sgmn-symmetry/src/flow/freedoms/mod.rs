@@ -86,6 +86,11 @@ impl Freedom {
         Change(self.act.settled(net))
     }
 
+    /// Changes that are chosen by one number each, of which all continuous ones are sums; none if changes are discrete.
+    pub fn basis(&self) -> Vec<Change> {
+        self.act.basis().into_iter().map(Change).collect()
+    }
+
     /// The numbers of a net after a change; each parameter is computed when it is asked for.
     pub fn act<'a>(&'a self, net: &'a dyn Numbers, change: Change) -> Changed<'a> {
         Changed { net, freedom: self, change }

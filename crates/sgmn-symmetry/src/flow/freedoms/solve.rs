@@ -268,10 +268,34 @@ impl Solver<'_> {
                         uncovered.iter().for_each(|other| self.fix(other));
                     }
                 }
-                None => sum.0.iter().for_each(|term| self.fix(term)),
+                None => match self.before_last_step(&sum) {
+                    Some(inner) => self.vanish(inner),
+                    None => sum.0.iter().for_each(|term| self.fix(term)),
+                },
             }
             sum = self.resolved(&sum);
         }
+    }
+
+    /// What several terms are before the linear step that all of them come out of last, in the same way: where that
+    /// vanishes, so do they. Absent if no two terms share their last step.
+    fn before_last_step(&self, sum: &Sum) -> Option<Sum> {
+        let paths = &self.solved.paths;
+        let last = |term: &Term| {
+            let (how, fixed, _) = paths.step(term.node)?;
+            Some((how.clone(), fixed.map(|id| self.view.alike(id)), term.field.clone()))
+        };
+        sum.0.iter().find_map(|first| {
+            let step = last(first)?;
+            let same: Vec<&Term> = sum.0.iter().filter(|term| last(term).as_ref() == Some(&step)).collect();
+            let mut inner = Sum::default();
+            for term in &same {
+                let (_, _, (node, field)) = paths.step(term.node)?;
+                inner.add(Term { coefficient: term.coefficient, node: *node, field: field.clone() });
+            }
+            let rank = inner.0.first()?.field.shape.len();
+            (same.len() > 1 && inner.0.iter().all(|term| term.field.shape.len() == rank)).then_some(inner)
+        })
     }
 
     /// The term that can cancel the others: a parameter met last that covers them, or else that covers some.

@@ -36,7 +36,7 @@ impl MatrixElement {
         self.act_unchecked(flow, matrices, net)
     }
 
-    pub(super) fn act_unchecked<'a>(
+    pub(in crate::flow) fn act_unchecked<'a>(
         &'a self,
         flow: &'a Flow,
         matrices: &'a [Matrix],

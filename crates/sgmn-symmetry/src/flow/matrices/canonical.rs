@@ -17,7 +17,7 @@
 mod moments;
 mod points;
 
-use sgmn_graph::flow::FlowNet;
+use sgmn_graph::flow::{Flow, FlowNet, Numbers};
 
 use self::moments::moments;
 use super::{Block, Holder, Kind, Matrix, MatrixElement, Side};
@@ -43,24 +43,36 @@ pub fn canonical(net: &FlowNet, matrices: &[Matrix]) -> Result<CanonicalMatrices
     let mut done = vec![false; matrices.len()];
     let mut repairs = 0;
     while let Some((space, anchored)) = next(matrices, &done) {
-        let kind = &matrices[space].kind;
-        let mut ties = 0;
-        for _ in 0..passes(kind) {
-            let mixed = element.act_unchecked(flow, matrices, net)?;
-            let usable = |holder: &Holder| !anchored || is_usable(matrices, &done, space, holder);
-            let moments = moments(flow, &mixed, matrices, space, usable)?;
-            let found: Vec<(Block, usize)> = moments.iter().map(|moments| moments.canonical(kind)).collect();
-            ties = found.iter().map(|(_, ties)| ties).sum();
-            let blocks =
-                found.iter().zip(&element.blocks()[space]).map(|((block, _), first)| block.after(first));
-            let blocks = blocks.collect();
-            element.set(space, blocks);
-        }
+        let usable = |holder: &Holder| !anchored || is_usable(matrices, &done, space, holder);
+        let ties = settle_space(flow, net, matrices, &mut element, space, &usable)?;
         repairs += ties;
         done[space] = true;
         repairs += if anchored { 0 } else { matrices[space].blocks };
     }
     Ok(CanonicalMatrices { element, repairs })
+}
+
+/// Puts one more space at its canonical point, found from the holders that are usable; returns its ties.
+pub(in crate::flow) fn settle_space(
+    flow: &Flow,
+    net: &dyn Numbers,
+    matrices: &[Matrix],
+    element: &mut MatrixElement,
+    space: usize,
+    usable: &dyn Fn(&Holder) -> bool,
+) -> Result<usize> {
+    let kind = &matrices[space].kind;
+    let mut ties = 0;
+    for _ in 0..passes(kind) {
+        let mixed = element.act_unchecked(flow, matrices, net)?;
+        let moments = moments(flow, &mixed, matrices, space, usable)?;
+        let found: Vec<(Block, usize)> = moments.iter().map(|moments| moments.canonical(kind)).collect();
+        ties = found.iter().map(|(_, ties)| ties).sum();
+        let blocks = found.iter().zip(&element.blocks()[space]).map(|((block, _), first)| block.after(first));
+        let blocks = blocks.collect();
+        element.set(space, blocks);
+    }
+    Ok(ties)
 }
 
 /// A second pass on the net that the first one made removes what rounding leaves of matrices that are badly conditioned.

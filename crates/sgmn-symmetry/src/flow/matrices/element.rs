@@ -54,6 +54,12 @@ impl Block {
         Self { n, matrix, inverse }
     }
 
+    /// `1 + step · generator`, with an inverse that is right to first order.
+    pub(in crate::flow) fn near_identity(n: usize, generator: &[f64], step: f64) -> Self {
+        let along = |by: f64| dense::identity(n).iter().zip(generator).map(|(a, x)| a + by * x).collect();
+        Self { n, matrix: along(step), inverse: along(-step) }
+    }
+
     /// An orthogonal matrix.
     pub(super) fn orthogonal(n: usize, matrix: Vec<f64>) -> Self {
         let inverse = dense::transposed(&matrix, n);
@@ -235,7 +241,7 @@ impl MatrixElement {
     }
 
     /// Puts other matrices in one space.
-    pub(super) fn set(&mut self, space: usize, blocks: Vec<Block>) {
+    pub(in crate::flow) fn set(&mut self, space: usize, blocks: Vec<Block>) {
         self.blocks[space] = blocks;
     }
 

@@ -5,7 +5,7 @@ use sgmn_graph::{
     flow::{Array, Flow, FlowNet, Numbers, random_inputs, run, testing::random_flow},
 };
 use sgmn_symmetry::{
-    flow::matrices::{Block, Kind, MatrixElement, matrices, passable},
+    flow::matrices::{Block, Kind, MatrixElement, matrices},
     tolerance,
 };
 

@@ -5,6 +5,7 @@ use sgmn_graph::flow::{Behaviour, Combination, Combine, Parity, ValueId};
 use super::{
     super::{
         Deriver, State,
+        birth::View,
         meet::{self, Cluster, Guest, Is},
         motion::{Group, Motion},
         scales::{ONE, Side},
@@ -97,7 +98,7 @@ fn shifted(deriver: &mut Deriver<'_>, op: &Combine, from: &[ValueId]) -> Option<
     let plus = constant.uniform()?;
     let keeps_shape = constant.data().len() == 1 && constant.shape().len() <= deriver.flow.shape(param).len();
     let usable = view.lone && view.plus == 0.0 && plus.is_finite() && keeps_shape;
-    usable.then(|| State::View(super::super::birth::View { plus, ..view }))
+    usable.then_some(State::View(View { plus, ..view }))
 }
 
 /// A sum: scalars are equal at each index. Beside a constant other than 0 they are 1.

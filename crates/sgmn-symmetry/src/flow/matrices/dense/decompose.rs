@@ -85,7 +85,7 @@ const MOST_SWEEPS: usize = 40;
 
 /// `Uᵀ` and the singular values, falling, of `a = U Σ Vᵀ` of n rows: pairs of rows are turned until all are
 /// orthogonal (one-sided Jacobi), which finds small values and their vectors as precisely as large ones.
-pub(in super::super) fn left_singular(a: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
+pub(in crate::flow) fn left_singular(a: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
     let columns = a.len() / n.max(1);
     let mut rows: Vec<Vec<f64>> = a.chunks(columns.max(1)).map(<[f64]>::to_vec).collect();
     let mut turns: Vec<Vec<f64>> = identity(n).chunks(n.max(1)).map(<[f64]>::to_vec).collect();

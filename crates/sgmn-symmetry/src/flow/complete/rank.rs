@@ -1,0 +1,151 @@
+//! How many dimensions rows span, and what is orthogonal to all of them.
+
+use super::super::matrices::dense::left_singular;
+
+/// A space that rows span, by an orthonormal basis.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Span(Vec<Vec<f64>>);
+
+/// A row adds a dimension if more than this part of it lies outside.
+const OUTSIDE: f64 = 1e-7;
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+impl Span {
+    /// The dimension.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Adds a row.
+    pub(super) fn add(&mut self, row: &[f64]) {
+        let outside = self.outside(row);
+        let length = dot(&outside, &outside).sqrt();
+        if length > OUTSIDE * dot(row, row).sqrt() {
+            self.0.push(outside.iter().map(|x| x / length).collect());
+        }
+    }
+
+    /// The part of a row that is orthogonal to the space; twice, for what rounding left the first time.
+    fn outside(&self, row: &[f64]) -> Vec<f64> {
+        let mut row = row.to_vec();
+        for own in self.0.iter().chain(&self.0) {
+            let along = dot(&row, own);
+            row.iter_mut().zip(own).for_each(|(x, own)| *x -= along * own);
+        }
+        row
+    }
+
+    /// A basis of what other rows span outside of this space, made sparse by elimination.
+    pub(super) fn complement(&self, rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let mut rest: Vec<Vec<f64>> = rows.iter().map(|row| self.outside(row)).collect();
+        let mut basis: Vec<Vec<f64>> = Vec::new();
+        while basis.len() + self.len() < rows.len() {
+            let largest = |row: &[f64]| {
+                let entries = row.iter().enumerate().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
+                entries.map_or((0, 0.0), |(at, x)| (at, *x))
+            };
+            let pivots = rest.iter().map(|row| largest(row)).enumerate();
+            let Some((of, (at, pivot))) = pivots.max_by(|a, b| a.1.1.abs().total_cmp(&b.1.1.abs())) else {
+                break;
+            };
+            if pivot.abs() < OUTSIDE {
+                break;
+            }
+            let row: Vec<f64> = rest.swap_remove(of).iter().map(|x| x / pivot).collect();
+            for other in rest.iter_mut().chain(&mut basis) {
+                let by = other[at];
+                other.iter_mut().zip(&row).for_each(|(x, own)| *x -= by * own);
+            }
+            basis.push(row);
+        }
+        basis
+    }
+}
+
+/// The kernel of a matrix.
+#[derive(Debug)]
+pub(super) struct Kernel {
+    /// An orthonormal basis.
+    pub(super) vectors: Vec<Vec<f64>>,
+    /// The smallest singular value outside by the largest inside.
+    pub(super) gap: f64,
+}
+
+/// Singular values below this part of the largest count as 0.
+const ZERO: f64 = 1e-7;
+
+/// The kernel of rows of n numbers.
+pub(super) fn kernel(rows: &[Vec<f64>], n: usize) -> Kernel {
+    // A triangle with the same kernel is all that singular values need; it is turned for `left_singular`.
+    let triangle = triangle(rows, n);
+    let mut turned = vec![0.0; n * n];
+    for (i, row) in triangle.chunks(n.max(1)).enumerate() {
+        row.iter().enumerate().for_each(|(j, x)| turned[j * n + i] = *x);
+    }
+    let (vectors, values) = left_singular(&turned, n);
+    let largest = values.first().copied().unwrap_or(0.0);
+    let rank = values.iter().filter(|value| **value > ZERO * largest).count();
+    let gap = if rank == 0 || rank == n || values[rank] == 0.0 {
+        f64::INFINITY
+    } else {
+        values[rank - 1] / values[rank]
+    };
+    Kernel { vectors: vectors.chunks(n.max(1)).skip(rank).map(<[f64]>::to_vec).collect(), gap }
+}
+
+/// The upper triangle R of `rows = Q R`, n rows of n numbers, by reflections.
+fn triangle(rows: &[Vec<f64>], n: usize) -> Vec<f64> {
+    // By columns: reflections then run along memory.
+    let m = rows.len().max(n);
+    let mut columns = vec![vec![0.0; m]; n];
+    for (i, row) in rows.iter().enumerate() {
+        row.iter().enumerate().for_each(|(j, x)| columns[j][i] = *x);
+    }
+    for k in 0..n {
+        let mut v = columns[k][k..].to_vec();
+        let length = dot(&v, &v).sqrt();
+        if length == 0.0 {
+            continue;
+        }
+        v[0] += length.copysign(v[0]);
+        let square = dot(&v, &v);
+        for column in &mut columns[k..] {
+            let by = 2.0 * dot(&column[k..], &v) / square;
+            column[k..].iter_mut().zip(&v).for_each(|(x, v)| *x -= by * v);
+        }
+        columns[k][k + 1..].iter_mut().for_each(|x| *x = 0.0);
+    }
+    (0..n * n).map(|at| columns[at % n][at / n]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_is_what_all_rows_send_to_zero() {
+        let rows = [vec![1.0, 1.0, 0.0], vec![2.0, 2.0, 0.0], vec![0.0, 0.0, 1e-3], vec![1.0, 1.0, 1.0]];
+        let kernel = kernel(&rows, 3);
+        assert_eq!(kernel.vectors.len(), 1);
+        assert!(rows.iter().all(|row| dot(row, &kernel.vectors[0]).abs() < 1e-12));
+        assert!(kernel.gap > 1e9);
+    }
+
+    #[test]
+    fn what_lies_outside_is_found_sparse() {
+        let mut span = Span::default();
+        span.add(&[1.0, 1.0, 0.0, 0.0]);
+        span.add(&[2.0, 2.0, 0.0, 0.0]);
+        assert_eq!(span.len(), 1);
+        let all = [vec![1.0, 1.0, 0.0, 0.0], vec![1.0, 1.0, 1.0, 2.0], vec![0.0, 0.0, 1.0, -1.0]];
+        let outside = span.complement(&all);
+        let expected = [[0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0]];
+        assert_eq!(outside.len(), expected.len());
+        for (found, expected) in outside.iter().flatten().zip(expected.iter().flatten()) {
+            assert!((found - expected).abs() < 1e-12);
+        }
+    }
+}
