@@ -63,8 +63,7 @@ def check(sgmn, net):
                 return json.loads(lines[-1])
             said = (done.stderr.strip().splitlines() or ["no word"])[-1].removeprefix("error: ")
             # The file of inputs holds outputs too: what the net does not know is left out.
-            unknown = [name for name in given if f'"{name}"' in said.split("expected")[0] or f" {name}:" in said]
-            unknown = unknown or [name for name in given if name in said]
+            unknown = [name for name in given if f'found "{name}"' in said]
             if not unknown:
                 return said.replace(str(net), net.name)
             del given[unknown[0]]

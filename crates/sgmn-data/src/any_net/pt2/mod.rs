@@ -2,7 +2,7 @@
 //!
 //! The file says which tensors are parameters and which share their numbers, so nothing is guessed: parameters may
 //! change, running statistics of batch normalizations are statistics, other buffers stay. Calls are lowered by the peers
-//! in [`aten`]; a call that none of them knows is refused by its name.
+//! in `aten`; a call that none of them knows is refused by its name.
 
 mod alias;
 mod archive;
