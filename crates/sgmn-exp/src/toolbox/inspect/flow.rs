@@ -22,6 +22,14 @@ pub(super) fn describe(net: &Description, all: bool, out: &mut impl Write) -> Re
     writeln!(out, "{n_operations} operations: {}", operations.join(", "))?;
     writeln!(out, "computed in {} steps", net.n_steps)?;
     writeln!(out, "inputs: {}; outputs: {}", tensors(&net.inputs), tensors(&net.outputs))?;
+    // A batch of one shows all there is; one token or one pixel does not.
+    if net.inputs.iter().any(|input| input.shape.iter().skip(1).any(|size| *size == 1)) {
+        writeln!(
+            out,
+            "note: a size that the file leaves open is 1 unless --size or --input says it; with one token or pixel \
+             more is free than with several"
+        )?;
+    }
 
     writeln!(out, "\n{} numbers may change, in {} parameters{}", net.n_numbers, net.parameters.len(), {
         let n = net.n_statistics;
