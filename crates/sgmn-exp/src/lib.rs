@@ -7,6 +7,7 @@
 //! ```
 //!
 //! - [`config`]: what a person writes, checked and completed into what is run;
+//! - [`any_net`]: nets of any architecture, what may change in them, and the proof;
 //! - [`architectures`]: of the published nets, where the nets themselves are not at hand;
 //! - [`datasets`]: the nets that an experiment names, fitted where they do not exist yet;
 //! - [`device`]: where models run;
@@ -43,6 +44,7 @@
     reason = "this crate holds the experiment binaries and is the only library that talks to a person"
 )]
 
+pub mod any_net;
 pub mod architectures;
 pub mod config;
 pub mod datasets;

@@ -27,7 +27,7 @@ mod shared;
 mod ties;
 mod zip_patch;
 
-use std::{borrow::Cow, fs::File, io::Read, path::Path};
+use std::{borrow::Cow, collections::BTreeMap, fs::File, io::Read, path::Path};
 
 use sgmn_graph::flow::{FlowNet, Numbers};
 
@@ -61,6 +61,17 @@ pub struct FileTensor {
     pub transposed: bool,
 }
 
+/// What a file says about itself, for a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// The container.
+    pub container: &'static str,
+    /// The program that wrote it, where the file says so.
+    pub writer: Option<String>,
+    /// Operations as the file names them, and how often each is used.
+    pub operations: BTreeMap<String, usize>,
+}
+
 /// A float tensor that is part of the architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FixedTensor {
@@ -83,6 +94,9 @@ pub(crate) trait Container: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// An operation that is not read, or operands that do not fit it, by the name of the node.
     fn lower(&self, tensors: &mut Tensors<'_>) -> Result<()>;
+
+    /// What the file says about itself.
+    fn about(&self) -> About;
 
     /// Whether the file says itself which of its tensors are one; then equal numbers tie nothing.
     fn knows_ties(&self) -> bool {
@@ -128,6 +142,11 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
 }
 
 impl FlowFile {
+    /// What the file says about itself.
+    pub fn about(&self) -> About {
+        self.container.about()
+    }
+
     /// Writes the same container with the numbers of another net of this flow; everything else stays byte for byte. The
     /// file appears when it is complete.
     ///

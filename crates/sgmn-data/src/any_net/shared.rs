@@ -50,7 +50,8 @@ pub(crate) fn read(
     entries: &mut Entries,
     wanted: &[(String, Slot, Known)],
 ) -> Result<Vec<(String, Found)>> {
-    let mut firsts: BTreeMap<(&Option<String>, &str), Vec<(usize, &str, &Slot)>> = BTreeMap::new();
+    // For each entry the records in it: number, name, place.
+    let mut firsts: BTreeMap<(&Option<String>, &str), Vec<First<'_>>> = BTreeMap::new();
     let mut source = Source { path, outer: entries, inner: None };
     let mut found = Vec::new();
     let mut n_records = 0;
@@ -95,6 +96,9 @@ pub(crate) fn read(
     }
     Ok(found.into_iter().map(|(_, name, found)| (name, found)).collect())
 }
+
+/// The first tensor that has some numbers: its record, name and place.
+type First<'a> = (usize, &'a str, &'a Slot);
 
 /// The archive, and the one inside that is open.
 struct Source<'a> {

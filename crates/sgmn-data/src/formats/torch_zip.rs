@@ -265,7 +265,7 @@ impl Archive {
 }
 
 /// First bytes of files from before PyTorch 1.6: a pickled magic number.
-const LEGACY_START: [u8; 14] =
+pub(crate) const LEGACY_START: [u8; 14] =
     [0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
 /// Turns a pickle's objects into values and counts what that costs.

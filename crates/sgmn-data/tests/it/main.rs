@@ -1,7 +1,10 @@
 //! Integration tests of sgmn-data: one binary, one module a subject.
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its own data should stop")]
 
+mod any_net_architecture;
+mod any_net_files;
 mod any_net_onnx;
+mod any_net_pt2;
 mod fit;
 mod formats;
 mod formats_archive;

@@ -3,6 +3,8 @@
 mod canonicalize;
 mod check;
 mod convert;
+mod distance;
+mod equal;
 mod files;
 mod fit;
 mod import_checkpoint;
@@ -11,8 +13,10 @@ mod list;
 mod measure;
 mod parity;
 mod precision;
+mod prove;
 mod results;
 mod stats;
+mod twin;
 mod zoo;
 
 use std::{
@@ -50,8 +54,16 @@ enum Command {
     Check(check::Args),
     /// Brings nets to the canonical form of their symmetries
     Canonicalize(canonicalize::Args),
+    /// Says whether two files of one architecture hold the same function, up to symmetry
+    Equal(equal::Args),
+    /// Measures how far apart two files of one architecture are, up to symmetry
+    Distance(distance::Args),
     /// Writes nets of any known format as a packed file or as safetensors
     Convert(convert::Args),
+    /// Holds nets of which the exact truth is known against it
+    Prove(prove::Args),
+    /// Writes another file of the same function
+    Twin(twin::Args),
     /// Turns a published PyTorch checkpoint of ScaleGMN into one of ours
     ImportCheckpoint(import_checkpoint::Args),
     /// Trains many small CNNs on images, as the Small CNN Zoo did; stopped, a second call continues
@@ -66,6 +78,9 @@ const EXAMPLES: &str = "\
 Examples:
   sgmn fit --images mini --n 300 --out digits.packed
   sgmn inspect digits.packed --item 2
+  sgmn inspect resnet18.onnx
+  sgmn twin resnet18.onnx --out twin.onnx
+  sgmn equal resnet18.onnx twin.onnx
   sgmn zoo --images mini --n 100 --epochs 5 --checkpoints none --out zoo
   sgmn stats digits.packed --out figures
   sgmn canonicalize digits.packed canonical.packed
@@ -123,7 +138,11 @@ fn run(cli: &Cli, out: &mut impl Write) -> Result<Verdict> {
         Command::Stats(args) => stats::run(args, out),
         Command::Check(args) => check::run(args, out),
         Command::Canonicalize(args) => canonicalize::run(args, out),
+        Command::Equal(args) => equal::run(args, out),
+        Command::Distance(args) => distance::run(args, out),
         Command::Convert(args) => convert::run(args, out),
+        Command::Prove(args) => prove::run(args, out),
+        Command::Twin(args) => twin::run(args, out),
         Command::ImportCheckpoint(args) => import_checkpoint::run(args, out),
         Command::Zoo(args) => zoo::run(args, out),
         Command::Measure(args) => measure::run(args, out),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Array, Flow, FlowError, FlowResult, Input, InputKind, Op, Operation, Origin, Output, Param, Role, Step,
-    Value, ValueId,
+    Array, Combination, Flow, FlowError, FlowResult, Input, InputKind, Op, Operation, Origin, Output, Param,
+    Role, Slice, Step, Value, ValueId,
 };
 
 /// Builds a [`Flow`]. A step whose operands are all constants is computed at once and becomes a constant, so shape
@@ -96,6 +96,12 @@ impl FlowBuilder {
             let result = op.run(&constants).map_err(fault)?;
             return self.constant(result);
         }
+        if let Some(same) = self.unchanged(&op, from, &shape) {
+            return Ok(same);
+        }
+        if let Some((part, op)) = self.part_of_concat(&op, from) {
+            return self.step(op, &[part], name);
+        }
         if self.flow.steps.len() >= MOST_STEPS {
             return Err(FlowError::TooLarge {
                 what: "steps".to_owned(),
@@ -106,6 +112,42 @@ impl FlowBuilder {
         let to = self.value(name, shape, Origin::Step(self.flow.steps.len()))?;
         self.flow.steps.push(Step { op, from: from.to_vec(), to, name: name.to_owned() });
         Ok(to)
+    }
+
+    /// The operand that a sum with zeros or a product with ones leaves as it is.
+    fn unchanged(&self, op: &Op, from: &[ValueId], shape: &[usize]) -> Option<ValueId> {
+        let Op::Combine(combine) = op else { return None };
+        let (neutral, either) = match combine.by {
+            Combination::Add => (0.0, true),
+            Combination::Subtract => (0.0, false),
+            Combination::Multiply => (1.0, true),
+            Combination::Divide => (1.0, false),
+            _ => return None,
+        };
+        let is_neutral = |id: ValueId| self.flow.constant(id).and_then(Array::uniform) == Some(neutral);
+        let pairs = [(from[0], from[1], true), (from[1], from[0], either)];
+        pairs
+            .into_iter()
+            .find(|(kept, other, allowed)| *allowed && is_neutral(*other) && self.flow.shape(*kept) == shape)
+            .map(|(kept, ..)| kept)
+    }
+
+    /// A slice of values side by side that lies within one of them, as a slice of that one: what stands beside it has no
+    /// part in the result, and need not be like it.
+    fn part_of_concat(&self, op: &Op, from: &[ValueId]) -> Option<(ValueId, Op)> {
+        let Op::Slice(slice) = op else { return None };
+        let Origin::Step(at) = self.flow.origin(from[0]) else { return None };
+        let Step { op: Op::Concat(concat), from: parts, .. } = &self.flow.steps[at] else { return None };
+        let (low, high) = (slice.places().min()?, slice.places().max()?);
+        let mut start = 0;
+        for part in parts {
+            let size = self.flow.shape(*part)[concat.axis];
+            if slice.axis == concat.axis && low >= start && high < start + size {
+                return Some((*part, Slice { start: slice.start - start, ..*slice }.into()));
+            }
+            start += size;
+        }
+        None
     }
 
     /// Names a value as an output.

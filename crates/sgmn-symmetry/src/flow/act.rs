@@ -41,12 +41,15 @@ impl ParamElement {
     }
 }
 
+/// For each index where its numbers come from, and their scalar.
+type Table = Vec<(usize, f64)>;
+
 /// The axes of a parameter, neighbouring places taken together, and for each where its numbers come from.
 struct Layout {
     /// Sizes, the last one innermost.
     sizes: Vec<usize>,
     /// For each part: the axes that its index is made of, and for each index where its numbers come from and their scalar.
-    parts: Vec<(Vec<usize>, Vec<(usize, f64)>)>,
+    parts: Vec<(Vec<usize>, Table)>,
     scalar: f64,
 }
 

@@ -84,7 +84,7 @@ impl FlowElement {
         })
     }
 
-    fn check_like(&self, other: &Self) -> Result<()> {
+    pub(super) fn check_like(&self, other: &Self) -> Result<()> {
         if self.params.len() != other.params.len() {
             return Err(unlike("parameters", self.params.len(), other.params.len()));
         }

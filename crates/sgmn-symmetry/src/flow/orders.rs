@@ -88,8 +88,7 @@ impl Spaces {
                 }
             }
         }
-        let mut families: BTreeMap<(usize, usize, Option<u32>, Chosen), (usize, BTreeSet<usize>)> =
-            BTreeMap::new();
+        let mut families: BTreeMap<_, (usize, BTreeSet<usize>)> = BTreeMap::new();
         for (var, (log, sign)) in free {
             let group = match (log, sign) {
                 (true, true) => Chosen::NonZero,

@@ -2,7 +2,7 @@
 
 use super::{
     Spaces,
-    derive::{Bit, Form, Ratio, Scale, System},
+    derive::{Bit, Ratio, Scale, System},
 };
 
 /// What is known of some axes of a parameter: for each index along them its unit and its scalar.
@@ -97,7 +97,7 @@ impl Spaces {
 /// `a + factor · b` of both forms; coefficients were found small when they were inferred.
 pub(super) fn sum(a: &Scale, b: &Scale, factor: i64) -> Scale {
     Scale {
-        log: a.log.plus(&b.log, Ratio::whole(factor)).unwrap_or_else(Form::default),
-        sign: a.sign.plus(&b.sign, Bit(true)).unwrap_or_else(Form::default),
+        log: a.log.plus(&b.log, Ratio::whole(factor)).unwrap_or_default(),
+        sign: a.sign.plus(&b.sign, Bit(true)).unwrap_or_default(),
     }
 }

@@ -19,9 +19,10 @@ use std::{
 use sgmn_graph::flow::{FlowError, FlowResult, InputKind, Permute, ValueId};
 
 use super::{
-    Container, FlowFile, Known, ReadOptions, Reader, Record, Tensors, assemble, compose::Draft, shared::Share,
+    About, Container, FlowFile, Known, ReadOptions, Reader, Record, Tensors, assemble, compose::Draft,
+    shared::Share,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, formats::torch_zip::LEGACY_START};
 
 use document::{Document, Input, Size};
 use layer::Layer;
@@ -34,7 +35,8 @@ pub(super) const READER: Reader =
 fn detects(start: &[u8], options: &ReadOptions) -> bool {
     let has = |name: &[u8]| start.windows(name.len()).any(|window| window == name);
     let archive = start.starts_with(b"PK\x03\x04") && (options.architecture.is_some() || has(b"/data.pkl"));
-    archive || weights::begins_as_safetensors(start)
+    // Archives from before PyTorch 1.6 are refused with a word on what to do.
+    archive || weights::begins_as_safetensors(start) || start.starts_with(&LEGACY_START)
 }
 
 /// Weights and the net that they belong to.
@@ -74,7 +76,10 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     let Document { outputs, under, unused, fixed, .. } = document;
     let hit = RefCell::new(BTreeSet::new());
     let skipped = |name: &str| match unused.iter().find(|pattern| fits(pattern, name)) {
-        Some(pattern) => hit.borrow_mut().insert(pattern.clone()) || true,
+        Some(pattern) => {
+            hit.borrow_mut().insert(pattern.clone());
+            true
+        }
         None => false,
     };
     let (weights, tensors, numbers) = weights::read(path, &under, &skipped)?;
@@ -161,6 +166,14 @@ fn fits(pattern: &str, name: &str) -> bool {
 }
 
 impl Container for Described {
+    fn about(&self) -> About {
+        let mut operations = BTreeMap::new();
+        for layer in &self.layers {
+            *operations.entry(layer.op.to_string()).or_default() += 1;
+        }
+        About { container: READER.name, writer: None, operations }
+    }
+
     fn lower(&self, tensors: &mut Tensors<'_>) -> Result<()> {
         let mut values: BTreeMap<String, ValueId> = BTreeMap::new();
         let mut last = None;

@@ -138,7 +138,7 @@ impl Draft<'_> {
             self.take(part, rank - 1, (0..width).map(|c| (c + half) % width).collect())?
         };
         // The first of a pair takes its partner with a minus.
-        let first = |c: usize| if neighbours { c % 2 == 0 } else { c < half };
+        let first = |c: usize| if neighbours { c.is_multiple_of(2) } else { c < half };
         let signs =
             self.array(vec![width], (0..width).map(|c| if first(c) { -1.0 } else { 1.0 }).collect())?;
         let partner = self.multiply(partner, signs)?;

@@ -14,7 +14,7 @@ use sgmn_graph::flow::{
 
 pub(crate) use attention::Attention;
 pub(crate) use norm::BatchNorm;
-pub(crate) use recurrent::{Cell, Direction, Recurrence};
+pub(crate) use recurrent::{Cell, Direction};
 pub(crate) use resize::Interpolation;
 pub(crate) use window::{Bounds, Windows};
 

@@ -15,7 +15,7 @@ mod write;
 use std::path::{Path, PathBuf};
 
 use self::{external::Files, model::Model, tensor::Tensor};
-use super::{Container, FlowFile, ReadOptions, Reader, Record, Tensors, assemble};
+use super::{About, Container, FlowFile, ReadOptions, Reader, Record, Tensors, assemble};
 use crate::{Error, Result, formats::mmap::MappedFile};
 
 /// The reader of this container.
@@ -68,6 +68,17 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
 impl Container for Onnx {
     fn lower(&self, tensors: &mut Tensors<'_>) -> Result<()> {
         lower::lower(self, tensors)
+    }
+
+    fn about(&self) -> About {
+        let mut operations = std::collections::BTreeMap::new();
+        for node in &self.model.graph.nodes {
+            let op =
+                if node.domain.is_empty() { node.op.clone() } else { format!("{}.{}", node.domain, node.op) };
+            *operations.entry(op).or_default() += 1;
+        }
+        let writer = (!self.model.producer.is_empty()).then(|| self.model.producer.clone());
+        About { container: READER.name, writer, operations }
     }
 
     fn write(&self, numbers: &dyn Fn(usize) -> Option<Vec<f64>>, out: &Path) -> Result<()> {

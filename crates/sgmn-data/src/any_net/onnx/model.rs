@@ -7,6 +7,8 @@ use super::tensor::Tensor;
 pub(super) struct Model {
     /// The version of each set of operators that is used; "" is ONNX's own.
     pub(super) opsets: Vec<(String, i64)>,
+    /// The program that wrote the file, and its version.
+    pub(super) producer: String,
     /// The net.
     pub(super) graph: Graph,
     /// Operators that the file itself defines.

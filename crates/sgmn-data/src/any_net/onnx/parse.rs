@@ -18,15 +18,20 @@ const MOST_PARTS: usize = 1 << 22;
 pub(super) fn parse(file: &[u8]) -> Parsed<Model> {
     let mut reader = Reader { tensors: Vec::new(), parts: 0 };
     let mut message = Message::whole("ModelProto", file);
-    let (mut model, mut graph) = (Model::default(), None);
+    let (mut model, mut graph, mut version) = (Model::default(), None, String::new());
     while let Some(field) = message.next()? {
         match field.number {
+            2 => model.producer = field.text()?,
+            3 => version = field.text()?,
             7 if graph.is_some() => return Err(field.fault("one graph")),
             7 => graph = Some(reader.graph(&field, 0)?),
             8 => model.opsets.push(opset(&field)?),
             25 => model.functions.push(reader.function(&field)?),
             _ => {}
         }
+    }
+    if !version.is_empty() {
+        model.producer = format!("{} {version}", model.producer).trim().to_owned();
     }
     model.graph = graph.ok_or_else(|| message.fault(file.len(), "a graph", "no graph up to the end"))?;
     model.tensors = reader.tensors;

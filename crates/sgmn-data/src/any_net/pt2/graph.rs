@@ -1,6 +1,6 @@
 //! From the calls of a program to the steps of a flow.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use sgmn_graph::flow::{FlowError, FlowResult, InputKind, Permute, ValueId};
 
@@ -9,93 +9,17 @@ use super::{
     alias::{Aliases, Seen},
     aten,
     call::{Call, Item, Kind, kind},
-    program::{
-        Argued, Argument, Expression, Graph, InputSpec, Node, Number, OutputSpec, Program, Size, Symbolic,
-        TensorMeta,
-    },
-    sizes::{self, Symbols},
+    program::{Argued, Argument, Graph, InputSpec, Node, Number, OutputSpec, Symbolic},
 };
 use crate::{
     Error, Result,
-    any_net::{ReadOptions, Tensors, compose::Draft},
+    any_net::{Tensors, compose::Draft},
 };
 
 /// Deepest nesting of graphs in calls.
 const MAX_DEPTH: usize = 8;
 /// Results of one call at most.
 const MOST_RESULTS: usize = 1 << 16;
-
-/// Values for the symbols of sizes: what the user says, else 1 or the smallest value that the file allows.
-///
-/// # Errors
-/// [`Error::Config`] for sizes and inputs that the file does not have or that contradict it.
-pub(super) fn bind(path: &Path, program: &Program, options: &ReadOptions) -> Result<Symbols> {
-    let graph = &program.graph_module.graph;
-    let inputs: Vec<(&str, &TensorMeta)> = program
-        .graph_module
-        .signature
-        .input_specs
-        .iter()
-        .filter_map(|spec| match spec {
-            InputSpec::UserInput(Argued { arg: Argument::AsTensor(named) }) => {
-                Some((named.name.as_str(), graph.tensor_values.get(&named.name)?))
-            }
-            _ => None,
-        })
-        .collect();
-    let mut names: Vec<String> = Vec::new();
-    for expression in inputs.iter().flat_map(|(_, meta)| &meta.sizes).filter_map(expression) {
-        names.extend(sizes::symbols(expression));
-    }
-    names.sort_unstable();
-    names.dedup();
-    let known: Vec<&str> = names.iter().map(String::as_str).collect();
-    options.check_inputs(&known, &inputs.iter().map(|(name, _)| *name).collect::<Vec<_>>())?;
-    let mut symbols = Symbols::default();
-    for (name, size) in &options.sizes {
-        symbols.0.insert(name.clone(), i64::try_from(*size).unwrap_or(i64::MAX));
-    }
-    for (name, meta) in &inputs {
-        let Some(shape) = options.inputs.get(*name) else { continue };
-        let refuse = |expected: String| {
-            let found = format!("{shape:?}");
-            Err(Error::Config { field: format!("inputs.{name}"), expected, found })
-        };
-        if shape.len() != meta.sizes.len() {
-            return refuse(format!("{} sizes", meta.sizes.len()));
-        }
-        for (size, given) in meta.sizes.iter().zip(shape) {
-            if let Some(symbol) = expression(size).and_then(sizes::bare) {
-                let given = i64::try_from(*given).unwrap_or(i64::MAX);
-                if *symbols.0.entry(symbol.clone()).or_insert(given) != given {
-                    return refuse(format!("one value for {symbol}"));
-                }
-            }
-        }
-    }
-    for name in &names {
-        let least = program.range_constraints.get(name).and_then(|range| range.min_val);
-        let least = least.map_or(1, |Number(least)| (least as i64).clamp(1, 1 << 20));
-        symbols.0.entry(name.clone()).or_insert(least);
-    }
-    for (name, meta) in &inputs {
-        let shape = symbols
-            .sizes(&meta.sizes)
-            .map_err(|why| Error::format(path, format!("sizes of input {name} that are known"), why))?;
-        if let Some(given) = options.inputs.get(*name).filter(|given| **given != shape) {
-            let (field, found) = (format!("inputs.{name}"), format!("{given:?}"));
-            return Err(Error::Config { field, expected: format!("the shape {shape:?} of the file"), found });
-        }
-    }
-    Ok(symbols)
-}
-
-fn expression(size: &Size) -> Option<&str> {
-    match size {
-        Size::AsExpr(Expression { expr_str }) => Some(expr_str),
-        Size::AsInt(_) => None,
-    }
-}
 
 /// Adds the inputs, steps and outputs of a program to a flow.
 ///
@@ -171,7 +95,15 @@ fn input<'a>(exported: &Exported, tensors: &mut Tensors<'_>, spec: &'a InputSpec
         InputSpec::Parameter { arg, parameter_name: name }
         | InputSpec::Buffer { arg, buffer_name: name }
         | InputSpec::TensorConstant { arg, tensor_constant_name: name } => {
-            (&arg.name, Item::Tensor(tensor(exported, tensors, name).map_err(Error::flow(path))?))
+            let value = tensor(exported, tensors, name).map_err(Error::flow(path))?;
+            let meta = exported.program.graph_module.graph.tensor_values.get(&arg.name);
+            let expected = meta.and_then(|meta| exported.symbols.sizes(&meta.sizes).ok());
+            let found = tensors.flow.shape(value);
+            if let Some(expected) = expected.filter(|expected| expected != found) {
+                let expected = format!("numbers of {name:?} of shape {expected:?}");
+                return Err(Error::format(path, expected, format!("{found:?}")));
+            }
+            (&arg.name, Item::Tensor(value))
         }
         InputSpec::Other(kinds) => {
             let what = format!("inputs of the kind {:?}", kinds.keys().next());

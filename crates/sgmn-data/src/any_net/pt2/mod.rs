@@ -2,11 +2,12 @@
 //!
 //! The file says which tensors are parameters and which share their numbers, so nothing is guessed: parameters may
 //! change, running statistics of batch normalizations are statistics, other buffers stay. Calls are lowered by the peers
-//! in [`aten`]; a call that none of them knows is refused by its name.
+//! in `aten`; a call that none of them knows is refused by its name.
 
 mod alias;
 mod archive;
 mod aten;
+mod bind;
 mod call;
 mod graph;
 mod program;
@@ -20,8 +21,8 @@ use std::{
 use sgmn_graph::flow::{Array, Stored};
 
 use super::{
-    Container, FlowFile, Known, ReadOptions, Reader, Record, Tensors, assemble,
-    payload::{Content, Slot},
+    About, Container, FlowFile, Known, ReadOptions, Reader, Record, Tensors, assemble,
+    payload::Slot,
     shared::{self, Share},
 };
 use crate::{Error, Result, formats::zip_entries::Entries};
@@ -88,7 +89,7 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
         names: Vec::new(),
         program,
     };
-    exported.symbols = graph::bind(path, &exported.program, options)?;
+    exported.symbols = bind::bind(path, &exported.program, options)?;
     let mut records = Vec::new();
     for (name, content) in contents {
         match content {
@@ -129,6 +130,15 @@ fn statistics(program: &Program) -> BTreeSet<&str> {
 impl Container for Exported {
     fn lower(&self, tensors: &mut Tensors<'_>) -> Result<()> {
         graph::lower(self, tensors)
+    }
+
+    fn about(&self) -> About {
+        let mut operations = BTreeMap::new();
+        for node in &self.program.graph_module.graph.nodes {
+            let op = node.target.trim_start_matches("torch.ops.").to_owned();
+            *operations.entry(op).or_default() += 1;
+        }
+        About { container: READER.name, writer: None, operations }
     }
 
     fn knows_ties(&self) -> bool {

@@ -95,8 +95,8 @@ pub(super) enum Argument {
     AsSymFloats(Vec<Symbolic>),
     AsSymBool(Symbolic),
     AsScalarType(i64),
-    AsMemoryFormat(i64),
-    AsLayout(i64),
+    AsMemoryFormat(IgnoredAny),
+    AsLayout(IgnoredAny),
     AsDevice(IgnoredAny),
     AsGraph(Box<SubGraph>),
     /// Kinds that no call here takes.
@@ -127,6 +127,7 @@ pub(super) enum OptionalTensor {
 /// A number, or the name of one that earlier calls made.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::enum_variant_names, reason = "the words of the schema")]
 pub(super) enum Symbolic {
     AsName(String),
     AsInt(i64),
@@ -200,8 +201,9 @@ pub(super) enum OutputSpec {
     },
     /// Changes of buffers, which one answer of the net does not show.
     BufferMutation(IgnoredAny),
+    /// Changes of inputs, and what only training has.
     #[serde(untagged)]
-    Other(BTreeMap<String, IgnoredAny>),
+    Other(IgnoredAny),
 }
 
 /// An input or output by the caller's side.

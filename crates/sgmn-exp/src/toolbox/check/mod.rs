@@ -1,10 +1,15 @@
-//! `sgmn check`: how far a model is from respecting the symmetries of the nets it reads.
+//! `sgmn check`: how far a model is from respecting the symmetries of the nets it reads, or a net from having those that
+//! are inferred.
 
+mod net;
 mod subject;
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sgmn_graph::{Net, Seed, Topology};
 use sgmn_nn::models::{Compatibility, ModelConfig, Returns};
 use sgmn_symmetry::{ScaleGroup, Sites, Symmetry, check, tolerance};
@@ -24,14 +29,20 @@ Nets are moved by random elements of the symmetries: other numbers, the same fun
 (or, if it edits nets, move along). A configuration is checked with random variables, a checkpoint with its own.
 Scalings are log-uniform in [1/30, 30]. The nets are random nets of the architectures that the model reads.
 
+Files of nets (.onnx, .pt2, tensors with --architecture) are checked themselves: what may change in each is inferred
+from its graph, random elements act on it, and its answers to random inputs must stay. Then changes just outside of the
+group are made, and must be seen.
+
 Examples:
   sgmn check quick-bidirectional --dtype f32
   sgmn check runs/quick/checkpoints/best.safetensors --nets digits.packed
-  sgmn check my-experiment.toml --elements 20 --set model.compatibility=published")]
+  sgmn check my-experiment.toml --elements 20 --set model.compatibility=published
+  sgmn check resnet18.onnx --elements 8
+  sgmn check *.onnx --save any-net.md")]
 pub(super) struct Args {
-    /// Checkpoint, golden file, experiment file (.toml), or name of an experiment
-    #[arg(value_name = "SUBJECT")]
-    subject: String,
+    /// Checkpoint, golden file, experiment file (.toml), name of an experiment; or files of nets
+    #[arg(value_name = "SUBJECT", required = true)]
+    subjects: Vec<String>,
     /// Random elements a net
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     elements: u32,
@@ -57,6 +68,8 @@ pub(super) struct Args {
     overrides: Vec<String>,
     #[command(flatten)]
     read: ReadArgs,
+    #[command(flatten)]
+    any_net: net::Args,
 }
 
 /// A model whose outputs differ by less than so many tolerances is taken for blind to the nets.
@@ -65,6 +78,18 @@ const MOST_BLIND: f64 = 100.0;
 /// Measures, and says what was measured.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     let seed = Seed::new(args.seed).child("check");
+    let any_nets: Vec<&Path> =
+        args.subjects.iter().map(Path::new).filter(|path| args.any_net.take(path)).collect();
+    if any_nets.len() == args.subjects.len() {
+        return net::run(&any_nets, &args.any_net, args.elements, seed, out);
+    }
+    let [subject] = &args.subjects[..] else {
+        bail!("{}: expected one model, or files of nets only, found {:?}", args.subjects[0], args.subjects);
+    };
+    run_model(args, subject, seed, out)
+}
+
+fn run_model(args: &Args, subject_name: &str, seed: Seed, out: &mut impl Write) -> Result<Verdict> {
     let n_nets = args.n as usize;
     let given = match &args.nets {
         Some(path) => {
@@ -72,7 +97,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
         }
         None => None,
     };
-    let source = Source::find(&args.subject, &args.overrides, &args.read)?;
+    let source = Source::find(subject_name, &args.overrides, &args.read)?;
     let subject = Subject::new(source, given, n_nets, args.dtype.dtype(), args.device.open()?, seed)?;
     let claimed = subject.config().blueprint().respected().to_vec();
     let symmetries = match (args.symmetries.as_slice(), claimed.as_slice()) {
@@ -98,7 +123,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
 
     let trials = check::Trials::new(seed.child("trials"), &symmetries, args.elements as usize);
     let edits = matches!(subject.config().blueprint().returns(), Returns::PerParam { .. });
-    let report = subject.symmetry_error(&trials).context(args.subject.clone())?;
+    let report = subject.symmetry_error(&trials).with_context(|| subject_name.to_owned())?;
 
     let tolerance = match args.dtype {
         Precision::F64 => tolerance::MODEL_F64,

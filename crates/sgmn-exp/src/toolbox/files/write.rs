@@ -53,6 +53,15 @@ pub(in crate::toolbox) fn refuse_full_folder(path: &Path, force: bool) -> Result
 }
 
 impl Destination {
+    /// The path of one file, where nothing may stand yet unless it may be replaced.
+    pub(in crate::toolbox) fn file(&self) -> Result<&Path> {
+        if self.path.is_dir() {
+            bail!("{}: expected the name of a file, found a folder", self.path.display());
+        }
+        refuse_existing(&self.path, self.force)?;
+        Ok(&self.path)
+    }
+
     /// Checks what can be checked before the work.
     pub(in crate::toolbox) fn validate(&self) -> Result<()> {
         if self.path.is_dir() || !matches!(self.ending(), "packed" | "safetensors") {

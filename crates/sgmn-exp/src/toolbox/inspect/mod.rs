@@ -2,26 +2,36 @@
 
 mod checkpoint;
 mod dataset;
+mod flow;
 mod net;
 
 use std::{io::Write, path::PathBuf};
 
 use anyhow::{Result, bail};
-use sgmn_data::formats::torch_zip::{Key, Value};
+use sgmn_data::{
+    any_net,
+    formats::torch_zip::{Key, Value},
+};
 use sgmn_nn::golden::Golden;
 
 use super::{
     Verdict,
     files::{self, Input, ReadArgs},
 };
+use crate::any_net::{args::NetArgs, description::Description};
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Known are packed files, datasets in folders, nets as .safetensors or .pth, our checkpoints, golden files, IDX images,
-and PyTorch archives in general.
+and PyTorch archives in general. Of nets of any architecture (.onnx, .pt2, tensors with --architecture) it shows what may
+change in them without changing their function: which units may be reordered, and by which scalars they may be
+multiplied, as follows from the graph of the net.
 
 Examples:
+  sgmn inspect resnet18.onnx
+  sgmn inspect net.pt2 --all
+  sgmn inspect detector.onnx --input images=1x3x320x320 --json
   sgmn inspect digits.packed --item 12
   sgmn inspect net.safetensors --activation relu
   sgmn inspect runs/quick/checkpoints/best.safetensors --variables")]
@@ -35,12 +45,36 @@ pub(super) struct Args {
     /// Show every variable of a checkpoint, not only sums
     #[arg(long)]
     variables: bool,
+    /// Of a net of any architecture: leave nothing out
+    #[arg(long)]
+    all: bool,
+    /// Of a net of any architecture: as JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     read: ReadArgs,
+    #[command(flatten)]
+    any_net: NetArgs,
 }
 
 /// Describes the file.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
+    if args.any_net.take(&args.file) {
+        let file = any_net::open(&args.file, &args.any_net.options())?;
+        let net = Description::of(&file);
+        if args.json {
+            writeln!(out, "{}", serde_json::to_string_pretty(&net)?)?;
+        } else {
+            flow::describe(&net, args.all, out)?;
+        }
+        return Ok(Verdict::Pass);
+    }
+    if args.all || args.json {
+        bail!(
+            "--all and --json: expected a net of any architecture (.onnx, .pt2), found {}",
+            args.file.display()
+        );
+    }
     match files::open(&args.file, &args.read)? {
         Input::Net(sample) => net::describe(&sample, out)?,
         Input::Dataset(opened) => dataset::describe(&opened, args.item, out)?,

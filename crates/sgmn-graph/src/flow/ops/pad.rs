@@ -33,8 +33,13 @@ impl Operation for Pad {
         let strides = out.strides();
         let start: usize = strides.iter().zip(&self.amounts).map(|(stride, (before, _))| stride * before).sum();
         let numbers = out.data_mut();
-        Walk::new(x.shape(), [&x.strides(), &strides]).runs(|[at, to], len, _| {
-            numbers[start + to..start + to + len].copy_from_slice(&x.data()[at..at + len]);
+        Walk::new(x.shape(), [&x.strides(), &strides]).runs(|[at, to], len, [_, step]| {
+            let old = &x.data()[at..at + len];
+            // Behind an axis of size 1 that grows, neighbours come to stand apart.
+            match step {
+                1 => numbers[start + to..start + to + len].copy_from_slice(old),
+                _ => numbers[start + to..].iter_mut().step_by(step).zip(old).for_each(|(new, old)| *new = *old),
+            }
         });
         Ok(out)
     }
@@ -55,5 +60,8 @@ mod tests {
         assert_eq!(out, Array::new(vec![3, 3], vec![9.0, 9.0, 9.0, 1.0, 2.0, 9.0, 3.0, 4.0, 9.0]).unwrap());
         let column = Pad { amounts: vec![(1, 1), (1, 0)], value: 0.0 }.run(&[&Array::full(vec![1, 1], 5.0)]).unwrap();
         assert_eq!(column.data(), [0.0, 0.0, 0.0, 5.0, 0.0, 0.0]);
+        let rows = Array::new(vec![2, 1], vec![1.0, 2.0]).unwrap();
+        let rows = Pad { amounts: vec![(0, 0), (1, 0)], value: 0.0 }.run(&[&rows]).unwrap();
+        assert_eq!(rows.data(), [0.0, 1.0, 0.0, 2.0]);
     }
 }

@@ -3,8 +3,6 @@
 //! A bias takes the units of what it is added to, a weight those of what it reads; only the axes that it writes get
 //! units of their own. So most demands are fulfilled when a parameter is born, and few equations are left to solve.
 
-use sgmn_graph::flow::Origin;
-
 use super::{
     Deriver,
     meet::{Guest, Is},
@@ -165,11 +163,6 @@ impl Deriver<'_> {
     pub(super) fn with_scalar(&mut self, groups: Vec<Group>) -> Motion {
         let scalar = if groups.is_empty() { self.scales.fresh(1)[0] } else { ONE };
         Motion { scalar, groups, copies: Vec::new() }
-    }
-
-    /// Whether a value is a parameter of the net as it is.
-    pub(super) fn is_param(&self, id: sgmn_graph::flow::ValueId) -> bool {
-        matches!(self.flow.origin(id), Origin::Param(_))
     }
 
     /// Units that stand for nothing in any parameter: constants that lie beside units.

@@ -7,7 +7,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `units.rs`, `scales.rs`, `solve.rs` | the unknowns: labels with union-find, scalars with two linear systems |
-//! | `motion.rs`, `meet.rs`, `birth.rs` | how a value moves, what happens when values meet, how a parameter gets its unknowns |
+//! | `motion.rs`, `meet.rs`, `unify.rs`, `birth.rs` | how a value moves, what happens when values meet, how a parameter gets its unknowns |
 //! | `rules/` | one file for each kind of operation |
 //!
 //! No type of layer is known here: attention, normalization written out, gates and residual streams follow from sums,
@@ -20,6 +20,7 @@ mod orbits;
 mod rules;
 mod scales;
 mod solve;
+mod unify;
 mod units;
 
 use std::{borrow::Cow, collections::BTreeMap};
@@ -32,9 +33,10 @@ use sgmn_graph::{
 pub(super) use birth::Holding;
 use birth::View;
 use meet::{Guest, Is};
-use motion::{Group, Motion};
+pub(super) use motion::Group;
+use motion::Motion;
 use orbits::Orbits;
-use scales::{ScaleId, Scales};
+use scales::Scales;
 use units::Units;
 
 /// What is known of a value while the flow is walked.
@@ -185,7 +187,7 @@ fn in_order<'a>(array: &'a Array, name: &[usize]) -> Cow<'a, Array> {
     Cow::Owned(Array::new(shape, data).expect("a permutation keeps the count"))
 }
 
-pub(super) use scales::Scale;
+pub(super) use scales::{Scale, ScaleId};
 pub(super) use solve::{Bit, Form, Ratio, System};
 pub(super) use units::Label;
 

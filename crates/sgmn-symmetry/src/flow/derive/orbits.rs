@@ -9,6 +9,9 @@ use super::{
     units::{Label, Link, LinkKind, Units},
 };
 
+/// A colour, and what a unit of it stands under.
+type Key = (u32, Vec<(LinkKind, Label)>);
+
 /// Units sorted into orbits.
 #[derive(Debug)]
 pub(in crate::flow) struct Orbits {
@@ -62,6 +65,11 @@ impl Orbits {
         &self.moving
     }
 
+    /// For each label the one that stands for it.
+    pub(in crate::flow) fn standing(&self) -> &[Label] {
+        &self.standing
+    }
+
     /// How many units have the colour of this one.
     pub(in crate::flow) fn size(&self, label: Label) -> usize {
         self.sizes[&self.color(label)]
@@ -76,7 +84,7 @@ impl Orbits {
     /// first, found no image for a unit, which it names.
     pub(in crate::flow) fn sample(&self, rng: &mut impl Rng) -> Result<Vec<Label>, Label> {
         let mut image: Vec<Label> = self.standing.clone();
-        let mut options: BTreeMap<(u32, Vec<(LinkKind, Label)>), Vec<Label>> = BTreeMap::new();
+        let mut options: BTreeMap<Key, Vec<Label>> = BTreeMap::new();
         for label in &self.moving {
             options.entry(self.key(*label, |parent| parent)).or_default().push(*label);
         }
@@ -89,7 +97,7 @@ impl Orbits {
         Ok(image)
     }
 
-    fn key(&self, label: Label, image: impl Fn(Label) -> Label) -> (u32, Vec<(LinkKind, Label)>) {
+    fn key(&self, label: Label, image: impl Fn(Label) -> Label) -> Key {
         let mut parents: Vec<(LinkKind, Label)> =
             self.parents[label as usize].iter().map(|(kind, parent)| (*kind, image(*parent))).collect();
         parents.sort_unstable();

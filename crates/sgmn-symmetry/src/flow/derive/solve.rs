@@ -68,7 +68,8 @@ impl<F: Field> Form<F> {
                     if !value.is_zero() {
                         sum.push((x.0, value));
                     }
-                    (a.next(), b.next());
+                    a.next();
+                    b.next();
                 }
                 (Some(x), y) if y.is_none_or(|y| x.0 < y.0) => {
                     sum.push(**x);
@@ -138,11 +139,6 @@ impl<F: Field> System<F> {
         Form(free)
     }
 
-    /// Whether a variable may have any value.
-    pub(crate) fn is_free(&self, var: u32) -> bool {
-        !self.solved.contains_key(&var)
-    }
-
     /// Whether a demand says something that those before it did not; it is added.
     pub(crate) fn grows(&mut self, form: &Form<F>) -> bool {
         let form = self.reduce(form);
@@ -180,11 +176,6 @@ impl Ratio {
     /// As a number.
     pub(crate) fn to_f64(self) -> f64 {
         self.over as f64 / self.under as f64
-    }
-
-    /// The whole number, if it is one.
-    pub(crate) fn to_whole(self) -> Option<i64> {
-        (self.under == 1).then_some(self.over)
     }
 
     fn reduced(over: i64, under: i64) -> Option<Self> {
@@ -260,7 +251,6 @@ mod tests {
     fn a_variable_is_expressed_by_older_ones() {
         let mut system = System::default();
         system.demand(&form(&[(0, 1), (2, 2)]));
-        assert!(!system.is_free(2) && system.is_free(0));
         // x2 = −x0 / 2, so x1 + x2 + x0/2 is x1.
         let half = Form(vec![(0, Ratio::from_f64(0.5).unwrap()), (1, Ratio::ONE), (2, Ratio::ONE)]);
         assert_eq!(system.reduce(&half), form(&[(1, 1)]));

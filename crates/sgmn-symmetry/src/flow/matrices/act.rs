@@ -7,7 +7,7 @@ use sgmn_graph::flow::{
     product::{Matrix as Product, multiply},
 };
 
-use super::{Holder, Matrix, MatrixElement, element::unlike, gains};
+use super::{Gain, Holder, Matrix, MatrixElement, element::unlike, gains};
 use crate::Result;
 
 /// A net whose units are mixed by matrices.
@@ -53,15 +53,38 @@ impl MatrixElement {
     }
 }
 
+/// Gains of one holder that differ by more than this make matrices through which too many digits are lost.
+const MOST_RATIO: f64 = 1e4;
+
+/// The spaces whose matrices can act on this net: those that act through no gain, or through gains that are finite, not
+/// 0, and no more than a factor of 10⁴ apart. A gain of 0 hides its unit, and no matrix passes it.
+///
+/// # Errors
+/// [`Error::Flow`](crate::Error::Flow) if a gain cannot be computed.
+pub fn passable(flow: &Flow, matrices: Vec<Matrix>, net: &dyn Numbers) -> Result<Vec<Matrix>> {
+    let gains = gains::numbers(flow, net, all_gains(&matrices).map(|gain| gain.value))?;
+    let passes = |holder: &Holder| {
+        let sizes: Vec<f64> = diagonal(holder, &gains).iter().map(|value| value.abs()).collect();
+        let (least, most) =
+            sizes.iter().fold((f64::INFINITY, 0.0), |(a, b): (f64, f64), x| (a.min(*x), b.max(*x)));
+        let finite = sizes.iter().all(|size| size.is_finite() && *size > 0.0);
+        holder.gains.is_empty() || (finite && most <= MOST_RATIO * least)
+    };
+    Ok(matrices.into_iter().filter(|space| space.holders.iter().all(passes)).collect())
+}
+
+fn all_gains(matrices: &[Matrix]) -> impl Iterator<Item = &Gain> {
+    matrices.iter().flat_map(|space| &space.holders).flat_map(|holder| &holder.gains)
+}
+
 /// The numbers of all gains of some spaces.
 pub(super) fn numbers_of_gains(
     flow: &Flow,
     matrices: &[Matrix],
     net: &dyn Numbers,
 ) -> Result<BTreeMap<ValueId, Vec<f64>>> {
-    let all = || matrices.iter().flat_map(|space| &space.holders).flat_map(|holder| &holder.gains);
-    let numbers = gains::numbers(flow, net, all().map(|gain| gain.value))?;
-    for gain in all() {
+    let numbers = gains::numbers(flow, net, all_gains(matrices).map(|gain| gain.value))?;
+    for gain in all_gains(matrices) {
         let of = &numbers[&gain.value];
         if let Some(place) = gain.places.iter().find(|place| of[**place] == 0.0 || !of[**place].is_finite()) {
             let expected = "a gain that is finite and not 0, for a matrix acts through it";
@@ -166,5 +189,26 @@ fn mix_axis(numbers: &mut [f64], shape: &[usize], axis: usize, places: &[usize],
         for (row, place) in mixed.chunks(inner).zip(places) {
             part[place * inner..][..inner].copy_from_slice(row);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_acts_along_any_axis_at_any_places() {
+        // Two rows of four numbers; the matrix doubles its first unit and adds the second to it.
+        let matrix = [2.0, 1.0, 0.0, 1.0];
+        let numbers = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+        let mixed = |shape: &[usize], axis, places: &[usize]| {
+            let mut numbers = numbers;
+            mix_axis(&mut numbers, shape, axis, places, &matrix);
+            numbers
+        };
+        assert_eq!(mixed(&[2, 4], 0, &[0, 1]), [7.0, 10.0, 13.0, 16.0, 5.0, 6.0, 7.0, 8.0]);
+        assert_eq!(mixed(&[2, 4], 1, &[1, 3]), [1.0, 8.0, 3.0, 4.0, 5.0, 20.0, 7.0, 8.0]);
+        assert_eq!(mixed(&[2, 4], 1, &[3, 1]), [1.0, 2.0, 3.0, 10.0, 5.0, 6.0, 7.0, 22.0]);
+        assert_eq!(mixed(&[2, 2, 2], 1, &[0, 1]), [5.0, 8.0, 3.0, 4.0, 17.0, 20.0, 7.0, 8.0]);
     }
 }

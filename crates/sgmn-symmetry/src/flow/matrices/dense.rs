@@ -68,3 +68,64 @@ pub(super) fn reflect_columns(a: &mut [f64], v: &[f64]) {
         row.iter_mut().zip(v).for_each(|(value, v)| *value -= by * v);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+    use sgmn_graph::Seed;
+
+    use super::*;
+
+    fn random(n: usize, seed: u64) -> Vec<f64> {
+        let mut rng = Seed::new(seed).rng();
+        (0..n * n).map(|_| 2.0 * rng.random::<f64>() - 1.0).collect()
+    }
+
+    fn near(a: &[f64], b: &[f64]) {
+        let apart = a.iter().zip(b).fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()));
+        assert!(a.len() == b.len() && apart < 1e-12, "{apart:e}");
+    }
+
+    #[test]
+    fn factors_give_the_matrix_back() {
+        for n in [1, 2, 3, 8, 33] {
+            let a = random(n, n as u64);
+            near(&product(&a, &inverse(&a, n).unwrap(), n), &identity(n));
+            let square = gram(&a, n);
+            let l = cholesky(&square, n).unwrap();
+            near(&gram(&l, n), &square);
+            near(&product(&l, &lower_inverse(&l, n), n), &identity(n));
+            let (vectors, values) = symmetric_eigen(&square, n);
+            near(&gram(&vectors, n), &identity(n));
+            let turned = product(&product(&vectors, &square, n), &transposed(&vectors, n), n);
+            let diagonal: Vec<f64> =
+                (0..n * n).map(|i| if i % (n + 1) == 0 { values[i / n] } else { 0.0 }).collect();
+            near(&turned, &diagonal);
+            assert!(values.is_sorted_by(|a, b| a >= b));
+            let (turn, singular) = left_singular(&a, n);
+            near(&gram(&turn, n), &identity(n));
+            let squares: Vec<f64> = singular.iter().map(|value| value * value).collect();
+            near(&squares, &values);
+        }
+    }
+
+    #[test]
+    fn matrices_without_full_rank_have_no_inverse_and_no_factor() {
+        assert_eq!(inverse(&[1.0, 2.0, 2.0, 4.0], 2), None);
+        assert_eq!(cholesky(&[1.0, 1.0, 1.0, 1.0], 2), None);
+        assert_eq!(inverse(&[0.0; 9], 3), None);
+        let (vectors, values) = symmetric_eigen(&[0.0; 9], 3);
+        assert_eq!((vectors, values), (identity(3), vec![0.0; 3]));
+        let (_, values) = left_singular(&[1.0, 2.0, 2.0, 4.0], 2);
+        assert!((values[0] - 5.0).abs() < 1e-12 && values[1].abs() < 1e-12);
+    }
+
+    #[test]
+    fn reflections_are_their_own_inverse() {
+        let v = [1.0, -2.0, 0.5];
+        let mut a = identity(3);
+        reflect_rows(&mut a, &v);
+        reflect_columns(&mut a, &v);
+        near(&a, &identity(3));
+    }
+}

@@ -89,7 +89,8 @@ impl Block {
         }
     }
 
-    fn after(&self, first: &Self) -> Self {
+    /// First `first`, then this one.
+    pub(super) fn after(&self, first: &Self) -> Self {
         let n = self.n;
         let matrix = dense::product(&self.matrix, &first.matrix, n);
         Self { n, matrix, inverse: dense::product(&first.inverse, &self.inverse, n) }

@@ -18,7 +18,7 @@
 
 mod act;
 mod canonical;
-pub(super) mod dense;
+pub(in crate::flow) mod dense;
 mod element;
 mod gains;
 mod infer;
@@ -26,7 +26,8 @@ mod words;
 
 use sgmn_graph::flow::{Flow, ValueId};
 
-pub use act::Mixed;
+pub use act::{Mixed, passable};
+pub(in crate::flow) use canonical::settle_space;
 pub use canonical::{CanonicalMatrices, canonical};
 pub use element::{Block, MatrixElement};
 

@@ -1,11 +1,16 @@
 //! Chains of layers as flows: what is inferred is what the table of activations says.
 
+use std::sync::Arc;
+
 use sgmn_graph::{
-    Activation, Seed,
+    Seed, Topology,
     flow::{self, Array},
     testing,
 };
-use sgmn_symmetry::flow::{Draw, derive};
+use sgmn_symmetry::{
+    ScaleGroup, Sites, Symmetry,
+    flow::{Draw, derive},
+};
 
 fn square(n: usize) -> [usize; 2] {
     let side = (n as f64).sqrt().round() as usize;
@@ -32,7 +37,36 @@ fn elements_keep_the_function_of_random_chains() {
                 for (a, b) in before[0].data().iter().zip(after[0].data()) {
                     assert!((a - b).abs() < 1e-9 * largest, "{activation:?} {spec:?}: {a} {b}");
                 }
-                let _ = Activation::Relu;
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_inferred_for_a_chain_are_the_sites_of_its_topology() {
+    for seed in 0..40 {
+        let seed = Seed::new(seed);
+        for activation in testing::ACTIVATIONS {
+            for spec in [testing::random_mlp(seed, activation), testing::random_cnn(seed, activation)] {
+                let input = testing::input_values(seed, &spec);
+                let size =
+                    if spec.is_convolutional() { square(input.len() / spec.widths()[0]) } else { [1, 1] };
+                let spaces = derive(&Arc::new(spec.into_flow(size).unwrap()));
+                let sites = Sites::new(&Topology::new(spec.clone()).unwrap(), Symmetry::ALL);
+                let mut orders: Vec<usize> = spaces.orders().iter().map(|order| order.n).collect();
+                let mut expected: Vec<usize> =
+                    sites.layers().iter().map(|site| site.n_units).filter(|n| *n > 1).collect();
+                orders.sort_unstable();
+                expected.sort_unstable();
+                assert_eq!(orders, expected, "{spec:?}");
+                let admits = |group: ScaleGroup| -> usize {
+                    let here = |site: &&sgmn_symmetry::Site| {
+                        site.symmetries.iter().any(|symmetry| symmetry.group().contains(group))
+                    };
+                    sites.layers().iter().filter(here).map(|site| site.n_units).sum()
+                };
+                let dims = (admits(ScaleGroup::Positive), admits(ScaleGroup::Sign));
+                assert_eq!(spaces.scale_dims(), dims, "{spec:?}");
             }
         }
     }

@@ -1,4 +1,5 @@
 //! What is inferred for nets of any architecture.
 
 mod chains;
+mod laws;
 mod sound;

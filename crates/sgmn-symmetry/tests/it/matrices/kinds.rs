@@ -275,3 +275,34 @@ fn heads_that_are_mixed_have_one_matrix() {
     assert_eq!((all.len(), all[0].n, all[0].blocks), (1, 3, 2));
     assert_eq!(all[0].of_block(0).map(|holder| holder.places[0]).collect::<Vec<_>>(), [0, 3]);
 }
+
+#[test]
+fn rolled_and_merged_places_keep_the_stream() {
+    // Shifted windows roll places round; merging puts the units of two places side by side before a norm.
+    let stream = |roll: bool, merge: bool| {
+        let mut net = Net::new();
+        let x = net.input(&[4, 3]);
+        let x = net.linear(x, "stem", 4);
+        let y = net.gained_norm(x, "norm", true);
+        let roll = |net: &mut Net, x| {
+            let (a, b) = (net.slice(x, 0, 1, 1, 3), net.slice(x, 0, 0, 1, 1));
+            if roll { net.concat(0, &[a, b]) } else { x }
+        };
+        let y = roll(&mut net, y);
+        let y = net.linear(y, "up", 5);
+        let y = net.apply(Function::Gelu, y);
+        let y = net.linear(y, "down", 4);
+        let y = roll(&mut net, y);
+        let mut x = net.add(x, y);
+        if merge {
+            let (a, b) = (net.slice(x, 0, 0, 2, 2), net.slice(x, 0, 1, 2, 2));
+            x = net.concat(1, &[a, b]);
+        }
+        let x = net.gained_norm(x, "last", true);
+        let y = net.linear(x, "head", 2);
+        matrices(&net.done(y)).into_iter().map(|space| (space.kind, space.n)).collect::<Vec<_>>()
+    };
+    for (roll, merge) in [(false, false), (true, false), (false, true), (true, true)] {
+        assert_eq!(stream(roll, merge), [(Kind::OrthogonalKeepingOnes, 4)], "roll {roll}, merge {merge}");
+    }
+}

@@ -10,94 +10,101 @@ use sgmn_graph::{
 };
 
 /// Builds a net.
-pub struct Net {
-    pub flow: FlowBuilder,
+pub(super) struct Net {
+    pub(super) flow: FlowBuilder,
 }
 
 impl Net {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { flow: FlowBuilder::new() }
     }
 
-    pub fn input(&mut self, shape: &[usize]) -> ValueId {
+    pub(super) fn input(&mut self, shape: &[usize]) -> ValueId {
         self.flow.input("x", shape.to_vec(), Default::default()).unwrap()
     }
 
-    pub fn param(&mut self, name: &str, shape: &[usize]) -> ValueId {
+    pub(super) fn param(&mut self, name: &str, shape: &[usize]) -> ValueId {
         self.flow.param(name, shape.to_vec(), Role::Trained).unwrap()
     }
 
-    pub fn constant(&mut self, shape: &[usize], numbers: Vec<f64>) -> ValueId {
+    pub(super) fn constant(&mut self, shape: &[usize], numbers: Vec<f64>) -> ValueId {
         self.flow.constant(Array::new(shape.to_vec(), numbers).unwrap()).unwrap()
     }
 
-    pub fn step(&mut self, op: impl Into<sgmn_graph::flow::Op>, from: &[ValueId]) -> ValueId {
+    pub(super) fn step(&mut self, op: impl Into<sgmn_graph::flow::Op>, from: &[ValueId]) -> ValueId {
         self.flow.step(op, from, "step").unwrap()
     }
 
-    pub fn shape(&self, x: ValueId) -> Vec<usize> {
+    pub(super) fn shape(&self, x: ValueId) -> Vec<usize> {
         self.flow.shape(x).to_vec()
     }
 
-    pub fn add(&mut self, a: ValueId, b: ValueId) -> ValueId {
+    pub(super) fn add(&mut self, a: ValueId, b: ValueId) -> ValueId {
         self.step(Combine { by: Combination::Add }, &[a, b])
     }
 
-    pub fn subtract(&mut self, a: ValueId, b: ValueId) -> ValueId {
+    pub(super) fn subtract(&mut self, a: ValueId, b: ValueId) -> ValueId {
         self.step(Combine { by: Combination::Subtract }, &[a, b])
     }
 
-    pub fn multiply(&mut self, a: ValueId, b: ValueId) -> ValueId {
+    pub(super) fn multiply(&mut self, a: ValueId, b: ValueId) -> ValueId {
         self.step(Combine { by: Combination::Multiply }, &[a, b])
     }
 
-    pub fn apply(&mut self, function: Function, x: ValueId) -> ValueId {
+    pub(super) fn apply(&mut self, function: Function, x: ValueId) -> ValueId {
         self.step(Pointwise { function }, &[x])
     }
 
     /// `x Wᵀ + b` along the last axis, the weight and the bias by name.
-    pub fn linear(&mut self, x: ValueId, name: &str, n_out: usize) -> ValueId {
+    pub(super) fn linear(&mut self, x: ValueId, name: &str, n_out: usize) -> ValueId {
         let bias = self.param(&format!("{name}.bias"), &[n_out]);
         let y = self.map(x, name, n_out);
         self.add(y, bias)
     }
 
     /// `x Wᵀ`.
-    pub fn map(&mut self, x: ValueId, name: &str, n_out: usize) -> ValueId {
+    pub(super) fn map(&mut self, x: ValueId, name: &str, n_out: usize) -> ValueId {
         let shape = self.shape(x);
         let weight = self.param(&format!("{name}.weight"), &[n_out, shape[shape.len() - 1]]);
         self.read(x, weight)
     }
 
     /// `x Wᵀ` with a weight that stands already.
-    pub fn read(&mut self, x: ValueId, weight: ValueId) -> ValueId {
+    pub(super) fn read(&mut self, x: ValueId, weight: ValueId) -> ValueId {
         let last = self.shape(x).len() - 1;
         self.step(Contract { batch: vec![], sum: vec![(last, 1)] }, &[x, weight])
     }
 
-    pub fn reshape(&mut self, x: ValueId, shape: &[usize]) -> ValueId {
+    pub(super) fn reshape(&mut self, x: ValueId, shape: &[usize]) -> ValueId {
         self.step(Reshape { shape: shape.to_vec() }, &[x])
     }
 
-    pub fn permute(&mut self, x: ValueId, order: &[usize]) -> ValueId {
+    pub(super) fn permute(&mut self, x: ValueId, order: &[usize]) -> ValueId {
         self.step(Permute { order: order.to_vec() }, &[x])
     }
 
-    pub fn slice(&mut self, x: ValueId, axis: usize, start: usize, step: isize, len: usize) -> ValueId {
+    pub(super) fn slice(
+        &mut self,
+        x: ValueId,
+        axis: usize,
+        start: usize,
+        step: isize,
+        len: usize,
+    ) -> ValueId {
         self.step(Slice { axis, start, step, len }, &[x])
     }
 
-    pub fn concat(&mut self, axis: usize, parts: &[ValueId]) -> ValueId {
+    pub(super) fn concat(&mut self, axis: usize, parts: &[ValueId]) -> ValueId {
         self.step(Concat { axis }, parts)
     }
 
-    pub fn norm(&mut self, x: ValueId, centre: bool) -> ValueId {
+    pub(super) fn norm(&mut self, x: ValueId, centre: bool) -> ValueId {
         let axis = self.shape(x).len() - 1;
         self.step(Normalize { axes: vec![axis], centre, epsilon: 1e-5 }, &[x])
     }
 
     /// A norm with a gain, and with a shift if it has a centre.
-    pub fn gained_norm(&mut self, x: ValueId, name: &str, centre: bool) -> ValueId {
+    pub(super) fn gained_norm(&mut self, x: ValueId, name: &str, centre: bool) -> ValueId {
         let n = *self.shape(x).last().unwrap();
         let x = self.norm(x, centre);
         let gain = self.param(&format!("{name}.weight"), &[n]);
@@ -110,14 +117,14 @@ impl Net {
     }
 
     /// `[tokens, heads · n]` to `[heads, tokens, n]`.
-    pub fn heads(&mut self, x: ValueId, heads: usize) -> ValueId {
+    pub(super) fn heads(&mut self, x: ValueId, heads: usize) -> ValueId {
         let [tokens, width] = self.shape(x)[..] else { panic!("tokens and units") };
         let x = self.reshape(x, &[tokens, heads, width / heads]);
         self.permute(x, &[1, 0, 2])
     }
 
     /// Attention of queries to keys and values, each `[heads, tokens, n]`; to `[tokens, heads · n]`.
-    pub fn attend(&mut self, q: ValueId, k: ValueId, v: ValueId) -> ValueId {
+    pub(super) fn attend(&mut self, q: ValueId, k: ValueId, v: ValueId) -> ValueId {
         let [heads, tokens, n] = self.shape(q)[..] else { panic!("heads, tokens, units") };
         let scores = self.step(Contract { batch: vec![(0, 0)], sum: vec![(2, 2)] }, &[q, k]);
         let by = self.constant(&[], vec![0.4]);
@@ -129,7 +136,7 @@ impl Net {
     }
 
     /// Queries, keys and values, attention and output.
-    pub fn attention(&mut self, x: ValueId, heads: usize, n: usize) -> ValueId {
+    pub(super) fn attention(&mut self, x: ValueId, heads: usize, n: usize) -> ValueId {
         let [q, k, v] = ["q", "k", "v"].map(|name| {
             let y = self.linear(x, name, heads * n);
             self.heads(y, heads)
@@ -140,7 +147,7 @@ impl Net {
     }
 
     /// Each key or value head for several query heads.
-    pub fn repeat_heads(&mut self, x: ValueId, times: usize) -> ValueId {
+    pub(super) fn repeat_heads(&mut self, x: ValueId, times: usize) -> ValueId {
         let [heads, tokens, n] = self.shape(x)[..] else { panic!("heads, tokens, units") };
         let x = self.reshape(x, &[heads, 1, tokens, n]);
         let x = self.step(Expand { shape: vec![heads, times, tokens, n] }, &[x]);
@@ -156,7 +163,7 @@ impl Net {
     }
 
     /// A rotary code of halves: coordinates i and i + n/2 are a pair.
-    pub fn rotary_halves(&mut self, x: ValueId) -> ValueId {
+    pub(super) fn rotary_halves(&mut self, x: ValueId) -> ValueId {
         let [_, tokens, n] = self.shape(x)[..] else { panic!("heads, tokens, units") };
         let (cosines, sines) = self.tables(tokens, n, |i| i % (n / 2));
         let (a, b) = (self.slice(x, 2, 0, 1, n / 2), self.slice(x, 2, n / 2, 1, n / 2));
@@ -167,7 +174,7 @@ impl Net {
     }
 
     /// A rotary code of neighbours, `(2i, 2i+1)`: even and odd ones apart, then side by side again.
-    pub fn rotary_neighbours(&mut self, x: ValueId) -> ValueId {
+    pub(super) fn rotary_neighbours(&mut self, x: ValueId) -> ValueId {
         let [heads, tokens, n] = self.shape(x)[..] else { panic!("heads, tokens, units") };
         let (cosines, sines) = self.tables(tokens, n / 2, |i| i);
         let (a, b) = (self.slice(x, 2, 0, 2, n / 2), self.slice(x, 2, 1, 2, n / 2));
@@ -180,7 +187,7 @@ impl Net {
     }
 
     /// A rotary code of the first coordinates only.
-    pub fn rotary_partly(&mut self, x: ValueId, turned: usize) -> ValueId {
+    pub(super) fn rotary_partly(&mut self, x: ValueId, turned: usize) -> ValueId {
         let n = self.shape(x)[2];
         let (first, rest) = (self.slice(x, 2, 0, 1, turned), self.slice(x, 2, turned, 1, n - turned));
         let first = self.rotary_halves(first);
@@ -188,7 +195,7 @@ impl Net {
     }
 
     /// A convolution of 1 × 1 and batch normalization with running statistics, written out.
-    pub fn conv_bn(&mut self, x: ValueId, name: &str, n_out: usize) -> ValueId {
+    pub(super) fn conv_bn(&mut self, x: ValueId, name: &str, n_out: usize) -> ValueId {
         let n_in = self.shape(x)[1];
         let weight = self.param(&format!("{name}.weight"), &[n_out, n_in, 1, 1]);
         let conv = Convolve {
@@ -212,19 +219,19 @@ impl Net {
         self.add(x, shift)
     }
 
-    pub fn take(&mut self, x: ValueId, axis: usize, index: &[usize]) -> ValueId {
+    pub(super) fn take(&mut self, x: ValueId, axis: usize, index: &[usize]) -> ValueId {
         self.step(Take { axis, index: index.to_vec() }, &[x])
     }
 
     /// The flow, with one output.
-    pub fn done(mut self, y: ValueId) -> Flow {
+    pub(super) fn done(mut self, y: ValueId) -> Flow {
         self.flow.output("y", y);
         self.flow.build().unwrap()
     }
 }
 
 /// Numbers for a flow, of magnitude around a half, none near 0.
-pub fn numbers(flow: Flow, seed: u64) -> FlowNet {
+pub(super) fn numbers(flow: Flow, seed: u64) -> FlowNet {
     let mut rng = Seed::new(seed).child("numbers").rng();
     let params = (0..flow.params().len()).map(|i| {
         let count: usize = flow.param_shape(i).iter().product();
@@ -239,7 +246,7 @@ pub fn numbers(flow: Flow, seed: u64) -> FlowNet {
 }
 
 /// The nets on which all properties are tried, by name.
-pub fn all() -> Vec<(&'static str, Flow)> {
+pub(super) fn all() -> Vec<(&'static str, Flow)> {
     vec![
         ("attention", attention()),
         ("grouped queries", grouped_queries(Rotary::None)),
@@ -255,7 +262,7 @@ pub fn all() -> Vec<(&'static str, Flow)> {
 }
 
 /// One layer of attention from an input to an output: 2 heads of 3.
-pub fn attention() -> Flow {
+pub(super) fn attention() -> Flow {
     let mut net = Net::new();
     let x = net.input(&[4, 5]);
     let y = net.attention(x, 2, 3);
@@ -263,7 +270,7 @@ pub fn attention() -> Flow {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-pub enum Rotary {
+pub(super) enum Rotary {
     None,
     Halves,
     Neighbours,
@@ -271,7 +278,7 @@ pub enum Rotary {
 }
 
 /// 4 query heads of 6 over 2 key heads.
-pub fn grouped_queries(rotary: Rotary) -> Flow {
+pub(super) fn grouped_queries(rotary: Rotary) -> Flow {
     let mut net = Net::new();
     let x = net.input(&[4, 5]);
     let [q, k, v] = [("q", 4), ("k", 2), ("v", 2)].map(|(name, heads)| {
@@ -291,7 +298,7 @@ pub fn grouped_queries(rotary: Rotary) -> Flow {
 }
 
 /// A residual stream of 5 without norms, two branches with a nonlinearity of 6 and 7.
-pub fn linear_stream() -> Flow {
+pub(super) fn linear_stream() -> Flow {
     let mut net = Net::new();
     let x = net.input(&[2, 3]);
     let mut x = net.linear(x, "stem", 5);
@@ -306,7 +313,7 @@ pub fn linear_stream() -> Flow {
 }
 
 /// A stream that norms without centre read, with gains; `tied`: the embedding reads it too.
-pub fn rms_stream(tied: bool) -> Flow {
+pub(super) fn rms_stream(tied: bool) -> Flow {
     let mut net = Net::new();
     let ids = net.flow.input("ids", vec![4], sgmn_graph::flow::InputKind::Whole).unwrap();
     let table = net.param("embedding", &[7, 6]);
@@ -326,7 +333,7 @@ pub fn rms_stream(tied: bool) -> Flow {
 }
 
 /// A stream that layer norms read.
-pub fn layer_norm_stream() -> Flow {
+pub(super) fn layer_norm_stream() -> Flow {
     let mut net = Net::new();
     let x = net.input(&[3, 9]);
     let x = net.linear(x, "stem", 6);
@@ -341,7 +348,7 @@ pub fn layer_norm_stream() -> Flow {
 }
 
 /// A stream of 4 channels between nonlinear parts, written through batch normalization.
-pub fn bottleneck() -> Flow {
+pub(super) fn bottleneck() -> Flow {
     let mut net = Net::new();
     let x = net.input(&[1, 3, 2, 2]);
     let x = net.conv_bn(x, "stem", 6);
@@ -357,7 +364,7 @@ pub fn bottleneck() -> Flow {
 
 /// Queries, keys and values from one parameter, `[tokens, 3 · heads · n]`, as vision transformers have it, with a class
 /// token in front and a stream that layer norms read.
-pub fn fused_heads() -> Flow {
+pub(super) fn fused_heads() -> Flow {
     let (tokens, width, heads, n) = (3, 6, 2, 3);
     let mut net = Net::new();
     let x = net.input(&[2, 5]);

@@ -82,7 +82,6 @@ fn attention(layer: &mut Layer<'_>) -> FlowResult<ValueId> {
     let mut q = layer.split_heads(q, options.heads)?;
     let mut k = layer.split_heads(k, kv_heads)?;
     let v = layer.split_heads(v, kv_heads)?;
-    // An input of norms of each head, if the weights have them.
     if let Some(Rotary { base, width, neighbours }) = options.rotary {
         for heads in [&mut q, &mut k] {
             let all = layer.shape(*heads).last().copied().unwrap_or(0);

@@ -70,13 +70,15 @@ fn recurrent(lower: &mut Lower<'_, '_>, call: &Call<'_>, cell: Cell) -> Outcome<
         hiddens.push((direction.hidden, size));
         cells.push((direction.cell, size));
     }
+    let hidden_sizes: Vec<usize> = hiddens.iter().map(|(_, size)| *size).collect();
     let mut stacked = |states: Vec<(Option<Operand>, usize)>| -> Outcome<Option<Operand>> {
         let mut wide = Vec::new();
         for (state, size) in states {
             let Some(state) = state else { return Ok(None) };
-            wide.push(lower.reshape(state, vec![1, batch, size])?);
+            wide.push((lower.reshape(state, vec![1, batch, size])?, size));
         }
-        let all = lower.concat(&wide, 0)?;
+        let all = directions_apart(lower, &wide, &[batch])?;
+        let all = lower.permute(all, vec![1, 0, 2])?;
         Ok(Some(if by_batch { lower.permute(all, vec![1, 0, 2])? } else { all }))
     };
     let (hidden, state) = (stacked(hiddens)?, stacked(cells)?);
@@ -84,11 +86,28 @@ fn recurrent(lower: &mut Lower<'_, '_>, call: &Call<'_>, cell: Cell) -> Outcome<
     let output = match outputs[..] {
         [] => hidden,
         _ => {
-            let all = lower.concat(&outputs, 1)?;
+            let sizes = hidden_sizes.iter().copied();
+            let wide: Vec<(Operand, usize)> = outputs.iter().copied().zip(sizes).collect();
+            let all = directions_apart(lower, &wide, &[times, batch])?;
+            let all = lower.permute(all, vec![0, 2, 1, 3])?;
             if by_batch { lower.permute(all, vec![2, 0, 1, 3])? } else { all }
         }
     };
     Ok([Some(output), Some(hidden), state].into_iter().flatten().map(Value::Tensor).collect())
+}
+
+/// The states of all directions, `[places…, directions, units]`: units side by side, then an axis of their own, for each
+/// direction has units of its own.
+fn directions_apart(
+    lower: &mut Lower<'_, '_>,
+    states: &[(Operand, usize)],
+    places: &[usize],
+) -> Outcome<Operand> {
+    let size = states.first().map_or(0, |(_, size)| *size);
+    let states: Vec<Operand> = states.iter().map(|(state, _)| *state).collect();
+    let last = lower.shape(states[0]).len() - 1;
+    let wide = lower.concat(&states, last)?;
+    lower.reshape(wide, [places, &[states.len(), size]].concat())
 }
 
 /// Refuses what is not read.

@@ -11,6 +11,7 @@ mod layout;
 mod linear;
 mod logic;
 mod norm;
+mod parts;
 mod pointwise;
 mod pool;
 mod recurrent;
@@ -41,6 +42,7 @@ const PEERS: &[Calls] = &[
     linear::CALLS,
     logic::CALLS,
     norm::CALLS,
+    parts::CALLS,
     pointwise::CALLS,
     pool::CALLS,
     recurrent::CALLS,

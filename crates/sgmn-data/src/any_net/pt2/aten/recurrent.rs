@@ -57,7 +57,7 @@ fn stack(call: &mut Call<'_>, cell: Cell) -> FlowResult<Vec<Item>> {
     let layers = call.size("num_layers")?;
     let time = usize::from(call.flag_or("batch_first", false)?);
     let n = layers.saturating_mul(directions);
-    let each = if n == 0 { 0 } else { params.len() / n };
+    let each = params.len().checked_div(n).unwrap_or(0);
     let plain = if biases { 4 } else { 2 };
     let projected = each == plain + 1;
     if n == 0 || n > MOST_LAYERS || each * n != params.len() || !(each == plain || projected) {
@@ -82,7 +82,7 @@ fn stack(call: &mut Call<'_>, cell: Cell) -> FlowResult<Vec<Item>> {
             sides.push(out.all);
             for (last, value) in last.iter_mut().zip([Some(out.state), out.memory]) {
                 if let Some(value) = value {
-                    last.push(call.unsqueeze(value, 0)?);
+                    last.push(value);
                 }
             }
         }
@@ -90,7 +90,13 @@ fn stack(call: &mut Call<'_>, cell: Cell) -> FlowResult<Vec<Item>> {
     }
     let mut results = vec![x];
     for last in last.iter().filter(|last| !last.is_empty()) {
-        results.push(call.concat(last, 0)?);
+        // Each layer and direction has units of its own: they stand side by side, then on an axis of their own.
+        let [batch, size] = call.shape(last[0])[..] else {
+            return call.fault("rows of states", "other axes");
+        };
+        let wide = call.concat(last, 1)?;
+        let wide = call.reshape(wide, vec![batch, last.len(), size])?;
+        results.push(call.permute(wide, vec![1, 0, 2])?);
     }
     many(results)
 }

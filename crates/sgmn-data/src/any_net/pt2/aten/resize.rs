@@ -38,7 +38,7 @@ fn resize(call: &mut Call<'_>, how: Interpolation, n: usize) -> FlowResult<Vec<I
         }
         factors
     };
-    if !(factors.is_empty() || factors.len() == n) || factors.iter().any(|factor| !(*factor > 0.0)) {
+    if !(factors.is_empty() || factors.len() == n) || !factors.iter().all(|factor| *factor > 0.0) {
         return call.fault(format!("{n} factors above 0"), format!("{factors:?}"));
     }
     let sizes = if call.has("output_size") {

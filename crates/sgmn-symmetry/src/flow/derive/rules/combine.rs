@@ -5,6 +5,7 @@ use sgmn_graph::flow::{Behaviour, Combination, Combine, Parity, ValueId};
 use super::{
     super::{
         Deriver, State,
+        birth::View,
         meet::{self, Cluster, Guest, Is},
         motion::{Group, Motion},
         scales::{ONE, Side},
@@ -97,7 +98,7 @@ fn shifted(deriver: &mut Deriver<'_>, op: &Combine, from: &[ValueId]) -> Option<
     let plus = constant.uniform()?;
     let keeps_shape = constant.data().len() == 1 && constant.shape().len() <= deriver.flow.shape(param).len();
     let usable = view.lone && view.plus == 0.0 && plus.is_finite() && keeps_shape;
-    usable.then(|| State::View(super::super::birth::View { plus, ..view }))
+    usable.then_some(State::View(View { plus, ..view }))
 }
 
 /// A sum: scalars are equal at each index. Beside a constant other than 0 they are 1.
@@ -112,7 +113,7 @@ pub(super) fn sum(
     for other in &moving[1..] {
         meet::demand_equal(clusters, guests, (first, *other), Side::Both, &mut deriver.scales);
     }
-    let total = total(deriver, guests, clusters, first);
+    let total = total(guests, clusters, first);
     if let Some(side) = also {
         total.demand_one(&mut deriver.scales, side);
     }
@@ -129,8 +130,7 @@ pub(super) fn sum(
 }
 
 /// How one guest moves, spread over all clusters.
-fn total(deriver: &mut Deriver<'_>, guests: &[Guest<'_>], clusters: &[Cluster], at: usize) -> Motion {
-    let _ = deriver;
+fn total(guests: &[Guest<'_>], clusters: &[Cluster], at: usize) -> Motion {
     let scalar = match &guests[at].is {
         Is::Moving(motion) => motion.scalar,
         Is::Constant(_) => ONE,
@@ -178,7 +178,7 @@ pub(super) fn product(
 
 fn slope(deriver: &mut Deriver<'_>, guests: &[Guest<'_>], clusters: &[Cluster]) -> Motion {
     demand_one(deriver, &guests[1]);
-    let motion = total(deriver, guests, clusters, 0);
+    let motion = total(guests, clusters, 0);
     through(deriver, &motion, Behaviour { degree: Some(1.0), parity: Parity::Neither })
 }
 

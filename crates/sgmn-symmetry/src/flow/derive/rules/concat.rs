@@ -41,54 +41,72 @@ pub(in super::super) fn apply(
     beside(deriver, guests, op.axis, shape)
 }
 
-/// Units side by side. What is no unit of the net (inputs, constants) stands among them and does not move.
+/// Units side by side. What is no unit of the net (inputs, constants) stands among them and does not move. In all other
+/// axes the parts move alike.
 fn beside(deriver: &mut Deriver<'_>, mut guests: Vec<Guest<'_>>, axis: usize, shape: &[usize]) -> State {
-    let axes = guests
-        .iter()
-        .find_map(|guest| match &guest.is {
-            Is::Moving(motion) => motion.at(axis).map(|group| group.axes.clone()),
-            Is::Constant(_) => None,
-        })
-        .unwrap_or_else(|| vec![axis]);
+    let axes = guests.iter().find_map(|guest| group_at(guest, axis)).unwrap_or_else(|| vec![axis]);
     let mut parts: Vec<Group> = Vec::new();
     for guest in &mut guests {
         let dims: Vec<usize> = axes.iter().map(|axis| guest.shape[*axis]).collect();
-        let n: usize = dims.iter().product();
-        let part = match &mut guest.is {
-            Is::Constant(_) => Group::new(axes.clone(), dims, deriver.frozen_labels(n), vec![ONE; n]),
-            Is::Moving(motion) => {
-                // Groups on other axes stand still: units of both kinds at once are rare.
-                while let Some(other) = motion.groups.iter().find(|group| group.axes != axes) {
-                    let of = other.axes.clone();
-                    motion.project(&of, &[], &mut deriver.units, &mut deriver.scales);
-                }
-                let scalar = motion.scalar;
-                match motion.groups.pop() {
-                    Some(group) => {
-                        let scales =
-                            group.scales.iter().map(|scale| deriver.scales.product(*scale, scalar)).collect();
-                        Group { scales, ..group }
-                    }
-                    None => Group::new(axes.clone(), dims, deriver.frozen_labels(n), vec![scalar; n]),
-                }
-            }
-        };
-        parts.push(part);
+        parts.push(part(deriver, guest, &axes, dims));
+        if matches!(guest.is, Is::Moving(_)) {
+            axes.iter().for_each(|axis| guest.shape[*axis] = 1);
+        }
     }
+    let clusters = meet::meet(&mut guests, &mut deriver.units, &mut deriver.scales);
+    let rest = sum(deriver, &guests, &clusters, None);
+    let mut groups = vec![side_by_side(&parts, axes, axis, shape)];
+    groups.extend(rest.groups);
+    State::Moving(Motion { scalar: ONE, groups, copies: Vec::new() })
+}
+
+fn group_at(guest: &Guest<'_>, axis: usize) -> Option<Vec<usize>> {
+    match &guest.is {
+        Is::Moving(motion) => motion.at(axis).map(|group| group.axes.clone()),
+        Is::Constant(_) => None,
+    }
+}
+
+/// What a guest brings along the common axes; its other groups stay with it.
+fn part(deriver: &mut Deriver<'_>, guest: &mut Guest<'_>, axes: &[usize], dims: Vec<usize>) -> Group {
+    let n: usize = dims.iter().product();
+    let Is::Moving(motion) = &mut guest.is else {
+        return Group::new(axes.to_vec(), dims, deriver.frozen_labels(n), vec![ONE; n]);
+    };
+    // Groups that have some of the axes only, or more than them, stand still.
+    while let Some(of) = motion
+        .groups
+        .iter()
+        .find(|group| group.axes != axes && group.axes.iter().any(|axis| axes.contains(axis)))
+        .map(|group| group.axes.clone())
+    {
+        motion.project(&of, &[], &mut deriver.units, &mut deriver.scales);
+    }
+    motion.copies.retain(|axis| !axes.contains(axis));
+    let scalar = std::mem::replace(&mut motion.scalar, ONE);
+    match motion.groups.iter().position(|group| group.axes == axes) {
+        Some(at) => {
+            let group = motion.groups.remove(at);
+            group.map_scales(|scale| deriver.scales.product(scale, scalar))
+        }
+        None => Group::new(axes.to_vec(), dims, deriver.frozen_labels(n), vec![scalar; n]),
+    }
+}
+
+/// Groups of the same axes, one after the other along one of them.
+fn side_by_side(parts: &[Group], axes: Vec<usize>, axis: usize, shape: &[usize]) -> Group {
     let k = axes.iter().position(|of| *of == axis).expect("the axis is one of them");
     let dims: Vec<usize> = axes.iter().map(|axis| shape[*axis]).collect();
     let inner: usize = dims[k + 1..].iter().product();
     let outer: usize = dims[..k].iter().product();
-    let mut all = Group::new(axes, dims, Vec::new(), Vec::new());
     let (mut labels, mut places, mut scales) = (Vec::new(), Vec::new(), Vec::new());
     for o in 0..outer {
-        for part in &parts {
+        for part in parts {
             let row = part.dims[k] * inner;
             labels.extend_from_slice(&part.labels[o * row..(o + 1) * row]);
             places.extend_from_slice(&part.places[o * row..(o + 1) * row]);
             scales.extend_from_slice(&part.scales[o * row..(o + 1) * row]);
         }
     }
-    (all.labels, all.places, all.scales) = (labels.into(), places.into(), scales.into());
-    State::Moving(Motion { scalar: ONE, groups: vec![all], copies: Vec::new() })
+    Group { axes, dims, labels: labels.into(), places: places.into(), scales: scales.into() }
 }

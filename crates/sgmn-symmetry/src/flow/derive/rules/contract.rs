@@ -7,6 +7,7 @@ use super::super::{
     meet::{self, Guest, Is},
     motion::{Group, Motion},
     scales::ONE,
+    unify::unify,
 };
 use super::{combine::product, reduce};
 
@@ -68,9 +69,8 @@ fn bear_operands(
         let other = deriver.guest(from[1 - at], &names[1 - at], rank);
         let mut shape = vec![1; rank];
         deriver.flow.shape(*id).iter().zip(&names[at]).for_each(|(size, axis)| shape[*axis] = *size);
-        let mine: Vec<usize> = names[at].clone();
-        let free: Vec<usize> =
-            mine.iter().copied().filter(|axis| !batch.contains(axis) && !sum.contains(axis)).collect();
+        let stays = |axis: &usize| !batch.contains(axis) && !sum.contains(axis);
+        let free: Vec<usize> = names[at].iter().copied().filter(stays).collect();
         match weight(deriver, &other, &shape, batch, sum, &free) {
             Some(motion) => deriver.bear(&view, &names[at], motion),
             None => deriver.bear_alone(&view),
@@ -127,7 +127,7 @@ pub(super) fn weight(
             let dims = written.iter().map(|axis| shape[*axis]).collect();
             let group = deriver.fresh_group(written.clone(), dims);
             let mut blocks = group.quotient(&units, &mut deriver.units);
-            meet::unify(&mut blocks, &above, &mut deriver.units);
+            unify(&mut blocks, &above, &mut deriver.units);
             groups.push(group);
         }
     }

@@ -20,9 +20,9 @@ pub(in super::super) fn expand(deriver: &mut Deriver<'_>, from: &[ValueId], shap
     let old = deriver.flow.shape(from[0]).to_vec();
     let shift = shape.len() - old.len();
     let mut motion = deriver.motion(from[0]).renamed(|axis| Some(axis + shift));
-    for axis in 0..shape.len() {
+    for (axis, size) in shape.iter().enumerate() {
         let before = axis.checked_sub(shift).map_or(1, |axis| old[axis]);
-        if before == 1 && shape[axis] > 1 {
+        if before == 1 && *size > 1 {
             motion.copies.push(axis);
         }
     }

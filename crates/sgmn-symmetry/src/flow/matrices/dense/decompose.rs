@@ -9,7 +9,8 @@ pub(in super::super) fn inverse(a: &[f64], n: usize) -> Option<Vec<f64>> {
     let largest = a.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
     for column in 0..n {
         let pivot = (column..n).max_by(|i, j| a[i * n + column].abs().total_cmp(&a[j * n + column].abs()))?;
-        if !(a[pivot * n + column].abs() > largest * f64::EPSILON) {
+        let is_regular = a[pivot * n + column].abs() > largest * f64::EPSILON;
+        if !is_regular {
             return None;
         }
         for of in [&mut a, &mut inverse] {

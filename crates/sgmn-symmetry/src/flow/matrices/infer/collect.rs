@@ -37,6 +37,8 @@ pub(super) fn collect(inference: &mut Inference<'_>) -> Vec<Matrix> {
     let mut spaces: Vec<(Signature, Matrix)> = Vec::new();
     let mut known: BTreeMap<Signature, usize> = BTreeMap::new();
     let mut blocks: Vec<Matrix> = held.into_iter().map(|(node, held)| block(inference, node, held)).collect();
+    // Two units that keep their sum can only change places, which is an order.
+    blocks.retain(|block| block.dims() > 0);
     blocks.sort_by_key(|block| {
         (block.holders[0].param, block.holders[0].axis, block.holders[0].places.clone())
     });

@@ -52,17 +52,20 @@ impl Inference<'_> {
         let key =
             |term: &Term| -> Key { (term.node, term.twist, term.vector, term.table, term.scale.to_bits()) };
         let mut groups: Vec<(Key, Vec<u32>, Vec<u32>)> = Vec::new();
-        let mut known: BTreeMap<Key, usize> = BTreeMap::new();
+        let mut known: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+        // How often each coordinate of a vector stood on the line so far: what stands there again is a copy.
+        let mut seen: BTreeMap<(Key, u32), usize> = BTreeMap::new();
         for (position, form) in line.iter().enumerate() {
             let Form::One(term) = form else { continue };
             let key = key(term);
-            let group = match groups.last() {
-                Some(last) if last.0 == key => groups.len() - 1,
-                _ => *known.entry(key).or_insert_with(|| {
-                    groups.push((key, Vec::new(), Vec::new()));
-                    groups.len() - 1
-                }),
-            };
+            let copy = seen.entry((key, term.at)).or_default();
+            let copies = known.entry(key).or_default();
+            if copies.len() == *copy {
+                copies.push(groups.len());
+                groups.push((key, Vec::new(), Vec::new()));
+            }
+            let group = copies[*copy];
+            *copy += 1;
             groups[group].1.push(position as u32);
             groups[group].2.push(term.at);
         }
@@ -74,18 +77,13 @@ impl Inference<'_> {
         bunches
     }
 
-    /// Cuts each node so that each bunch is all of some nodes; fixes coordinates that stand twice in a bunch.
+    /// Cuts each node so that each bunch is all of some nodes.
     fn cut_partial<'b>(&mut self, bunches: impl Iterator<Item = &'b Bunch>) {
         let mut labels: BTreeMap<NodeId, Vec<u32>> = BTreeMap::new();
-        let mut doubles = Vec::new();
         for bunch in bunches {
             let n = self.nodes.size(bunch.node);
             let mut seen = vec![false; n];
-            for i in &bunch.at {
-                if std::mem::replace(&mut seen[*i as usize], true) {
-                    doubles.push((bunch.node, *i));
-                }
-            }
+            bunch.at.iter().for_each(|i| seen[*i as usize] = true);
             if bunch.at.len() < n {
                 let labels = labels.entry(bunch.node).or_insert_with(|| vec![0; n]);
                 // A label for each former label and side.
@@ -98,9 +96,6 @@ impl Inference<'_> {
         }
         for (node, labels) in labels {
             self.nodes.cut(node, &labels);
-        }
-        for (node, at) in doubles {
-            self.fix_at(node, vec![at]);
         }
     }
 
@@ -135,11 +130,11 @@ impl Inference<'_> {
     /// The tag with new vectors, those of the value that stands here: what bunches say, and nothing of how they came.
     pub(super) fn settled(&mut self, tag: &Tag, shape: &[usize], value: usize) -> Option<Tag> {
         let lines = self.lines(tag, shape);
-        self.from_lines(&tag.axes, tag.unit, &lines, shape, value)
+        self.tag_of(&tag.axes, tag.unit, &lines, shape, value)
     }
 
     /// A tag from its lines, with the vectors of the value that stands here.
-    pub(super) fn from_lines(
+    pub(super) fn tag_of(
         &mut self,
         axes: &[usize],
         unit: usize,
@@ -152,16 +147,21 @@ impl Inference<'_> {
         }
         let mut forms = vec![Form::Fixed; axes.iter().map(|axis| shape[*axis]).product()];
         for (line, (start, stride)) in lines.iter().zip(line_places(axes, unit, shape)) {
+            let mut copies: BTreeMap<NodeId, u32> = BTreeMap::new();
             for bunch in line {
                 let twist = self.twist_number(&bunch.twist);
+                let copy = copies.entry(bunch.node).or_default();
                 for (position, at) in bunch.positions.iter().zip(&bunch.at) {
-                    let term = Term { node: bunch.node, at: *at, twist, vector: ONE, table: ONE, scale: 1.0 };
+                    // For the moment, which of the vectors of its node it is.
+                    let vector = *copy;
+                    let term = Term { node: bunch.node, at: *at, twist, vector, table: ONE, scale: 1.0 };
                     forms[start + *position as usize * stride] = Form::One(term);
                 }
+                *copy += 1;
             }
         }
         let tag = Tag { axes: axes.to_vec(), unit, forms: forms.into() }.reduced(shape);
-        // Vectors of different lines are different ones, though one matrix may move them.
+        // Vectors of different lines are different ones, and those of one line too, though one matrix may move them.
         let vector = self.marks.value(value, unit, shape);
         let others: Vec<usize> = tag.axes.iter().copied().filter(|axis| *axis != unit).collect();
         let mut forms = tag.forms.to_vec();
@@ -169,7 +169,7 @@ impl Inference<'_> {
             let vector = self.marks.at(vector, &others, line);
             for i in 0..shape[unit] {
                 let form = &mut forms[start + i * stride];
-                *form = form.map(|term| Term { vector, ..term });
+                *form = form.map(|term| Term { vector: self.marks.copy(vector, term.vector), ..term });
             }
         }
         Some(Tag { forms: forms.into(), ..tag })

@@ -26,6 +26,8 @@ enum Name {
     Through(Mark, String),
     /// One place of many, where places became units.
     At(Mark, usize),
+    /// Another vector of the same units.
+    Copy(Mark, u32),
 }
 
 /// Names, each with the axis of the named thing that stands along each axis of the value, if one does.
@@ -122,5 +124,14 @@ impl Marks {
         let axes = self.axes[mark as usize].iter().enumerate();
         let axes = axes.map(|(axis, stands)| stands.and((!along.contains(&axis)).then_some(axis))).collect();
         self.add(Name::At(mark, place).into(), axes)
+    }
+
+    /// The vector that stands on a line as the n-th of those that one node moves.
+    pub(super) fn copy(&mut self, mark: Mark, n: u32) -> Mark {
+        if n == 0 {
+            return mark;
+        }
+        let axes = self.axes[mark as usize].clone();
+        self.add(Name::Copy(mark, n).into(), axes)
     }
 }

@@ -22,7 +22,7 @@ use sgmn_graph::flow::{Flow, Origin, ValueId};
 use self::{
     marks::{Marks, ONE},
     nodes::{NodeId, Nodes},
-    tag::{Form, Tag, Term},
+    tag::{Form, MOST_FORMS, Tag, Term},
     twist::Twist,
 };
 use super::Matrix;
@@ -51,7 +51,7 @@ struct Inference<'a> {
     /// Twists by the numbers that terms hold; 0 is the identity.
     twists: Vec<Rc<Twist>>,
     twist_numbers: BTreeMap<Rc<Twist>, u32>,
-    /// For each parameter the node of each axis that has two numbers or more.
+    /// For each parameter the node of each axis that has two numbers or more, and not too many.
     param_nodes: Vec<Vec<Option<NodeId>>>,
     /// For each value its tags.
     tags: Vec<Vec<Tag>>,
@@ -67,7 +67,7 @@ impl<'a> Inference<'a> {
     fn new(flow: &'a Flow) -> Self {
         let n_values = flow.values().len();
         let mut nodes = Nodes::default();
-        let mut node = |size: &usize| (*size > 1).then(|| nodes.fresh(*size));
+        let mut node = |size: &usize| (2..=MOST_FORMS).contains(size).then(|| nodes.fresh(*size));
         let param_nodes =
             (0..flow.params().len()).map(|i| flow.param_shape(i).iter().map(&mut node).collect()).collect();
         let mut is_own: Vec<bool> = flow

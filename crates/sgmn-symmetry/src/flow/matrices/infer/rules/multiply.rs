@@ -129,7 +129,7 @@ fn gained(
         moved.push(gained);
         advance(&mut places, &counts);
     }
-    inference.from_lines(&tag.axes, tag.unit, &moved, shape, step.to.index())
+    inference.tag_of(&tag.axes, tag.unit, &moved, shape, step.to.index())
 }
 
 /// The place in a value of `sizes` that repeats along axes of size 1.

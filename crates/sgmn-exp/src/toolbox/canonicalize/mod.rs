@@ -1,5 +1,7 @@
 //! `sgmn canonicalize`: of all nets that the symmetries carry into one another, the same one is written.
 
+mod flow;
+
 use std::{
     collections::BTreeMap,
     io::Write,
@@ -15,15 +17,21 @@ use super::{
     Verdict,
     files::{self, Destination, Input, OpenDataset, ReadArgs},
 };
+use crate::any_net::args::NetArgs;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Functions of nets stay as they are. A symmetry counts at those units whose activation admits it.
 
+Nets of any architecture (.onnx, .pt2, tensors with --architecture) lose everything that may change without changing
+their function: norms are folded, what may be added is settled, scalars, matrices and orders are fixed. The form is
+written as .safetensors by the names of parameters, or, if no norm was folded, as the same container.
+
 Examples:
   sgmn canonicalize digits.packed canonical.packed
-  sgmn canonicalize net.safetensors canonical.safetensors --symmetry phase --symmetry sign")]
+  sgmn canonicalize net.safetensors canonical.safetensors --symmetry phase --symmetry sign
+  sgmn canonicalize resnet18.onnx canonical.onnx")]
 pub(super) struct Args {
     /// Dataset or net
     #[arg(value_name = "IN")]
@@ -35,10 +43,22 @@ pub(super) struct Args {
     symmetries: Vec<Symmetry>,
     #[command(flatten)]
     read: ReadArgs,
+    #[command(flatten)]
+    any_net: NetArgs,
 }
 
 /// Canonicalizes every net and says what had to be treated.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
+    if args.any_net.take(&args.input) {
+        if let Some(symmetry) = args.symmetries.first() {
+            bail!(
+                "--symmetry {}: expected none for a net of any architecture, which loses all, found one",
+                symmetry.name()
+            );
+        }
+        flow::run(&args.input, &args.any_net.options(), args.destination.file()?, out)?;
+        return Ok(Verdict::Pass);
+    }
     args.destination.validate()?;
     let symmetries =
         if args.symmetries.is_empty() { Symmetry::ALL.to_vec() } else { args.symmetries.clone() };

@@ -1,0 +1,24 @@
+//! Any net as a person meets it: what is in its file, what may change in it, and whether that is true.
+//!
+//! - [`args`]: what is said about a file;
+//! - [`description`]: file and spaces in words and counts;
+//! - [`free`]: all that may change, drawn and done;
+//! - [`judge`]: by how much answers change;
+//! - [`check`]: random elements keep the function;
+//! - [`negatives`]: changes outside of the group, which must be seen;
+//! - [`twin`]: another file of the same function;
+//! - [`compare`]: two files by their canonical forms and their answers;
+//! - [`oracle`]: nets of which the exact truth is known;
+//! - [`facts`]: memory of the process.
+
+pub mod args;
+pub mod check;
+pub mod compare;
+pub mod description;
+pub mod facts;
+pub mod free;
+pub mod judge;
+pub mod negatives;
+pub mod oracle;
+mod side;
+pub mod twin;

@@ -1,0 +1,293 @@
+//! Scalars of the canonical form: each is fixed where it stands alone beside what is fixed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sgmn_graph::flow::Numbers;
+
+use super::{
+    super::{
+        FlowElement, Spaces,
+        derive::{Holding, Scale},
+        matrices::{Matrix, Side},
+    },
+    FlowRepairs,
+};
+use crate::tolerance;
+
+/// Values of all free variables, as far as they are fixed.
+pub(super) struct Scalars {
+    logs: Vec<f64>,
+    signs: Vec<bool>,
+    known_log: Vec<bool>,
+    known_sign: Vec<bool>,
+    /// Variables that some scalar has.
+    used: BTreeSet<u32>,
+    /// Whether nothing was found at the last look, and numbers must be 0.
+    dead: BTreeSet<u32>,
+}
+
+/// The numbers of a parameter that one variable scales.
+struct Row {
+    log: Option<f64>,
+    sign: bool,
+    squares: f64,
+    largest: f64,
+    rival: f64,
+}
+
+impl Scalars {
+    /// Nothing is fixed but the scalars of units that matrices move: those are fixed with the matrices.
+    pub(super) fn new(spaces: &Spaces, matrices: &[Matrix]) -> Self {
+        let n = spaces.derived.n_vars() as usize;
+        let mut scalars = Self {
+            logs: vec![0.0; n],
+            signs: vec![false; n],
+            known_log: vec![false; n],
+            known_sign: vec![false; n],
+            used: BTreeSet::new(),
+            dead: BTreeSet::new(),
+        };
+        let mut homes: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+        for holding in spaces.holdings_in_order() {
+            let whole = [(u32::MAX, holding.motion.scalar)];
+            let groups = holding.motion.groups.iter();
+            let of_groups =
+                groups.flat_map(|group| group.labels.iter().copied().zip(group.scales.iter().copied()));
+            for (label, id) in whole.into_iter().chain(of_groups) {
+                let scale = spaces.derived.reduced(id);
+                let label = if label == u32::MAX { label } else { spaces.derived.orbits.find(label) };
+                for var in scale.log.0.iter().map(|term| term.0).chain(scale.sign.0.iter().map(|term| term.0))
+                {
+                    scalars.used.insert(var);
+                    homes.entry(var).or_default().insert(label);
+                }
+            }
+        }
+        for holder in
+            matrices.iter().flat_map(|space| &space.holders).filter(|holder| holder.side == Side::Plain)
+        {
+            let Some(holding) = spaces.holdings_in_order().into_iter().find(|of| of.param == holder.param)
+            else {
+                continue;
+            };
+            let Some(group) = holding.motion.groups.iter().find(|group| group.axes == [holder.axis]) else {
+                continue;
+            };
+            for place in &holder.places {
+                let scale = spaces.derived.reduced(group.scales[*place]);
+                let of_unit = |var: &u32| {
+                    homes[var].len() == 1 || holder.places.len() > 1 && homes[var].len() < holder.places.len()
+                };
+                for var in scale.log.0.iter().map(|term| term.0).filter(of_unit) {
+                    scalars.known_log[var as usize] = true;
+                }
+                for var in scale.sign.0.iter().map(|term| term.0).filter(of_unit) {
+                    scalars.known_sign[var as usize] = true;
+                }
+            }
+        }
+        scalars
+    }
+
+    /// The element of what is fixed so far.
+    pub(super) fn element(&self, spaces: &Spaces) -> FlowElement {
+        spaces.element(None, &self.logs, &self.signs)
+    }
+
+    /// Fixes what can be fixed; whether anything was. `net` is the net after what was fixed before.
+    pub(super) fn round(
+        &mut self,
+        spaces: &Spaces,
+        net: &dyn Numbers,
+        is_open: &dyn Fn(usize, usize) -> bool,
+        repairs: &mut FlowRepairs,
+    ) -> bool {
+        let mut progress = false;
+        for holding in spaces.holdings_in_order() {
+            for which in (0..holding.motion.groups.len()).map(Some).chain([None]) {
+                if self.is_ready(spaces, holding, which, is_open) {
+                    progress |= self.fix(spaces, holding, which, net, repairs);
+                    if progress {
+                        // Numbers are those before; later ones may depend on what was fixed.
+                        return true;
+                    }
+                }
+            }
+        }
+        progress
+    }
+
+    /// Whether everything beside a group (or beside the scalar of the whole) is fixed.
+    fn is_ready(
+        &self,
+        spaces: &Spaces,
+        holding: &Holding,
+        which: Option<usize>,
+        is_open: &dyn Fn(usize, usize) -> bool,
+    ) -> bool {
+        let own = holding.shape == spaces.flow().param_shape(holding.param);
+        let closed = !own || (0..holding.shape.len()).all(|axis| !is_open(holding.param, axis));
+        let others = holding.motion.groups.iter().enumerate().filter(|(at, _)| Some(*at) != which);
+        let known = |id| self.knows(&spaces.derived.reduced(id));
+        closed
+            && (which.is_none() || known(holding.motion.scalar))
+            && others.into_iter().all(|(_, group)| group.scales.iter().all(|id| known(*id)))
+    }
+
+    fn knows(&self, scale: &Scale) -> bool {
+        scale.log.0.iter().all(|(var, _)| self.known_log[*var as usize])
+            && scale.sign.0.iter().all(|(var, _)| self.known_sign[*var as usize])
+    }
+
+    /// Whether all scalars of a parameter but those of one axis are fixed.
+    pub(super) fn known_beside(&self, spaces: &Spaces, param: usize, axis: usize) -> bool {
+        let holding = spaces.holdings_in_order().into_iter().find(|holding| holding.param == param);
+        holding.is_some_and(|holding| {
+            let known = |id| self.knows(&spaces.derived.reduced(id));
+            let beside = holding.motion.groups.iter().filter(|group| group.axes != [axis]);
+            known(holding.motion.scalar)
+                && beside.into_iter().all(|group| group.scales.iter().all(|id| known(*id)))
+        })
+    }
+
+    /// Gives each variable that stands alone at some indices of a group the value that makes the norm of the numbers
+    /// there 1 and the largest of them positive.
+    fn fix(
+        &mut self,
+        spaces: &Spaces,
+        holding: &Holding,
+        which: Option<usize>,
+        net: &dyn Numbers,
+        repairs: &mut FlowRepairs,
+    ) -> bool {
+        let scales: Vec<Scale> = match which {
+            Some(at) => {
+                holding.motion.groups[at].scales.iter().map(|id| spaces.derived.reduced(*id)).collect()
+            }
+            None => vec![spaces.derived.reduced(holding.motion.scalar)],
+        };
+        let alone_log = |scale: &Scale| {
+            let open: Vec<_> = scale.log.0.iter().filter(|(var, _)| !self.known_log[*var as usize]).collect();
+            if let [(var, by)] = open[..] { Some((*var, by.to_f64())) } else { None }
+        };
+        let alone_sign = |scale: &Scale| {
+            let open: Vec<_> =
+                scale.sign.0.iter().filter(|(var, _)| !self.known_sign[*var as usize]).collect();
+            if let [(var, _)] = open[..] { Some(*var) } else { None }
+        };
+        let open = |scale: &Scale| !self.knows(scale);
+        if !scales.iter().any(open) {
+            return false;
+        }
+        let logs: Vec<Option<(u32, f64)>> = scales.iter().map(alone_log).collect();
+        let signs: Vec<Option<u32>> = scales.iter().map(alone_sign).collect();
+        let mut rows: BTreeMap<u32, Row> = BTreeMap::new();
+        for (log, sign) in logs.iter().zip(&signs) {
+            if let Some((var, by)) = log {
+                rows.entry(*var).or_insert_with(Row::new).log.get_or_insert(*by);
+            }
+            if let Some(var) = sign {
+                rows.entry(*var).or_insert_with(Row::new).sign = true;
+            }
+        }
+        let numbers = net.numbers(holding.param);
+        let index = |number: usize| match which {
+            Some(at) => along(number, &holding.shape, &holding.motion.groups[at].axes),
+            None => 0,
+        };
+        for (number, value) in numbers.iter().enumerate() {
+            let at = index(number);
+            let value = value + holding.plus;
+            if let Some((var, by)) = logs[at]
+                && let Some(row) = rows.get_mut(&var)
+                && row.log == Some(by)
+            {
+                row.squares += value * value;
+            }
+            if let Some(var) = signs[at]
+                && let Some(row) = rows.get_mut(&var)
+            {
+                row.see(value);
+            }
+        }
+        let mut progress = false;
+        for (var, row) in rows {
+            let at = var as usize;
+            let is_alive = row.squares.sqrt().recip().is_finite() && row.squares > 0.0;
+            if let Some(by) = row.log
+                && !self.known_log[at]
+            {
+                if is_alive {
+                    self.logs[at] = -row.squares.sqrt().ln() / by;
+                    self.known_log[at] = true;
+                    self.dead.remove(&var);
+                    progress = true;
+                } else {
+                    self.dead.insert(var);
+                }
+            }
+            if row.sign && !self.known_sign[at] {
+                if row.largest != 0.0 {
+                    self.signs[at] = row.largest < 0.0;
+                    self.known_sign[at] = true;
+                    self.dead.remove(&var);
+                    repairs.signs += usize::from(
+                        -row.rival * row.largest.signum() >= row.largest.abs() * (1.0 - tolerance::TIE),
+                    );
+                    progress = true;
+                } else {
+                    self.dead.insert(var);
+                }
+            }
+        }
+        progress
+    }
+
+    /// Counts what was not fixed.
+    pub(super) fn count_left(&self, repairs: &mut FlowRepairs) {
+        let is_left = |var: &&u32| {
+            let at = **var as usize;
+            let free_log = spaces_free(&self.known_log, at);
+            free_log && spaces_free(&self.known_sign, at)
+        };
+        let left = self.used.iter().filter(is_left).count();
+        repairs.dead += self.dead.len();
+        repairs.unanchored += left.saturating_sub(self.dead.len());
+    }
+}
+
+fn spaces_free(known: &[bool], at: usize) -> bool {
+    !known[at]
+}
+
+impl Row {
+    fn new() -> Self {
+        Self { log: None, sign: false, squares: 0.0, largest: 0.0, rival: 0.0 }
+    }
+
+    /// Keeps the largest number, and the largest of the other sign.
+    fn see(&mut self, value: f64) {
+        if value.abs() > self.largest.abs() {
+            if self.largest * value < 0.0 {
+                self.rival = self.largest;
+            }
+            self.largest = value;
+        } else if value * self.largest < 0.0 && value.abs() > self.rival.abs() {
+            self.rival = value;
+        }
+        if self.rival * self.largest > 0.0 {
+            self.rival = 0.0;
+        }
+    }
+}
+
+/// The index along some axes of the number at a row-major place.
+pub(super) fn along(number: usize, shape: &[usize], axes: &[usize]) -> usize {
+    let mut stride = 1;
+    let mut strides = vec![0; shape.len()];
+    for axis in (0..shape.len()).rev() {
+        strides[axis] = stride;
+        stride *= shape[axis];
+    }
+    axes.iter().fold(0, |at, axis| at * shape[*axis] + number / strides[*axis] % shape[*axis])
+}
