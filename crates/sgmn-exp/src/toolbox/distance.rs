@@ -1,15 +1,10 @@
 //! `sgmn distance`: how far apart two nets are, up to symmetry.
 
-use std::{io::Write, path::PathBuf};
+use std::io::Write;
 
 use anyhow::Result;
-use sgmn_graph::Seed;
 
-use super::Verdict;
-use crate::any_net::{
-    args::NetArgs,
-    compare::{self, Comparison},
-};
+use super::{Verdict, equal::Pair};
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
@@ -21,20 +16,8 @@ Examples:
   sgmn distance epoch10.onnx epoch20.onnx
   sgmn distance a.safetensors b.safetensors --architecture minilm.toml")]
 pub(super) struct Args {
-    /// A net: .onnx, .pt2, or tensors with --architecture
-    #[arg(value_name = "A")]
-    a: PathBuf,
-    /// Another one of the same architecture
-    #[arg(value_name = "B")]
-    b: PathBuf,
-    /// Canonical forms that differ by less than this, relative to the largest number of a parameter, are one
-    #[arg(long, value_name = "X", default_value_t = 1e-4)]
-    tolerance: f64,
-    /// Where chance begins
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
     #[command(flatten)]
-    net: NetArgs,
+    pair: Pair,
 }
 
 /// Parameters that are shown.
@@ -42,8 +25,7 @@ const N_SHOWN: usize = 8;
 
 /// Measures, and says what was measured.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
-    let (a, b) = compare::open_both(&args.a, &args.b, &args.net.options())?;
-    let found = Comparison::of(&a.net, &b.net, args.tolerance, Seed::new(args.seed))?;
+    let found = args.pair.compare()?;
     if found.first.is_none() {
         writeln!(
             out,

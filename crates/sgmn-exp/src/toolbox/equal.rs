@@ -25,6 +25,13 @@ Examples:
 
 Exit status: 0 if the nets are equal, 1 if not, or if it is undecided.")]
 pub(super) struct Args {
+    #[command(flatten)]
+    pair: Pair,
+}
+
+/// Two nets, and when their numbers count as equal.
+#[derive(Debug, clap::Args)]
+pub(super) struct Pair {
     /// A net: .onnx, .pt2, or tensors with --architecture
     #[arg(value_name = "A")]
     a: PathBuf,
@@ -42,12 +49,19 @@ pub(super) struct Args {
     net: NetArgs,
 }
 
+impl Pair {
+    /// Reads and compares both.
+    pub(super) fn compare(&self) -> Result<Comparison> {
+        let (a, b) = compare::open_both(&self.a, &self.b, &self.net.options())?;
+        Comparison::of(&a.net, &b.net, self.tolerance, Seed::new(self.seed))
+    }
+}
+
 /// Compares, and says what was found.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
-    let (a, b) = compare::open_both(&args.a, &args.b, &args.net.options())?;
-    let found = Comparison::of(&a.net, &b.net, args.tolerance, Seed::new(args.seed))?;
+    let found = args.pair.compare()?;
     let largest = found.params.first().map_or(0.0, |param| param.largest);
-    match found.verdict(args.tolerance) {
+    match found.verdict(args.pair.tolerance) {
         compare::Verdict::Equal => {
             writeln!(out, "equal: canonical forms differ by {largest:.1e} at most")?;
             writeln!(out, "answers to random questions differ by {:.1e}", found.answers)?;

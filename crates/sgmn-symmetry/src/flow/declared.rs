@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    IndexView, Spaces,
+    IndexView, Spaces, along,
     derive::{Bit, Form, Ratio, Scale, System},
     views::sum,
 };
@@ -307,17 +307,6 @@ fn scale_of(index: &IndexView) -> Scale {
         ),
         sign: Form(index.sign.iter().map(|v| (*v, Bit(true))).collect()),
     }
-}
-
-/// The index along some axes of the number at a row-major place.
-fn along(number: usize, shape: &[usize], axes: &[usize]) -> usize {
-    let mut index = vec![0; shape.len()];
-    let mut rest = number;
-    for axis in (0..shape.len()).rev() {
-        index[axis] = rest % shape[axis];
-        rest /= shape[axis];
-    }
-    axes.iter().fold(0, |at, axis| at * shape[*axis] + index[*axis])
 }
 
 fn unlike(what: String, (expected, found): (String, String)) -> Error {

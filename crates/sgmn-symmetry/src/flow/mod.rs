@@ -24,3 +24,20 @@ pub use element::{FlowElement, ParamElement, PartElement};
 pub use orders::{Holder, Order, ScaleSpace};
 pub use spaces::{Draw, Spaces, derive};
 pub use views::{IndexView, PartView};
+
+/// The index along each axis of the number at a row-major place.
+fn coordinates(number: usize, shape: &[usize]) -> Vec<usize> {
+    let mut rest = number;
+    let mut index = vec![0; shape.len()];
+    for (at, size) in index.iter_mut().zip(shape).rev() {
+        *at = rest % size;
+        rest /= size;
+    }
+    index
+}
+
+/// The row-major index along some axes of the number at a row-major place.
+fn along(number: usize, shape: &[usize], axes: &[usize]) -> usize {
+    let index = coordinates(number, shape);
+    axes.iter().fold(0, |at, axis| at * shape[*axis] + index[*axis])
+}

@@ -9,12 +9,11 @@ use sgmn_graph::flow::{FlowNet, Numbers};
 
 use super::{
     super::{
-        Spaces,
+        Spaces, along, coordinates,
         derive::{Group, Holding, Label},
         matrices::Matrix,
     },
     FlowRepairs,
-    scalars::along,
 };
 use crate::{Result, tolerance};
 
@@ -281,14 +280,4 @@ fn compare(a: &[f64], b: &[f64]) -> Ordering {
     let largest = a.iter().chain(b).fold(0.0_f64, |most, value| most.max(value.abs()));
     let differ = a.iter().zip(b).find(|(x, y)| (*x - *y).abs() > largest * tolerance::TIE);
     differ.map_or(a.len().cmp(&b.len()), |(x, y)| x.total_cmp(y))
-}
-
-fn coordinates(number: usize, shape: &[usize]) -> Vec<usize> {
-    let mut rest = number;
-    let mut index = vec![0; shape.len()];
-    for axis in (0..shape.len()).rev() {
-        index[axis] = rest % shape[axis];
-        rest /= shape[axis];
-    }
-    index
 }

@@ -6,7 +6,7 @@ use sgmn_graph::flow::Numbers;
 
 use super::{
     super::{
-        FlowElement, Spaces,
+        FlowElement, Spaces, along,
         derive::{Holding, Scale},
         matrices::{Matrix, Side},
     },
@@ -247,17 +247,12 @@ impl Scalars {
     pub(super) fn count_left(&self, repairs: &mut FlowRepairs) {
         let is_left = |var: &&u32| {
             let at = **var as usize;
-            let free_log = spaces_free(&self.known_log, at);
-            free_log && spaces_free(&self.known_sign, at)
+            !self.known_log[at] && !self.known_sign[at]
         };
         let left = self.used.iter().filter(is_left).count();
         repairs.dead += self.dead.len();
         repairs.unanchored += left.saturating_sub(self.dead.len());
     }
-}
-
-fn spaces_free(known: &[bool], at: usize) -> bool {
-    !known[at]
 }
 
 impl Row {
@@ -279,15 +274,4 @@ impl Row {
             self.rival = 0.0;
         }
     }
-}
-
-/// The index along some axes of the number at a row-major place.
-pub(super) fn along(number: usize, shape: &[usize], axes: &[usize]) -> usize {
-    let mut stride = 1;
-    let mut strides = vec![0; shape.len()];
-    for axis in (0..shape.len()).rev() {
-        strides[axis] = stride;
-        stride *= shape[axis];
-    }
-    axes.iter().fold(0, |at, axis| at * shape[*axis] + number / strides[*axis] % shape[*axis])
 }
