@@ -57,6 +57,14 @@ pub enum Error {
         /// The operation and its node, or the kind of tensor and its name.
         what: String,
     },
+    /// A file is in order but leaves open what its net computes, and a guess would be another net.
+    #[error("{path}: {said}", path = path.display(), said = crate::nets::sentence(unsaid))]
+    Unsaid {
+        /// The file.
+        path: PathBuf,
+        /// What it leaves open, with the options that answer.
+        unsaid: Vec<crate::nets::Unsaid>,
+    },
     /// A field of a request or a manifest has a value that cannot be used.
     #[error("{field}: expected {expected}, found {found}")]
     Config {
@@ -89,6 +97,11 @@ impl Error {
     /// A [`Error::Format`] with the three facts as text.
     pub fn format(path: impl Into<PathBuf>, expected: impl Into<String>, found: impl Into<String>) -> Self {
         Self::Format { path: path.into(), expected: expected.into(), found: found.into() }
+    }
+
+    /// A [`Error::Unsaid`] of one question: what the file does not say, and the option that answers.
+    pub fn unsaid(path: impl Into<PathBuf>, what: impl Into<String>, answer: impl Into<String>) -> Self {
+        Self::Unsaid { path: path.into(), unsaid: vec![crate::nets::Unsaid::new(what, answer)] }
     }
 
     /// Wraps an error of a flow with the path it concerns.

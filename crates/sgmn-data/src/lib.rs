@@ -1,7 +1,8 @@
 //! Files to nets: manifest → source → samples → split, and two makers of populations: INRs of images, and a zoo of CNNs.
 //!
 //! ```text
-//! manifest   what is published where (sizes, checksums, licences)      fetch    brings it here
+//! containers one file → a tree of named tensors and values             nets     a tree → one net, or what to ask
+manifest   what is published where (sizes, checksums, licences)      fetch    brings it here
 //! formats    a folder or file → Dataset { source, splits }             fit      images → nets, packed
 //!                                                                      zoo      images → small CNNs, the zoo's files
 //! source     item i → Sample { id, net, target }, read when asked for  split    positions for train, val, test
@@ -17,6 +18,7 @@ pub mod formats;
 mod journal;
 pub mod lock;
 pub mod manifest;
+pub mod nets;
 pub mod sample;
 pub mod source;
 pub mod split;

@@ -43,6 +43,12 @@ pub(super) fn spec(
             None => break,
         }
     }
+    if let Some(l) = maps.iter().position(|map| matches!(map, LayerMap::Linear { reading: Reading::GlobalAverage, .. })) {
+        notes.push(format!("{} reads the mean over all places of each channel", layers[l].part.name));
+    }
+    if maps.iter().filter(|map| matches!(map, LayerMap::Conv { .. })).count() > 0 {
+        notes.push("nothing is taken to stand between its convolutions, such as pooling".to_owned());
+    }
     let n_hidden = layers.len() - 1;
     let activations = match &said.activation {
         Some(words) => words.for_layers(n_hidden).map_err(|why| ("activations that fit".to_owned(), why.to_string()))?,

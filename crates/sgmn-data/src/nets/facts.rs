@@ -87,11 +87,20 @@ pub fn label(text: &str) -> Label {
 ///
 /// # Errors
 /// What was expected and found, for a word that is not known.
-pub(super) fn said(tree: &Tree, options: &NetOptions) -> Result<(Said, Option<LayerOrder>), Fault> {
+pub(super) fn said(
+    tree: &Tree,
+    options: &NetOptions,
+    notes: &mut Vec<String>,
+) -> Result<(Said, Option<LayerOrder>), Fault> {
     let word = |key: &str| tree.metadata.get(key).map(|text| text.trim());
     let fault = |key: &str, why: sgmn_graph::Error| (format!("metadata {key} that is read"), why.to_string());
     let activation = match (&options.activation, word("activation")) {
-        (Some(words), _) => Some(words.clone()),
+        (Some(words), written) => {
+            if let Some(text) = written.filter(|text| text.parse::<ActivationWords>().ok().as_ref() != Some(words)) {
+                notes.push(format!("the activation {words} goes before {text}, which the file says"));
+            }
+            Some(words.clone())
+        }
         (None, Some(text)) => Some(text.parse::<ActivationWords>().map_err(|why| fault("activation", why))?),
         (None, None) => None,
     };

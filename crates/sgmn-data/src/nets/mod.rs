@@ -93,8 +93,8 @@ pub fn from_tree(tree: Tree, options: &NetOptions) -> Result<NetFile> {
     let fault = |(expected, found): chain::Fault| Error::format(tree.path(), expected, found);
     let inside = inside::one(&tree, options.under.as_deref())?;
     let facts = facts::facts(&tree, &inside).map_err(fault)?;
-    let (mut said, order) = facts::said(&tree, options).map_err(fault)?;
     let (mut notes, mut unsaid) = (Vec::new(), Vec::new());
+    let (mut said, order) = facts::said(&tree, options, &mut notes).map_err(fault)?;
     if !inside.path.is_empty() && options.under.is_none() {
         notes.push(format!("the net stands under {:?}", inside.path));
     }

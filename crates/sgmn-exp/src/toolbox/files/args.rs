@@ -56,6 +56,11 @@ pub(in crate::toolbox) struct ReadArgs {
 }
 
 impl ReadArgs {
+    /// Where the net stands in its file.
+    pub(in crate::toolbox) fn under(&self) -> Option<&str> {
+        self.under.as_deref()
+    }
+
     /// As the readers take them.
     pub(in crate::toolbox) fn net_options(&self) -> NetOptions {
         let convolution = self
