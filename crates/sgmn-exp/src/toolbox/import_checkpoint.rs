@@ -8,10 +8,9 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
-use sgmn_data::formats::{
-    FormatKind,
-    tensor::ElementType,
-    torch_zip::{self, StateDict, Value},
+use sgmn_data::{
+    containers::{self, ElementType, StateDict, Value},
+    formats::FormatKind,
 };
 use sgmn_graph::{Lowering, Seed};
 use sgmn_nn::{
@@ -129,14 +128,15 @@ fn read_config(path: &Path) -> Result<serde_json::Value> {
 
 /// The state dict of an archive: below the given keys, or the archive itself, or below the first usual key.
 fn state_dict(path: &Path, under: &[String]) -> Result<StateDict> {
-    let value = torch_zip::read(path)?;
+    let tree = containers::read(path)?;
+    let value = &tree.root;
     let mut keys: Vec<&str> = under.iter().map(String::as_str).collect();
     if keys.is_empty() {
-        let has_tensors = matches!(&value, Value::Dict(entries) if entries.iter().any(|(_, v)| matches!(v, Value::Tensor(_))));
+        let has_tensors = matches!(value, Value::Dict(entries) if entries.iter().any(|(_, v)| matches!(v, Value::Tensor(_))));
         let usual = || USUAL_KEYS.into_iter().find(|key| matches!(value.get(key), Some(Value::Dict(_))));
         keys.extend(if has_tensors { None } else { usual() });
     }
-    Ok(torch_zip::state_dict(value, &keys, path)?)
+    Ok(containers::state_dict(&tree, &keys)?)
 }
 
 /// The tensors in candle's form, and the widest of their number types.

@@ -5,10 +5,7 @@ use std::{path::Path, sync::Arc};
 use anyhow::{Context, Result, bail};
 use sgmn_data::{
     Sample, Target,
-    formats::{
-        tensor::Tensor,
-        torch_zip::{self, StateDict, Value},
-    },
+    containers::{self, StateDict, Tensor, Value},
 };
 use sgmn_graph::{Activation, Net, NetSpec};
 
@@ -24,9 +21,9 @@ const DWS: (&str, f64) = ("seq.", 0.5);
 /// # Errors
 /// If the archive is damaged or holds anything but plain values.
 pub(super) fn open(path: &Path, args: &ReadArgs) -> Result<Input> {
-    let value = torch_zip::read(path)?;
-    let Ok(dict) = torch_zip::state_dict(value.clone(), &[], path) else { return Ok(Input::Archive(value)) };
-    let Some(layers) = layers(&dict) else { return Ok(Input::Archive(value)) };
+    let tree = containers::read(path)?;
+    let Ok(dict) = containers::state_dict(&tree, &[]) else { return Ok(Input::Archive(tree)) };
+    let Some(layers) = layers(&dict) else { return Ok(Input::Archive(tree)) };
     Ok(Input::Net(net(path, &dict, &layers, args)?))
 }
 

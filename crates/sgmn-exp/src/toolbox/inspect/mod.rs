@@ -8,10 +8,7 @@ mod net;
 use std::{io::Write, path::PathBuf};
 
 use anyhow::{Result, bail};
-use sgmn_data::{
-    any_net,
-    formats::torch_zip::{Key, Value},
-};
+use sgmn_data::{any_net, containers::Value};
 use sgmn_nn::golden::Golden;
 
 use super::{
@@ -88,9 +85,9 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
                 net::describe_net(first, out)?;
             }
         }
-        Input::Archive(value) => {
-            writeln!(out, "PyTorch archive that holds no chain of dense layers")?;
-            describe_value(&value, 1, out)?;
+        Input::Archive(tree) => {
+            writeln!(out, "{} that holds no chain of dense layers", tree.container)?;
+            describe_value(&tree.root, 1, out)?;
         }
         Input::Idx(idx) => {
             let kind = if idx.shape().len() == 1 { "labels" } else { "images" };
@@ -106,23 +103,9 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
 /// Entries of an archive, two levels deep.
 fn describe_value(value: &Value, depth: usize, out: &mut impl Write) -> std::io::Result<()> {
     const DEEPEST: usize = 2;
-    let Value::Dict(entries) = value else { return Ok(()) };
+    let Some(entries) = value.entries() else { return Ok(()) };
     for (key, value) in entries {
-        let key = match key {
-            Key::Text(text) => text.clone(),
-            Key::Int(number) => number.to_string(),
-        };
-        let what = match value {
-            Value::Tensor(tensor) => format!("{:?} {:?}", tensor.element, tensor.shape),
-            Value::Dict(entries) => format!("{} entries", entries.len()),
-            Value::List(items) => format!("list of {}", items.len()),
-            Value::Text(text) => format!("{text:?}"),
-            Value::Int(number) => number.to_string(),
-            Value::Float(number) => number.to_string(),
-            Value::Bool(truth) => truth.to_string(),
-            Value::None => "none".to_owned(),
-        };
-        writeln!(out, "{}{key}: {what}", "  ".repeat(depth))?;
+        writeln!(out, "{}{key}: {}", "  ".repeat(depth), value.describe())?;
         if depth < DEEPEST {
             describe_value(value, depth + 1, out)?;
         }
