@@ -11,6 +11,8 @@ manifest   what is published where (sizes, checksums, licences)      fetch    br
 //! Nothing that a file says is believed before it is checked, and no code in a file is ever run.
 
 pub mod any_net;
+mod bytes;
+pub mod containers;
 pub mod error;
 pub mod fetch;
 pub mod fit;

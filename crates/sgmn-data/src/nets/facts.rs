@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{Activation, ActivationWords};
 
-use crate::containers::{Key, Tree, Value, tensor::Values};
+use crate::containers::{Key, Tree, Value, Values};
 
 use super::{
     architecture::Said,

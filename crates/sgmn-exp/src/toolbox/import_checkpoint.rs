@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
 use sgmn_data::{
-    containers::{self, Tree, tensor::ElementType},
+    containers::{self, ElementType, Tree},
     formats::FormatKind,
     nets::{self, Inside},
 };

@@ -22,7 +22,7 @@ use super::{
     About, Container, FlowFile, Known, ReadOptions, Reader, Record, Tensors, assemble, compose::Draft,
     shared::Share,
 };
-use crate::{Error, Result, formats::torch_zip::LEGACY_START};
+use crate::{Error, Result, containers::LEGACY_START};
 
 use document::{Document, Input, Size};
 use layer::Layer;

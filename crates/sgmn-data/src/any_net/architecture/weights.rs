@@ -14,15 +14,11 @@ use crate::{
     Error, Result,
     any_net::{
         Known,
-        payload::{Content, Slot},
+        payload::{self, Content, Slot},
         shared::{self, Found, Share},
     },
-    formats::{
-        atomic::AtomicFile,
-        mmap::MappedFile,
-        tensor::{ElementType, View},
-        torch_zip,
-    },
+    bytes::{atomic::AtomicFile, mmap::MappedFile, zip_entries::Entries},
+    containers::{self, ElementType, View},
 };
 
 /// What the file should be, for messages.
@@ -135,9 +131,8 @@ fn archive(
     under: &[String],
     skipped: &dyn Fn(&str) -> bool,
 ) -> Result<(Weights, Vec<Tensor>, Vec<Numbers>)> {
-    let mut archive = torch_zip::Archive::open(path)?;
-    let under: Vec<&str> = under.iter().map(String::as_str).collect();
-    let all = archive.slots(&under)?;
+    let tree = containers::read(path)?;
+    let all = payload::slots(&tree, under)?;
     let mut tensors = Vec::new();
     let mut wanted = Vec::new();
     for (name, slot) in all.into_iter().filter(|(name, _)| !skipped(name)) {
@@ -148,7 +143,7 @@ fn archive(
         }
     }
     let (mut slots, mut names, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, found) in shared::read(path, &mut archive.into_entries(), &wanted)? {
+    for (name, found) in shared::read(path, &mut Entries::open(path, WHAT)?, &wanted)? {
         let share = match found {
             Found::Whole(_) => None,
             Found::Real { share, first } => {
@@ -183,7 +178,7 @@ impl Weights {
     pub(super) fn write(&self, numbers: &dyn Fn(usize) -> Option<Vec<f64>>, out: &Path) -> Result<()> {
         match &self.form {
             Form::Archive => {
-                let entries = torch_zip::Archive::open(&self.path)?.into_entries();
+                let entries = Entries::open(&self.path, WHAT)?;
                 shared::write(&self.path, entries, &self.slots, &self.names, numbers, out)
             }
             Form::Safetensors(ranges) => self.write_safetensors(ranges, numbers, out),

@@ -16,27 +16,21 @@ pub use write::{write, write_net};
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
-    io::Read,
     path::{Path, PathBuf},
 };
 
-use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{Activation, Net};
 
-use super::{
-    named_layers::{self, Architectures},
-    tensor::{ElementType, Tensor, View},
-};
+use super::named_layers::{self, Architectures};
 use crate::{
     Error, Result, Sample, Source, Target,
+    bytes::Shared,
+    containers::{self, Tensor, safetensors},
     source::Dataset,
     split::{self, Splits},
 };
 
-/// Largest file; a net read whole should not exceed the memory of an ordinary machine.
-const MAX_FILE: u64 = 2 << 30;
 /// File with the split, beside the nets.
 const SPLIT_FILE: &str = "splits.json";
 
@@ -120,25 +114,9 @@ impl Source for FolderSource {
 
 fn read(path: &Path, options: &Options, architectures: &Architectures) -> Result<Sample> {
     let fault = |(expected, found): (String, String)| Error::format(path, expected, found);
-    let file = File::open(path).map_err(Error::io(path))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(Error::format(path, format!("at most {MAX_FILE} bytes"), "more"));
-    }
-    let damaged = |why: safetensors::SafeTensorError| Error::format(path, "a safetensors file", why.to_string());
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-    let metadata = Metadata(header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect());
-    let mut tensors = Vec::new();
-    for (name, view) in SafeTensors::deserialize(&bytes).map_err(damaged)?.tensors() {
-        let tensor = element_type(view.dtype())
-            .and_then(|element| View::contiguous(view.shape().to_vec()).read(element, view.data()))
-            .ok_or_else(|| {
-                let found = format!("{:?} of shape {:?}", view.dtype(), view.shape());
-                Error::format(path, format!("numbers of a known type in {name}"), found)
-            })?;
-        tensors.push((name, tensor));
-    }
+    let tree = safetensors::read(&Shared::open(path)?, path)?;
+    let tensors = containers::state_dict(&tree, &[])?.tensors;
+    let metadata = Metadata(tree.metadata);
     let (labels, tensors): (Vec<_>, Vec<_>) = tensors.into_iter().partition(|(name, _)| name == "label");
     let target = metadata.target(labels.first().map(|(_, tensor)| tensor)).map_err(fault)?;
     let layers = named_layers::from_tensors(tensors).map_err(fault)?;
@@ -200,20 +178,4 @@ impl Metadata {
             _ => Err(("one label or one score".into(), format!("{known:?}"))),
         }
     }
-}
-
-fn element_type(dtype: Dtype) -> Option<ElementType> {
-    Some(match dtype {
-        Dtype::F64 => ElementType::F64,
-        Dtype::F32 => ElementType::F32,
-        Dtype::F16 => ElementType::F16,
-        Dtype::BF16 => ElementType::Bf16,
-        Dtype::I64 => ElementType::I64,
-        Dtype::I32 => ElementType::I32,
-        Dtype::I16 => ElementType::I16,
-        Dtype::I8 => ElementType::I8,
-        Dtype::U8 => ElementType::U8,
-        Dtype::BOOL => ElementType::Bool,
-        _ => return None,
-    })
 }

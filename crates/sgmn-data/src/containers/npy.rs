@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::mmap::MappedFile;
-use crate::{Error, Result};
+use super::tensor::ElementType;
+use crate::{Error, Result, bytes::mmap::MappedFile};
 
 /// Longest header; NumPy itself refuses to trust one above 10,000 bytes.
 const MAX_HEADER: usize = 10_000;
 
 /// A table `[n_rows, n_columns]` of f32 that stays on the disk; only the rows asked for enter memory.
 #[derive(Debug)]
-pub(super) struct NpyTable {
+pub(crate) struct NpyTable {
     map: MappedFile,
     path: PathBuf,
     data_start: usize,
@@ -24,7 +24,7 @@ impl NpyTable {
     /// # Errors
     /// [`Error::Io`] if the file cannot be mapped, [`Error::Format`] if it is another kind of file or its size differs
     /// from what the header says.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let map = MappedFile::open(path)?;
         let fault = |expected: &str, found: String| Error::format(path, expected, found);
         let bytes = map.bytes();
@@ -50,15 +50,15 @@ impl NpyTable {
         Ok(Self { map, path: path.to_owned(), data_start, n_rows, n_columns })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn n_rows(&self) -> usize {
+    pub(crate) fn n_rows(&self) -> usize {
         self.n_rows
     }
 
-    pub(super) fn n_columns(&self) -> usize {
+    pub(crate) fn n_columns(&self) -> usize {
         self.n_columns
     }
 
@@ -66,7 +66,7 @@ impl NpyTable {
     ///
     /// # Panics
     /// If `i` is not below [`NpyTable::n_rows`].
-    pub(super) fn row(&self, i: usize) -> Vec<f32> {
+    pub(crate) fn row(&self, i: usize) -> Vec<f32> {
         let row_len = self.n_columns * size_of::<f32>();
         let start = self.data_start + i * row_len;
         let (values, _) = self.map.bytes()[start..start + row_len].as_chunks::<4>();
@@ -77,7 +77,7 @@ impl NpyTable {
 /// The beginning of a file of version 1.0 that holds a table of f32 in C order.
 ///
 /// NumPy wants the numbers to begin at a multiple of 64 bytes, and a line's end before them.
-pub(super) fn f32_header([n_rows, n_columns]: [usize; 2]) -> Vec<u8> {
+pub(crate) fn f32_header([n_rows, n_columns]: [usize; 2]) -> Vec<u8> {
     const ALIGNMENT: usize = 64;
     const BEFORE_TEXT: usize = 10;
     let mut text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({n_rows}, {n_columns}), }}");
@@ -113,13 +113,41 @@ fn field<'a>(header: &'a str, key: &str) -> Option<&'a str> {
 }
 
 /// The sizes in a Python tuple such as `(3, 3, 1, 16)` or `(16,)`.
-pub(super) fn tuple(text: &str) -> Option<Vec<usize>> {
+pub(crate) fn tuple(text: &str) -> Option<Vec<usize>> {
     let inner = text.trim().strip_prefix('(')?.strip_suffix(')')?.trim();
     let inner = inner.strip_suffix(',').unwrap_or(inner);
     if inner.is_empty() {
         return Some(Vec::new());
     }
     inner.split(',').map(|size| size.trim().parse().ok()).collect()
+}
+
+/// The type of numbers that NumPy calls so, such as `<f4`, and whether the first byte is the highest; `None` for anything
+/// but numbers.
+pub(crate) fn element(descr: &str) -> Option<(ElementType, bool)> {
+    let (is_big, name) = match descr.split_at_checked(1)? {
+        (">", name) => (true, name),
+        ("<" | "|" | "=", name) => (false, name),
+        _ => (false, descr),
+    };
+    let element = match name {
+        "f8" => ElementType::F64,
+        "f4" => ElementType::F32,
+        "f2" => ElementType::F16,
+        "i8" => ElementType::I64,
+        "i4" => ElementType::I32,
+        "i2" => ElementType::I16,
+        "i1" => ElementType::I8,
+        "u8" => ElementType::U64,
+        "u4" => ElementType::U32,
+        "u2" => ElementType::U16,
+        "u1" => ElementType::U8,
+        "b1" => ElementType::Bool,
+        "c8" => ElementType::Foreign { name: "complex64", size: 8 },
+        "c16" => ElementType::Foreign { name: "complex128", size: 16 },
+        _ => return None,
+    };
+    Some((element, is_big && element.size() > 1))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Arrays as they stand in checkpoint files: an element type, a shape, and numbers held without loss.
+//! Arrays as they stand in files: an element type, a shape, and numbers held without loss.
 
 use std::ops::Range;
 
@@ -23,8 +23,21 @@ pub enum ElementType {
     I8,
     /// Unsigned 8-bit integer.
     U8,
+    /// Unsigned 16-bit integer.
+    U16,
+    /// Unsigned 32-bit integer.
+    U32,
+    /// Unsigned 64-bit integer.
+    U64,
     /// One byte, 0 or not 0.
     Bool,
+    /// A type whose numbers are not read here, such as complex ones; tensors of it can be listed.
+    Foreign {
+        /// Its name, as PyTorch or safetensors write it.
+        name: &'static str,
+        /// Bytes of one element; 0 if it has less than a byte.
+        size: usize,
+    },
 }
 
 /// Numbers of a tensor, row-major, each exactly as the file has it.
@@ -68,21 +81,48 @@ impl Tensor {
 }
 
 impl ElementType {
-    /// Bytes of one element.
+    /// Bytes of one element; 0 if it has less than a byte.
     pub fn size(self) -> usize {
         match self {
-            Self::F64 | Self::I64 => 8,
-            Self::F32 | Self::I32 => 4,
-            Self::F16 | Self::Bf16 | Self::I16 => 2,
+            Self::F64 | Self::I64 | Self::U64 => 8,
+            Self::F32 | Self::I32 | Self::U32 => 4,
+            Self::F16 | Self::Bf16 | Self::I16 | Self::U16 => 2,
             Self::I8 | Self::U8 | Self::Bool => 1,
+            Self::Foreign { size, .. } => size,
         }
     }
 
-    /// Decodes the elements at `places` (counted in elements) of little-endian `bytes`.
+    /// The word for it, as PyTorch has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F64 => "float64",
+            Self::F32 => "float32",
+            Self::F16 => "float16",
+            Self::Bf16 => "bfloat16",
+            Self::I64 => "int64",
+            Self::I32 => "int32",
+            Self::I16 => "int16",
+            Self::I8 => "int8",
+            Self::U8 => "uint8",
+            Self::U16 => "uint16",
+            Self::U32 => "uint32",
+            Self::U64 => "uint64",
+            Self::Bool => "bool",
+            Self::Foreign { name, .. } => name,
+        }
+    }
+
+    /// Whether its numbers can be read.
+    pub fn is_readable(self) -> bool {
+        !matches!(self, Self::Foreign { .. })
+    }
+
+    /// Decodes the elements at `places` (counted in elements) of little-endian `bytes`; `None` for foreign types, and
+    /// for whole numbers beyond those of `i64`.
     ///
     /// # Panics
     /// If a place lies outside `bytes`; callers check the largest one before.
-    fn decode(self, bytes: &[u8], places: impl Iterator<Item = usize>) -> Values {
+    fn decode(self, bytes: &[u8], places: impl Iterator<Item = usize>) -> Option<Values> {
         fn collect<const N: usize, T>(
             bytes: &[u8],
             places: impl Iterator<Item = usize>,
@@ -91,7 +131,7 @@ impl ElementType {
             let (elements, _) = bytes.as_chunks::<N>();
             places.map(|place| value(elements[place])).collect()
         }
-        match self {
+        Some(match self {
             Self::F64 => Values::Float(collect(bytes, places, f64::from_le_bytes)),
             Self::F32 => Values::Float(collect(bytes, places, |b| f64::from(f32::from_le_bytes(b)))),
             Self::F16 => Values::Float(collect(bytes, places, |b| half_to_f64(u16::from_le_bytes(b)))),
@@ -103,10 +143,20 @@ impl ElementType {
             Self::I16 => Values::Int(collect(bytes, places, |b| i64::from(i16::from_le_bytes(b)))),
             Self::I8 => Values::Int(collect(bytes, places, |b| i64::from(i8::from_le_bytes(b)))),
             Self::U8 => Values::Int(collect(bytes, places, |[b]| i64::from(b))),
+            Self::U16 => Values::Int(collect(bytes, places, |b| i64::from(u16::from_le_bytes(b)))),
+            Self::U32 => Values::Int(collect(bytes, places, |b| i64::from(u32::from_le_bytes(b)))),
+            Self::U64 => {
+                let wide = collect(bytes, places, u64::from_le_bytes);
+                Values::Int(wide.into_iter().map(|value| i64::try_from(value).ok()).collect::<Option<_>>()?)
+            }
             Self::Bool => Values::Bool(collect(bytes, places, |[b]| b != 0)),
-        }
+            Self::Foreign { .. } => return None,
+        })
     }
 }
+
+/// Elements of a tensor that shows some of its numbers many times, at most.
+const MAX_EXPANDED: usize = 1 << 20;
 
 /// Which elements of a flat storage form a tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,11 +179,28 @@ impl View {
         Self { offset: 0, shape, strides }
     }
 
+    /// The whole of an array whose first dimension turns fastest, as in Fortran.
+    pub(crate) fn by_column(shape: Vec<usize>) -> Self {
+        let mut strides = vec![1usize; shape.len()];
+        for axis in 1..shape.len() {
+            strides[axis] = strides[axis - 1].saturating_mul(shape[axis - 1]);
+        }
+        Self { offset: 0, shape, strides }
+    }
+
     /// Number of elements, if the view lies inside a storage of `n` elements and is not larger than it.
     ///
-    /// A view with more elements than its storage (a broadcast) is refused, so that a file of a few bytes cannot ask
-    /// for gigabytes.
+    /// A view with more elements than its storage (an expanded tensor) is refused: numbers written through it would not
+    /// all stay. [`View::count`] takes it.
     pub(crate) fn n_elements(&self, n: usize) -> Option<usize> {
+        self.count(n).filter(|count| *count <= n)
+    }
+
+    /// Number of elements, if the view lies inside a storage of `n` elements.
+    ///
+    /// A view with more elements than its storage has at most [`MAX_EXPANDED`], so that a file of a few bytes cannot
+    /// ask for gigabytes.
+    pub(crate) fn count(&self, n: usize) -> Option<usize> {
         if self.shape.len() != self.strides.len() {
             return None;
         }
@@ -145,12 +212,13 @@ impl View {
             self.shape.iter().zip(&self.strides).try_fold(self.offset, |at, (&size, &stride)| {
                 at.checked_add((size - 1).checked_mul(stride)?)
             })?;
-        (count <= n && last < n).then_some(count)
+        (count <= n.max(MAX_EXPANDED) && last < n).then_some(count)
     }
 
-    /// Copies the view out of little-endian `bytes` into row-major order; `None` if it does not lie inside them.
+    /// Copies the view out of little-endian `bytes` into row-major order; `None` if it does not lie inside them, or has
+    /// numbers that are not read.
     pub(crate) fn read(&self, element: ElementType, bytes: &[u8]) -> Option<Tensor> {
-        let n_elements = self.n_elements(bytes.len() / element.size())?;
+        let n_elements = self.count(bytes.len().checked_div(element.size())?)?;
         let values = if n_elements == 0 {
             element.decode(bytes, 0..0)
         } else if self.strides == Self::contiguous(self.shape.clone()).strides {
@@ -159,7 +227,7 @@ impl View {
         } else {
             element.decode(bytes, self.places(n_elements))
         };
-        Some(Tensor { element, shape: self.shape.clone(), values })
+        Some(Tensor { element, shape: self.shape.clone(), values: values? })
     }
 
     /// Places of the elements in row-major order: an odometer whose last dimension turns fastest.

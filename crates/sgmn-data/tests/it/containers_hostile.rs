@@ -1,13 +1,11 @@
-//! Hostile PyTorch archives: code, bombs, impossible tensors.
+//! Hostile archives of PyTorch: code, bombs, impossible tensors.
 
 use std::{io::Write, path::Path};
 
 use sgmn_data::{
     Error,
-    formats::{
-        FormatKind,
-        torch_zip::{self, Value},
-    },
+    containers::{self, Tree, Value},
+    formats::FormatKind,
 };
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
@@ -27,12 +25,28 @@ fn archive(path: &Path, entries: &[(&str, &[u8])]) {
     zip.finish().unwrap();
 }
 
+/// Reads a file and all its tensors.
+pub(crate) fn read_whole(path: &Path) -> Result<Tree, Error> {
+    let tree = containers::read(path)?;
+    let mut open = vec![&tree.root];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Tensor(tensor) => drop(tree.tensor(tensor)?),
+            Value::List(items) => open.extend(items),
+            Value::Dict(entries) => open.extend(entries.iter().map(|(_, value)| value)),
+            Value::Opaque { state: Some(state), .. } => open.push(state),
+            _ => {}
+        }
+    }
+    Ok(tree)
+}
+
 /// What reading an archive with this pickle gives, beside a storage `0` of some zeros.
-fn read_pickle(pickle: &[u8]) -> Result<Value, Error> {
+fn read_pickle(pickle: &[u8]) -> Result<Tree, Error> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.pth");
     archive(&path, &[("x/data.pkl", pickle), ("x/byteorder", b"little"), ("x/data/0", &[0; 256])]);
-    survive("a pickle", || torch_zip::read(&path))
+    survive("a pickle", || read_whole(&path))
 }
 
 fn text(text: &str) -> Vec<u8> {
@@ -69,7 +83,7 @@ fn program(instructions: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn code_in_a_pickle_is_refused_and_not_run() {
+fn code_in_a_pickle_is_an_opaque_value_and_not_run() {
     let folder = tempfile::tempdir().unwrap();
     let mark = folder.path().join("mark");
     let command = text(&format!("touch {}", mark.display()));
@@ -77,16 +91,18 @@ fn code_in_a_pickle_is_refused_and_not_run() {
         ("os.system", [b"cos\nsystem\n", &b"("[..], &command, b"tR"].concat()),
         ("posix.system", [b"cposix\nsystem\n(", &command[..], b"tR"].concat()),
         ("builtins.eval", [b"\x8c\x08builtins\x8c\x04eval\x93(", &command[..], b"tR"].concat()),
-        ("code 0x69", [b"(", &command[..], b"ios\nsystem\n"].concat()),
-        ("code 0x6f", [b"(ccollections\nOrderedDict\n", &command[..], b"o"].concat()),
-        ("code 0x81", [b"ccollections\nOrderedDict\n)", &b"\x81"[..]].concat()),
+        ("os.system", [b"(", &command[..], b"ios\nsystem\n"].concat()),
+        ("os.system", [b"(cos\nsystem\n", &command[..], b"o"].concat()),
+        ("os.system", [b"cos\nsystem\n(", &command[..], b"t\x81"].concat()),
         ("torch.hub.load", b"ctorch.hub\nload\n)R".to_vec()),
         ("torch._utils.os.system", [b"ctorch._utils\nos.system\n(", &command[..], b"tR"].concat()),
-        ("collections.defaultdict", b"ccollections\ndefaultdict\n(cos\nsystem\ntR".to_vec()),
+        ("os.system", [b"cos\nsystem\n(", &command[..], b"t}\x92"].concat()),
     ];
     for (name, instructions) in programs {
-        let message = read_pickle(&program(&instructions)).unwrap_err().to_string();
-        assert!(message.contains(name) && message.contains("of x/data.pkl"), "{name}: {message}");
+        let Value::Opaque { class, .. } = read_pickle(&program(&instructions)).unwrap().root else {
+            panic!("{name}")
+        };
+        assert_eq!(class, name);
     }
     assert!(!mark.exists());
 }
@@ -120,8 +136,6 @@ fn pickles_of_impossible_tensors_are_refused() {
 fn pickles_that_grow_or_loop_are_refused() {
     let deep = [vec![b')'], vec![0x85; 1 << 20]].concat();
     let lists = [vec![b']'; 100_000], vec![b'a'; 99_999]].concat();
-    // l = []; l.append(l)
-    let circle = b"]q\x00h\x00a".to_vec();
     // Each list holds the one before it twenty times.
     let mut bomb = b"]q\x00".to_vec();
     for i in 0..100u8 {
@@ -150,7 +164,6 @@ fn pickles_that_grow_or_loop_are_refused() {
     for (what, instructions) in [
         ("deep", deep),
         ("lists", lists),
-        ("circle", circle),
         ("bomb", bomb),
         ("many", many.concat()),
         ("texts", texts),
@@ -187,10 +200,10 @@ fn every_byte_of_a_pickle_may_be_wrong() {
             let mut changed = pickle.clone();
             changed[at] ^= change;
             write(&changed);
-            drop(survive(&format!("byte {at} changed by {change:#x}"), || torch_zip::read(&path)));
+            drop(survive(&format!("byte {at} changed by {change:#x}"), || read_whole(&path)));
         }
         write(&pickle[..at]);
-        assert!(survive("a cut pickle", || torch_zip::read(&path)).is_err(), "cut to {at} bytes");
+        assert!(survive("a cut pickle", || read_whole(&path)).is_err(), "cut to {at} bytes");
     }
     assert_modest_memory();
 }
@@ -201,7 +214,7 @@ fn archives_that_are_not_pytorchs_are_refused() {
     let path = folder.path().join("x.pth");
     let read = |entries: &[(&str, &[u8])]| {
         archive(&path, entries);
-        survive("an archive", || torch_zip::read(&path)).unwrap_err().to_string()
+        survive("an archive", || read_whole(&path)).unwrap_err().to_string()
     };
     let none = program(b"N");
     assert!(read(&[("x/readme", b"hello")]).contains("one data.pkl in one folder, found none"));

@@ -1,7 +1,7 @@
 //! What the few known names mean: views of storages, dictionaries, and nothing that runs.
 
 use super::{Fault, Name, Object, ObjectId, Storage, machine::Machine};
-use crate::formats::tensor::{ElementType, View};
+use crate::containers::tensor::{ElementType, View};
 
 /// Longest key of a storage.
 const MAX_KEY: usize = 128;
