@@ -21,7 +21,7 @@ pub mod idx;
 mod inr;
 mod mersenne;
 mod named_layers;
-mod spec_json;
+pub(crate) mod spec_json;
 
 use std::path::Path;
 

@@ -165,13 +165,18 @@ impl NetFile {
     /// # Errors
     /// As [`NetFile::net`].
     pub fn sample(&self) -> Result<Sample> {
+        Ok(self.sample_of(self.net()?))
+    }
+
+    /// As [`NetFile::sample`], with the net that was read.
+    pub(crate) fn sample_of(&self, net: Net) -> Sample {
         let stem = || self.tree.path().file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let target = match (&self.facts.label, self.facts.score) {
             (Some(Label::Number(class)), _) => Target::Class(*class),
             (_, Some(score)) => Target::Score(score),
             _ => Target::None,
         };
-        Ok(Sample { id: self.facts.id.clone().unwrap_or_else(stem), net: self.net()?, target })
+        Sample { id: self.facts.id.clone().unwrap_or_else(stem), net, target }
     }
 
     /// What the file holds.

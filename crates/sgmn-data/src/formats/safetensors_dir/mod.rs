@@ -5,13 +5,12 @@
 //! my-nets/splits.json          {"train": ["id", ...], "val": [...], "test": [...]}; optional
 //! ```
 //!
-//! The architecture is the metadata `spec` (JSON of a [`sgmn_graph::NetSpec`]) where it exists. Otherwise it is
-//! inferred: layers in the order of their names, sizes from the weights, and what sizes cannot tell (activation, output
-//! offset, stride and padding) from the file's metadata or, where that is silent, from the caller's [`Options`].
+//! The architecture is the metadata `spec` (JSON of a [`sgmn_graph::NetSpec`]) where it exists. Otherwise it is found as
+//! [`nets`](crate::nets) does.
 
-mod infer;
 mod write;
 
+pub use crate::nets::Convolution;
 pub use write::{write, write_net};
 
 use std::{
@@ -19,14 +18,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
-use sgmn_graph::{Activation, Net};
-
-use super::named_layers::{self, Architectures};
+use super::named_layers::Architectures;
 use crate::{
-    Error, Result, Sample, Source, Target,
-    bytes::Shared,
-    containers::{self, Tensor, safetensors},
+    Error, Result, Sample, Source,
+    nets::{self, NetOptions},
     source::Dataset,
     split::{self, Splits},
 };
@@ -34,27 +29,8 @@ use crate::{
 /// File with the split, beside the nets.
 const SPLIT_FILE: &str = "splits.json";
 
-/// What can be chosen; each fills in what the files do not say.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Options {
-    /// Activation after every layer but the last.
-    pub activation: Option<Activation>,
-    /// Constant added to the output.
-    pub output_offset: f64,
-    /// Step and padding of all convolutions.
-    pub convolution: Option<Convolution>,
-}
-
-/// What the weights of a convolution do not tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Convolution {
-    /// Step in rows and columns.
-    pub stride: [usize; 2],
-    /// Zeros added on each side, in rows and columns.
-    pub padding: [usize; 2],
-}
+/// What files do not say themselves.
+pub type Options = NetOptions;
 
 /// Opens a folder: items sorted by file name, splits from `splits.json`, all empty if there is none.
 ///
@@ -113,19 +89,9 @@ impl Source for FolderSource {
 }
 
 fn read(path: &Path, options: &Options, architectures: &Architectures) -> Result<Sample> {
-    let fault = |(expected, found): (String, String)| Error::format(path, expected, found);
-    let tree = safetensors::read(&Shared::open(path)?, path)?;
-    let tensors = containers::state_dict(&tree, &[])?.tensors;
-    let metadata = Metadata(tree.metadata);
-    let (labels, tensors): (Vec<_>, Vec<_>) = tensors.into_iter().partition(|(name, _)| name == "label");
-    let target = metadata.target(labels.first().map(|(_, tensor)| tensor)).map_err(fault)?;
-    let layers = named_layers::from_tensors(tensors).map_err(fault)?;
-    let spec = infer::spec(&layers, &metadata, options).map_err(fault)?;
-    let net = Net::new(architectures.share(spec), named_layers::params(layers));
-    let net = net.map_err(|source| Error::Net { path: path.to_owned(), source })?;
-    let stem = || path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let id = metadata.get("id").map_or_else(stem, str::to_owned);
-    Ok(Sample { id, net, target })
+    let file = nets::open(path, options)?;
+    let net = file.net_of(|spec| architectures.share(spec.clone()))?;
+    Ok(file.sample_of(net))
 }
 
 /// Positions of the ids (file names without ending) in a split file.
@@ -144,38 +110,4 @@ fn read_splits(path: &Path, files: &[PathBuf]) -> Result<Splits> {
     }
     splits.assignment(files.len())?;
     Ok(splits)
-}
-
-/// The texts in a file's header.
-struct Metadata(BTreeMap<String, String>);
-
-impl Metadata {
-    fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
-    }
-
-    /// A value written as JSON; a bare word such as `tanh` counts as `{"kind": "tanh"}`.
-    fn json<T: for<'de> Deserialize<'de>>(&self, key: &str) -> Result<Option<T>, named_layers::Fault> {
-        let Some(text) = self.get(key) else { return Ok(None) };
-        let parsed = serde_json::from_str(text)
-            .or_else(|why| serde_json::from_value(serde_json::json!({ "kind": text })).map_err(|_| why));
-        parsed.map(Some).map_err(|why| (format!("metadata {key} as JSON"), format!("{text:?} ({why})")))
-    }
-
-    /// The metadata `label` or `score`, or a tensor named `label`.
-    fn target(&self, label: Option<&Tensor>) -> Result<Target, named_layers::Fault> {
-        let written = self.json::<u32>("label")?.map(Target::Class);
-        let inside = match label.map(|tensor| tensor.whole_number().and_then(|class| u32::try_from(class).ok())) {
-            Some(Some(class)) => Some(Target::Class(class)),
-            Some(None) => return Err(("a label of one whole number, from 0".into(), "another tensor".into())),
-            None => None,
-        };
-        let score = self.json::<f64>("score")?.map(Target::Score);
-        let known: Vec<Target> = [written, inside, score].into_iter().flatten().collect();
-        match known[..] {
-            [] => Ok(Target::None),
-            [target] => Ok(target),
-            _ => Err(("one label or one score".into(), format!("{known:?}"))),
-        }
-    }
 }
