@@ -59,10 +59,34 @@ pub(super) fn layers(
         layers[at].norms.push(norm);
     }
     ask_for_folding(&layers, options, unsaid);
-    let links = layers.iter().map(link).collect::<Result<Vec<_>, _>>()?;
+    let mut links = layers.iter().map(link).collect::<Result<Vec<_>, _>>()?;
+    if order.is_none()
+        && let Some(double) = second_name(&layers, &links, as_built)
+    {
+        layers.remove(double);
+        links.remove(double);
+    }
     let order = order_of(&links, order, as_built, unsaid)?;
     let mut slots: Vec<Option<Layer>> = layers.into_iter().map(Some).collect();
     Ok(order.into_iter().filter_map(|at| slots[at].take()).collect())
+}
+
+/// A layer that is only a second name of another, as where a module is kept twice: with it the layers form no chain,
+/// without it they do. A layer that is read twice, with tied weights, stays in the chain twice.
+fn second_name(layers: &[Layer], links: &[Link], as_built: bool) -> Option<usize> {
+    if order::orders(links, as_built) != Orders::None {
+        return None;
+    }
+    // Of two names the one that stands alone is the second: `a` beside `net.0`, `net.1`.
+    let siblings = |at: usize| (0..links.len()).filter(|&b| order::are_counted(&links[at], &links[b])).count();
+    let is_double = |&at: &usize| layers.iter().enumerate().any(|(b, other)| b != at && other.part.is_same(&layers[at].part));
+    let mut doubles: Vec<usize> = (0..layers.len()).filter(is_double).collect();
+    doubles.sort_by_key(|&at| siblings(at));
+    doubles.into_iter().find(|&double| {
+        let mut rest = links.to_vec();
+        rest.remove(double);
+        order::orders(&rest, as_built) != Orders::None
+    })
 }
 
 /// For each batch norm the map directly before it; those whose map is not certain are asked about.

@@ -71,6 +71,11 @@ pub(super) fn orders(links: &[Link], as_built: bool) -> Orders {
     }
 }
 
+/// Whether the names of two layers count them: whether they first differ in a number.
+pub(super) fn are_counted(a: &Link, b: &Link) -> bool {
+    Name::new(&a.name).by_number(&Name::new(&b.name)).is_some()
+}
+
 /// Layers by their names, numbers by value.
 pub(super) fn by_name(links: &[Link]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..links.len()).collect();

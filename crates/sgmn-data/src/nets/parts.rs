@@ -149,6 +149,11 @@ impl Part {
         }
     }
 
+    /// Whether another part has the very same tensors.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.tensors == other.tensors
+    }
+
     /// The tensor that has the shape of the weight.
     pub(super) fn weight(&self) -> Option<&TensorRef> {
         let direction = || self.tensor(Role::Direction).or_else(|| self.tensor(Role::Right));

@@ -202,26 +202,28 @@ fn architectures_are_inferred_from_names_shapes_metadata_and_options() {
     plain_file(&path, mlp, &[]);
     let message = read(&Options::default()).unwrap_err().to_string();
     assert!(
-        message.contains("an activation in the file's metadata or in the options, found neither"),
+        message.contains("the file does not say the activation of its hidden layers (--activation WORD"),
         "{message}"
     );
-    let options = Options { activation: Some(Activation::Tanh), ..Default::default() };
+    let options = Options { activation: Some(Activation::Tanh.into()), ..Default::default() };
     let sample = read(&options).unwrap();
     assert_eq!((sample.id.as_str(), sample.target), ("mine", Target::None));
     assert_eq!(**sample.net.spec(), NetSpec::mlp(&[2, 3, 1], Activation::Tanh, 0.0).unwrap());
 
     let sine = r#"{"kind": "sine", "omega": 30.0}"#;
     plain_file(&path, mlp, &[("activation", sine), ("output_offset", "0.5"), ("label", "7")]);
-    let sample = read(&options).unwrap();
+    let sample = read(&Options::default()).unwrap();
     assert_eq!(**sample.net.spec(), NetSpec::mlp(&[2, 3, 1], Activation::Sine { omega: 30.0 }, 0.5).unwrap());
+    let said = read(&options).unwrap();
+    assert_eq!(said.net.spec().layers()[0].activation, Activation::Tanh, "a person's word goes before the file's");
     assert_eq!(sample.target, Target::Class(7));
 
     let cnn: &[(&str, &[usize])] =
         &[("c.weight", &[4, 1, 3, 3]), ("c.bias", &[4]), ("d.weight", &[2, 36]), ("d.bias", &[2])];
     plain_file(&path, cnn, &[("activation", "relu")]);
-    assert!(read(&options).unwrap_err().to_string().contains("stride and padding of c"));
+    assert!(read(&Options::default()).unwrap_err().to_string().contains("step and padding of its convolutions (--stride"));
     let convolution = Some(Convolution { stride: [2, 2], padding: [1, 0] });
-    let sample = read(&Options { convolution, ..Default::default() }).unwrap();
+    let sample = read(&Options { convolution, channels: Some(1), ..Default::default() }).unwrap();
     let maps: Vec<LayerMap> = sample.net.spec().layers().iter().map(|layer| layer.map).collect();
     let reading = Reading::Flatten { positions: 9 };
     assert_eq!(
@@ -238,7 +240,7 @@ fn options_of_a_folder_are_read_from_text() {
     let text =
         r#"{"kind": "safetensors_dir", "activation": {"kind": "sine", "omega": 30.0}, "output_offset": 0.5}"#;
     let Format::SafetensorsDir(options) = serde_json::from_str(text).unwrap() else { panic!() };
-    assert_eq!(options.activation, Some(Activation::Sine { omega: 30.0 }));
+    assert_eq!(options.activation, Some(Activation::Sine { omega: 30.0 }.into()));
 }
 
 #[test]
