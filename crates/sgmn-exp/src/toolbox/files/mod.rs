@@ -52,7 +52,7 @@ pub(super) enum Input {
     /// A golden file: a model, its input nets, its outputs and gradients.
     Golden,
     /// A PyTorch archive that holds no net, such as a checkpoint of another program.
-    Archive(containers::Tree),
+    Archive(sgmn_data::containers::Tree),
     /// Images or labels.
     Idx(formats::idx::Idx),
 }
