@@ -111,9 +111,12 @@ impl ChangeScales {
         let mut copies = vec![ParamDeltas::default(); n_copies];
         for (l, unit) in units.iter().enumerate() {
             let weights = scaled(&edges[l], &self.weights[l], unit.weight)?.chunk(n_copies, 3)?;
-            // Zero times the feature, not a constant: its variables get a gradient, which is zero.
-            let unit_of_bias = if topology.has_bias(l + 1) { unit.bias } else { 0.0 };
-            let biases = scaled(&nodes[l], &self.biases[l], unit_of_bias)?.chunk(n_copies, 2)?;
+            let mut biases = scaled(&nodes[l], &self.biases[l], unit.bias)?;
+            if !topology.has_bias(l + 1) {
+                // Times a tensor, for candle cuts the gradient at a constant of 0: variables get one, which is zero.
+                biases = biases.broadcast_mul(&self.biases[l].zeros_like()?)?;
+            }
+            let biases = biases.chunk(n_copies, 2)?;
             for (copy, (weight, bias)) in copies.iter_mut().zip(weights.into_iter().zip(biases)) {
                 copy.weights.push(weight);
                 copy.biases.push(bias.squeeze(2)?);

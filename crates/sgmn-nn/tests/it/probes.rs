@@ -101,6 +101,8 @@ fn every_unit_answers_as_the_interpreter_says() {
             let seed = Seed::new(seed);
             let cases = [
                 (testing::random_mlp(seed, activation), None),
+                (testing::without_some_biases(seed, &testing::random_mlp(seed, activation)), None),
+                (testing::without_some_biases(seed, &uneven_cnn(activation)), Some([4, 5])),
                 (testing::random_cnn(seed, activation), Some(IMAGE)),
                 (uneven_cnn(activation), Some([4, 5])),
                 (Arc::new(NetSpec::cnn_zoo(&[1, 4, 3, 2], activation).unwrap()), Some([9, 7])),

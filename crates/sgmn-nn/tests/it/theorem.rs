@@ -6,7 +6,7 @@ mod simulation;
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
-use sgmn_graph::{Activation, Net, NetSpec, Seed, eval, testing};
+use sgmn_graph::{Activation, Net, NetSpec, Seed, testing};
 use sgmn_nn::{equivariance::symmetry_error, models::Symmetry};
 use sgmn_symmetry::{check::Trials, tolerance};
 use simulation::{
