@@ -212,6 +212,17 @@ register! {
 }
 
 impl Activation {
+    /// One of every kind, with its usual number: that of PyTorch, or that of a SIREN.
+    pub fn usual() -> impl Iterator<Item = Self> {
+        KNOWN.iter().map(|known| {
+            let usual = known.words.iter().find_map(|word| match word.number {
+                Number::Usual(number) => Some(number),
+                _ => None,
+            });
+            (known.make)(usual.unwrap_or(1.0))
+        })
+    }
+
     /// The value at a number, in f64.
     pub fn value(self, x: f64) -> f64 {
         self.with(|curve| curve.value(x))

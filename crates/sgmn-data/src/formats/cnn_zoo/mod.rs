@@ -66,9 +66,9 @@ pub enum Header {
     Exact,
 }
 
-/// The activations of the zoo.
+/// The activations of the zoo, read as any [`Activation`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", try_from = "Activation")]
 pub enum ZooActivation {
     /// `max(x, 0)`.
     Relu,
@@ -165,6 +165,18 @@ impl From<ZooActivation> for Activation {
         match activation {
             ZooActivation::Relu => Self::Relu,
             ZooActivation::Tanh => Self::Tanh,
+        }
+    }
+}
+
+impl TryFrom<Activation> for ZooActivation {
+    type Error = String;
+
+    fn try_from(activation: Activation) -> Result<Self, String> {
+        match activation {
+            Activation::Relu => Ok(Self::Relu),
+            Activation::Tanh => Ok(Self::Tanh),
+            other => Err(format!("expected relu or tanh, the activations of the zoo, found {other}")),
         }
     }
 }

@@ -168,7 +168,7 @@ fn open_dataset(path: &Path, args: &ReadArgs) -> Result<OpenDataset> {
 /// A format with the options that the command line gives it.
 fn format_with(kind: FormatKind, options: &[String], args: &ReadArgs) -> Result<Format> {
     if kind == FormatKind::SafetensorsDir && options.is_empty() {
-        return Ok(Format::SafetensorsDir(args.folder_options()));
+        return Ok(Format::SafetensorsDir(args.net_options()));
     }
     let mut table = Table::from_iter([("kind".to_owned(), Value::from(kind.name()))]);
     for option in options {
