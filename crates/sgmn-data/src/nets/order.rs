@@ -27,7 +27,7 @@ pub(super) enum Orders {
     One(Vec<usize>),
     /// Some of several, or of more than could be tried.
     Several(Vec<Vec<usize>>),
-    /// The layers form no chain in any order.
+    /// The layers form no chain in any order that was tried.
     None,
 }
 
@@ -62,7 +62,7 @@ pub(super) fn orders(links: &[Link], as_built: bool) -> Orders {
         found.insert(0, built);
     }
     match found.len() {
-        0 if complete => Orders::None,
+        0 => Orders::None,
         1 if complete => Orders::One(found.remove(0)),
         _ => {
             found.truncate(MOST_SHOWN);
