@@ -1,12 +1,20 @@
 //! One net from one file, as people have them: read as what it is, or asked about.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use sgmn_data::{
     Error,
+    any_net::{self, ReadOptions},
+    containers::Value,
     nets::{self, Convolution, Label, LayerOrder, NetFile, NetOptions},
 };
-use sgmn_graph::{Activation, Net, eval};
+use sgmn_graph::{
+    Activation, Net, eval,
+    flow::{Array, run},
+};
 
 fn case(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cases").join(name)
@@ -196,4 +204,68 @@ fn one_language_of_activations_in_metadata_and_options() {
     let mixed = of("spec_mixed_omega");
     let omegas: Vec<Activation> = mixed.spec().layers().iter().map(|layer| layer.activation).collect();
     assert_eq!(omegas, [Activation::Sine { omega: 30.0 }, Activation::Sine { omega: 1.0 }, Activation::Identity]);
+}
+
+#[test]
+fn a_folded_net_computes_what_the_net_with_its_norms_does() {
+    let convolution = Some(Convolution { stride: [1, 1], padding: [1, 1] });
+    let fold = NetOptions { fold: true, epsilon: Some(1e-5), convolution, ..words("relu") };
+    let folded = net("07-batchnorm/conv_bn.safetensors", &fold);
+    let place = tempfile::tempdir().unwrap();
+    let description = place.path().join("net.toml");
+    let text = r#"
+        unused = ["*num_batches_tracked"]
+        layers = [
+            { op = "conv", name = "0", padding = 1 }, { op = "batch_norm", name = "1" }, "relu",
+            { op = "conv", name = "3", padding = 1 }, { op = "batch_norm", name = "4" }, "relu",
+            { op = "mean", axes = [2, 3] }, { op = "linear", name = "8" },
+        ]
+        [input]
+        image = { shape = [1, 3, 6, 5] }
+    "#;
+    std::fs::write(&description, text).unwrap();
+    let options = ReadOptions { architecture: Some(description), ..ReadOptions::default() };
+    let flow = any_net::open(&case("07-batchnorm/conv_bn.safetensors"), &options).unwrap();
+    let image: Vec<f64> = (0..3 * 6 * 5).map(|i| f64::from(i).sin()).collect();
+    let expected = run(flow.net.flow(), &flow.net, &[Array::new(vec![1, 3, 6, 5], image.clone()).unwrap()]).unwrap();
+    let found = eval::run_image(&folded, &image, [6, 5]).unwrap();
+    assert_eq!(found.len(), 10);
+    for (a, b) in found.iter().zip(expected[0].data()) {
+        assert!((a - b).abs() < 1e-12, "{found:?}");
+    }
+}
+
+#[test]
+fn weights_given_by_length_and_direction_or_by_a_singular_value_are_computed() {
+    let name = "07-batchnorm/weight_norm_new.pth";
+    let file = open(name, &NetOptions { fold: true, ..words("relu") });
+    let lengths = file.tree().root.get("0.parametrizations.weight.original0").unwrap();
+    let Value::Tensor(lengths) = lengths else { panic!() };
+    let lengths = file.tree().tensor(lengths).unwrap();
+    let folded = file.net().unwrap();
+    let n_in = folded.spec().widths()[0];
+    for (row, length) in folded.weight(0).chunks(n_in).zip(lengths.floats().unwrap()) {
+        let norm = row.iter().map(|w| w * w).sum::<f64>().sqrt();
+        assert!((norm - length.abs()).abs() < 1e-12);
+    }
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("spectral.npz");
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+    let arrays: [(&str, &str, &[f32]); 4] = [
+        ("0.weight_orig", "(2, 2)", &[3.0, 0.0, 0.0, 1.0]),
+        ("0.weight_u", "(2,)", &[1.0, 0.0]),
+        ("0.weight_v", "(2,)", &[1.0, 0.0]),
+        ("0.bias", "(2,)", &[0.5, 0.25]),
+    ];
+    for (name, shape, values) in arrays {
+        let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+        zip.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(b"\x93NUMPY\x01\x00").unwrap();
+        zip.write_all(&u16::try_from(text.len()).unwrap().to_le_bytes()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+        values.iter().for_each(|value| zip.write_all(&value.to_le_bytes()).unwrap());
+    }
+    zip.finish().unwrap();
+    let file = nets::open(&path, &NetOptions { fold: true, ..NetOptions::default() }).unwrap();
+    assert_eq!(file.net().unwrap().params(), [1.0, 0.0, 0.0, 1.0 / 3.0, 0.5, 0.25]);
 }
