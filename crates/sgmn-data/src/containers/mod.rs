@@ -36,7 +36,7 @@ pub use module::module_tensors;
 pub use state_dict::{StateDict, state_dict};
 pub use tensor::{ElementType, Tensor, Values};
 pub(crate) use tensor::{View, half_to_f64};
-pub(crate) use torch_legacy::START as LEGACY_START;
+pub(crate) use torch_legacy::detects as is_older_file;
 pub use tree::Tree;
 pub use value::{Key, TensorRef, Value};
 
@@ -64,6 +64,14 @@ pub fn read(path: &Path) -> Result<Tree> {
     Ok(Tree { incomplete: shards::part_of(path), ..tree })
 }
 
+/// Reads a file of which the bytes are at hand; `path` is for messages.
+///
+/// # Errors
+/// As [`read`]; an index of several files is not read.
+pub fn read_bytes(bytes: Vec<u8>, path: &Path) -> Result<Tree> {
+    read_file(Shared::from_memory(bytes), path)
+}
+
 /// Reads an archive of PyTorch that stands inside of another archive; `path` is for messages.
 ///
 /// # Errors
@@ -77,15 +85,21 @@ fn read_file(bytes: Shared, path: &Path) -> Result<Tree> {
     let start = bytes.as_ref();
     match start {
         [b'P', b'K', 3, 4, ..] => zip(bytes, path),
-        _ if start.starts_with(&LEGACY_START) => torch_legacy::read(&bytes, path),
+        _ if torch_legacy::detects(start) => torch_legacy::read(&bytes, path),
         _ if start.starts_with(numpy::START) => numpy::read_array(&bytes, path),
         [0x80, 2..=5, .., b'.'] => plain_pickle::read(&bytes, path),
         _ if safetensors::detects(start) => safetensors::read(&bytes, path),
-        _ => {
-            let found = strangers::describe(start).unwrap_or_else(|| "none of them".to_owned());
-            Err(Error::format(path, KNOWN, found))
+        // The oldest pickles begin with a dictionary or a list and nothing that tells them from texts.
+        [b'(' | b'}' | b']' | b'c', .., b'.'] => {
+            plain_pickle::read(&bytes, path).map_err(|_| unknown(start, path))
         }
+        _ => Err(unknown(start, path)),
     }
+}
+
+fn unknown(start: &[u8], path: &Path) -> Error {
+    let found = strangers::describe(start).unwrap_or_else(|| "none of them".to_owned());
+    Error::format(path, KNOWN, found)
 }
 
 /// Reads a zip archive.

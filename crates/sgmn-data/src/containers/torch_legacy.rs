@@ -14,11 +14,21 @@ use super::{
 };
 use crate::{Error, Result, bytes::Shared};
 
-/// The first bytes: a pickled magic number.
-pub(crate) const START: [u8; 14] =
-    [0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+/// The magic number as the newer protocols of pickle write it, ...
+const MAGIC: [u8; 12] = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+/// ... and as the two oldest do.
+const MAGIC_IN_DIGITS: &[u8] = b"L119547037146038801333356L\n";
 /// The only version there has been.
 const VERSION: i64 = 1001;
+
+/// Whether a file begins with the magic number.
+pub(crate) fn detects(start: &[u8]) -> bool {
+    /// Version and frame of the pickle may stand before it.
+    const MOST_BEFORE: usize = 12;
+    let most = start.len().min(MOST_BEFORE + MAGIC.len());
+    start.starts_with(MAGIC_IN_DIGITS)
+        || (start.first() == Some(&0x80) && start[..most].windows(MAGIC.len()).any(|window| window == MAGIC))
+}
 
 /// Reads a file.
 ///
@@ -72,14 +82,14 @@ struct File {
 
 impl File {
     fn parse(bytes: &[u8]) -> Result<Self, Fault> {
-        if !bytes.starts_with(&START) {
+        if !detects(bytes) {
             return Err(fault(0, "the magic number of torch.save", "another beginning"));
         }
         let mut at = 0;
         next(bytes, &mut at)?;
         let version = next(bytes, &mut at)?;
         if version.root_int() != Some(VERSION) {
-            return Err(fault(START.len(), "version 1001 of torch.save", "another"));
+            return Err(fault(at, "version 1001 of torch.save", "another"));
         }
         let machine = next(bytes, &mut at)?;
         if machine.root_flag("little_endian") == Some(false) {

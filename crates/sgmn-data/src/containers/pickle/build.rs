@@ -169,6 +169,9 @@ impl Builder<'_> {
                     None => self.unknown_call("collections.OrderedDict", call),
                 }
             }
+            ("_codecs", "encode", _) | ("builtins" | "__builtin__", "bytes" | "bytearray", _) => {
+                Ok(opaque("bytes", None))
+            }
             ("builtins" | "__builtin__", "set" | "frozenset", [items]) => {
                 Ok(opaque("set", Some(self.value(*items)?)))
             }
@@ -190,16 +193,19 @@ impl Builder<'_> {
                 _ => self.foreign(module, name, call),
             },
             ("copyreg" | "copy_reg", "_reconstructor" | "__newobj__", [class, ..]) => {
-                match pickle.name(*class) {
-                    Some((module, name)) => self.foreign(module, name, call),
-                    None => self.foreign(module, name, call),
-                }
+                let (module, name) = pickle.name(*class).unwrap_or((module, name));
+                self.foreign(module, name, call)
             }
             _ => match self.torch_call(module, name, list)? {
                 Some(value) => Ok(value),
                 None => match self.numpy_call(call, module, name, list)? {
                     Some(value) => Ok(value),
-                    None => self.foreign(module, name, call),
+                    None => {
+                        // An array of no numbers.
+                        let class = list.first().filter(|_| name == "_reconstruct");
+                        let named = class.and_then(|class| pickle.name(*class)).unwrap_or((module, name));
+                        self.foreign(named.0, named.1, call)
+                    }
                 },
             },
         }
