@@ -43,6 +43,8 @@ pub(crate) struct Entry {
     range: Range<u64>,
     /// Bytes when it is unpacked.
     size: u64,
+    /// Bytes at the beginning that are left out of what is given out.
+    skipped: u64,
     is_deflated: bool,
     checksum: u32,
 }
@@ -160,7 +162,14 @@ impl Entries {
             );
         };
         *account -= size;
-        Ok(Entry { name: name.to_owned(), range: start..end, size, is_deflated, checksum: file.crc32() })
+        Ok(Entry {
+            name: name.to_owned(),
+            range: start..end,
+            size,
+            skipped: 0,
+            is_deflated,
+            checksum: file.crc32(),
+        })
     }
 
     /// Unpacks an entry of at most `max` bytes, whose checksum is verified.
@@ -206,13 +215,44 @@ impl Entry {
         &self.name
     }
 
-    /// Bytes when it is unpacked.
+    /// Bytes when it is unpacked, without those that are left out.
     pub(crate) fn size(&self) -> u64 {
-        self.size
+        self.size - self.skipped
+    }
+
+    /// The entry without its first bytes.
+    pub(crate) fn without(self, n: u64) -> Self {
+        Self { skipped: n.min(self.size), ..self }
+    }
+
+    /// The first bytes, at most `n`, of which the checksum is not verified; fewer if the entry is damaged.
+    pub(crate) fn beginning(&self, archive: &Shared, n: usize) -> Vec<u8> {
+        let packed = self.raw(archive);
+        let mut bytes = vec![0; n.min(usize::try_from(self.size).unwrap_or(n))];
+        let mut done = 0;
+        if self.is_deflated {
+            let mut decoder = DeflateDecoder::new(packed);
+            while done < bytes.len() {
+                match decoder.read(&mut bytes[done..]) {
+                    Ok(0) | Err(_) => break,
+                    Ok(len) => done += len,
+                }
+            }
+        } else {
+            done = bytes.len().min(packed.len());
+            bytes[..done].copy_from_slice(&packed[..done]);
+        }
+        bytes.truncate(done);
+        bytes
     }
 
     /// Its bytes in the archive; they are its content if [`Entry::unpack`] says so.
     pub(crate) fn packed<'a>(&self, archive: &'a Shared) -> &'a [u8] {
+        let skipped = usize::try_from(self.skipped).unwrap_or(usize::MAX);
+        self.raw(archive).get(skipped..).unwrap_or_default()
+    }
+
+    fn raw<'a>(&self, archive: &'a Shared) -> &'a [u8] {
         archive.get(self.range.clone()).unwrap_or_default()
     }
 
@@ -223,7 +263,7 @@ impl Entry {
     pub(crate) fn unpack(&self, archive: &Shared, path: &Path) -> Result<Option<Vec<u8>>> {
         let Self { name, size, .. } = self;
         let fault = |expected: String, found: String| Err(Error::format(path, expected, found));
-        let packed = self.packed(archive);
+        let packed = self.raw(archive);
         let mut unpacked = None;
         if self.is_deflated {
             let mut bytes = Vec::new();
@@ -241,6 +281,9 @@ impl Entry {
         if self.checksum != 0 && crc.sum() != self.checksum {
             let (expected, found) = (self.checksum, crc.sum());
             return fault(format!("the checksum {expected:08x} of {name}"), format!("{found:08x}"));
+        }
+        if let (Some(bytes), true) = (&mut unpacked, self.skipped > 0) {
+            bytes.drain(..bytes.len().min(usize::try_from(self.skipped).unwrap_or(usize::MAX)));
         }
         Ok(unpacked)
     }

@@ -15,20 +15,28 @@
 //! bounded in memory and time by the size of the file, and runs nothing that stands in it. Numbers of tensors stay where
 //! they are until they are asked for. What the tensors mean is not decided here.
 
+mod module;
 pub(crate) mod npy;
+mod numpy;
 mod pickle;
+mod plain_pickle;
 pub(crate) mod safetensors;
+mod shards;
 mod state_dict;
+mod strangers;
 mod tensor;
-pub(crate) mod torch_zip;
+mod torch_legacy;
+mod torch_zip;
 mod tree;
 mod value;
 
 use std::path::Path;
 
+pub use module::module_tensors;
 pub use state_dict::{StateDict, state_dict};
 pub use tensor::{ElementType, Tensor, Values};
 pub(crate) use tensor::{View, half_to_f64};
+pub(crate) use torch_legacy::detects as is_older_file;
 pub use tree::Tree;
 pub use value::{Key, TensorRef, Value};
 
@@ -37,42 +45,31 @@ use crate::{
     bytes::{Shared, zip_entries::Entries},
 };
 
-/// First bytes of files from before PyTorch 1.6: a pickled magic number.
-pub(crate) const LEGACY_START: [u8; 14] =
-    [0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-
 /// What can be read, for messages.
-const KNOWN: &str = "a file of weights: an archive of PyTorch or safetensors";
+const KNOWN: &str = "a file of weights (an archive of PyTorch, safetensors, NumPy arrays, Keras)";
 
-/// Reads a file; the container is found by its content.
+/// Reads a file, or all parts of a net in a folder that has an index; the container is found by its content.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read; [`Error::Format`] if it is no known container, or damaged.
+/// [`Error::Io`] if the file cannot be read; [`Error::Format`] if it is no known container (what to do with one that is
+/// known but not read is said), or damaged.
 pub fn read(path: &Path) -> Result<Tree> {
+    let index = if path.is_dir() { Some(shards::index_in(path)?) } else { None };
+    let path = index.as_deref().unwrap_or(path);
     let bytes = Shared::open(path)?;
-    let start = bytes.as_ref();
-    if start.starts_with(b"PK\x03\x04") {
-        zip(bytes, path)
-    } else if safetensors::detects(start) {
-        safetensors::read(&bytes, path)
-    } else if start.starts_with(&LEGACY_START) {
-        Err(Error::format(
-            path,
-            "a zip archive of PyTorch 1.6 or newer",
-            "the older form; load it in PyTorch and save it again",
-        ))
-    } else {
-        Err(Error::format(path, KNOWN, "none of them"))
+    if shards::detects(bytes.as_ref()) {
+        return shards::read(&bytes, path, &|part| read_file(Shared::open(part)?, part));
     }
+    let tree = read_file(bytes, path)?;
+    Ok(Tree { incomplete: shards::part_of(path), ..tree })
 }
 
-/// Reads a zip archive.
-fn zip(bytes: Shared, path: &Path) -> Result<Tree> {
-    let entries = Entries::new(bytes, path, "a zip archive of PyTorch")?;
-    match torch_zip::folder(&entries, path)? {
-        Some(folder) => torch_zip::read(entries, &folder, path),
-        None => Err(Error::format(path, "an archive with one data.pkl in one folder", "none there")),
-    }
+/// Reads a file of which the bytes are at hand; `path` is for messages.
+///
+/// # Errors
+/// As [`read`]; an index of several files is not read.
+pub fn read_bytes(bytes: Vec<u8>, path: &Path) -> Result<Tree> {
+    read_file(Shared::from_memory(bytes), path)
 }
 
 /// Reads an archive of PyTorch that stands inside of another archive; `path` is for messages.
@@ -81,4 +78,46 @@ fn zip(bytes: Shared, path: &Path) -> Result<Tree> {
 /// As [`read`].
 pub(crate) fn read_inside(bytes: Vec<u8>, path: &Path) -> Result<Tree> {
     zip(Shared::from_memory(bytes), path)
+}
+
+/// Reads one file.
+fn read_file(bytes: Shared, path: &Path) -> Result<Tree> {
+    let start = bytes.as_ref();
+    match start {
+        [b'P', b'K', 3, 4, ..] => zip(bytes, path),
+        _ if torch_legacy::detects(start) => torch_legacy::read(&bytes, path),
+        _ if start.starts_with(numpy::START) => numpy::read_array(&bytes, path),
+        [0x80, 2..=5, .., b'.'] => plain_pickle::read(&bytes, path),
+        _ if safetensors::detects(start) => safetensors::read(&bytes, path),
+        // The oldest pickles begin with a dictionary or a list and nothing that tells them from texts.
+        [b'(' | b'}' | b']' | b'c', .., b'.'] => {
+            plain_pickle::read(&bytes, path).map_err(|_| unknown(start, path))
+        }
+        _ => Err(unknown(start, path)),
+    }
+}
+
+fn unknown(start: &[u8], path: &Path) -> Error {
+    let found = strangers::describe(start).unwrap_or_else(|| "none of them".to_owned());
+    Error::format(path, KNOWN, found)
+}
+
+/// Reads a zip archive.
+fn zip(bytes: Shared, path: &Path) -> Result<Tree> {
+    let entries = Entries::new(bytes, path, "a zip archive")?;
+    let has = |part: &str| entries.names().any(|name| name.ends_with(part));
+    if let Some(folder) = torch_zip::folder(&entries, path)? {
+        return torch_zip::read(entries, &folder, path);
+    }
+    if has(numpy::ENDING) {
+        return numpy::read_archive(entries, path);
+    }
+    let found = if has("archive_format") || entries.contains("serialized_exported_program.json") {
+        "a program of torch.export, which has a graph of its own".to_owned()
+    } else if entries.contains("model.weights.h5") {
+        format!("a model of Keras; {}", strangers::HDF5_HELP)
+    } else {
+        "a zip archive of other files".to_owned()
+    };
+    Err(Error::format(path, "an archive with one data.pkl in one folder, or of .npy arrays", found))
 }

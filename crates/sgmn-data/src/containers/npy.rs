@@ -1,4 +1,4 @@
-//! NumPy's `.npy` files of 32-bit floats, row by row through a memory map.
+//! NumPy's `.npy` files: their headers, and tables of 32-bit floats that are read row by row.
 
 use std::path::{Path, PathBuf};
 
@@ -28,16 +28,12 @@ impl NpyTable {
         let map = MappedFile::open(path)?;
         let fault = |expected: &str, found: String| Error::format(path, expected, found);
         let bytes = map.bytes();
-        let (text, data_start) =
-            header(bytes).ok_or_else(|| fault("a .npy header", "no or a damaged one".to_owned()))?;
-        let unreadable =
-            || fault("descr, fortran_order and shape in the .npy header", format!("{:?}", text.trim()));
-        let descr = field(text, "descr").and_then(|rest| rest.strip_prefix('\'')?.split('\'').next());
-        let fortran = field(text, "fortran_order").ok_or_else(unreadable)?;
-        let shape =
-            field(text, "shape").and_then(|rest| tuple(&rest[..=rest.find(')')?])).ok_or_else(unreadable)?;
-        if descr != Some("<f4") || !fortran.starts_with("False") {
-            return Err(fault("dtype '<f4' in C order", format!("{:?}", text.trim())));
+        let header =
+            Header::parse(bytes).ok_or_else(|| fault("a .npy header", "no or a damaged one".to_owned()))?;
+        let Header { descr, is_fortran, shape, start: data_start } = header;
+        if descr.as_deref() != Some("<f4") || is_fortran {
+            let order = if is_fortran { "Fortran" } else { "C" };
+            return Err(fault("dtype '<f4' in C order", format!("{descr:?} in {order} order")));
         }
         let &[n_rows, n_columns] = &shape[..] else {
             return Err(fault("a table of rows and columns", format!("shape {shape:?}")));
@@ -86,6 +82,40 @@ pub(crate) fn f32_header([n_rows, n_columns]: [usize; 2]) -> Vec<u8> {
     text.push('\n');
     let len = u16::try_from(len).expect("two numbers are shorter than 64 KiB");
     [b"\x93NUMPY\x01\x00", &len.to_le_bytes()[..], text.as_bytes()].concat()
+}
+
+/// What stands before the numbers.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// The type of the elements, such as `<f4`; `None` for records of several.
+    pub(super) descr: Option<String>,
+    /// Whether the first dimension turns fastest.
+    pub(super) is_fortran: bool,
+    pub(super) shape: Vec<usize>,
+    /// First byte behind it.
+    pub(super) start: usize,
+}
+
+impl Header {
+    /// Longest beginning of a file that a header takes.
+    pub(super) const MOST: usize = MAX_HEADER + 12;
+
+    /// Reads it from the beginning of a file; `None` if there is none, or a damaged one.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let (text, start) = header(bytes)?;
+        let descr = field(text, "descr")?.strip_prefix('\'').and_then(|rest| rest.split_once('\''));
+        let shape = field(text, "shape")?;
+        Some(Self {
+            descr: descr.map(|(descr, _)| descr.to_owned()),
+            is_fortran: match field(text, "fortran_order")? {
+                order if order.starts_with("False") => false,
+                order if order.starts_with("True") => true,
+                _ => return None,
+            },
+            shape: tuple(&shape[..=shape.find(')')?])?,
+            start,
+        })
+    }
 }
 
 /// The text of the header and the first byte after it.

@@ -52,7 +52,7 @@ pub(crate) fn read(bytes: &Shared, path: &Path) -> Result<Tree> {
         attributes: Vec::new(),
         container: "safetensors",
         ordered: false,
-        notes: Vec::new(),
+        incomplete: None,
         path: path.to_owned(),
         store,
     })

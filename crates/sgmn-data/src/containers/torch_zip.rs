@@ -54,7 +54,7 @@ pub(super) fn read(mut entries: Entries, folder: &str, path: &Path) -> Result<Tr
         attributes,
         container: if is_script { "TorchScript archive" } else { "PyTorch archive" },
         ordered: true,
-        notes: Vec::new(),
+        incomplete: None,
         path: path.to_owned(),
         store,
     })

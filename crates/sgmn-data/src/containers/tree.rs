@@ -30,8 +30,8 @@ pub struct Tree {
     pub container: &'static str,
     /// Whether the order of entries is that in which the program filled them, and so may tell the order of layers.
     pub ordered: bool,
-    /// What a person should know about how it was read; such as that it is one of several parts.
-    pub notes: Vec<String>,
+    /// If this is only a part of a net: which, of how many, and what to read instead, in words.
+    pub incomplete: Option<String>,
     pub(super) path: PathBuf,
     pub(super) store: Store,
 }
@@ -50,8 +50,10 @@ struct Piece {
     name: String,
     /// The file it stands in, if that is another one than the tree's.
     path: Option<PathBuf>,
-    /// For an entry of an archive: its content, verified; `None` inside if that is what stands in the archive.
-    unpacked: OnceLock<Option<Vec<u8>>>,
+    /// Bytes of an element, if they stand the other way round.
+    turned: usize,
+    /// Its bytes once they are asked for; `None` inside if they can be used as and where they are.
+    content: OnceLock<Option<Vec<u8>>>,
 }
 
 /// Where bytes are.
@@ -115,7 +117,7 @@ impl Tree {
 impl Store {
     /// Adds a run of bytes and gives its number.
     pub(super) fn push(&mut self, place: Place, name: String) -> usize {
-        self.pieces.push(Piece { place, name, path: None, unpacked: OnceLock::new() });
+        self.pieces.push(Piece { place, name, path: None, turned: 0, content: OnceLock::new() });
         self.pieces.len() - 1
     }
 
@@ -126,6 +128,11 @@ impl Store {
             Place::Entry(_, entry) => entry.size(),
             Place::Memory(bytes) => bytes.len() as u64,
         }
+    }
+
+    /// Notes that the bytes of each element, of `size` bytes, stand the other way round.
+    pub(super) fn turn(&mut self, piece: usize, size: usize) {
+        self.pieces[piece].turned = size;
     }
 
     /// Takes all runs of another store, which belong to the file `path`; numbers grow by what is returned.
@@ -146,25 +153,47 @@ impl Store {
 
     /// The bytes of a run; an entry of an archive is verified when it is first asked for.
     fn bytes(&self, piece: usize, path: &Path) -> Result<&[u8]> {
-        let Some(Piece { place, name, unpacked, .. }) = self.pieces.get(piece) else {
+        let Some(piece) = self.pieces.get(piece) else {
             return Err(Error::format(path, "a tensor of this file", "one of another"));
         };
-        match place {
+        if piece.content.get().is_none() {
+            // Two threads may do this at once; both find the same.
+            let content = piece.prepare(path)?;
+            drop(piece.content.set(content));
+        }
+        match piece.content.get() {
+            Some(Some(content)) => Ok(content),
+            _ => piece.in_place(path),
+        }
+    }
+}
+
+impl Piece {
+    /// The bytes as they stand there.
+    fn in_place(&self, path: &Path) -> Result<&[u8]> {
+        match &self.place {
             Place::Memory(bytes) => Ok(bytes),
             Place::Part(bytes, range) => bytes.get(range.clone()).ok_or_else(|| {
-                Error::format(path, format!("bytes {range:?} of {name}"), "a shorter file".to_owned())
+                Error::format(path, format!("bytes {range:?} of {}", self.name), "a shorter file")
             }),
-            Place::Entry(archive, entry) => {
-                if unpacked.get().is_none() {
-                    // Two threads may unpack it at once; both find the same.
-                    let content = entry.unpack(archive, path)?;
-                    drop(unpacked.set(content));
-                }
-                Ok(match unpacked.get() {
-                    Some(Some(content)) => content,
-                    _ => entry.packed(archive),
-                })
-            }
+            Place::Entry(archive, entry) => Ok(entry.packed(archive)),
         }
+    }
+
+    /// Verifies the bytes; what has to be unpacked or turned is returned.
+    fn prepare(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        let unpacked = match &self.place {
+            Place::Entry(archive, entry) => entry.unpack(archive, path)?,
+            Place::Memory(_) | Place::Part(..) => None,
+        };
+        if self.turned == 0 {
+            return Ok(unpacked);
+        }
+        let mut bytes = match unpacked {
+            Some(bytes) => bytes,
+            None => self.in_place(path)?.to_vec(),
+        };
+        bytes.chunks_exact_mut(self.turned).for_each(<[u8]>::reverse);
+        Ok(Some(bytes))
     }
 }

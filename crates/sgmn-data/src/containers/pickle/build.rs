@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     super::{
+        tensor::ElementType,
         tree::{Place, Store},
         value::{Key, Value},
     },
@@ -56,6 +57,7 @@ pub(in super::super) fn build(
         tensors_left: FREE,
         storages: BTreeMap::new(),
         copies: BTreeMap::new(),
+        inside: BTreeMap::new(),
         open: Vec::new(),
         keys: Vec::new(),
         attributes: Vec::new(),
@@ -78,6 +80,8 @@ pub(super) struct Builder<'a> {
     storages: BTreeMap<String, usize>,
     /// Bytes of the pickle that are storages of arrays, by object, and by size of an element whose bytes are turned.
     copies: BTreeMap<(ObjectId, usize), usize>,
+    /// Storages inside of the pickle, and the types of their elements, by the objects of their bytes.
+    pub(super) inside: BTreeMap<ObjectId, (usize, Option<ElementType>)>,
     /// Objects that are being built.
     open: Vec<ObjectId>,
     /// Keys that lead to the one that is being built.
@@ -128,7 +132,7 @@ impl Builder<'_> {
             Object::Set(items) => opaque("set", Some(self.list(items)?)),
             Object::Dict(Dict { pairs, state }) => self.dict(pairs.iter().copied(), *state)?,
             Object::Call(call) => match pickle.name(call.callee) {
-                Some((module, name)) => self.named_call(id, call, module, name, call.args)?,
+                Some((module, name)) => self.named_call(call, module, name, call.args)?,
                 None => {
                     let kind = pickle.object(call.callee).kind();
                     self.unknown_call(&format!("what a call of a {kind} makes"), call)?
@@ -141,14 +145,7 @@ impl Builder<'_> {
     }
 
     /// The value that a call stands for: data, or an object of a class.
-    fn named_call(
-        &mut self,
-        id: ObjectId,
-        call: &Call,
-        module: &str,
-        name: &str,
-        args: ObjectId,
-    ) -> Result<Value> {
+    fn named_call(&mut self, call: &Call, module: &str, name: &str, args: ObjectId) -> Result<Value> {
         let pickle = self.pickle;
         let list = pickle.tuple(args);
         match (module, name, list) {
@@ -172,6 +169,12 @@ impl Builder<'_> {
                     None => self.unknown_call("collections.OrderedDict", call),
                 }
             }
+            ("_codecs", "encode", _) | ("builtins" | "__builtin__", "bytes" | "bytearray", _) => {
+                Ok(opaque("bytes", None))
+            }
+            ("builtins" | "__builtin__", "set" | "frozenset", [items]) => {
+                Ok(opaque("set", Some(self.value(*items)?)))
+            }
             ("collections", "Counter" | "defaultdict", [.., first]) => {
                 let first = match pickle.object(*first) {
                     Object::Dict(first) => &first.pairs[..],
@@ -185,24 +188,33 @@ impl Builder<'_> {
                 [inner, _, args, ..],
             ) => match pickle.name(*inner) {
                 Some((module, name)) if name != "_rebuild_from_type_v2" && name != "_rebuild_from_type" => {
-                    self.named_call(id, call, module, name, *args)
+                    self.named_call(call, module, name, *args)
                 }
-                _ => self.unknown_call(&self.class(module, name)?, call),
+                _ => self.foreign(module, name, call),
             },
             ("copyreg" | "copy_reg", "_reconstructor" | "__newobj__", [class, ..]) => {
-                match pickle.name(*class) {
-                    Some((module, name)) => self.unknown_call(&self.class(module, name)?, call),
-                    None => self.unknown_call(&self.class(module, name)?, call),
-                }
+                let (module, name) = pickle.name(*class).unwrap_or((module, name));
+                self.foreign(module, name, call)
             }
-            _ => match self.torch_call(id, module, name, list)? {
+            _ => match self.torch_call(module, name, list)? {
                 Some(value) => Ok(value),
-                None => match self.numpy_call(id, call, module, name, list)? {
+                None => match self.numpy_call(call, module, name, list)? {
                     Some(value) => Ok(value),
-                    None => self.unknown_call(&self.class(module, name)?, call),
+                    None => {
+                        // An array of no numbers.
+                        let class = list.first().filter(|_| name == "_reconstruct");
+                        let named = class.and_then(|class| pickle.name(*class)).unwrap_or((module, name));
+                        self.foreign(named.0, named.1, call)
+                    }
                 },
             },
         }
+    }
+
+    /// An object of a class that is not known.
+    fn foreign(&mut self, module: &str, name: &str, call: &Call) -> Result<Value> {
+        let class = self.class(module, name)?;
+        self.unknown_call(&class, call)
     }
 
     /// An object of a class that is not known: its entries, its attributes, its items, or else its arguments.
@@ -315,11 +327,16 @@ impl Builder<'_> {
         if turned > 1 {
             bytes.chunks_exact_mut(turned).for_each(<[u8]>::reverse);
         }
-        self.tensors_left =
-            self.tensors_left.saturating_add(PER_STORED_BYTE.saturating_mul(bytes.len() as u64));
-        let piece = self.store.push(Place::Memory(bytes), "the pickle".to_owned());
+        let piece = self.keep(bytes);
         self.copies.insert((id, turned), piece);
         Ok(Some(piece))
+    }
+
+    /// Puts bytes into the store.
+    pub(super) fn keep(&mut self, bytes: Vec<u8>) -> usize {
+        let size = PER_STORED_BYTE.saturating_mul(bytes.len() as u64);
+        self.tensors_left = self.tensors_left.saturating_add(size);
+        self.store.push(Place::Memory(bytes), "the pickle".to_owned())
     }
 
     /// Bytes of a run in the store.
@@ -371,7 +388,8 @@ impl Builder<'_> {
         }
     }
 
-    fn class(&self, module: &str, name: &str) -> Result<String> {
+    fn class(&mut self, module: &str, name: &str) -> Result<String> {
+        self.spend((module.len() + name.len()) as u64)?;
         Ok(if module.is_empty() { name.to_owned() } else { format!("{module}.{name}") })
     }
 

@@ -163,6 +163,14 @@ impl Pickle {
     fn name(&self, id: ObjectId) -> Option<(&str, &str)> {
         match self.object(id) {
             Object::Name(name) => Some((&name.0, &name.1)),
+            // Older files have the class of a module with its source: ('module', class, file, source).
+            Object::Persistent(fields) => match self.tuple(*fields) {
+                [kind, class, ..] if self.text(*kind) == Some("module") => match self.object(*class) {
+                    Object::Name(name) => Some((&name.0, &name.1)),
+                    _ => None,
+                },
+                _ => None,
+            },
             _ => None,
         }
     }

@@ -22,7 +22,6 @@ impl Builder<'_> {
     /// The value of a call of a name of NumPy; `None` if it is another name, or an array of no numbers.
     pub(super) fn numpy_call(
         &mut self,
-        _id: ObjectId,
         call: &Call,
         module: &str,
         name: &str,

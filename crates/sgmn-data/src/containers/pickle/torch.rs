@@ -1,11 +1,14 @@
 //! What PyTorch's names mean: tensors as views of storages, parameters, sizes.
 
+use std::collections::BTreeMap;
+
 use super::{
     super::{
         tensor::{ElementType, View},
+        torch_legacy,
         value::{TensorRef, Value},
     },
-    Claim, Object, ObjectId,
+    Claim, Fault, Object, ObjectId, Pickle,
     build::Builder,
 };
 use crate::Result;
@@ -28,7 +31,6 @@ impl Builder<'_> {
     /// The value of a call of a name of PyTorch; `None` if it is another name.
     pub(super) fn torch_call(
         &mut self,
-        id: ObjectId,
         module: &str,
         name: &str,
         args: &[ObjectId],
@@ -55,10 +57,7 @@ impl Builder<'_> {
             ) => self.value(*inner)?,
             ("torch", "Size", []) => Value::List(Vec::new()),
             ("torch", "Size", [sizes]) => self.value(*sizes)?,
-            _ => {
-                let _ = id;
-                return Ok(None);
-            }
+            _ => return Ok(None),
         }))
     }
 
@@ -96,59 +95,58 @@ impl Builder<'_> {
         Ok(Value::Tensor(TensorRef::new(element, View { offset, ..view }, piece)))
     }
 
-    /// A storage: `('storage', class, key, device, n_elements)`, in older files with a sixth field for a part of one.
+    /// The storage of a tensor: one outside of the pickle, or one that is in it as the bytes of a file of its own.
     fn storage(&mut self, id: ObjectId) -> Result<Storage> {
         let pickle = self.pickle;
         let fields = match pickle.object(id) {
-            Object::Persistent(fields) => pickle.tuple(*fields),
-            _ => &[],
-        };
-        let ([kind, class, key, _, size], rest) = match fields.split_first_chunk::<5>() {
-            Some((five, rest)) => (*five, rest),
-            None => {
-                return self
-                    .fail("a tensor's storage ('storage', class, key, device, size)", "another object");
+            Object::Persistent(fields) => *fields,
+            Object::Call(call) if pickle.name(call.callee) == Some(("torch.storage", "_load_from_bytes")) => {
+                return match *pickle.tuple(call.args) {
+                    [file] => self.storage_inside(file),
+                    _ => self.fail("the bytes of a storage", "other arguments"),
+                };
             }
+            other => return self.fail(format!("a tensor's storage {FIELDS}"), other.kind()),
         };
-        let (Some("storage"), Some((_, class)), Some(key), Some(n_elements)) =
-            (pickle.text(kind), pickle.name(class), pickle.text(key), pickle.size(size))
-        else {
-            return self.fail("a tensor's storage ('storage', class, key, device, size)", "other fields");
+        let (claim, part) = match pickle.claim(fields) {
+            Ok(found) => found,
+            Err((expected, found)) => return self.fail(expected, found),
         };
-        // The key is the name of an archive's entry; nothing but plain names is ever asked of the archive.
-        let plain =
-            (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if !plain {
-            return self.fail(
-                "a storage with a plain key",
-                format!("{:?}", key.chars().take(MAX_KEY).collect::<String>()),
-            );
-        }
-        let element = match class {
-            "UntypedStorage" => None,
-            _ => match class.strip_suffix("Storage").and_then(element_of_storage) {
-                Some(element) => Some(element),
-                None => return self.fail("a class of storages that is known", format!("{class:?}")),
-            },
-        };
-        let size = element.map_or(1, ElementType::size) as u64;
-        let claim = Claim { element, key: key.to_owned(), n_bytes: (n_elements as u64).saturating_mul(size) };
         let piece = self.stored(&claim)?;
-        let whole = Storage { piece, element, n_bytes: claim.n_bytes, start: 0 };
-        let part = match rest {
-            [] => &[],
-            [part, ..] => pickle.tuple(*part),
+        let whole = Storage { piece, element: claim.element, n_bytes: claim.n_bytes, start: 0 };
+        let [_, first, n_elements] = part.map(|part| pickle.tuple(part)).unwrap_or_default() else {
+            return Ok(whole);
         };
-        let [_, first, n_elements] = part else { return Ok(whole) };
         let (Some(first), Some(n_elements)) = (pickle.size(*first), pickle.size(*n_elements)) else {
             return self.fail("the first element and the size of a part of a storage", "others");
         };
-        let part = (first as u64).saturating_mul(size)
-            ..(first.saturating_add(n_elements) as u64).saturating_mul(size);
+        let size = claim.element.map_or(1, ElementType::size) as u64;
+        let bytes = |n_elements: usize| (n_elements as u64).saturating_mul(size);
+        let part = bytes(first)..bytes(first.saturating_add(n_elements));
         if part.end > whole.n_bytes {
             return self.fail(format!("a part of {} bytes", whole.n_bytes), format!("bytes {part:?}"));
         }
         Ok(Storage { n_bytes: part.end - part.start, start: part.start, ..whole })
+    }
+
+    /// A storage that Python's own `pickle.dump` wrote: the bytes of what `torch.save` makes of it.
+    fn storage_inside(&mut self, file: ObjectId) -> Result<Storage> {
+        let (piece, element) = match self.inside.get(&file) {
+            Some(found) => *found,
+            None => {
+                let Some(bytes) = self.bytes(file)? else {
+                    return self.fail("the bytes of a storage", "another object");
+                };
+                let (element, numbers) = match torch_legacy::only_storage(&bytes) {
+                    Ok(found) => found,
+                    Err(Fault { expected, found, .. }) => return self.fail(expected, found),
+                };
+                let found = (self.keep(bytes[numbers].to_vec()), element);
+                self.inside.insert(file, found);
+                found
+            }
+        };
+        Ok(Storage { piece, element, n_bytes: self.piece_size(piece), start: 0 })
     }
 
     pub(super) fn sizes(&self, id: ObjectId) -> Option<Vec<usize>> {
@@ -162,6 +160,66 @@ impl Builder<'_> {
             _ => return None,
         };
         if items.len() > MAX_DIMS { None } else { items.iter().map(|item| pickle.size(*item)).collect() }
+    }
+}
+
+/// What PyTorch writes of a storage.
+const FIELDS: &str = "('storage', class, key, device, size)";
+
+impl Pickle {
+    /// What a tuple says about a storage: `('storage', class, key, device, n_elements)`. Older files have a sixth field
+    /// for a part of one, which is returned.
+    ///
+    /// # Errors
+    /// What was expected and found.
+    pub(super) fn claim(&self, fields: ObjectId) -> Result<(Claim, Option<ObjectId>), (String, String)> {
+        let fault = |expected: &str, found: &str| Err((expected.to_owned(), found.to_owned()));
+        let Some(([kind, class, key, _, size], rest)) = self.tuple(fields).split_first_chunk::<5>() else {
+            return fault(&format!("a tensor's storage {FIELDS}"), "other fields");
+        };
+        let (Some("storage"), Some((_, class)), Some(key), Some(n_elements)) =
+            (self.text(*kind), self.name(*class), self.text(*key), self.size(*size))
+        else {
+            return fault(&format!("a tensor's storage {FIELDS}"), "other fields");
+        };
+        // The key is the name of an archive's entry; nothing but plain names is ever asked of the archive.
+        let plain =
+            (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if !plain {
+            let shown: String = key.chars().take(MAX_KEY).collect();
+            return fault("a storage with a plain key", &format!("{shown:?}"));
+        }
+        let element = match class {
+            "UntypedStorage" => None,
+            _ => match class.strip_suffix("Storage").and_then(element_of_storage) {
+                Some(element) => Some(element),
+                None => {
+                    let shown: String = class.chars().take(MAX_KEY).collect();
+                    return fault("a class of storages that is known", &format!("{shown:?}"));
+                }
+            },
+        };
+        let n_bytes = (n_elements as u64).saturating_mul(element.map_or(1, ElementType::size) as u64);
+        Ok((Claim { element, key: key.to_owned(), n_bytes }, rest.first().copied()))
+    }
+
+    /// The storages that are named anywhere, by key.
+    pub(in super::super) fn claims(&self) -> BTreeMap<String, Claim> {
+        let claims = self.objects.iter().filter_map(|object| match object {
+            Object::Persistent(fields) => {
+                self.claim(*fields).ok().map(|(claim, _)| (claim.key.clone(), claim))
+            }
+            _ => None,
+        });
+        claims.collect()
+    }
+
+    /// The storage that the pickle is.
+    pub(in super::super) fn root_claim(&self) -> Option<Claim> {
+        match self.object(self.root) {
+            Object::Persistent(fields) => self.claim(*fields).ok().map(|(claim, _)| claim),
+            _ => None,
+        }
     }
 }
 
