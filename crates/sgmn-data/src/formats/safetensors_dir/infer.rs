@@ -35,7 +35,7 @@ fn infer(layers: &[NamedLayer], metadata: &Metadata, options: &Options) -> Resul
         let expected = "an activation in the file's metadata or in the options";
         return Err((expected.to_owned(), "neither".to_owned()));
     };
-    let hidden = words.for_layers(n_hidden).map_err(|why| (why.to_string(), format!("{n_hidden} hidden layers")))?;
+    let hidden = words.for_layers(n_hidden).map_err(word_fault)?;
     let output_offset = metadata.json("output_offset")?.unwrap_or(options.output_offset);
     let mut specs: Vec<LayerSpec> = Vec::new();
     for (l, layer) in layers.iter().enumerate() {
@@ -44,6 +44,14 @@ fn infer(layers: &[NamedLayer], metadata: &Metadata, options: &Options) -> Resul
         specs.push(LayerSpec { map, activation, bias: layer.bias });
     }
     NetSpec::new(specs, output_offset).map_err(|why| ("layers that form a net".to_owned(), why.to_string()))
+}
+
+/// What is wrong with words for activations.
+pub(super) fn word_fault(why: sgmn_graph::Error) -> Fault {
+    match why {
+        sgmn_graph::Error::Word { expected, found } => (format!("activation: {expected}"), found),
+        other => ("an activation".to_owned(), other.to_string()),
+    }
 }
 
 /// The map with these weights after the layer before it.

@@ -1,7 +1,7 @@
 //! A folder of safetensors files, one net each: the plainest way to bring one's own nets.
 //!
 //! ```text
-//! my-nets/{id}.safetensors     LAYER.weight, LAYER.bias; text metadata: spec, activation, output_offset, label, score, id
+//! my-nets/{id}.safetensors     LAYER.weight, LAYER.bias or none; text metadata: spec, activation, output_offset, label, score, id
 //! my-nets/splits.json          {"train": ["id", ...], "val": [...], "test": [...]}; optional
 //! ```
 //!
@@ -179,8 +179,7 @@ impl Metadata {
     /// The activations, in any form that [`ActivationWords`] reads.
     fn activation(&self) -> Result<Option<ActivationWords>, named_layers::Fault> {
         let Some(text) = self.get("activation") else { return Ok(None) };
-        let words = text.parse().map_err(|why| ("metadata activation of known words".to_owned(), format!("{why}")));
-        words.map(Some)
+        text.parse().map(Some).map_err(infer::word_fault)
     }
 
     /// A value written as JSON.
