@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Result,
-    containers::{Key, TensorRef, Tree, Value},
+    containers::{Key, TensorRef, Tree, Value, module_tensors},
 };
 
 use super::parts::{self, Role};
@@ -172,8 +172,4 @@ fn listed(tree: &Tree, found: &[Inside]) -> String {
         shown.push(format!("and {} more", found.len() - MOST));
     }
     shown.join(", ")
-}
-
-fn module_tensors(_: &Value) -> Option<Vec<(String, TensorRef)>> {
-    None
 }
