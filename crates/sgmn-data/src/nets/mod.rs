@@ -91,6 +91,9 @@ pub fn open(path: &Path, options: &NetOptions) -> Result<NetFile> {
 /// As [`open`].
 pub fn from_tree(tree: Tree, options: &NetOptions) -> Result<NetFile> {
     let fault = |(expected, found): chain::Fault| Error::format(tree.path(), expected, found);
+    if let Some(part) = &tree.incomplete {
+        return Err(Error::format(tree.path(), "a whole net", part.clone()));
+    }
     let inside = inside::one(&tree, options.under.as_deref())?;
     let facts = facts::facts(&tree, &inside).map_err(fault)?;
     let (mut notes, mut unsaid) = (Vec::new(), Vec::new());

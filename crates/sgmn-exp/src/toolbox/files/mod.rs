@@ -80,9 +80,6 @@ pub(super) fn open(path: &Path, args: &ReadArgs) -> Result<Input> {
 /// A file of tensors is a checkpoint, a golden file or a net, as its metadata say; or a list of what is inside.
 fn open_tree(path: &Path, args: &ReadArgs) -> Result<Input> {
     let tree = containers::read(path)?;
-    for note in &tree.notes {
-        eprintln!("note: {}: {note}", path.display());
-    }
     if tree.metadata.contains_key(CHECKPOINT_KEY) {
         return Ok(Input::Checkpoint);
     }
