@@ -115,7 +115,10 @@ impl ActivationWords {
             [one] => Ok(vec![one; n_layers]),
             _ if self.words.len() == n_layers => Ok(self.words.clone()),
             _ => Err(Error::Word {
-                expected: format!("{n_layers} words, one for each hidden layer, or one for all"),
+                expected: match n_layers {
+                    0 | 1 => "one word, for one hidden layer at most".to_owned(),
+                    _ => format!("{n_layers} words, one for each hidden layer, or one for all"),
+                },
                 found: format!("{} ({self})", self.words.len()),
             }),
         }

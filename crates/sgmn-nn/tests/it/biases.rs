@@ -110,8 +110,9 @@ fn an_edited_net_without_biases_has_none() {
     assert!(spec.layers().iter().any(|layer| layer.bias), "one with and one without");
     let edit =
         examples().into_iter().find(|example| example.name == "flat_mlp edits on perceptrons").unwrap();
-    let nets = nets(Seed::new(3), &[spec.clone()], 2);
-    let (model, _, lowering) = build_any(&edit.config, &[spec.clone()], Normalization::none(), DType::F64);
+    let nets = nets(Seed::new(3), std::slice::from_ref(&spec), 2);
+    let (model, _, lowering) =
+        build_any(&edit.config, std::slice::from_ref(&spec), Normalization::none(), DType::F64);
     let batch = collate(&lowering, &nets);
     let output = model.forward(&batch, &Pass::eval()).unwrap();
     let graphs = &batch.buckets[0].graphs;
@@ -174,7 +175,7 @@ fn nets_of_every_activation_are_drawn_as_the_interpreter_says_with_gradients() {
 #[test]
 fn an_absent_bias_is_normalized_by_nothing() {
     let spec = Arc::new(NetSpec::mlp(&[2, 3, 1], Activation::Tanh, 0.0).unwrap().without_biases());
-    let nets = nets(Seed::new(1), &[spec.clone()], 3);
+    let nets = nets(Seed::new(1), std::slice::from_ref(&spec), 3);
     let lowering = Lowering::new([&spec]).unwrap();
     let scales = Normalization::fit(&nets).scales(&lowering.topologies()[0]).unwrap();
     assert!(scales.iter().all(|scale| scale.bias == 1.0 && scale.weight > 0.0), "{scales:?}");

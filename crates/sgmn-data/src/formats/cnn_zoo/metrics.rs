@@ -9,7 +9,6 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
-use sgmn_graph::Activation;
 
 use super::{ZooActivation, order::Order};
 use crate::{Error, Result};
@@ -61,7 +60,7 @@ impl Metrics {
                 let expected = format!("{n_rows} lines, those of weights.npy, each with a whole step");
                 return Err(Error::format(path, expected, format!("step {step} in line {}", lines.len() + 1)));
             }
-            let activation = activation.parse::<Activation>().ok().and_then(|word| word.try_into().ok());
+            let activation = ZooActivation::try_from(activation).ok();
             lines.push((step as i64, activation, test_accuracy.unwrap_or(f64::NAN)));
         }
         if lines.len() != n_rows {

@@ -66,9 +66,9 @@ pub enum Header {
     Exact,
 }
 
-/// The activations of the zoo, read as any [`Activation`] is.
+/// The activations of the zoo; their words are those of any [`Activation`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", try_from = "Activation")]
+#[serde(rename_all = "snake_case", try_from = "String")]
 pub enum ZooActivation {
     /// `max(x, 0)`.
     Relu,
@@ -169,14 +169,14 @@ impl From<ZooActivation> for Activation {
     }
 }
 
-impl TryFrom<Activation> for ZooActivation {
+impl TryFrom<String> for ZooActivation {
     type Error = String;
 
-    fn try_from(activation: Activation) -> Result<Self, String> {
-        match activation {
-            Activation::Relu => Ok(Self::Relu),
-            Activation::Tanh => Ok(Self::Tanh),
-            other => Err(format!("expected relu or tanh, the activations of the zoo, found {other}")),
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.parse() {
+            Ok(Activation::Relu) => Ok(Self::Relu),
+            Ok(Activation::Tanh) => Ok(Self::Tanh),
+            _ => Err(format!("expected relu or tanh, the activations of the zoo, found {word:?}")),
         }
     }
 }
