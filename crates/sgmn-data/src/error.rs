@@ -114,7 +114,7 @@ fn line(text: String) -> String {
     let mut line = String::new();
     for letter in text.chars() {
         if line.len() >= MOST {
-            return line + "...";
+            return line + "…";
         }
         match letter.is_control() {
             true => line.extend(letter.escape_default()),
@@ -134,7 +134,7 @@ mod tests {
         assert!(
             message.starts_with("x: expected a\\né")
                 && message.len() < 500
-                && message.ends_with("..., found b")
+                && message.ends_with("…, found b")
         );
     }
 }
