@@ -69,7 +69,7 @@ pub(super) fn read(bytes: &Shared, path: &Path, read: &dyn Fn(&Path) -> Result<T
     let mut wanted: BTreeMap<String, Vec<&String>> = BTreeMap::new();
     for (tensor, part) in &weight_map {
         let Some(part) = part.as_str().filter(|part| is_plain(part)) else {
-            let found = part.to_string().chars().take(80).collect();
+            let found = part.to_string();
             return Err(fault(format!("the plain name of a file beside the index, for {tensor:?}"), found));
         };
         wanted.entry(part.to_owned()).or_default().push(tensor);

@@ -2,12 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    io::Write,
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
 use sgmn_data::containers::{self, Tree, Value, Values, module_tensors};
 use sha2::{Digest, Sha256};
+
+use crate::formats_hostile::survive;
 
 /// A file of `tests/data`.
 pub(crate) fn data(name: &str) -> PathBuf {
@@ -225,4 +227,41 @@ fn a_tensor_of_another_tree_is_no_panic() {
     let last = a.root.entries().unwrap().last().map(|(_, value)| value.clone());
     let Some(Value::Tensor(tensor)) = last else { panic!() };
     assert!(b.tensor(&tensor).is_err());
+}
+
+#[test]
+fn archives_with_names_of_1_to_60_letters_are_read() {
+    let mut zip = zip::ZipArchive::new(std::fs::File::open(data("containers/stems.zip")).unwrap()).unwrap();
+    let mut n_missed = 0;
+    for n in 1..=60 {
+        let mut bytes = Vec::new();
+        zip.by_name(&format!("{n}.pth")).unwrap().read_to_end(&mut bytes).unwrap();
+        // Negative control: where the zip crate looks for the beginning of an archive itself, it goes wrong for some.
+        n_missed += usize::from(zip::ZipArchive::new(std::io::Cursor::new(&bytes)).is_err());
+        let tree = containers::read_bytes(bytes, Path::new("stem")).unwrap();
+        let Some(Value::Tensor(tensor)) = tree.root.get("a") else { panic!("{n}") };
+        assert_eq!(tree.tensor(tensor).unwrap().values, Values::Int((0..n).collect()), "{n}");
+    }
+    assert!(n_missed > 0);
+}
+
+#[test]
+fn files_cut_anywhere_are_errors() {
+    let part = |name: &str| std::fs::read(data(name)).unwrap();
+    for (name, bytes) in [
+        ("archive", part("containers/no_checksums.pth")),
+        ("older file", part("containers/views_legacy.pth")),
+        ("safetensors", part("cases/15-other-frameworks/flax.safetensors")),
+        ("archive of NumPy", part("containers/arrays_compressed.npz")),
+        ("array of NumPy", part("containers/one_big_endian.npy")),
+        ("pickle", part("containers/plain_protocol2.pkl")),
+        ("old pickle", part("containers/plain_protocol0.pkl")),
+        ("script", part("containers/frozen_script.pt")),
+    ] {
+        for len in 0..bytes.len() {
+            let what = format!("{name} cut to {len} bytes");
+            let read = || containers::read_bytes(bytes[..len].to_vec(), Path::new(name));
+            assert!(survive(&what, read).is_err(), "{what}");
+        }
+    }
 }

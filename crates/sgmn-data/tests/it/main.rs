@@ -6,6 +6,7 @@ mod any_net_files;
 mod any_net_onnx;
 mod any_net_pt2;
 mod containers;
+mod containers_fuzz;
 mod containers_hostile;
 mod containers_torch;
 mod fit;

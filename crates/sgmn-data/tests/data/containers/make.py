@@ -3,7 +3,7 @@
 Run in this folder: python make.py (PyTorch 2.15, NumPy 2.4, safetensors 0.8). The files of ../cases are not written here.
 """
 
-import argparse, collections, datetime, hashlib, json, pathlib, pickle, sys, warnings
+import argparse, collections, datetime, hashlib, json, pathlib, pickle, sys, tempfile, warnings, zipfile
 
 import numpy as np
 import torch
@@ -95,6 +95,14 @@ def write():
     torch.save({"net": Net(), "epoch": 3}, HERE / "own_module_legacy.pth", _use_new_zipfile_serialization=False)
     torch.jit.script(Net().eval()).save(str(HERE / "own_script.pt"))
     torch.jit.freeze(torch.jit.script(Net().eval())).save(str(HERE / "frozen_script.pt"))
+
+    # The name of an archive's folder moves all that follows; zip readers have been seen to miss the directory of some.
+    with zipfile.ZipFile(HERE / "stems.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for n in range(1, 61):
+            with tempfile.TemporaryDirectory() as folder:
+                file = pathlib.Path(folder) / f"{'m' * n}.pth"
+                torch.save({"a": torch.arange(n), "b": torch.ones(1)}, file)
+                archive.writestr(zipfile.ZipInfo(f"{n}.pth"), file.read_bytes(), zipfile.ZIP_DEFLATED)
 
     arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b/c": np.asfortranarray(np.eye(3)[:2]),
               "big": np.arange(4, dtype=">f8"), "half": np.float16(0.5), "count": np.uint64(7)}
