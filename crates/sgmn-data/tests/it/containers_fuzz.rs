@@ -252,3 +252,8 @@ fn mutated_arrays_of_numpy() {
     arrays.extend(entries(&samples(&["arrays.npz"]), ".npy"));
     assert!(fuzz("arrays of NumPy", &arrays, &|bytes| bytes) > 0);
 }
+
+#[test]
+fn mutated_files_of_hdf5() {
+    assert!(fuzz("files of HDF5", &samples(&[".h5"]), &|bytes| bytes) > 0);
+}
