@@ -15,6 +15,7 @@
 //! bounded in memory and time by the size of the file, and runs nothing that stands in it. Numbers of tensors stay where
 //! they are until they are asked for. What the tensors mean is not decided here.
 
+mod hdf5;
 mod module;
 pub(crate) mod npy;
 mod numpy;
@@ -45,8 +46,10 @@ use crate::{
     bytes::{Shared, zip_entries::Entries},
 };
 
+/// The entry of a Keras model that has its weights.
+const KERAS_WEIGHTS: &str = "model.weights.h5";
 /// What can be read, for messages.
-const KNOWN: &str = "a file of weights (an archive of PyTorch, safetensors, NumPy arrays, Keras)";
+const KNOWN: &str = "a file of weights (a file of PyTorch, safetensors, NumPy arrays, HDF5, a pickle)";
 
 /// Reads a file, or all parts of a net in a folder that has an index; the container is found by its content.
 ///
@@ -87,6 +90,9 @@ fn read_file(bytes: Shared, path: &Path) -> Result<Tree> {
         [b'P', b'K', 3, 4, ..] => zip(bytes, path),
         _ if torch_legacy::detects(start) => torch_legacy::read(&bytes, path),
         _ if start.starts_with(numpy::START) => numpy::read_array(&bytes, path),
+        _ if start.starts_with(hdf5::START) => {
+            hdf5::read(&bytes, path).map_err(|error| with_help(error, strangers::HDF5_HELP))
+        }
         [0x80, 2..=5, .., b'.'] => plain_pickle::read(&bytes, path),
         _ if safetensors::detects(start) => safetensors::read(&bytes, path),
         // The oldest pickles begin with a dictionary or a list and nothing that tells them from texts.
@@ -97,6 +103,16 @@ fn read_file(bytes: Shared, path: &Path) -> Result<Tree> {
     }
 }
 
+/// An error, and what a person can do about the file.
+fn with_help(error: Error, help: &str) -> Error {
+    match error {
+        Error::Format { path, expected, found } => {
+            Error::Format { path, expected, found: format!("{found}; {help}") }
+        }
+        other => other,
+    }
+}
+
 fn unknown(start: &[u8], path: &Path) -> Error {
     let found = strangers::describe(start).unwrap_or_else(|| "none of them".to_owned());
     Error::format(path, KNOWN, found)
@@ -104,18 +120,22 @@ fn unknown(start: &[u8], path: &Path) -> Error {
 
 /// Reads a zip archive.
 fn zip(bytes: Shared, path: &Path) -> Result<Tree> {
-    let entries = Entries::new(bytes, path, "a zip archive")?;
-    let has = |part: &str| entries.names().any(|name| name.ends_with(part));
+    let mut entries = Entries::new(bytes, path, "a zip archive")?;
     if let Some(folder) = torch_zip::folder(&entries, path)? {
         return torch_zip::read(entries, &folder, path);
     }
-    if has(numpy::ENDING) {
+    if entries.names().any(|name| name.ends_with(numpy::ENDING)) {
         return numpy::read_archive(entries, path);
     }
-    let found = if has("archive_format") || entries.contains("serialized_exported_program.json") {
+    if entries.contains(KERAS_WEIGHTS) {
+        let weights = entries.read(KERAS_WEIGHTS, u64::MAX)?;
+        let tree = hdf5::read(&Shared::from_memory(weights), path);
+        return tree.map(|tree| Tree { container: "model of Keras", ..tree });
+    }
+    let found = if entries.names().any(|name| name.ends_with("archive_format"))
+        || entries.contains("serialized_exported_program.json")
+    {
         "a program of torch.export, which has a graph of its own".to_owned()
-    } else if entries.contains("model.weights.h5") {
-        format!("a model of Keras; {}", strangers::HDF5_HELP)
     } else {
         "a zip archive of other files".to_owned()
     };

@@ -23,8 +23,8 @@ const STRANGERS: &[Stranger] = &[
         help: "download the file itself",
     },
     Stranger {
-        is: |start| hdf5_at(start, 0) || hdf5_at(start, 512),
-        what: "HDF5 in a form that Keras does not write",
+        is: |start| start.get(512..520) == Some(super::hdf5::START),
+        what: "HDF5 behind something else",
         help: HDF5_HELP,
     },
     Stranger {
@@ -81,13 +81,10 @@ const STRANGERS: &[Stranger] = &[
     },
 ];
 
-/// How to make a file of HDF5 readable.
-pub(super) const HDF5_HELP: &str = "in Python: `import keras, safetensors.numpy as s; m = keras.saving.load_model(FILE)`, then \
-     `s.save_file({v.path: v.numpy() for v in m.variables}, 'net.safetensors')`";
-
-fn hdf5_at(start: &[u8], at: usize) -> bool {
-    start.get(at..at + 8) == Some(b"\x89HDF\r\n\x1a\n")
-}
+/// How to make a file of HDF5 readable, in two lines.
+pub(super) const HDF5_HELP: &str = "in Python: `import h5py, safetensors.numpy as s; d = {}`, then \
+     `h5py.File(FILE).visititems(lambda n, v: d.update({n.replace('/', '.'): v[...]}) if hasattr(v, 'dtype') else None); \
+     s.save_file(d, 'net.safetensors')`";
 
 /// What a file is that is not read here, and what to do about it, in one line.
 pub(super) fn describe(start: &[u8]) -> Option<String> {

@@ -3,7 +3,7 @@
 //!
 //! Each container is tried with `SGMN_FUZZ` mutated inputs (some hundred by default). Inputs follow from a fixed seed, so
 //! a failure tells the number of the input that caused it. The bound: an input of n bytes takes at most 128 MiB + 512·n
-//! bytes of memory and never more than 2 GiB; all inputs here are smaller than 40 KiB, so that [`MEMORY`] bounds them.
+//! bytes of memory, and time in proportion; all inputs here are smaller than 80 KiB.
 
 use std::{
     collections::BTreeMap,
@@ -251,4 +251,9 @@ fn mutated_arrays_of_numpy() {
     let mut arrays = samples(&[".npy"]);
     arrays.extend(entries(&samples(&["arrays.npz"]), ".npy"));
     assert!(fuzz("arrays of NumPy", &arrays, &|bytes| bytes) > 0);
+}
+
+#[test]
+fn mutated_files_of_hdf5() {
+    assert!(fuzz("files of HDF5", &samples(&[".h5"]), &|bytes| bytes) > 0);
 }

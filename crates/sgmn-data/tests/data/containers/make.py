@@ -1,10 +1,11 @@
 """Writes the files of this folder, and expected.json: what PyTorch and NumPy read from them and from ../cases.
 
-Run in this folder: python make.py (PyTorch 2.15, NumPy 2.4, safetensors 0.8). The files of ../cases are not written here.
+Run in this folder: python make.py (PyTorch 2.15, NumPy 2.4, safetensors 0.8, h5py 3). The files of ../cases are not written here.
 """
 
 import argparse, collections, datetime, hashlib, json, pathlib, pickle, sys, tempfile, warnings, zipfile
 
+import h5py
 import numpy as np
 import torch
 from torch import nn
@@ -111,6 +112,24 @@ def write():
     np.savez(HERE / "arrays_with_objects.npz", a=arrays["a"], b=np.array([{"x": 1}], dtype=object))
     np.save(HERE / "one_big_endian.npy", np.arange(6, dtype=">f4").reshape(2, 3))
 
+    with h5py.File(HERE / "old_groups.h5", "w") as file:
+        layer = file.create_group("model_weights/dense/dense")
+        layer["kernel:0"] = arrays["a"]
+        layer["bias:0"] = np.arange(3, dtype=">f8")
+        file["model_weights/half"] = np.arange(3, dtype=np.float16)
+        file["model_weights/step"] = np.int64(7)
+        file["model_weights/word"] = "text"
+        file.attrs["model_config"] = "{}"
+        file["tied"] = layer["kernel:0"]
+        file["loop"] = h5py.SoftLink("/model_weights")
+        file.create_dataset("chunks", data=np.arange(100.0), chunks=(10,), compression="gzip")
+        for i in range(40):
+            file[f"many/{i}"] = np.full(2, i, np.float32)
+    with h5py.File(HERE / "new_groups.h5", "w", libver="latest", track_order=True) as file:
+        file["b/kernel"] = arrays["a"]
+        file["a/kernel"] = arrays["a"] + 1
+        file["a/count"] = np.uint8(3)
+
     linear = nn.Linear(2, 3)
     tree = {"state_dict": linear.state_dict(), "array": arrays["a"], "lr": 0.5, "names": ["x", "é"], "n": -(1 << 40)}
     for protocol in range(6):
@@ -153,7 +172,20 @@ def walk(value, path, out):
         out.append([path, text])
 
 
+def plain(group):
+    """The datasets of numbers that stand in one piece, and the groups."""
+    items = [(name, item) for name, item in group.items() if group.get(name, getlink=True).__class__ is h5py.HardLink]
+    return {
+        name: plain(item) if isinstance(item, h5py.Group) else item[...]
+        for name, item in items
+        if isinstance(item, h5py.Group) or (item.dtype.kind in "fiu" and item.chunks is None)
+    }
+
+
 def read(file):
+    if file.suffix == ".h5":
+        with h5py.File(file) as found:
+            return plain(found)
     if file.suffix in (".npz", ".npy"):
         found = np.load(file, allow_pickle=True)
         return dict(found) if file.suffix == ".npz" else found
@@ -172,7 +204,7 @@ def main():
     expected = {}
     for folder in (HERE, HERE.parent / "cases"):
         for file in sorted(folder.rglob("*")):
-            if file.suffix in (".pth", ".pt", ".bin", ".ckpt", ".npz", ".npy", ".pkl", ".safetensors"):
+            if file.suffix in (".pth", ".pt", ".bin", ".ckpt", ".npz", ".npy", ".pkl", ".h5", ".safetensors"):
                 out = []
                 walk(read(file), "", out)
                 expected[str(file.relative_to(HERE.parent))] = out
