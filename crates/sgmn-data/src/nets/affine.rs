@@ -49,7 +49,11 @@ impl Affine {
         let shift = of(Role::Bias)?.unwrap_or_else(|| vec![0.0; n]);
         let (mean, variance) = (of(Role::Mean)?.unwrap_or_default(), of(Role::Variance)?.unwrap_or_default());
         if let Some(value) = variance.iter().find(|value| **value + epsilon <= 0.0 || value.is_nan()) {
-            return Err(Error::format(tree.path(), format!("variances of {} above −ε", norm.name), value.to_string()));
+            return Err(Error::format(
+                tree.path(),
+                format!("variances of {} above −ε", norm.name),
+                value.to_string(),
+            ));
         }
         let bias = self.bias.get_or_insert_with(|| vec![0.0; n]);
         let per_output = self.weight.len() / n.max(1);
@@ -77,7 +81,8 @@ fn outputs_first(shape: &[usize], kernel: &[f64]) -> Vec<f64> {
 
 /// `g v / ‖v‖`, the norm over all axes along which `g` has one number.
 fn weight_norm(tree: &Tree, part: &Part) -> Result<Vec<f64>> {
-    let missing = |what: &str| Error::format(tree.path(), format!("{what} of the weight norm {}", part.name), "none");
+    let missing =
+        |what: &str| Error::format(tree.path(), format!("{what} of the weight norm {}", part.name), "none");
     let direction = part.weight().ok_or_else(|| missing("directions"))?;
     let length = part.tensor(Role::Length).ok_or_else(|| missing("lengths"))?;
     let shape = &direction.shape;
@@ -114,7 +119,11 @@ fn weight_norm(tree: &Tree, part: &Part) -> Result<Vec<f64>> {
 fn spectral_norm(tree: &Tree, part: &Part) -> Result<Vec<f64>> {
     let tensor = |role| {
         part.tensor(role).ok_or_else(|| {
-            Error::format(tree.path(), format!("the {role:?} tensor of the spectral norm {}", part.name), "none")
+            Error::format(
+                tree.path(),
+                format!("the {role:?} tensor of the spectral norm {}", part.name),
+                "none",
+            )
         })
     };
     let original = tensor(Role::Original)?;
@@ -126,7 +135,11 @@ fn spectral_norm(tree: &Tree, part: &Part) -> Result<Vec<f64>> {
     let row = |row: &[f64]| row.iter().zip(&right).map(|(w, v)| w * v).sum::<f64>();
     let sigma: f64 = weight.chunks(n_rest.max(1)).zip(&left).map(|(weights, u)| u * row(weights)).sum();
     if sigma == 0.0 || !sigma.is_finite() {
-        return Err(Error::format(tree.path(), format!("a singular value of {} above 0", part.name), sigma.to_string()));
+        return Err(Error::format(
+            tree.path(),
+            format!("a singular value of {} above 0", part.name),
+            sigma.to_string(),
+        ));
     }
     Ok(weight.into_iter().map(|weight| weight / sigma).collect())
 }
@@ -145,7 +158,11 @@ fn floats(tree: &Tree, part: &Part, tensor: &TensorRef) -> Result<Vec<f64>> {
     let read = tree.tensor(tensor)?;
     match read.floats() {
         Some(values) => Ok(values.to_vec()),
-        None => Err(Error::format(tree.path(), format!("{} of floating-point numbers", part.name), format!("{:?}", read.element))),
+        None => Err(Error::format(
+            tree.path(),
+            format!("{} of floating-point numbers", part.name),
+            format!("{:?}", read.element),
+        )),
     }
 }
 
@@ -156,7 +173,10 @@ mod tests {
     #[test]
     fn a_kernel_of_keras_is_turned_to_outputs_first() {
         // [places 2, inputs 1, outputs 3]
-        assert_eq!(outputs_first(&[2, 1, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+        assert_eq!(
+            outputs_first(&[2, 1, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
+            [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]
+        );
         // [inputs 2, outputs 2]
         assert_eq!(outputs_first(&[2, 2], &[1.0, 2.0, 3.0, 4.0]), [1.0, 3.0, 2.0, 4.0]);
     }

@@ -34,7 +34,10 @@ pub(super) fn spec(
         && let Some(layer) = layers.iter().find(|layer| names::may_skip(&layer.part.name))
     {
         let what = format!("whether parts such as {:?} add their input to their output", layer.part.name);
-        unsaid.push(Unsaid::new(what, "--chain if they do not; --architecture FILE.toml to describe the net if they do"));
+        unsaid.push(Unsaid::new(
+            what,
+            "--chain if they do not; --architecture FILE.toml to describe the net if they do",
+        ));
     }
     let mut maps: Vec<LayerMap> = Vec::new();
     for layer in layers {
@@ -43,7 +46,9 @@ pub(super) fn spec(
             None => break,
         }
     }
-    if let Some(l) = maps.iter().position(|map| matches!(map, LayerMap::Linear { reading: Reading::GlobalAverage, .. })) {
+    if let Some(l) =
+        maps.iter().position(|map| matches!(map, LayerMap::Linear { reading: Reading::GlobalAverage, .. }))
+    {
         notes.push(format!("{} reads the mean over all places of each channel", layers[l].part.name));
     }
     if maps.iter().filter(|map| matches!(map, LayerMap::Conv { .. })).count() > 0 {
@@ -51,10 +56,15 @@ pub(super) fn spec(
     }
     let n_hidden = layers.len() - 1;
     let activations = match &said.activation {
-        Some(words) => words.for_layers(n_hidden).map_err(|why| ("activations that fit".to_owned(), why.to_string()))?,
+        Some(words) => {
+            words.for_layers(n_hidden).map_err(|why| ("activations that fit".to_owned(), why.to_string()))?
+        }
         None if n_hidden == 0 => Vec::new(),
         None => {
-            unsaid.push(Unsaid::new("the activation of its hidden layers", "--activation WORD, or one for each: WORD,WORD,…"));
+            unsaid.push(Unsaid::new(
+                "the activation of its hidden layers",
+                "--activation WORD, or one for each: WORD,WORD,…",
+            ));
             return Ok(None);
         }
     };
@@ -86,7 +96,9 @@ fn grey_offset(layers: &[Layer], activations: &[Activation]) -> f64 {
     let is_sine = activations.iter().all(|activation| *activation == Activation::Sine { omega: 30.0 });
     let same = layers.len() == LAYERS.len()
         && layers.iter().zip(LAYERS).all(|(layer, (name, shape))| {
-            layer.part.name == name && layer.part.weight_shape() == shape && layer.part.tensor(Role::Bias).is_some()
+            layer.part.name == name
+                && layer.part.weight_shape() == shape
+                && layer.part.tensor(Role::Bias).is_some()
         });
     if same && is_sine { 0.5 } else { 0.0 }
 }
@@ -113,16 +125,25 @@ fn map(
         // A kernel of one row reads sequences as images of one row.
         [n_out, n_in, size] => (n_out, n_in, [1, size]),
         [n_out, n_in, height, width] => (n_out, n_in, [height, width]),
-        _ => return Err((format!("two to four axes of {name}.weight"), format!("{:?}", layer.part.weight_shape()))),
+        _ => {
+            return Err((
+                format!("two to four axes of {name}.weight"),
+                format!("{:?}", layer.part.weight_shape()),
+            ));
+        }
     };
     match (before, options.channels) {
         (None, Some(channels)) if channels != n_in => {
             let expected = format!("{name}.weight that reads all {channels} channels, in one group");
-            return Err((expected, format!("{n_in} for each output: groups, which --architecture FILE.toml describes")));
+            return Err((
+                expected,
+                format!("{n_in} for each output: groups, which --architecture FILE.toml describes"),
+            ));
         }
         // One input for each of several outputs: an image of one channel, or of one channel for each group.
         (None, None) if n_in == 1 && n_out > 1 => {
-            let what = format!("whether {name} reads images of one channel, or each of several channels by itself");
+            let what =
+                format!("whether {name} reads images of one channel, or each of several channels by itself");
             unsaid.push(Unsaid::new(what, "--channels 1; --architecture FILE.toml if it has groups"));
         }
         _ => {}

@@ -34,12 +34,12 @@ pub(super) fn layers(
     unsaid: &mut Vec<Unsaid>,
 ) -> Result<Vec<Layer>, Fault> {
     let (mut affine, mut norms) = (Vec::new(), Vec::new());
-    let mut strange = parts.others;
+    let (mut strange, mut other_norms) = (parts.others, Vec::new());
     for (at, part) in parts.parts.into_iter().enumerate() {
         match part.kind() {
             Ok(Kind::Affine) => affine.push((at, part)),
             Ok(Kind::BatchNorm) => norms.push((at, part)),
-            Ok(Kind::Norm) => strange.push(format!("{} (a norm without statistics, such as a layer norm)", part.name)),
+            Ok(Kind::Norm) => other_norms.push(part.name),
             Err(why) => strange.push(why),
         }
     }
@@ -51,10 +51,21 @@ pub(super) fn layers(
     }
     if !strange.is_empty() {
         let what = format!("what these are to a chain of layers: {}", shortened(&strange));
-        unsaid.push(Unsaid::new(what, "--architecture FILE.toml to describe the net, or --ignore PATTERN to leave them out"));
+        unsaid.push(Unsaid::new(
+            what,
+            "--architecture FILE.toml to describe the net, or --ignore PATTERN to leave them out",
+        ));
+    }
+    if !other_norms.is_empty() {
+        let what = format!(
+            "what norms without statistics, such as layer norms, do in a chain of layers: {}",
+            shortened(&other_norms)
+        );
+        unsaid.push(Unsaid::new(what, "--architecture FILE.toml to describe the net"));
     }
     let norms = placed(&affine, norms, as_built, unsaid);
-    let mut layers: Vec<Layer> = affine.into_iter().map(|(_, part)| Layer { part, norms: Vec::new() }).collect();
+    let mut layers: Vec<Layer> =
+        affine.into_iter().map(|(_, part)| Layer { part, norms: Vec::new() }).collect();
     for (at, norm) in norms {
         layers[at].norms.push(norm);
     }
@@ -78,8 +89,11 @@ fn second_name(layers: &[Layer], links: &[Link], as_built: bool) -> Option<usize
         return None;
     }
     // Of two names the one that stands alone is the second: `a` beside `net.0`, `net.1`.
-    let siblings = |at: usize| (0..links.len()).filter(|&b| order::are_counted(&links[at], &links[b])).count();
-    let is_double = |&at: &usize| layers.iter().enumerate().any(|(b, other)| b != at && other.part.is_same(&layers[at].part));
+    let siblings =
+        |at: usize| (0..links.len()).filter(|&b| order::are_counted(&links[at], &links[b])).count();
+    let is_double = |&at: &usize| {
+        layers.iter().enumerate().any(|(b, other)| b != at && other.part.is_same(&layers[at].part))
+    };
     let mut doubles: Vec<usize> = (0..layers.len()).filter(is_double).collect();
     doubles.sort_by_key(|&at| siblings(at));
     doubles.into_iter().find(|&double| {
@@ -99,7 +113,8 @@ fn placed(
     let mut found = Vec::new();
     for (at, norm) in norms {
         let fits = |part: &Part| part.weight_shape().first() == Some(&norm.norm_width());
-        let by_number = predecessor(&norm.name).map(|name| affine.iter().position(|(_, part)| part.name == name));
+        let by_number =
+            predecessor(&norm.name).map(|name| affine.iter().position(|(_, part)| part.name == name));
         let map = match by_number {
             // In a sequence the numbers tell what stands directly before; a missing one is an activation.
             Some(by_number) => by_number,
@@ -140,10 +155,16 @@ fn twin(affine: &[(usize, Part)], norm: &str) -> Option<usize> {
 fn ask_for_folding(layers: &[Layer], options: &NetOptions, unsaid: &mut Vec<Unsaid>) {
     let normed: Vec<&str> =
         layers.iter().filter(|layer| !layer.norms.is_empty()).map(|layer| layer.part.name.as_str()).collect();
-    let computed: Vec<&str> =
-        layers.iter().filter(|layer| layer.part.is_reparametrized()).map(|layer| layer.part.name.as_str()).collect();
+    let computed: Vec<&str> = layers
+        .iter()
+        .filter(|layer| layer.part.is_reparametrized())
+        .map(|layer| layer.part.name.as_str())
+        .collect();
     if !options.fold && !(normed.is_empty() && computed.is_empty()) {
-        let what = format!("whether the norms of {} are to be folded into their maps", [normed.clone(), computed].concat().join(", "));
+        let what = format!(
+            "whether the norms of {} are to be folded into their maps",
+            [normed.clone(), computed].concat().join(", ")
+        );
         unsaid.push(Unsaid::new(what, "--fold, or --architecture FILE.toml to read them as what they are"));
     }
     if !normed.is_empty() && options.epsilon.is_none() {

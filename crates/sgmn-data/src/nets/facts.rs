@@ -52,7 +52,13 @@ pub(super) fn facts(tree: &Tree, inside: &Inside) -> Result<Facts, Fault> {
     let mut facts = Facts { id: tree.metadata.get("id").cloned(), ..Facts::default() };
     let beside = |name: &str| {
         let own = inside.others.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-        let tensor = || inside.tensors.iter().find(|(key, _)| key == name).map(|(_, tensor)| Value::Tensor(tensor.clone()));
+        let tensor = || {
+            inside
+                .tensors
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, tensor)| Value::Tensor(tensor.clone()))
+        };
         own.or_else(tensor).or_else(|| at_root(&tree.root, name).cloned())
     };
     if let Some(text) = tree.metadata.get("label") {
@@ -69,10 +75,15 @@ pub(super) fn facts(tree: &Tree, inside: &Inside) -> Result<Facts, Fault> {
     }
     if let Some(text) = tree.metadata.get("score") {
         let score = text.trim().parse::<f64>().ok().filter(|score| score.is_finite());
-        facts.score = Some(score.ok_or_else(|| ("a score in the metadata that is a number".to_owned(), format!("{text:?}")))?);
+        facts.score =
+            Some(score.ok_or_else(|| {
+                ("a score in the metadata that is a number".to_owned(), format!("{text:?}"))
+            })?);
     }
     if let Some(value) = beside("score") {
-        facts.score = Some(number(tree, &value).ok_or_else(|| ("a score that is one number".to_owned(), kind(&value)))?);
+        facts.score = Some(
+            number(tree, &value).ok_or_else(|| ("a score that is one number".to_owned(), kind(&value)))?,
+        );
     }
     Ok(facts)
 }
@@ -96,7 +107,9 @@ pub(super) fn said(
     let fault = |key: &str, why: sgmn_graph::Error| (format!("metadata {key} that is read"), why.to_string());
     let activation = match (&options.activation, word("activation")) {
         (Some(words), written) => {
-            if let Some(text) = written.filter(|text| text.parse::<ActivationWords>().ok().as_ref() != Some(words)) {
+            if let Some(text) =
+                written.filter(|text| text.parse::<ActivationWords>().ok().as_ref() != Some(words))
+            {
                 notes.push(format!("the activation {words} goes before {text}, which the file says"));
             }
             Some(words.clone())
@@ -106,17 +119,22 @@ pub(super) fn said(
     };
     let output_activation = match (options.output_activation, word("output_activation")) {
         (Some(word), _) => Some(word),
-        (None, Some(text)) => Some(text.parse::<Activation>().map_err(|why| fault("output_activation", why))?),
-        (None, None) => None,
-    };
-    let output_offset = match (options.output_offset, word("output_offset")) {
-        (Some(offset), _) => Some(offset),
         (None, Some(text)) => {
-            let offset = text.parse::<f64>().ok().filter(|offset| offset.is_finite());
-            Some(offset.ok_or_else(|| ("metadata output_offset that is a number".to_owned(), format!("{text:?}")))?)
+            Some(text.parse::<Activation>().map_err(|why| fault("output_activation", why))?)
         }
         (None, None) => None,
     };
+    let output_offset =
+        match (options.output_offset, word("output_offset")) {
+            (Some(offset), _) => Some(offset),
+            (None, Some(text)) => {
+                let offset = text.parse::<f64>().ok().filter(|offset| offset.is_finite());
+                Some(offset.ok_or_else(|| {
+                    ("metadata output_offset that is a number".to_owned(), format!("{text:?}"))
+                })?)
+            }
+            (None, None) => None,
+        };
     let chain = options.chain || word("chain") == Some("true");
     let order = options.order.clone().or_else(|| word("order").map(|text| LayerOrder::from(text.to_owned())));
     Ok((Said { chain, activation, output_activation, output_offset }, order))
@@ -129,7 +147,9 @@ fn at_root<'a>(root: &'a Value, name: &str) -> Option<&'a Value> {
 }
 
 fn label_of(tree: &Tree, value: &Value) -> Result<Label, Fault> {
-    let class = |number: Option<f64>| number.filter(|x| x.fract() == 0.0 && (0.0..4e9).contains(x)).map(|x| Label::Number(x as u32));
+    let class = |number: Option<f64>| {
+        number.filter(|x| x.fract() == 0.0 && (0.0..4e9).contains(x)).map(|x| Label::Number(x as u32))
+    };
     let label = match value {
         Value::Text(text) => Some(label(text)),
         other => class(number(tree, other)),
@@ -142,11 +162,13 @@ fn number(tree: &Tree, value: &Value) -> Option<f64> {
     match value {
         Value::Int(number) => Some(*number as f64),
         Value::Float(number) => Some(*number),
-        Value::Tensor(tensor) if tensor.shape.iter().product::<usize>() == 1 => match tree.tensor(tensor).ok()?.values {
-            Values::Float(values) => values.first().copied(),
-            Values::Int(values) => values.first().map(|value| *value as f64),
-            Values::Bool(_) => None,
-        },
+        Value::Tensor(tensor) if tensor.shape.iter().product::<usize>() == 1 => {
+            match tree.tensor(tensor).ok()?.values {
+                Values::Float(values) => values.first().copied(),
+                Values::Int(values) => values.first().map(|value| *value as f64),
+                Values::Bool(_) => None,
+            }
+        }
         _ => None,
     }
 }

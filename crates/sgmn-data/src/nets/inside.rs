@@ -45,7 +45,11 @@ pub fn one(tree: &Tree, under: Option<&str>) -> Result<Inside> {
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => Err(Error::format(tree.path(), "named weights of a net", listed(tree, &found))),
-        _ => Err(Error::unsaid(tree.path(), format!("which of several nets is meant: {}", listed(tree, &found)), "--under PATH")),
+        _ => Err(Error::unsaid(
+            tree.path(),
+            format!("which of several nets is meant: {}", listed(tree, &found)),
+            "--under PATH",
+        )),
     }
 }
 
@@ -60,7 +64,9 @@ fn below(found: &[Inside], under: &str) -> Option<Inside> {
             path => under.strip_prefix(path)?.strip_prefix('.')?,
         };
         let prefix = format!("{rest}.");
-        let below = |(name, tensor): &(String, TensorRef)| Some((name.strip_prefix(&prefix)?.to_owned(), tensor.clone()));
+        let below = |(name, tensor): &(String, TensorRef)| {
+            Some((name.strip_prefix(&prefix)?.to_owned(), tensor.clone()))
+        };
         let tensors: Vec<_> = inside.tensors.iter().filter_map(below).collect();
         let found = Inside { path: under.to_owned(), tensors, others: inside.others.clone() };
         (!found.tensors.is_empty()).then_some(found)
@@ -99,12 +105,14 @@ fn walk(value: &Value, path: &mut Vec<String>, found: &mut Vec<Inside>) {
 /// Whether a dictionary holds a weight, or parts of a net: dictionaries that hold a bare `kernel` or `weight`.
 fn is_net(value: &Value) -> bool {
     let Value::Dict(entries) = value else { return false };
-    let is_part = |value: &Value| match value {
+    let is_part = |value: &Value| {
+        match value {
         Value::Dict(entries) => entries.iter().any(|(key, value)| {
             let bare = matches!(parts::split(&text(key)), Some((part, Role::Weight | Role::Kernel)) if part.is_empty());
             bare && matches!(value, Value::Tensor(tensor) if tensor.shape.len() > 1)
         }),
         _ => false,
+    }
     };
     entries.iter().any(|(key, value)| match value {
         Value::Tensor(tensor) => is_weight(&(text(key), tensor.clone())),
@@ -166,7 +174,13 @@ fn listed(tree: &Tree, found: &[Inside]) -> String {
         };
         return if keys.is_empty() { "none".to_owned() } else { format!("the keys {}", keys.join(", ")) };
     }
-    let one = |inside: &Inside| format!("{} ({} tensors)", if inside.path.is_empty() { "." } else { &inside.path }, inside.tensors.len());
+    let one = |inside: &Inside| {
+        format!(
+            "{} ({} tensors)",
+            if inside.path.is_empty() { "." } else { &inside.path },
+            inside.tensors.len()
+        )
+    };
     let mut shown: Vec<String> = found.iter().take(MOST).map(one).collect();
     if found.len() > MOST {
         shown.push(format!("and {} more", found.len() - MOST));

@@ -35,8 +35,8 @@ use sgmn_graph::{Net, NetSpec};
 pub use facts::{Facts, Label, label};
 pub use inside::{Inside, all as all_inside, one as one_inside};
 pub use options::{Convolution, LayerOrder, NetOptions};
-pub(crate) use unsaid::sentence;
 pub use unsaid::Unsaid;
+pub(crate) use unsaid::sentence;
 
 use crate::{
     Error, Result, Sample, Target,
@@ -105,7 +105,9 @@ pub fn from_tree(tree: Tree, options: &NetOptions) -> Result<NetFile> {
     let parts = parts::parts(&kept);
     let as_built = tree.ordered;
     let written = match tree.metadata.get("spec").filter(|_| inside.path.is_empty()) {
-        Some(text) => Some(spec_json::read(text).map_err(|why| fault(("a valid metadata spec".to_owned(), why)))?),
+        Some(text) => {
+            Some(spec_json::read(text).map_err(|why| fault(("a valid metadata spec".to_owned(), why)))?)
+        }
         None => None,
     };
     // A whole spec says that there is nothing else.
@@ -173,7 +175,9 @@ impl NetFile {
 
     /// As [`NetFile::sample`], with the net that was read.
     pub(crate) fn sample_of(&self, net: Net) -> Sample {
-        let stem = || self.tree.path().file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let stem = || {
+            self.tree.path().file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+        };
         let target = match (&self.facts.label, self.facts.score) {
             (Some(Label::Number(class)), _) => Target::Class(*class),
             (_, Some(score)) => Target::Score(score),
@@ -189,7 +193,11 @@ impl NetFile {
 }
 
 /// The tensors of a net without those that are no parameters; what is left out is noted.
-fn weights(inside: &Inside, ignore: &[String], notes: &mut Vec<String>) -> Vec<(String, containers::TensorRef)> {
+fn weights(
+    inside: &Inside,
+    ignore: &[String],
+    notes: &mut Vec<String>,
+) -> Vec<(String, containers::TensorRef)> {
     let mut left_out = Vec::new();
     let mut kept = Vec::new();
     for (name, tensor) in &inside.tensors {
@@ -212,7 +220,10 @@ fn agreeing(spec: NetSpec, layers: &[Layer]) -> Result<NetSpec, chain::Fault> {
     let found: Vec<Vec<usize>> = layers.iter().map(|layer| layer.part.weight_shape()).collect();
     let biases = |part: &Part| part.tensor(Role::Bias).is_some();
     if written != found {
-        return Err((format!("weights of shapes {written:?}, as the metadata spec says"), format!("{found:?}")));
+        return Err((
+            format!("weights of shapes {written:?}, as the metadata spec says"),
+            format!("{found:?}"),
+        ));
     }
     match spec.layers().iter().zip(layers).find(|(spec, layer)| spec.bias != biases(&layer.part)) {
         Some((spec, layer)) => {

@@ -22,7 +22,17 @@ const LAST: [&str; 11] =
     ["last", "final", "out", "output", "head", "classifier", "readout", "logits", "top", "dec", "decoder"];
 /// Words of parts that may add their input to their output, which no tensor tells.
 const SKIPS: [&str; 11] = [
-    "block", "blocks", "res", "resnet", "resblock", "resblocks", "residual", "residuals", "skip", "shortcut", "highway",
+    "block",
+    "blocks",
+    "res",
+    "resnet",
+    "resblock",
+    "resblocks",
+    "residual",
+    "residuals",
+    "skip",
+    "shortcut",
+    "highway",
 ];
 
 impl Name {

@@ -96,7 +96,9 @@ mod tests {
 
     #[test]
     fn patterns_fit_names() {
-        for (pattern, name) in [("a.b", "a.b"), ("a.*", "a.b"), ("*.mask", "x.0.mask"), ("*", "anything"), ("a*b*c", "a1b2c")] {
+        for (pattern, name) in
+            [("a.b", "a.b"), ("a.*", "a.b"), ("*.mask", "x.0.mask"), ("*", "anything"), ("a*b*c", "a1b2c")]
+        {
             assert!(fits(pattern, name), "{pattern} {name}");
         }
         for (pattern, name) in [("a.b", "a.bc"), ("*.mask", "mask"), ("a*b", "ab1"), ("ab*ba", "aba")] {

@@ -42,7 +42,8 @@ const MOST_STEPS: usize = 1 << 23;
 pub(super) fn orders(links: &[Link], as_built: bool) -> Orders {
     let named: Vec<Name> = links.iter().map(|link| Name::new(&link.name)).collect();
     let by_number = |a: usize, b: usize| named[a].by_number(&named[b]);
-    let by_both = |a: usize, b: usize| by_number(a, b).or_else(|| names::by_word(&links[a].name, &links[b].name));
+    let by_both =
+        |a: usize, b: usize| by_number(a, b).or_else(|| names::by_word(&links[a].name, &links[b].name));
     let in_file: Vec<usize> = (0..links.len()).collect();
     // Layers that stand in the order of the alphabet were sorted by a program and tell nothing of how the net was built.
     let is_sorted = links.windows(2).all(|pair| pair[0].name < pair[1].name);
@@ -99,7 +100,8 @@ fn follows(before: &Link, after: &Link) -> bool {
 
 /// Whether no two layers stand against a rule.
 fn agrees(order: &[usize], rule: &dyn Fn(usize, usize) -> Option<Ordering>) -> bool {
-    let against = |(at, &b): (usize, &usize)| order[..at].iter().any(|&a| rule(a, b) == Some(Ordering::Greater));
+    let against =
+        |(at, &b): (usize, &usize)| order[..at].iter().any(|&a| rule(a, b) == Some(Ordering::Greater));
     !order.iter().enumerate().any(against)
 }
 
@@ -126,7 +128,10 @@ fn search(links: &[Link], rule: &dyn Fn(usize, usize) -> Option<Ordering>) -> (V
                 return (found, true);
             }
         } else if i < n {
-            if !used[i] && waiting[i] == 0 && chain.last().is_none_or(|&last| follows(&links[last], &links[i])) {
+            if !used[i]
+                && waiting[i] == 0
+                && chain.last().is_none_or(|&last| follows(&links[last], &links[i]))
+            {
                 used[i] = true;
                 after[i].iter().for_each(|&b| waiting[b] -= 1);
                 chain.push(i);
@@ -167,7 +172,13 @@ mod tests {
 
     #[test]
     fn numbers_and_words_tell_the_order_where_the_file_does_not() {
-        let siren = links(&[("last", 2, 16), ("net.0", 16, 2), ("net.1", 16, 16), ("net.10", 16, 16), ("net.2", 16, 16)]);
+        let siren = links(&[
+            ("last", 2, 16),
+            ("net.0", 16, 2),
+            ("net.1", 16, 16),
+            ("net.10", 16, 16),
+            ("net.2", 16, 16),
+        ]);
         assert_eq!(orders(&siren, false), Orders::One(vec![1, 2, 4, 3, 0]));
         let first_last = links(&[("final", 1, 8), ("hidden.0", 8, 2), ("hidden.1", 8, 8)]);
         assert_eq!(orders(&first_last, true), Orders::One(vec![1, 2, 0]));

@@ -131,12 +131,16 @@ impl Part {
             return Err(format!("two tensors of {name} have one meaning"));
         }
         let only = |known: &[Role]| roles.iter().all(|role| known.contains(role));
-        use Role::{Bias, Counter, Direction, Gain, Kernel, Left, Length, Mean, Original, Right, Variance, Weight};
+        use Role::{
+            Bias, Counter, Direction, Gain, Kernel, Left, Length, Mean, Original, Right, Variance, Weight,
+        };
         if has(Mean) && has(Variance) && only(&[Weight, Gain, Bias, Mean, Variance, Counter]) {
             Ok(Kind::BatchNorm)
         } else if (is_table(Weight) && only(&[Weight, Bias]))
             || (is_table(Kernel) && only(&[Kernel, Bias]))
-            || (has(Length) && (is_table(Direction) || is_table(Right)) && only(&[Length, Direction, Right, Bias]))
+            || (has(Length)
+                && (is_table(Direction) || is_table(Right))
+                && only(&[Length, Direction, Right, Bias]))
             || (is_table(Original) && has(Left) && only(&[Original, Left, Right, Bias]))
         {
             Ok(Kind::Affine)

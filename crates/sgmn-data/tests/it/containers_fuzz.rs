@@ -53,8 +53,10 @@ fn samples(endings: &[&str]) -> Vec<Vec<u8>> {
         }
     }
     files.sort();
-    let samples: Vec<Vec<u8>> = files.iter().map(|file| std::fs::read(file).unwrap()).collect();
-    assert!(!samples.is_empty() && samples.iter().all(|sample| sample.len() < 40 << 10));
+    let mut samples: Vec<Vec<u8>> = files.iter().map(|file| std::fs::read(file).unwrap()).collect();
+    // Large files would make few mutants a second.
+    samples.retain(|sample| sample.len() < 40 << 10);
+    assert!(!samples.is_empty());
     samples
 }
 

@@ -215,13 +215,22 @@ fn architectures_are_inferred_from_names_shapes_metadata_and_options() {
     let sample = read(&Options::default()).unwrap();
     assert_eq!(**sample.net.spec(), NetSpec::mlp(&[2, 3, 1], Activation::Sine { omega: 30.0 }, 0.5).unwrap());
     let said = read(&options).unwrap();
-    assert_eq!(said.net.spec().layers()[0].activation, Activation::Tanh, "a person's word goes before the file's");
+    assert_eq!(
+        said.net.spec().layers()[0].activation,
+        Activation::Tanh,
+        "a person's word goes before the file's"
+    );
     assert_eq!(sample.target, Target::Class(7));
 
     let cnn: &[(&str, &[usize])] =
         &[("c.weight", &[4, 1, 3, 3]), ("c.bias", &[4]), ("d.weight", &[2, 36]), ("d.bias", &[2])];
     plain_file(&path, cnn, &[("activation", "relu")]);
-    assert!(read(&Options::default()).unwrap_err().to_string().contains("step and padding of its convolutions (--stride"));
+    assert!(
+        read(&Options::default())
+            .unwrap_err()
+            .to_string()
+            .contains("step and padding of its convolutions (--stride")
+    );
     let convolution = Some(Convolution { stride: [2, 2], padding: [1, 0] });
     let sample = read(&Options { convolution, channels: Some(1), ..Default::default() }).unwrap();
     let maps: Vec<LayerMap> = sample.net.spec().layers().iter().map(|layer| layer.map).collect();

@@ -381,9 +381,15 @@ fn a_lone_state_dict_is_a_net() {
     torch::write(archive.as_ref(), &[], &tensors);
     let Ran { code, err, .. } = sgmn(&["convert", &archive, &net]);
     assert_eq!(code, Some(1), "{err}");
-    assert!(err.contains("the file does not say the activation of its hidden layers (--activation WORD"), "{err}");
+    assert!(
+        err.contains("the file does not say the activation of its hidden layers (--activation WORD"),
+        "{err}"
+    );
     let shown = succeed(&["inspect", &archive]);
-    assert!(shown.contains("the file does not say:") && shown.contains("| seq.1 | [1, 3] | yes |"), "{shown}");
+    assert!(
+        shown.contains("the file does not say:") && shown.contains("| seq.1 | [1, 3] | yes |"),
+        "{shown}"
+    );
     succeed(&["convert", &archive, &net, "--activation", "sine:30", "--output-offset", "0.5"]);
     let read = safetensors_dir::read_net(net.as_ref(), &safetensors_dir::Options::default()).unwrap().net;
     assert_eq!(read.spec(), &spec);

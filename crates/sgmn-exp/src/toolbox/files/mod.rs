@@ -104,7 +104,9 @@ pub(super) fn sample(file: &NetFile) -> Result<Sample> {
     }
     let Facts { label, score, .. } = &file.facts;
     if let Some(Label::Text(text)) = label {
-        eprintln!("note: {path}: the label {text:?} has no number and is left out; a folder of nets counts such classes");
+        eprintln!(
+            "note: {path}: the label {text:?} has no number and is left out; a folder of nets counts such classes"
+        );
     } else if let (Some(_), Some(score)) = (label, score) {
         eprintln!("note: {path}: the label is kept, the score {score} is left out");
     }
