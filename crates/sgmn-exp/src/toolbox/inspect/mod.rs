@@ -10,7 +10,7 @@ mod unsaid;
 use std::{io::Write, path::PathBuf};
 
 use anyhow::{Result, bail};
-use sgmn_data::any_net;
+use sgmn_data::{any_net, nets::NetOptions};
 use sgmn_nn::golden::Golden;
 
 use super::{
@@ -88,6 +88,8 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
                 net::describe_net(first, out)?;
             }
         }
+        // Who says how a net is to be read wants a net.
+        Input::Tree(_, why) if args.read.net_options() != NetOptions::default() => return Err(why.into()),
         Input::Tree(tree, why) => tree::describe(&tree, &why, out)?,
         Input::Idx(idx) => {
             let kind = if idx.shape().len() == 1 { "labels" } else { "images" };
