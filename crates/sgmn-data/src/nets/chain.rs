@@ -160,7 +160,8 @@ fn ask_for_folding(layers: &[Layer], options: &NetOptions, unsaid: &mut Vec<Unsa
         .filter(|layer| layer.part.is_reparametrized())
         .map(|layer| layer.part.name.as_str())
         .collect();
-    if !options.fold && !(normed.is_empty() && computed.is_empty()) {
+    let has_norms = !normed.is_empty() || !computed.is_empty();
+    if has_norms && !options.fold {
         let what = format!(
             "whether the norms of {} are to be folded into their maps",
             [normed.clone(), computed].concat().join(", ")

@@ -387,7 +387,7 @@ fn a_lone_state_dict_is_a_net() {
     );
     let shown = succeed(&["inspect", &archive]);
     assert!(
-        shown.contains("the file does not say:") && shown.contains("| seq.1 |  [1, 3] |  yes |"),
+        shown.contains("the file does not say:") && shown.contains("seq.1") && shown.contains("[1, 3]"),
         "{shown}"
     );
     succeed(&["convert", &archive, &net, "--activation", "sine:30", "--output-offset", "0.5"]);
