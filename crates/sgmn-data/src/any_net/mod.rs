@@ -35,7 +35,6 @@ use crate::{Error, Result};
 
 pub(crate) use assemble::{Known, Record, Tensors, assemble};
 pub use options::ReadOptions;
-pub(crate) use payload::Slot;
 
 /// A net and the file it came from.
 #[derive(Debug)]

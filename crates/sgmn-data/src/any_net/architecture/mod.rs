@@ -22,7 +22,10 @@ use super::{
     About, Container, FlowFile, Known, ReadOptions, Reader, Record, Tensors, assemble, compose::Draft,
     shared::Share,
 };
-use crate::{Error, Result, formats::torch_zip::LEGACY_START};
+use crate::{
+    Error, Result,
+    containers::{is_older_file, safetensors},
+};
 
 use document::{Document, Input, Size};
 use layer::Layer;
@@ -35,8 +38,8 @@ pub(super) const READER: Reader =
 fn detects(start: &[u8], options: &ReadOptions) -> bool {
     let has = |name: &[u8]| start.windows(name.len()).any(|window| window == name);
     let archive = start.starts_with(b"PK\x03\x04") && (options.architecture.is_some() || has(b"/data.pkl"));
-    // Archives from before PyTorch 1.6 are refused with a word on what to do.
-    archive || weights::begins_as_safetensors(start) || start.starts_with(&LEGACY_START)
+    // With an architecture file beside it, whatever it is should be weights.
+    archive || safetensors::detects(start) || is_older_file(start) || options.architecture.is_some()
 }
 
 /// Weights and the net that they belong to.

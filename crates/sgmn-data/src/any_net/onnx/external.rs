@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::tensor::{Payload, Place, Tensor};
-use crate::{Error, Result, formats::mmap::MappedFile};
+use crate::{Error, Result, bytes::mmap::MappedFile};
 
 /// The files of a model.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use self::{external::Files, model::Model, tensor::Tensor};
 use super::{About, Container, FlowFile, ReadOptions, Reader, Record, Tensors, assemble};
-use crate::{Error, Result, formats::mmap::MappedFile};
+use crate::{Error, Result, bytes::mmap::MappedFile};
 
 /// The reader of this container.
 pub(super) const READER: Reader = Reader { name: "ONNX", detects, open };

@@ -25,7 +25,7 @@ use super::{
     payload::Slot,
     shared::{self, Share},
 };
-use crate::{Error, Result, formats::zip_entries::Entries};
+use crate::{Error, Result, bytes::zip_entries::Entries};
 
 use archive::Archive;
 use program::{Argument, InputSpec, OptionalTensor, Program};
