@@ -2,11 +2,12 @@
 //!
 //! A pickle is a program for a stack machine that could call any function. This machine knows no function at all: a
 //! call is noted down as an object that has a name and arguments (`machine`, `code`), whatever is named. Afterwards the
-//! few names that stand for data (tensors, arrays, ordered dictionaries) are given their meaning (`build`, `torch`,
-//! `numpy`); all others become opaque values. Objects live in one list and refer to each other by position, so shared
-//! or even circular objects cost nothing here; who walks them bounds the walk.
+//! few names that stand for data (tensors, arrays, ordered dictionaries) are given their meaning (`build`, `calls`,
+//! `torch`, `numpy`); all others become opaque values. Objects live in one list and refer to each other by position, so
+//! shared or even circular objects cost nothing here; who walks them bounds the walk.
 
 mod build;
+mod calls;
 mod code;
 mod machine;
 mod numpy;
