@@ -102,22 +102,32 @@ fn walk(value: &Value, path: &mut Vec<String>, found: &mut Vec<Inside>) {
     }
 }
 
-/// Whether a dictionary holds a weight, or parts of a net: dictionaries that hold a bare `kernel` or `weight`.
+/// Whether a dictionary holds a weight, or parts of a net: dictionaries that hold a bare `kernel` or `weight`, or the
+/// `vars` of Keras.
 fn is_net(value: &Value) -> bool {
     let Value::Dict(entries) = value else { return false };
-    let is_part = |value: &Value| {
-        match value {
+    let is_part = |value: &Value| match value {
         Value::Dict(entries) => entries.iter().any(|(key, value)| {
-            let bare = matches!(parts::split(&text(key)), Some((part, Role::Weight | Role::Kernel)) if part.is_empty());
-            bare && matches!(value, Value::Tensor(tensor) if tensor.shape.len() > 1)
+            match value {
+            Value::Tensor(tensor) => is_bare(&text(key), tensor),
+            Value::Dict(vars) if text(key) == "vars" => vars.iter().any(|(key, value)| {
+                matches!(value, Value::Tensor(tensor) if is_bare(&format!("vars.{}", text(key)), tensor))
+            }),
+            _ => false,
+        }
         }),
         _ => false,
-    }
     };
     entries.iter().any(|(key, value)| match value {
         Value::Tensor(tensor) => is_weight(&(text(key), tensor.clone())),
         other => is_part(other),
     })
+}
+
+/// Whether a tensor is a weight whose name is nothing but the word for it.
+fn is_bare(name: &str, tensor: &TensorRef) -> bool {
+    let bare = matches!(parts::split(name), Some((part, Role::Weight | Role::Kernel)) if part.is_empty());
+    bare && tensor.shape.len() > 1
 }
 
 /// Whether a tensor is the weight of an affine map, by its name and shape.

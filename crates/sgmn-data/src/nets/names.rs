@@ -45,11 +45,18 @@ impl Name {
         Self { pieces: runs.map(piece).collect() }
     }
 
-    /// The order of two layers, if their names first differ in a number: `net.2.linear` comes before `net.12`.
+    /// The order of two layers, if their names first differ in a number: `net.2.linear` comes before `net.12`, and
+    /// Keras's `dense` before `dense_1`.
     pub(super) fn by_number(&self, other: &Self) -> Option<Ordering> {
-        let differing = self.pieces.iter().zip(&other.pieces).find(|(a, b)| a != b);
-        match differing {
-            Some((Piece::Number(a), Piece::Number(b))) => Some(a.cmp(b)),
+        let at = self.pieces.iter().zip(&other.pieces).position(|(a, b)| a != b)?;
+        match (&self.pieces[at..], &other.pieces[at..]) {
+            ([Piece::Number(a), ..], [Piece::Number(b), ..]) => Some(a.cmp(b)),
+            ([Piece::Text(a)], [Piece::Text(b), Piece::Number(_)]) if b.strip_suffix('_') == Some(a) => {
+                Some(Ordering::Less)
+            }
+            ([Piece::Text(a), Piece::Number(_)], [Piece::Text(b)]) if a.strip_suffix('_') == Some(b) => {
+                Some(Ordering::Greater)
+            }
             _ => None,
         }
     }
@@ -102,6 +109,7 @@ mod tests {
         assert_eq!(order("net.2.linear", "net.12"), Some(Ordering::Less));
         assert_eq!(order("layer2.0.conv1", "layer1.3.conv2"), Some(Ordering::Greater));
         assert_eq!(order("fc10", "fc9"), Some(Ordering::Greater));
+        assert_eq!(order("layers.dense_1", "layers.dense"), Some(Ordering::Greater));
         assert_eq!(order("encoder.0", "decoder.1"), None, "texts differ first");
         assert_eq!(order("net.0", "net.0"), None);
     }

@@ -226,6 +226,8 @@ fn storage_is_read_exactly() {
 fn other_frameworks_are_read_with_outputs_first() {
     let flax = net("15-other-frameworks/flax.safetensors", &NetOptions::default());
     assert_eq!(flax.spec().widths(), [2, 16, 1]);
+    let keras = net("15-other-frameworks/keras.weights.h5", &words("relu"));
+    assert_eq!(keras.spec().widths(), [2, 16, 1]);
     let sharded = net("15-other-frameworks/sharded/model.safetensors.index.json", &words("tanh"));
     assert_eq!(sharded.spec().widths(), [2, 16, 16, 16, 1]);
     assert!(open("15-other-frameworks/torchlike.npz", &words("relu")).net().is_ok());
