@@ -4,11 +4,21 @@ use std::{io::Write, path::PathBuf};
 
 use anyhow::Result;
 use sgmn_graph::Seed;
+use sgmn_symmetry::flow::{
+    Difference,
+    fold::Fold,
+    transport::{Found, transport},
+};
 
-use super::Verdict;
+use super::{
+    Verdict,
+    files::{FlowSource, ReadArgs, refuse_existing},
+};
 use crate::any_net::{
     args::NetArgs,
     compare::{self, Comparison},
+    element::{ElementFile, words},
+    free::Free,
 };
 
 /// What can be chosen.
@@ -19,20 +29,31 @@ are set to 0, scalars and matrices are fixed from the inputs inwards, units are 
 the nets are one function up to rounding. Nets that answer random questions differently are different. Where answers
 agree and forms do not, neither is claimed.
 
+Of equal nets it says what carries A to B: which units are reordered, which scalars, matrices and additions there are. It
+has acted on the numbers of A and met those of B before it is shown. --element writes it as JSON, which `sgmn twin`
+applies again.
+
 Examples:
   sgmn twin resnet18.onnx --seed 3 --out twin.onnx
-  sgmn equal resnet18.onnx twin.onnx
+  sgmn equal resnet18.onnx twin.onnx --element element.json
+  sgmn twin resnet18.onnx --element element.json --out again.onnx
 
 Exit status: 0 if the nets are equal, 1 if not, or if it is undecided.")]
 pub(super) struct Args {
     #[command(flatten)]
     pair: Pair,
+    /// Write what carries A to B to this file
+    #[arg(long, value_name = "FILE")]
+    element: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long, requires = "element")]
+    force: bool,
 }
 
 /// Two nets, and when their numbers count as equal.
 #[derive(Debug, clap::Args)]
 pub(super) struct Pair {
-    /// A net: .onnx, .pt2, or tensors with --architecture
+    /// A net: .onnx, .pt2, tensors with --architecture, or a chain of layers
     #[arg(value_name = "A")]
     a: PathBuf,
     /// Another one of the same architecture
@@ -46,26 +67,36 @@ pub(super) struct Pair {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     #[command(flatten)]
+    read: ReadArgs,
+    #[command(flatten)]
     net: NetArgs,
 }
 
 impl Pair {
-    /// Reads and compares both.
-    pub(super) fn compare(&self) -> Result<Comparison> {
-        let (a, b) = compare::open_both(&self.a, &self.b, &self.net.options())?;
-        Comparison::of(&a.net, &b.net, self.tolerance, Seed::new(self.seed))
+    /// Reads both.
+    pub(super) fn open(&self) -> Result<[FlowSource; 2]> {
+        let open = |path: &PathBuf| FlowSource::open(path, &self.net, &self.read);
+        Ok([open(&self.a)?, open(&self.b)?])
+    }
+
+    /// Compares both.
+    pub(super) fn compare(&self, [a, b]: &[FlowSource; 2]) -> Result<Comparison> {
+        Comparison::of(a.net(), b.net(), self.tolerance, Seed::new(self.seed))
     }
 }
 
 /// Compares, and says what was found.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
-    let found = args.pair.compare()?;
-    let largest = found.params.first().map_or(0.0, |param| param.largest);
+    if let Some(path) = &args.element {
+        refuse_existing(path, args.force)?;
+    }
+    let nets = args.pair.open()?;
+    let found = args.pair.compare(&nets)?;
     match found.verdict(args.pair.tolerance) {
         compare::Verdict::Equal => {
-            writeln!(out, "equal: canonical forms differ by {largest:.1e} at most")?;
+            writeln!(out, "equal: canonical forms differ by {:.1e} at most", found.forms.largest())?;
             writeln!(out, "answers to random questions differ by {:.1e}", found.answers)?;
-            return Ok(Verdict::Pass);
+            return carry(args, &nets, out);
         }
         compare::Verdict::Different => {
             writeln!(out, "different: answers to random questions differ by {:.1e}", found.answers)?
@@ -78,15 +109,50 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
             )?;
         }
     }
-    if let Some((param, index, (x, y))) = &found.first {
+    if let Some(Difference { param, index, numbers: (x, y) }) = &found.forms.first {
         writeln!(out, "first difference of the canonical forms: {param}, number {index}: {x:.6} and {y:.6}")?;
     }
-    if found.repairs > 0 {
+    if found.forms.repairs > 0 {
         writeln!(
             out,
             "note: {} choices in the canonical forms are decided by nothing, so equal nets may have different forms",
-            found.repairs
+            found.forms.repairs
         )?;
     }
     Ok(Verdict::Fail)
+}
+
+/// Says what carries the first net to the second one, and writes it where it is asked for.
+fn carry(args: &Args, [a, b]: &[FlowSource; 2], out: &mut impl Write) -> Result<Verdict> {
+    let Some(found) = transport(a.net(), b.net(), args.pair.tolerance)? else {
+        writeln!(out, "the element that carries A to B was not found, though the functions are equal")?;
+        return Ok(if args.element.is_some() { Verdict::Fail } else { Verdict::Pass });
+    };
+    let Found { transport, folded, apart } = &found;
+    writeln!(out, "what carries A to B, seen to meet the numbers of B to {apart:.1e}:")?;
+    if *folded {
+        writeln!(out, "  the norms of both are folded first")?;
+    }
+    if !transport.before.is_empty() {
+        writeln!(
+            out,
+            "  what may be added is settled in both first: the first additions settle A, the last ones undo it in B"
+        )?;
+    }
+    let flow = if *folded { Fold::new(a.net().flow())?.flow().clone() } else { a.net().flow().clone() };
+    let free = Free::of(&flow);
+    let rows = words(transport, &free)?;
+    if rows.is_empty() {
+        writeln!(out, "  nothing: their numbers are the same up to rounding")?;
+    }
+    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1)];
+    for [space, size, what] in &rows {
+        writeln!(out, "  {space:<0$}  {size:<1$}  {what}", widths[0], widths[1])?;
+    }
+    if let Some(path) = &args.element {
+        ElementFile::of(&found, &free).write(path)?;
+        writeln!(out, "wrote {}", path.display())?;
+    }
+    Ok(Verdict::Pass)
 }

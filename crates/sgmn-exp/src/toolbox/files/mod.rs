@@ -1,5 +1,6 @@
 //! What a person may hand to the toolbox, told apart by what is in it, and what the toolbox writes.
 
+mod flow;
 mod torch;
 mod write;
 
@@ -15,6 +16,7 @@ use sgmn_data::{
 use sgmn_graph::{Activation, NetSpec};
 use toml::{Table, Value};
 
+pub(super) use flow::{FlowSource, write_tensors};
 pub(super) use write::{Destination, OneNet, refuse_existing, refuse_full_folder};
 
 /// How to read what files do not say themselves.
