@@ -1,7 +1,7 @@
 //! The file of an element that carries one net to another: JSON that can be read by a person and applied again.
 //!
-//! In this order it acts: what is added `before`; `parameters`, reordered and multiplied by scalars; `matrices`; what is
-//! added `after`. What is not listed stays. [any-net.md](../../../../../docs/any-net.md) describes each field.
+//! In this order it acts: `parameters` are reordered and multiplied by scalars, `matrices` mix units, `additions` are made.
+//! What is not listed stays. [any-net.md](../../../../../docs/any-net.md) describes each field.
 
 mod words;
 
@@ -34,14 +34,12 @@ pub struct ElementFile {
     kind: String,
     /// Whether it acts on the net with its norms folded.
     folded: bool,
-    /// What is added first.
-    before: Vec<AdditionEntry>,
     /// Parameters that are reordered and multiplied.
     parameters: Vec<ParamEntry>,
     /// Spaces whose units are mixed.
     matrices: Vec<MatrixEntry>,
-    /// What is added at last.
-    after: Vec<AdditionEntry>,
+    /// What is added then.
+    additions: Vec<AdditionEntry>,
 }
 
 /// The first words of the file.
@@ -97,16 +95,13 @@ impl ElementFile {
     /// The file of an element of nets of a flow, for which `free` is all that is free (in the folded flow, if norms were
     /// folded).
     pub fn of(found: &Found, free: &Free) -> Self {
-        let Transport { before, element, turning, after } = &found.transport;
+        let Transport { element, turning, additions } = &found.transport;
         let flow = free.spaces.flow();
-        let additions = |list: &[Addition]| {
-            let entry = |addition: &Addition| AdditionEntry {
-                what: free.freedoms[addition.freedom].words.clone(),
-                freedom: addition.freedom,
-                amounts: addition.change.amounts().to_vec(),
-            };
-            list.iter().map(entry).collect()
-        };
+        let additions = additions.iter().map(|addition| AdditionEntry {
+            what: free.freedoms[addition.freedom].words.clone(),
+            freedom: addition.freedom,
+            amounts: addition.change.amounts().to_vec(),
+        });
         let moving = element.params().iter().zip(flow.params()).filter(|(acts, _)| !acts.is_identity());
         let parameters = moving.map(|(acts, param)| ParamEntry {
             name: param.name.clone(),
@@ -134,10 +129,9 @@ impl ElementFile {
         Self {
             kind: KIND.to_owned(),
             folded: found.folded,
-            before: additions(before),
             parameters: parameters.collect(),
             matrices: matrices.collect(),
-            after: additions(after),
+            additions: additions.collect(),
         }
     }
 
@@ -188,10 +182,9 @@ impl ElementFile {
 
     fn transport(&self, net: &FlowNet, free: &Free) -> Result<Transport> {
         Ok(Transport {
-            before: additions(&self.before, "before", net, free)?,
             element: free.spaces.element_of(self.parts(free)?)?,
             turning: self.turning(free)?,
-            after: additions(&self.after, "after", net, free)?,
+            additions: self.additions(net, free)?,
         })
     }
 
@@ -252,21 +245,20 @@ impl ElementFile {
         }
         Ok(MatrixElement::new(&free.matrices, blocks)?)
     }
-}
 
-fn additions(
-    entries: &[AdditionEntry],
-    field: &str,
-    net: &dyn Numbers,
-    free: &Free,
-) -> Result<Vec<Addition>> {
-    let one = |entry: &AdditionEntry| {
-        let freedom = free.freedoms.get(entry.freedom).filter(|freedom| freedom.words == entry.what);
-        let Some(freedom) = freedom else {
-            bail!("{field}: expected a freedom of the net, found number {}, {:?}", entry.freedom, entry.what);
+    fn additions(&self, net: &dyn Numbers, free: &Free) -> Result<Vec<Addition>> {
+        let one = |entry: &AdditionEntry| {
+            let freedom = free.freedoms.get(entry.freedom).filter(|freedom| freedom.words == entry.what);
+            let Some(freedom) = freedom else {
+                bail!(
+                    "additions: expected a freedom of the net, found number {}, {:?}",
+                    entry.freedom,
+                    entry.what
+                );
+            };
+            let change = freedom.change(net, entry.amounts.clone())?;
+            Ok(Addition { freedom: entry.freedom, change })
         };
-        let change = freedom.change(net, entry.amounts.clone())?;
-        Ok(Addition { freedom: entry.freedom, change })
-    };
-    entries.iter().map(one).collect()
+        self.additions.iter().map(one).collect()
+    }
 }

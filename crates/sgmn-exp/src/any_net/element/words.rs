@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 use sgmn_graph::flow::Flow;
-use sgmn_symmetry::flow::transport::{Addition, SpaceMove, Transport};
+use sgmn_symmetry::flow::{
+    matrices::Block,
+    transport::{Addition, SpaceMove, Transport},
+};
 
 use super::Free;
 
@@ -12,14 +15,13 @@ const MOST_NAMES: usize = 2;
 /// A space, its size, and what is done there.
 pub type Row = [String; 3];
 
-/// What an element does, a row for each space in which it does something.
+/// What an element does, a row for each space in which it does more than `rounding`.
 ///
 /// # Errors
 /// An element that is none of the group.
-pub fn words(transport: &Transport, free: &Free) -> Result<Vec<Row>> {
+pub fn words(transport: &Transport, free: &Free, rounding: f64) -> Result<Vec<Row>> {
     let flow = free.spaces.flow();
     let mut rows: Vec<Row> = Vec::new();
-    rows.extend(added(&transport.before, free, "added first"));
     for space in free.spaces.moves(&transport.element)? {
         let done = done(&space);
         if !done.is_empty() {
@@ -32,7 +34,10 @@ pub fn words(transport: &Transport, free: &Free) -> Result<Vec<Row>> {
         }
     }
     for (at, space) in free.matrices.iter().enumerate().filter(|(at, _)| transport.mixes(*at)) {
-        let mixed = transport.turning.blocks()[at].iter().filter(|block| !block.is_identity()).count();
+        let mixed = transport.turning.blocks()[at].iter().filter(|block| departs(block) > rounding).count();
+        if mixed == 0 {
+            continue;
+        }
         let each =
             if space.blocks > 1 { format!("{mixed} of {} blocks", space.blocks) } else { "all".to_owned() };
         let mut params: Vec<usize> = space.holders.iter().map(|holder| holder.param).collect();
@@ -41,8 +46,14 @@ pub fn words(transport: &Transport, free: &Free) -> Result<Vec<Row>> {
             format!("{each} mixed by a matrix of {}, in {}", space.kind.words(space.n), names(flow, &params));
         rows.push(["matrices".to_owned(), format!("{} × {}", space.n, space.n), what]);
     }
-    rows.extend(added(&transport.after, free, "added"));
+    rows.extend(transport.additions.iter().map(|addition| added(addition, free)));
     Ok(rows)
+}
+
+/// How far a matrix is from the identity.
+fn departs(block: &Block) -> f64 {
+    let one = Block::identity(block.n());
+    block.matrix().iter().zip(one.matrix()).fold(0.0, |most, (a, b)| f64::max(most, (a - b).abs()))
 }
 
 /// What is done in a space of orders and scalars; nothing if it is rounding.
@@ -62,15 +73,13 @@ fn done(space: &SpaceMove) -> Vec<String> {
     done
 }
 
-fn added<'a>(additions: &'a [Addition], free: &'a Free, what: &'a str) -> impl Iterator<Item = Row> + 'a {
-    additions.iter().map(move |addition| {
-        let freedom = &free.freedoms[addition.freedom];
-        let amounts = addition.change.amounts();
-        let changed = amounts.iter().filter(|amount| **amount != 0.0).count();
-        let largest = amounts.iter().fold(0.0, |most, amount| f64::max(most, amount.abs()));
-        let words = format!("{what}, up to {largest:.2e}: {}", freedom.words);
-        [freedom.rule.name().to_owned(), count(changed, "number"), words]
-    })
+fn added(addition: &Addition, free: &Free) -> Row {
+    let freedom = &free.freedoms[addition.freedom];
+    let amounts = addition.change.amounts();
+    let changed = amounts.iter().filter(|amount| **amount != 0.0).count();
+    let largest = amounts.iter().fold(0.0, |most, amount| f64::max(most, amount.abs()));
+    let words = format!("added, up to {largest:.2e}: {}", freedom.words);
+    [freedom.rule.name().to_owned(), count(changed, "number"), words]
 }
 
 fn names(flow: &Flow, params: &[usize]) -> String {

@@ -16,7 +16,7 @@ use self::scalars::Scalars;
 use super::{
     FlowElement, Spaces, derive,
     fold::Fold,
-    freedoms::{Change, Settled, settle, settle_and_tell},
+    freedoms::{Settled, settle},
     matrices::{Holder, Matrix, MatrixElement, matrices, passable, settle_space},
 };
 use crate::Result;
@@ -32,11 +32,9 @@ pub struct CanonicalFlow {
     pub settled: Settled,
 }
 
-/// What carries a net to its canonical form: the changes first, then the scalars, the matrices, the orders.
+/// What carries a settled net to its canonical form: the scalars first, then the matrices, then the orders.
 #[derive(Debug, Clone)]
 pub(super) struct Way {
-    /// What was added, by the place of each freedom in the list.
-    pub(super) changes: Vec<(usize, Change)>,
     /// Moves no unit.
     pub(super) scaling: FlowElement,
     /// The spaces that [`Way::turning`] acts on: those that the numbers of the net let act.
@@ -91,14 +89,14 @@ pub fn canonicalize_unfolded(net: &FlowNet) -> Result<CanonicalFlow> {
 
 /// As [`canonicalize_unfolded`], with what leads from the net to its form.
 pub(super) fn canonical_with_way(net: &FlowNet, spaces: &Spaces) -> Result<(CanonicalFlow, Way)> {
-    let (net, settled, changes) = settle_and_tell(net)?;
+    let (net, settled) = settle(net)?;
     let mut repairs = FlowRepairs::default();
     let matrices = passable(net.flow(), matrices(net.flow()), &net)?;
     let (net, scaling, turning) = scaled_and_turned(&net, spaces, &matrices, &mut repairs)?;
     // Turning brings back what settling had moved, by a rounding at most; settling again costs little.
     let (net, _) = settle(&net)?;
     let (net, order) = orders::ordered(&net, spaces, &matrices, &mut repairs)?;
-    let way = Way { changes, scaling, matrices, turning, order };
+    let way = Way { scaling, matrices, turning, order };
     Ok((CanonicalFlow { net, repairs, settled }, way))
 }
 

@@ -33,7 +33,6 @@ use view::View;
 use super::element::unlike;
 use crate::Result;
 
-pub(in crate::flow) use settle::settle_and_tell;
 pub use settle::{Settled, settle};
 pub use span::span;
 

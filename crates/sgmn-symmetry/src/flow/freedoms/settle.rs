@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use sgmn_graph::flow::{FlowNet, FlowResult, Numbers, Stored};
 
-use super::{Change, Freedom, Rule, freedoms};
+use super::{Freedom, Rule, freedoms};
 
 /// What settling did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,16 +25,7 @@ const ROUNDS: usize = 4;
 /// # Errors
 /// None that settling causes: those of [`FlowNet::new`].
 pub fn settle(net: &FlowNet) -> FlowResult<(FlowNet, Settled)> {
-    let (net, settled, _) = settle_and_tell(net)?;
-    Ok((net, settled))
-}
-
-/// As [`settle`], with the changes that were made, in their order: places in the list of [`freedoms`], and what was added.
-pub(in crate::flow) fn settle_and_tell(
-    net: &FlowNet,
-) -> FlowResult<(FlowNet, Settled, Vec<(usize, Change)>)> {
     let freedoms = freedoms(net.flow());
-    let mut made = Vec::new();
     let mut overlay = Overlay { net, changed: vec![None; net.stored().len()] };
     let mut counts = vec![0; Rule::ALL.len()];
     let mut left = 0;
@@ -42,12 +33,11 @@ pub(in crate::flow) fn settle_and_tell(
     for _ in 0..ROUNDS {
         let mut rests = true;
         left = 0;
-        for (at, (freedom, touched)) in freedoms.iter().zip(&mut touched).enumerate() {
+        for (freedom, touched) in freedoms.iter().zip(&mut touched) {
             match overlay.settle(freedom) {
                 Outcome::Rests => {}
                 Outcome::Left => left += 1,
-                Outcome::Changed(change) => {
-                    made.push((at, change));
+                Outcome::Changed => {
                     rests = false;
                     let place = Rule::ALL.iter().position(|rule| *rule == freedom.rule);
                     counts[place.expect("every rule is in the list")] += usize::from(!*touched);
@@ -65,13 +55,13 @@ pub(in crate::flow) fn settle_and_tell(
     });
     let settled = FlowNet::new(net.flow().clone(), stored.collect())?;
     let changed = Rule::ALL.iter().copied().zip(counts).filter(|(_, count)| *count > 0).collect();
-    Ok((settled, Settled { changed, left }, made))
+    Ok((settled, Settled { changed, left }))
 }
 
 enum Outcome {
     Rests,
     Left,
-    Changed(Change),
+    Changed,
 }
 
 /// A net with some parameters replaced.
@@ -86,14 +76,14 @@ impl Overlay<'_> {
         if change.is_none() {
             return Outcome::Rests;
         }
-        let changed = freedom.act(self, change.clone());
+        let changed = freedom.act(self, change);
         let moved: Vec<Vec<f64>> =
             freedom.params.iter().map(|param| changed.numbers(*param).into_owned()).collect();
         if moved.iter().flatten().any(|number| !number.is_finite()) {
             return Outcome::Left;
         }
         freedom.params.iter().zip(moved).for_each(|(param, numbers)| self.changed[*param] = Some(numbers));
-        Outcome::Changed(change)
+        Outcome::Changed
     }
 }
 

@@ -1,6 +1,6 @@
 //! Finds what carries one net to another: the way of one to the canonical form, and back the way of the other.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use sgmn_graph::flow::{Flow, FlowNet, Numbers};
 
@@ -10,10 +10,10 @@ use super::{
         canonical::{Way, canonical_with_way, check_same_flow},
         derive,
         fold::Fold,
-        freedoms::{Change, Freedom, freedoms, settle_and_tell},
+        freedoms::{Freedom, freedoms},
         matrices::{Matrix, MatrixElement, matrices},
     },
-    Addition, Transport,
+    Added, Addition, Transport,
 };
 use crate::{Result, tolerance};
 
@@ -72,26 +72,15 @@ impl<'a> Pair<'a> {
         let (_, of_a) = canonical_with_way(self.a, &self.spaces)?;
         let (_, of_b) = canonical_with_way(self.b, &self.spaces)?;
         let Some(plain) = self.without_additions(&of_a, &of_b)? else { return Ok(None) };
-        let mut found: Vec<(Transport, f64)> = Vec::new();
-        for additions in [Additions::None, Additions::Last, Additions::Both] {
-            let transport = match additions {
-                Additions::None => plain.clone(),
-                Additions::Last => Transport { after: self.last(&plain, &of_b)?, ..plain.clone() },
-                Additions::Both => Transport {
-                    before: additions_of(of_a.changes.iter().cloned()),
-                    after: additions_of(self.undone(&of_b)),
-                    ..plain.clone()
-                },
-            };
-            // What cannot act leads nowhere.
-            let apart = self.apart(&transport).unwrap_or(f64::INFINITY);
-            if apart <= tolerance::ORBIT {
-                return Ok(Some((transport, apart)));
-            }
-            found.push((transport, apart));
+        let apart = self.apart(&plain)?;
+        if apart <= tolerance::ORBIT {
+            return Ok(Some((plain, apart)));
         }
-        let least = found.iter().map(|(_, apart)| *apart).fold(f64::INFINITY, f64::min);
-        Ok(found.into_iter().find(|(_, apart)| *apart <= tolerance && *apart <= NEARER * least))
+        let whole = Transport { additions: self.additions(&plain)?, ..plain.clone() };
+        // What cannot act leads nowhere.
+        let apart_whole = self.apart(&whole).unwrap_or(f64::INFINITY);
+        let found = if apart <= NEARER * apart_whole { (plain, apart) } else { (whole, apart_whole) };
+        Ok(Some(found).filter(|(_, apart)| *apart <= tolerance))
     }
 
     /// `g_B⁻¹ g_A` without additions: orders and scalars first, then matrices.
@@ -114,32 +103,25 @@ impl<'a> Pair<'a> {
             let at = self.matrices.iter().position(|other| other == space);
             turning.set(at.expect("spaces that act are among all"), blocks.clone());
         }
-        Ok(Some(Transport { before: Vec::new(), element, turning, after: Vec::new() }))
+        Ok(Some(Transport { element, turning, additions: Vec::new() }))
     }
 
-    /// What is left to add after the rest has acted: all that settles the net then, less what settles b.
-    fn last(&self, plain: &Transport, of_b: &Way) -> Result<Vec<Addition>> {
+    /// What is left to add after the rest has acted: for each freedom by how much b is further than what is there by then.
+    fn additions(&self, plain: &Transport) -> Result<Vec<Addition>> {
         let acted = plain.act(self.a, &self.matrices, &self.freedoms)?;
-        let (_, _, changes) = settle_and_tell(&acted)?;
-        let mut sums: BTreeMap<usize, Change> = BTreeMap::new();
-        for (at, change) in changes.into_iter().chain(self.undone(of_b)) {
-            let sum = match sums.get(&at) {
-                Some(sum) => self.freedoms[at].joined(sum, &change),
-                None => change,
-            };
-            sums.insert(at, sum);
-        }
-        sums.retain(|at, change| {
+        let mut added = Added::new(&acted, &[], &self.freedoms);
+        let mut additions = Vec::new();
+        for (at, freedom) in self.freedoms.iter().enumerate() {
+            let back = freedom.inverse(&freedom.settled(self.b));
+            let change = freedom.joined(&freedom.settled(&added), &back);
             let numbers = |param: &usize| largest(&self.b.numbers(*param));
-            let size = self.freedoms[*at].params.iter().map(numbers).fold(0.0, f64::max);
-            largest(change.amounts()) > tolerance::TIE * size
-        });
-        Ok(additions_of(sums.into_iter()))
-    }
-
-    /// The changes that undo what settled a net, the last one first.
-    fn undone(&self, way: &Way) -> impl Iterator<Item = (usize, Change)> {
-        way.changes.iter().rev().map(|(at, change)| (*at, self.freedoms[*at].inverse(change)))
+            let size = freedom.params.iter().map(numbers).fold(0.0, f64::max);
+            if largest(change.amounts()) > tolerance::TIE * size {
+                added.add(freedom, &change);
+                additions.push(Addition { freedom: at, change });
+            }
+        }
+        Ok(additions)
     }
 
     /// How far b is from a after this.
@@ -155,19 +137,6 @@ impl<'a> Pair<'a> {
         }
         Ok(worst)
     }
-}
-
-/// Where additions stand in a transport.
-enum Additions {
-    None,
-    /// What remains after the rest.
-    Last,
-    /// All that settles the first net before, all that settled the second one undone after.
-    Both,
-}
-
-fn additions_of(changes: impl Iterator<Item = (usize, Change)>) -> Vec<Addition> {
-    changes.map(|(freedom, change)| Addition { freedom, change }).collect()
 }
 
 fn largest(numbers: &[f64]) -> f64 {

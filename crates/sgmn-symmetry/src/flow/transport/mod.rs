@@ -21,17 +21,15 @@ use crate::Result;
 pub use find::{Found, transport};
 pub use moved::SpaceMove;
 
-/// An element of all that is free: what is added first, orders and scalars, matrices, what is added at last.
+/// An element of all that is free: orders and scalars, then matrices, then additions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transport {
-    /// Added first, in this order.
-    pub before: Vec<Addition>,
     /// Orders and scalars.
     pub element: FlowElement,
     /// A matrix for each block of each space of the flow.
     pub turning: MatrixElement,
-    /// Added at last, in this order.
-    pub after: Vec<Addition>,
+    /// What is added then, in this order.
+    pub additions: Vec<Addition>,
 }
 
 /// A change of one freedom.
@@ -52,15 +50,14 @@ impl Transport {
     pub fn act(&self, net: &FlowNet, matrices: &[Matrix], freedoms: &[Freedom]) -> Result<FlowNet> {
         self.turning.check_fits(matrices)?;
         let flow = net.flow();
-        let added = Added::new(net, &self.before, freedoms);
-        let acted = self.element.act(&added);
+        let acted = self.element.act(net);
         // Where a matrix is the identity, gains may be anything.
         let mixing: Vec<usize> = (0..matrices.len()).filter(|space| self.mixes(*space)).collect();
         let blocks = mixing.iter().map(|space| self.turning.blocks()[*space].clone()).collect();
         let spaces: Vec<Matrix> = mixing.iter().map(|space| matrices[*space].clone()).collect();
         let turning = MatrixElement::new(&spaces, blocks)?;
         let mixed = turning.act(flow, &spaces, &acted)?;
-        let added = Added::new(&mixed, &self.after, freedoms);
+        let added = Added::new(&mixed, &self.additions, freedoms);
         let stored = |param: usize| match self.leaves(param, &spaces, freedoms) {
             true => net.stored()[param].clone(),
             false => Stored::from(added.numbers(param).into_owned()),
@@ -78,7 +75,7 @@ impl Transport {
         let moves = |addition: &Addition| freedoms[addition.freedom].params.contains(&param);
         self.element.params()[param].is_identity()
             && !spaces.iter().flat_map(|space| &space.holders).any(|holder| holder.param == param)
-            && !self.before.iter().chain(&self.after).any(moves)
+            && !self.additions.iter().any(moves)
     }
 }
 
@@ -92,14 +89,15 @@ impl<'a> Added<'a> {
     fn new(net: &'a dyn Numbers, additions: &[Addition], freedoms: &[Freedom]) -> Self {
         let n_params = freedoms.iter().flat_map(|freedom| &freedom.params).max().map_or(0, |most| most + 1);
         let mut added = Self { net, changed: vec![None; n_params] };
-        for addition in additions {
-            let freedom = &freedoms[addition.freedom];
-            let acted = freedom.act(&added, addition.change.clone());
-            let new: Vec<Vec<f64>> =
-                freedom.params.iter().map(|param| acted.numbers(*param).into_owned()).collect();
-            freedom.params.iter().zip(new).for_each(|(param, numbers)| added.changed[*param] = Some(numbers));
-        }
+        additions.iter().for_each(|addition| added.add(&freedoms[addition.freedom], &addition.change));
         added
+    }
+
+    fn add(&mut self, freedom: &Freedom, change: &Change) {
+        let acted = freedom.act(self, change.clone());
+        let new: Vec<Vec<f64>> =
+            freedom.params.iter().map(|param| acted.numbers(*param).into_owned()).collect();
+        freedom.params.iter().zip(new).for_each(|(param, numbers)| self.changed[*param] = Some(numbers));
     }
 }
 
