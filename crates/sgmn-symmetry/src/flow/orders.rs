@@ -226,3 +226,33 @@ impl From<Chosen> for ScaleGroup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sgmn_graph::{
+        Seed,
+        flow::{Numbers, testing::random_flow},
+    };
+
+    use super::super::derive;
+
+    #[test]
+    fn every_scalar_that_is_listed_moves_a_number() {
+        for number in [52, 3, 11] {
+            let net = random_flow(Seed::new(number), 200);
+            let spaces = derive(net.flow());
+            let n_vars = spaces.derived.n_vars() as usize;
+            for var in spaces.scales_with_vars().into_iter().flat_map(|(_, vars)| vars) {
+                let (mut logs, mut signs) = (vec![0.0; n_vars], vec![false; n_vars]);
+                (logs[var as usize], signs[var as usize]) = (1.0, true);
+                let element = spaces.element(None, &logs, &signs);
+                let acted = element.act(&net);
+                let moves = |param: usize| {
+                    let (old, new) = (net.numbers(param), acted.numbers(param));
+                    old.iter().zip(new.iter()).any(|(old, new)| (old - new).abs() > 1e-9 * old.abs())
+                };
+                assert!((0..net.flow().params().len()).any(moves), "net {number}, variable {var}");
+            }
+        }
+    }
+}

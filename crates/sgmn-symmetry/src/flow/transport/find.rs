@@ -142,3 +142,65 @@ impl<'a> Pair<'a> {
 fn largest(numbers: &[f64]) -> f64 {
     numbers.iter().fold(0.0, |most, number| most.max(number.abs()))
 }
+
+#[cfg(test)]
+mod tests {
+    use sgmn_graph::{Seed, flow::testing::random_flow};
+
+    use super::{super::super::Draw, *};
+
+    /// The net moved by all that is free, drawn at random.
+    fn twin(net: &FlowNet, seed: Seed) -> FlowNet {
+        let element =
+            derive(net.flow()).sample(seed.child("element"), &Draw { spread: 0.5, ..Draw::default() });
+        let mut twin = net.with(&element.act(net)).unwrap();
+        let spaces = crate::flow::matrices::passable(net.flow(), matrices(net.flow()), &twin).unwrap();
+        let element = MatrixElement::sample(&spaces, seed.child("matrices"));
+        twin = twin.with(&element.act(net.flow(), &spaces, &twin).unwrap()).unwrap();
+        for (i, freedom) in freedoms(net.flow()).iter().enumerate() {
+            let change = freedom.draw(seed.child("additions").index(i as u64), &twin);
+            twin = twin.with(&freedom.act(&twin, change)).unwrap();
+        }
+        twin
+    }
+
+    #[test]
+    fn what_carries_a_net_to_its_twin_is_found_wherever_their_forms_meet() {
+        let (mut n_met, mut n_whole) = (0, 0);
+        for number in 0..40 {
+            let seed = Seed::new(number);
+            let net = random_flow(seed, 100);
+            let twin = twin(&net, seed);
+            if !crate::flow::relate(&net, &twin, tolerance::ORBIT).unwrap().meets() {
+                continue;
+            }
+            n_met += 1;
+            let found = transport(&net, &twin, tolerance::ORBIT).unwrap().expect("the forms meet");
+            if found.folded {
+                continue;
+            }
+            let Found { transport, .. } = found;
+            derive(net.flow()).check_fits(&transport.element).unwrap();
+            let flow = net.flow();
+            let acted = transport.act(&net, &matrices(flow), &freedoms(flow)).unwrap();
+            for param in 0..flow.params().len() {
+                let (x, y) = (acted.numbers(param), twin.numbers(param));
+                let size = largest(&y).max(largest(&net.numbers(param)));
+                assert!(x.iter().zip(y.iter()).all(|(x, y)| (x - y).abs() <= 1e-9 * size), "net {number}");
+            }
+            n_whole += 1;
+        }
+        assert!(n_met > 20 && n_whole > 20, "{n_met} met, {n_whole} without folding");
+    }
+
+    #[test]
+    fn nothing_carries_a_net_to_another_function() {
+        let net = random_flow(Seed::new(0), 60);
+        let param = (0..net.flow().params().len()).max_by_key(|param| net.numbers(*param).len()).unwrap();
+        let mut stored = net.stored().to_vec();
+        let other = net.numbers(param).iter().map(|x| x + 0.3 * (x * 40.0).sin()).collect::<Vec<_>>();
+        stored[param] = other.into();
+        let other = FlowNet::new(net.flow().clone(), stored).unwrap();
+        assert!(transport(&net, &other, tolerance::ORBIT).unwrap().is_none());
+    }
+}
