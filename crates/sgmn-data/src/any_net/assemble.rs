@@ -89,13 +89,14 @@ pub(crate) fn assemble(
     Err(Error::format(path, format!("roles of tensors that settle in {MOST_ROUNDS} rounds"), "none"))
 }
 
-/// An error of shapes, with the sizes that were left open: the user may say others.
+/// An error of shapes, with the sizes that were left open beyond that of the batch: the user may say others.
 fn with_hint(error: Error, open: &[OpenSize]) -> Error {
-    if open.is_empty() {
+    let mut names: Vec<&str> =
+        open.iter().filter(|size| size.axis > 0).map(|size| size.name.as_str()).collect();
+    names.dedup();
+    if names.is_empty() {
         return error;
     }
-    let mut names: Vec<&str> = open.iter().map(|size| size.name.as_str()).collect();
-    names.dedup();
     let hint = format!(
         "; left open by the file, and as small as can be, are: {} (--size, --input)",
         names.join(", ")
