@@ -14,8 +14,9 @@ fn transformer(place: &Place) -> [String; 2] {
         layers = [
             { op = \"linear\", name = \"in\", as = \"x\" },
             { op = \"layer_norm\", name = \"norm\" },
-            { op = \"attention\", name = \"attention\", heads = 2, output = \"out_proj\",
-              qkv = [\"q_proj\", \"k_proj\", \"v_proj\"] },
+            { op = \"attention\", name = \"attention\", heads = 2, output = \"out_proj\", qkv = [
+                \"q_proj\", \"k_proj\", \"v_proj\",
+            ] },
             { op = \"add\", with = \"x\" },
             { op = \"linear\", name = \"up\" },
             \"tanh\",
