@@ -12,6 +12,7 @@ use sgmn_graph::{
 use sgmn_symmetry::flow::Draw;
 
 use super::{
+    description::open_sizes,
     facts::{forget_peak, peak_memory},
     free::{Choice, Dims, Free},
     judge::Judge,
@@ -50,6 +51,8 @@ pub struct Report {
     pub n_moved: usize,
     /// How long each stage took.
     pub seconds: Seconds,
+    /// Sizes beyond that of the batch that nobody has said.
+    pub open_sizes: Vec<String>,
     /// Bytes of the file, and the most memory that was held meanwhile, where the system tells.
     pub file_bytes: Option<u64>,
     /// See `file_bytes`.
@@ -131,7 +134,8 @@ pub fn check_file(path: &Path, options: &ReadOptions, trials: &Trials) -> Result
     let report = check(&file.net, start.elapsed().as_secs_f64(), trials);
     let report = report.with_context(|| path.display().to_string())?;
     let file_bytes = std::fs::metadata(path).ok().map(|facts| facts.len());
-    Ok(Report { file_bytes, peak_bytes: peak_memory(), ..report })
+    let open_sizes = open_sizes(&file);
+    Ok(Report { open_sizes, file_bytes, peak_bytes: peak_memory(), ..report })
 }
 
 /// Measures a net that was read in so many seconds.
@@ -174,6 +178,7 @@ pub fn check(net: &FlowNet, read: f64, trials: &Trials) -> Result<Report> {
         negatives,
         n_moved,
         seconds: Seconds { read, derive, act, run },
+        open_sizes: Vec::new(),
         file_bytes: None,
         peak_bytes: None,
         peak_of_spaces,

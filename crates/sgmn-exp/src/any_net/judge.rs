@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use sgmn_graph::{
     Seed,
-    flow::{Array, FlowNet, FlowResult, Numbers, random_inputs, run},
+    flow::{Array, Flow, FlowNet, FlowResult, Numbers, random_inputs, run},
 };
 
 /// A net, some inputs, and its answers to them: what other numbers of the same flow are compared with.
@@ -56,9 +56,17 @@ impl<'a> Judge<'a> {
     /// # Errors
     /// Those of [`run`].
     pub fn change(&self, numbers: &dyn Numbers) -> FlowResult<f64> {
+        self.change_in(self.net.flow(), numbers)
+    }
+
+    /// As [`Judge::change`], of another flow with the same inputs and outputs.
+    ///
+    /// # Errors
+    /// Those of [`run`].
+    pub fn change_in(&self, flow: &Flow, numbers: &dyn Numbers) -> FlowResult<f64> {
         let mut worst = 0.0;
         for (inputs, answers) in self.inputs.iter().zip(&self.answers) {
-            let found = run(self.net.flow(), numbers, inputs)?;
+            let found = run(flow, numbers, inputs)?;
             for (answer, found) in answers.iter().zip(&found) {
                 worst = f64::max(worst, relative(answer.data(), found.data()));
             }

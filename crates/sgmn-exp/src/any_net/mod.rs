@@ -7,7 +7,8 @@
 //! - [`check`]: random elements keep the function;
 //! - [`negatives`]: changes outside of the group, which must be seen;
 //! - [`twin`]: another file of the same function;
-//! - [`compare`]: two files by their canonical forms and their answers;
+//! - [`element`]: the file of what carries one net to another;
+//! - [`compare`]: two nets by their canonical forms and their answers;
 //! - [`oracle`]: nets of which the exact truth is known;
 //! - [`facts`]: memory of the process.
 
@@ -15,6 +16,7 @@ pub mod args;
 pub mod check;
 pub mod compare;
 pub mod description;
+pub mod element;
 pub mod facts;
 pub mod free;
 pub mod judge;

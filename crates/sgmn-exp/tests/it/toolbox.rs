@@ -1,6 +1,7 @@
 //! The toolbox `sgmn` as a person meets it: arguments in, text and files out.
 
 mod any_net;
+mod equal;
 mod measure;
 mod torch;
 mod zoo;

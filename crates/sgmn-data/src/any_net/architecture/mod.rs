@@ -19,8 +19,8 @@ use std::{
 use sgmn_graph::flow::{FlowError, FlowResult, InputKind, Permute, ValueId};
 
 use super::{
-    About, Container, FlowFile, Known, ReadOptions, Reader, Record, Tensors, assemble, compose::Draft,
-    shared::Share,
+    About, Container, FlowFile, Known, OpenSize, ReadOptions, Reader, Record, Tensors, assemble,
+    compose::Draft, shared::Share,
 };
 use crate::{
     Error, Result,
@@ -48,6 +48,8 @@ struct Described {
     /// The architecture file.
     path: PathBuf,
     inputs: Vec<(String, Vec<usize>, bool)>,
+    /// Sizes that nobody has said.
+    open: Vec<OpenSize>,
     outputs: Vec<String>,
     layers: Vec<document::Layer>,
     /// Real tensors of the weights by name.
@@ -74,7 +76,7 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     }
     let text = std::fs::read_to_string(described).map_err(Error::io(described))?;
     let document = document::parse(described, &text)?;
-    let inputs = bind(&document.inputs(described)?, options)?;
+    let (inputs, open) = bind(&document.inputs(described)?, options)?;
     let layers = document.layers(described)?;
     let Document { outputs, under, unused, fixed, .. } = document;
     let hit = RefCell::new(BTreeSet::new());
@@ -118,12 +120,15 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
         }
     }
     let (path, of) = (described.clone(), path.to_owned());
-    let net = Described { path, inputs, outputs, layers, shares, others, of: of.clone(), weights };
+    let net = Described { path, inputs, open, outputs, layers, shares, others, of: of.clone(), weights };
     assemble(&of, Box::new(net), records, options)
 }
 
+/// Inputs with their names, shapes, and whether they are whole numbers; and sizes that nobody has said.
+type Bound = (Vec<(String, Vec<usize>, bool)>, Vec<OpenSize>);
+
 /// Shapes of the inputs, with open sizes as the user says them, else 1.
-fn bind(inputs: &[(String, Input)], options: &ReadOptions) -> Result<Vec<(String, Vec<usize>, bool)>> {
+fn bind(inputs: &[(String, Input)], options: &ReadOptions) -> Result<Bound> {
     let open = |size: &Size| match size {
         Size::Open(name) => Some(name.clone()),
         Size::Known(_) => None,
@@ -156,7 +161,12 @@ fn bind(inputs: &[(String, Input)], options: &ReadOptions) -> Result<Vec<(String
         Size::Open(name) => bound.get(name).copied().unwrap_or(1),
     };
     let shape = |input: &Input| input.shape.iter().map(size).collect();
-    Ok(inputs.iter().map(|(name, input)| (name.clone(), shape(input), input.whole)).collect())
+    let mut unsaid = Vec::new();
+    for (axis, size) in inputs.iter().flat_map(|(_, input)| input.shape.iter().enumerate()) {
+        let name = open(size).filter(|name| !bound.contains_key(name));
+        unsaid.extend(name.map(|name| OpenSize { name, axis }));
+    }
+    Ok((inputs.iter().map(|(name, input)| (name.clone(), shape(input), input.whole)).collect(), unsaid))
 }
 
 /// Whether a name fits a pattern with `*` at one end, or is it.
@@ -175,6 +185,10 @@ impl Container for Described {
             *operations.entry(layer.op.to_string()).or_default() += 1;
         }
         About { container: READER.name, writer: None, operations }
+    }
+
+    fn open_sizes(&self) -> Vec<OpenSize> {
+        self.open.clone()
     }
 
     fn lower(&self, tensors: &mut Tensors<'_>) -> Result<()> {

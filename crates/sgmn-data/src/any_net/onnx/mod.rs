@@ -14,8 +14,12 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
-use self::{external::Files, model::Model, tensor::Tensor};
-use super::{About, Container, FlowFile, ReadOptions, Reader, Record, Tensors, assemble};
+use self::{
+    external::Files,
+    model::{Model, Size},
+    tensor::Tensor,
+};
+use super::{About, Container, FlowFile, OpenSize, ReadOptions, Reader, Record, Tensors, assemble};
 use crate::{Error, Result, bytes::mmap::MappedFile};
 
 /// The reader of this container.
@@ -79,6 +83,29 @@ impl Container for Onnx {
         }
         let writer = (!self.model.producer.is_empty()).then(|| self.model.producer.clone());
         About { container: READER.name, writer, operations }
+    }
+
+    fn open_sizes(&self) -> Vec<OpenSize> {
+        let Model { graph, tensors, .. } = &self.model;
+        let asked = graph.inputs.iter().filter(|input| {
+            let initial = graph.initializers.iter().any(|i| tensors[*i].name == input.name);
+            !initial && !self.options.inputs.contains_key(&input.name)
+        });
+        let mut open = Vec::new();
+        for input in asked {
+            for (axis, size) in input.shape.iter().flatten().enumerate() {
+                match size {
+                    Size::Named(name) if !self.options.sizes.contains_key(name) => {
+                        open.push(OpenSize { name: name.clone(), axis });
+                    }
+                    Size::Open => {
+                        open.push(OpenSize { name: format!("axis {axis} of {}", input.name), axis })
+                    }
+                    Size::Named(_) | Size::Known(_) => {}
+                }
+            }
+        }
+        open
     }
 
     fn write(&self, numbers: &dyn Fn(usize) -> Option<Vec<f64>>, out: &Path) -> Result<()> {

@@ -14,6 +14,7 @@ use crate::{
     any_net::{
         args::NetArgs,
         check::{KEPT, Report, Trials, check_file},
+        description::note_of_sizes,
         negatives::{Fault, SEEN},
     },
     report::MachineFacts,
@@ -97,6 +98,9 @@ pub(super) fn run(
 fn describe(path: &Path, report: &Report, out: &mut impl Write) -> Result<()> {
     let dims = &report.dims;
     writeln!(out, "{}: {} numbers may change, {} steps", path.display(), report.n_numbers, report.n_steps)?;
+    if let Some(note) = note_of_sizes(&report.open_sizes) {
+        writeln!(out, "  {note}")?;
+    }
     writeln!(
         out,
         "  free are {} dimensions ({} magnitudes, {} of matrices, {} of additions) and {} signs; orders and scales move \

@@ -1,6 +1,7 @@
 //! What a person may hand to the toolbox, told apart by what is in it, and what the toolbox writes.
 
 mod args;
+mod flow;
 mod write;
 
 use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
@@ -18,6 +19,7 @@ use sgmn_graph::NetSpec;
 use toml::{Table, Value};
 
 pub(super) use args::ReadArgs;
+pub(super) use flow::{FlowSource, write_tensors};
 pub(super) use write::{Destination, OneNet, refuse_existing, refuse_full_folder};
 
 /// A file or folder, opened.
