@@ -205,6 +205,15 @@ impl Sum {
                 }
                 return;
             }
+            // Parts that a value was cut into and that stand side by side again.
+            if other.coefficient == term.coefficient
+                && let Some(field) = other.field.joined(&term.field)
+            {
+                term.field = field;
+                self.0.remove(at);
+                at = 0;
+                continue;
+            }
             if other.coefficient == -term.coefficient
                 && let Some((a, b)) = cancelled(&other.field, &term.field)
             {
