@@ -185,7 +185,7 @@ impl Field {
     /// The sum of two fields of the same thing that are nowhere both other than 0; absent if they are somewhere.
     pub(crate) fn joined(&self, other: &Self) -> Option<Self> {
         // What is nowhere 0 leaves no room.
-        if self.index.is_none() || other.index.is_none() {
+        if self.index.is_none() || other.index.is_none() || self.shape.len() != other.shape.len() {
             return None;
         }
         let shape: Vec<usize> = self.shape.iter().zip(&other.shape).map(|(a, b)| *a.max(b)).collect();
@@ -194,7 +194,7 @@ impl Field {
             return None;
         }
         let index = a.indices().zip(b.indices()).map(|(a, b)| if a == ZERO { b } else { a }).collect();
-        Some(Self::new(shape, self.of, index).narrowed())
+        Some(Self::new(shape, self.of, index))
     }
 
     /// With size 1 along axes along which nothing changes.
@@ -305,7 +305,7 @@ mod tests {
         // A vector along the last axis, of 5 rows alike: the last 2 before the first 3.
         let whole = Field::whole(vec![1, 4]);
         let [a, b] = [(2, 0), (3, 2)].map(|(len, start)| whole.placed(0, len, start, 5).unwrap());
-        assert_eq!(a.joined(&b), Some(whole));
+        assert_eq!(a.joined(&b).unwrap().narrowed(), whole);
         assert_eq!(a.joined(&a), None, "the same rows twice are twice as much");
     }
 

@@ -231,6 +231,12 @@ impl Sum {
             self.0.push(term);
         }
     }
+
+    /// With size 1 along axes along which terms do not change: parts that stand side by side again are alike again.
+    pub(crate) fn narrowed(self) -> Self {
+        let narrowed = |term: Term| Term { field: term.field.narrowed(), ..term };
+        Self(self.0.into_iter().map(narrowed).collect())
+    }
 }
 
 /// Two fields without the elements that both have alike, if there are any.
