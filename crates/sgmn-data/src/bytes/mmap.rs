@@ -32,6 +32,15 @@ impl MappedFile {
         &self.map
     }
 
+    /// Lets the system take back the memory of all pages that were touched; they are read again when they are needed.
+    /// What was copied out of them is then held once, not twice.
+    pub(crate) fn forget_pages(&self) {
+        // SAFETY: the map is read-only and backed by its file, so a page that is dropped comes back with the same bytes.
+        // Where the system does not take the advice, nothing changes.
+        #[cfg(unix)]
+        let _ = unsafe { self.map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+    }
+
     /// Bytes `range` as f32 values in the machine's byte order, or `None` if the range is not inside the file,
     /// not a whole number of values, or not aligned to 4 bytes.
     pub(crate) fn floats(&self, range: Range<usize>) -> Option<&[f32]> {

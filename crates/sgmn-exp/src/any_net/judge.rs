@@ -116,12 +116,7 @@ pub fn relative(expected: &[f64], found: &[f64]) -> f64 {
 impl<'a> Replaced<'a> {
     /// A net with no number replaced yet.
     pub fn new(net: &'a FlowNet) -> Self {
-        Self::over(net, net.flow().params().len())
-    }
-
-    /// Numbers of so many parameters, none replaced yet.
-    pub fn over(net: &'a dyn Numbers, n_params: usize) -> Self {
-        Self { net, params: vec![None; n_params] }
+        Self { net, params: vec![None; net.flow().params().len()] }
     }
 
     /// Replaces the numbers of a parameter, row-major, as many as it has.
@@ -135,6 +130,15 @@ impl Numbers for Replaced<'_> {
         match &self.params[param] {
             Some(numbers) => Cow::Borrowed(numbers),
             None => self.net.numbers(param),
+        }
+    }
+
+    fn rows(&self, param: usize, places: &[usize], len: usize) -> Vec<f64> {
+        match &self.params[param] {
+            Some(numbers) => {
+                places.iter().flat_map(|place| &numbers[place * len..(place + 1) * len]).copied().collect()
+            }
+            None => self.net.rows(param, places, len),
         }
     }
 }

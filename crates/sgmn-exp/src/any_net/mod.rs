@@ -2,7 +2,7 @@
 //!
 //! - [`args`]: what is said about a file;
 //! - [`description`]: file and spaces in words and counts;
-//! - [`free`]: all that may change, drawn and done;
+//! - [`free`]: all that may change, drawn and done; `added`: changes of all freedoms one after the other;
 //! - [`judge`]: by how much answers change;
 //! - [`check`]: random elements keep the function;
 //! - [`negatives`]: changes outside of the group, which must be seen;
@@ -12,6 +12,7 @@
 //! - [`oracle`]: nets of which the exact truth is known;
 //! - [`facts`]: memory of the process.
 
+mod added;
 pub mod args;
 pub mod check;
 pub mod compare;

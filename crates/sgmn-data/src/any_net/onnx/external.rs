@@ -32,6 +32,12 @@ impl Files {
         }
     }
 
+    /// Gives back the memory of all bytes that were read; they are read again when they are asked for.
+    pub(super) fn forget_pages(&self) {
+        self.model.forget_pages();
+        self.data.iter().for_each(|(_, data)| data.forget_pages());
+    }
+
     /// Opens what the tensors of a model name and finds their places in it.
     ///
     /// # Errors

@@ -45,6 +45,9 @@ fn detects(start: &[u8], _options: &ReadOptions) -> bool {
     !braced && start.first().is_some_and(|key| KEYS.contains(key))
 }
 
+/// Bytes of files that are touched before their pages are given back.
+const MOST_TOUCHED: usize = 1 << 24;
+
 fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     let map = MappedFile::open(path)?;
     let mut model =
@@ -52,6 +55,7 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     let files = Files::find(map, path, &mut model.tensors)?;
     let mut records = Vec::new();
     let mut tensors = Vec::new();
+    let mut n_touched = 0;
     let mut names = std::collections::BTreeMap::new();
     for (i, tensor) in model.tensors.iter().enumerate() {
         if tensor.stands_alone && tensor.element.is_float() {
@@ -63,8 +67,15 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
             let name = if *n == 1 { tensor.name.clone() } else { format!("{} ({n})", tensor.name) };
             records.push(Record { name, shape: tensor.shape.clone(), numbers, known: None });
             tensors.push(i);
+            n_touched += files.of(tensor).len();
+        }
+        // Numbers that were read are held by the records from now on.
+        if n_touched > MOST_TOUCHED {
+            files.forget_pages();
+            n_touched = 0;
         }
     }
+    files.forget_pages();
     let onnx = Onnx { path: path.to_owned(), files, model, tensors, options: options.clone() };
     assemble(path, Box::new(onnx), records, options)
 }
