@@ -10,9 +10,8 @@ use sgmn_data::{
     Target,
     fit::{Images, Recipe, Renderer, Request, Summary, fit_to_packed, sin_cos_of},
     formats::{
-        idx, packed,
+        folder, idx, packed,
         packed::{Item, Writer},
-        safetensors_dir,
     },
     source::Dataset,
     split::Split,
@@ -109,8 +108,8 @@ fn load(criterion: &mut Criterion) {
     }
     writer.finish().unwrap();
     let open_packed = || packed::open(&path, &packed::Options::default()).unwrap();
-    safetensors_dir::write(&open_packed(), &many, |_, _| ()).unwrap();
-    let open_files = || safetensors_dir::open(&many, &safetensors_dir::Options::default()).unwrap();
+    folder::write(&open_packed(), &many, |_, _| ()).unwrap();
+    let open_files = || folder::open(&many, &folder::Options::default()).unwrap();
 
     let mut group = criterion.benchmark_group("load");
     group.throughput(Throughput::Elements(N as u64));

@@ -3,14 +3,16 @@
 //! ```text
 //! containers one file → a tree of named tensors and values             nets     a tree → one net, or what to ask
 //! manifest   what is published where (sizes, checksums, licences)      fetch    brings it here
-//! formats    a folder or file → Dataset { source, splits }             fit      images → nets, packed
+//! formats    a folder or file → Dataset { source, splits, ... }        fit      images → nets, packed
 //!                                                                      zoo      images → small CNNs, the zoo's files
 //! source     item i → Sample { id, net, target }, read when asked for  split    positions for train, val, test
+//! skip       nets that cannot be read are left out and listed
 //! ```
 //!
 //! Nothing that a file says is believed before it is checked, and no code in a file is ever run.
 
 pub mod any_net;
+mod beside;
 mod bytes;
 pub mod containers;
 pub mod error;
@@ -22,11 +24,13 @@ pub mod lock;
 pub mod manifest;
 pub mod nets;
 pub mod sample;
+pub mod skip;
 pub mod source;
 pub mod split;
 pub mod zoo;
 
 pub use error::{Error, Result};
 pub use sample::{Sample, Target};
+pub use skip::{OnBadNet, Skipped};
 pub use source::{Dataset, Source};
 pub use split::{Split, Splits};

@@ -1,8 +1,8 @@
-//! A dataset that can be read item by item, and the pair of such a dataset with its split.
+//! A dataset that can be read item by item, and such a dataset with its split and what is known of it besides.
 
 use sgmn_graph::LentNet;
 
-use crate::{Result, Sample, split::Splits};
+use crate::{Result, Sample, skip::OnBadNet, split::Splits};
 
 /// A dataset that can be read item by item, in a fixed order.
 ///
@@ -19,6 +19,14 @@ pub trait Source: Send + Sync {
     /// # Panics
     /// If `i` is not below [`Source::len`].
     fn get(&self, i: usize) -> Result<Sample>;
+
+    /// What to call item `i` where it cannot be read.
+    ///
+    /// # Panics
+    /// As [`Source::get`].
+    fn name(&self, i: usize) -> String {
+        format!("item {i}")
+    }
 
     /// The net of item `i` without a copy, if the source has its numbers at hand in single precision; most have not.
     ///
@@ -45,6 +53,25 @@ pub struct Dataset {
     pub source: Box<dyn Source>,
     /// Positions in `source`; a position in no split is unused.
     pub splits: Splits,
+    /// Names of the classes by their number, where classes have names.
+    pub classes: Option<Vec<String>>,
+    /// What was decided on opening and a person should see, such as that the split was drawn.
+    pub notes: Vec<String>,
+    /// What becomes of items that cannot be read.
+    pub on_bad_net: OnBadNet,
+}
+
+impl Dataset {
+    /// A dataset of which nothing more is to be said: classes without names, and every item must be good.
+    pub fn new(source: impl Source + 'static, splits: Splits) -> Self {
+        Self {
+            source: Box::new(source),
+            splits,
+            classes: None,
+            notes: Vec::new(),
+            on_bad_net: OnBadNet::Error,
+        }
+    }
 }
 
 impl std::fmt::Debug for Dataset {

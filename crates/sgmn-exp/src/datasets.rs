@@ -15,6 +15,7 @@ use rand::seq::SliceRandom;
 use sgmn_data::{
     fit::{self, Images, Request},
     formats::{Format, idx, packed},
+    skip::{self, Skipped},
     source::Dataset,
     split::Split,
 };
@@ -67,13 +68,17 @@ pub fn open(data: &Data, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> 
                 );
             }
             if !is_a_file_a_net(&files.format) {
-                return Ok(files.format.open(&path)?);
+                let dataset = files.format.open(&path)?;
+                say(&path, &dataset.notes);
+                return without_bad_nets(dataset, &path, stop);
             }
             let packed = packed_path(files, data_dir)?;
             if !packed.exists() {
                 pack_files(files, &path, &packed, stop)?;
             }
-            Ok(packed::open(&packed, &packed::Options::default())?)
+            let dataset = packed::open(&packed, &packed::Options::default())?;
+            say(&path, &dataset.notes);
+            Ok(dataset)
         }
         Data::Fitted(fitted) => {
             let path = fitted_path(fitted, data_dir);
@@ -105,7 +110,7 @@ pub fn open_existing(data: &Data, data_dir: &Path) -> Result<Dataset> {
                 if !path.exists() {
                     return Err(missing(&path));
                 }
-                return Ok(files.format.open(&path)?);
+                return without_bad_nets(files.format.open(&path)?, &path, &AtomicBool::new(false));
             }
             packed
         }
@@ -209,6 +214,7 @@ pub fn packed_path(files: &Files, data_dir: &Path) -> Result<PathBuf> {
     let splits = match &files.format {
         Format::DwsMnist(options) => Some(&options.splits),
         Format::DwsFmnist(options) => Some(&options.splits),
+        Format::CnnPark(options) => Some(&options.splits),
         _ => None,
     };
     // Without the file the reader draws a split or says what is missing.
@@ -222,7 +228,35 @@ pub fn packed_path(files: &Files, data_dir: &Path) -> Result<PathBuf> {
 
 /// Whether a dataset of this format is tens of thousands of small files, too slow to open in every epoch.
 fn is_a_file_a_net(format: &Format) -> bool {
-    matches!(format, Format::DwsMnist(_) | Format::DwsFmnist(_) | Format::NfnCifar(_))
+    // A folder of one's own changes, and is read as it is.
+    matches!(
+        format,
+        Format::DwsMnist(_)
+            | Format::DwsFmnist(_)
+            | Format::NfnCifar(_)
+            | Format::CnnPark(_)
+            | Format::ModelZoo(_)
+    )
+}
+
+/// Says what was decided on opening.
+fn say(path: &Path, notes: &[String]) {
+    for note in notes {
+        eprintln!("note: {}: {note}", path.display());
+    }
+}
+
+/// Leaves out nets that cannot be read, if that was asked for, and says which.
+pub(crate) fn without_bad_nets(dataset: Dataset, path: &Path, stop: &AtomicBool) -> Result<Dataset> {
+    // The bar hides itself where nobody looks at a terminal.
+    let bar = ProgressBar::new(dataset.source.len() as u64);
+    let checked = dataset.checked(|n_done, _| bar.set_position(n_done as u64), stop);
+    bar.finish_and_clear();
+    let (dataset, skipped) = checked?;
+    for Skipped { net, why } in &skipped {
+        eprintln!("left out: {}: {net}: {why}", path.display());
+    }
+    Ok(dataset)
 }
 
 fn kept_name(name: &str, request: &[u8]) -> String {
@@ -249,7 +283,12 @@ fn pack_files(files: &Files, path: &Path, packed: &Path, stop: &AtomicBool) -> R
     let bar = ProgressBar::new(n_nets as u64);
     let done = packed::pack(&dataset, packed, provenance, |n_done, _| bar.set_position(n_done as u64), stop);
     bar.finish_and_clear();
-    let n_rounded = done?.n_rounded;
+    let packed::Packed { n_rounded, skipped, .. } = done?;
+    if !skipped.is_empty() {
+        let list = packed.with_extension("skipped.csv");
+        skip::write_skipped(&list, &skipped)?;
+        eprintln!("{} nets were left out: {}", skipped.len(), list.display());
+    }
     if n_rounded > 0 {
         eprintln!("{}: {n_rounded} parameters were rounded to f32", packed.display());
     }

@@ -1,74 +1,9 @@
-//! NumPy's `.npy` files: their headers, and tables of 32-bit floats that are read row by row.
-
-use std::path::{Path, PathBuf};
+//! The headers of NumPy's `.npy` files.
 
 use super::tensor::ElementType;
-use crate::{Error, Result, bytes::mmap::MappedFile};
 
 /// Longest header; NumPy itself refuses to trust one above 10,000 bytes.
 const MAX_HEADER: usize = 10_000;
-
-/// A table `[n_rows, n_columns]` of f32 that stays on the disk; only the rows asked for enter memory.
-#[derive(Debug)]
-pub(crate) struct NpyTable {
-    map: MappedFile,
-    path: PathBuf,
-    data_start: usize,
-    n_rows: usize,
-    n_columns: usize,
-}
-
-impl NpyTable {
-    /// Opens a file of dtype `<f4` in C order.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if the file cannot be mapped, [`Error::Format`] if it is another kind of file or its size differs
-    /// from what the header says.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let map = MappedFile::open(path)?;
-        let fault = |expected: &str, found: String| Error::format(path, expected, found);
-        let bytes = map.bytes();
-        let header =
-            Header::parse(bytes).ok_or_else(|| fault("a .npy header", "no or a damaged one".to_owned()))?;
-        let Header { descr, is_fortran, shape, start: data_start } = header;
-        if descr.as_deref() != Some("<f4") || is_fortran {
-            let order = if is_fortran { "Fortran" } else { "C" };
-            return Err(fault("dtype '<f4' in C order", format!("{descr:?} in {order} order")));
-        }
-        let &[n_rows, n_columns] = &shape[..] else {
-            return Err(fault("a table of rows and columns", format!("shape {shape:?}")));
-        };
-        let size = n_rows.checked_mul(n_columns).and_then(|n| n.checked_mul(size_of::<f32>()));
-        let there = bytes.len() - data_start;
-        if size != Some(there) {
-            return Err(fault(&format!("4·{n_rows}·{n_columns} bytes after the header"), there.to_string()));
-        }
-        Ok(Self { map, path: path.to_owned(), data_start, n_rows, n_columns })
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(crate) fn n_rows(&self) -> usize {
-        self.n_rows
-    }
-
-    pub(crate) fn n_columns(&self) -> usize {
-        self.n_columns
-    }
-
-    /// The numbers of row `i`.
-    ///
-    /// # Panics
-    /// If `i` is not below [`NpyTable::n_rows`].
-    pub(crate) fn row(&self, i: usize) -> Vec<f32> {
-        let row_len = self.n_columns * size_of::<f32>();
-        let start = self.data_start + i * row_len;
-        let (values, _) = self.map.bytes()[start..start + row_len].as_chunks::<4>();
-        values.iter().map(|&value| f32::from_le_bytes(value)).collect()
-    }
-}
 
 /// The beginning of a file of version 1.0 that holds a table of f32 in C order.
 ///
@@ -86,14 +21,14 @@ pub(crate) fn f32_header([n_rows, n_columns]: [usize; 2]) -> Vec<u8> {
 
 /// What stands before the numbers.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub(crate) struct Header {
     /// The type of the elements, such as `<f4`; `None` for records of several.
-    pub(super) descr: Option<String>,
+    pub(crate) descr: Option<String>,
     /// Whether the first dimension turns fastest.
-    pub(super) is_fortran: bool,
-    pub(super) shape: Vec<usize>,
+    pub(crate) is_fortran: bool,
+    pub(crate) shape: Vec<usize>,
     /// First byte behind it.
-    pub(super) start: usize,
+    pub(crate) start: usize,
 }
 
 impl Header {
@@ -101,7 +36,7 @@ impl Header {
     pub(super) const MOST: usize = MAX_HEADER + 12;
 
     /// Reads it from the beginning of a file; `None` if there is none, or a damaged one.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let (text, start) = header(bytes)?;
         let descr = field(text, "descr")?.strip_prefix('\'').and_then(|rest| rest.split_once('\''));
         let shape = field(text, "shape")?;

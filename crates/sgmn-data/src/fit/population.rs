@@ -13,7 +13,7 @@ use sgmn_graph::{Net, NetSpec, Seed};
 use super::{Fitted, Images, Progress, Recipe, Summary, arithmetic, siren::fit_some};
 use crate::{
     Error, Result, Sample, Source, Target,
-    formats::{packed, safetensors_dir},
+    formats::{folder, packed},
     journal::{self, Journal, Record, Subject, seed_fingerprint},
     source::Dataset,
     split::{Split, Splits},
@@ -107,13 +107,12 @@ pub fn fit_to_safetensors(
         return Err(Error::format(folder, "a new or empty folder", "one that holds something"));
     }
     let (population, summary) = Population::fit(request, folder, progress, stop)?;
-    let source = Box::new(population);
-    let dataset = Dataset { source, splits: Splits::from_assignment(request.splits.iter().copied()) };
+    let dataset = Dataset::new(population, Splits::from_assignment(request.splits.iter().copied()));
     // The nets are written aside and moved as a whole: a folder with some of them would look like a smaller dataset.
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let aside = tempfile::Builder::new().prefix(".writing-").tempdir_in(parent).map_err(Error::io(folder))?;
     let nets = aside.path().join("nets");
-    safetensors_dir::write(&dataset, &nets, |_, _| {})?;
+    folder::write(&dataset, &nets, |_, _| {})?;
     std::fs::rename(&nets, folder).map_err(Error::io(folder))?;
     drop(dataset);
     journal::remove_beside(folder)?;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     dws_mnist::OUTPUT_OFFSET,
-    inr::{self, InrFile, InrFiles},
+    inr::{self, InrFile, InrFiles, Listed},
 };
 use crate::{Error, Result, source::Dataset, split::Splits};
 
@@ -41,7 +41,8 @@ pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
     let split_file = root.join(&options.splits);
     let mut files = Vec::new();
     let mut assignment = Vec::new();
-    for (split, parts, class) in inr::read_splits(&split_file, 2)? {
+    let Listed { lines, notes } = inr::read_splits(&split_file, 2)?;
+    for (split, parts, class) in lines {
         let (folder, file) = (&parts[0], &parts[1]);
         let Some(name) = file.strip_suffix(".pth") else {
             return Err(Error::format(split_file, "files named {train,test}/model_{id}.pth", format!("{file:?}")));
@@ -50,7 +51,7 @@ pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
         assignment.push(Some(split));
     }
     let source = InrFiles::new(&split_file, files, OUTPUT_OFFSET)?;
-    Ok(Dataset { source: Box::new(source), splits: Splits::from_assignment(assignment) })
+    Ok(Dataset { notes, ..Dataset::new(source, Splits::from_assignment(assignment)) })
 }
 
 /// Whether the folder looks like this data set.

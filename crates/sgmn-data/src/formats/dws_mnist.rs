@@ -17,7 +17,7 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use sgmn_graph::Seed;
 
-use super::inr::{self, InrFile, InrFiles};
+use super::inr::{self, InrFile, InrFiles, Listed};
 use crate::{Error, Result, source::Dataset, split::Splits};
 
 /// Added to the output of DWS's nets, so that a net of zeros is medium grey.
@@ -53,7 +53,8 @@ pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
     }
     let mut files = Vec::new();
     let mut assignment = Vec::new();
-    for (split, parts, written) in inr::read_splits(&split_file, 3)? {
+    let Listed { lines, notes } = inr::read_splits(&split_file, 3)?;
+    for (split, parts, written) in lines {
         let Some(class) = class_in_name(&parts[0]) else {
             let found = format!("{:?}", parts[0]);
             return Err(Error::format(split_file, "folders named mnist_png_{training,testing}_{label}_{id}", found));
@@ -69,7 +70,7 @@ pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
         assignment.push(Some(split));
     }
     let source = InrFiles::new(&split_file, files, OUTPUT_OFFSET)?;
-    Ok(Dataset { source: Box::new(source), splits: Splits::from_assignment(assignment) })
+    Ok(Dataset { notes, ..Dataset::new(source, Splits::from_assignment(assignment)) })
 }
 
 /// Opens the data set without a split file.
@@ -102,7 +103,8 @@ fn open_by_name(root: &Path) -> Result<Dataset> {
         class: Some(*class),
     };
     let source = InrFiles::new(root, folders.iter().map(file).collect(), OUTPUT_OFFSET)?;
-    Ok(Dataset { source: Box::new(source), splits })
+    let note = format!("{SPLIT_FILE} is not there: one in {VAL_SHARE} nets of training images, drawn from seed 0, validates");
+    Ok(Dataset { notes: vec![note], ..Dataset::new(source, splits) })
 }
 
 /// One in so many nets of training images is for validation, 5,000 of 60,000 as published.

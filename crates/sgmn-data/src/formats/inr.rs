@@ -11,7 +11,7 @@ use super::named_layers::{self, Architectures};
 use crate::{
     Error, Result, Sample, Source, Target,
     containers::{self, StateDict, Value},
-    split::{self, Entry, Split},
+    split::{self, Entry, Split, SplitFile},
 };
 
 /// Frequency of the sines, radians per unit of input. Source: SIREN; all published INR data sets use it.
@@ -87,6 +87,10 @@ impl Source for InrFiles {
         let net = Net::new(spec, named_layers::params(layers)).map_err(net_fault)?;
         Ok(Sample { id: id.clone(), net, target: Target::Class(class) })
     }
+
+    fn name(&self, i: usize) -> String {
+        self.files[i].id.clone()
+    }
 }
 
 /// The class among the entries that are no weights; any other entry is an error.
@@ -108,16 +112,22 @@ fn label(path: &Path, others: impl Iterator<Item = (String, Option<i64>)>) -> Re
 /// A line of a split file: the split, the trailing parts of the name, and the class where it is written.
 pub(super) type Resolved = (Split, Vec<String>, Option<u32>);
 
+/// The lines of a split file, and what was left aside in it.
+pub(super) struct Listed {
+    pub(super) lines: Vec<Resolved>,
+    pub(super) notes: Vec<String>,
+}
+
 /// Reads a split file whose names end in `n_parts` folders and a file that exist below the data set's root, whatever
-/// stands before them: published split files hold the paths of their authors' machines.
+/// stands before them: published split files hold the paths of their authors' machines, with slashes or backslashes.
 ///
 /// # Errors
 /// As [`split::read_json`], and [`Error::Format`] for a name that leads elsewhere.
-pub(super) fn read_splits(path: &Path, n_parts: usize) -> Result<Vec<Resolved>> {
-    let entries = split::read_json(path)?.into_iter();
-    let resolve = |(split, Entry { name, class }): (Split, Entry)| {
-        let parts: Vec<&str> = name.split('/').collect();
-        let plain = |&part: &&str| !matches!(part, "" | "." | "..") && !part.contains(['\\', '\0', ':']);
+pub(super) fn read_splits(path: &Path, n_parts: usize) -> Result<Listed> {
+    let SplitFile { entries, notes } = split::read_json(path)?;
+    let resolve = |(split, Entry { name, class, .. }): (Split, Entry)| {
+        let parts: Vec<&str> = name.split(['/', '\\']).collect();
+        let plain = |&part: &&str| !matches!(part, "" | "." | "..") && !part.contains(['\0', ':']);
         match parts.len().checked_sub(n_parts).map(|start| &parts[start..]) {
             Some(parts) if parts.iter().all(plain) => {
                 Ok((split, parts.iter().map(|&part| part.to_owned()).collect(), class))
@@ -129,5 +139,6 @@ pub(super) fn read_splits(path: &Path, n_parts: usize) -> Result<Vec<Resolved>> 
             )),
         }
     };
-    entries.map(resolve).collect()
+    let lines = entries.into_iter().map(resolve).collect::<Result<_>>()?;
+    Ok(Listed { lines, notes })
 }

@@ -19,6 +19,7 @@
 
 pub mod idx;
 mod inr;
+mod known;
 mod mersenne;
 mod named_layers;
 pub(crate) mod spec_json;
@@ -27,19 +28,22 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::known::Epochs;
 use crate::{Error, Result, source::Dataset};
 
-/// Declares the formats: modules, the enum with their options, their kinds and names.
+/// Declares the formats: modules, the enum with their options, their kinds and names, and names they had before.
 macro_rules! register {
-    ($($Kind:ident => $module:ident,)*) => {
+    ($($Kind:ident => $module:ident $(was $before:literal)?,)*) => {
         $(pub mod $module;)*
 
         /// A format with what the user chose for it; in files, `kind` names the format and the options stand beside it.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "kind", rename_all = "snake_case")]
+        #[allow(clippy::large_enum_variant, reason = "a program has one or two of them")]
         pub enum Format {
             $(
                 #[doc = concat!("See [`", stringify!($module), "`].")]
+                $(#[serde(alias = $before)])?
                 $Kind($module::Options),
             )*
         }
@@ -50,12 +54,16 @@ macro_rules! register {
         pub enum FormatKind {
             $(
                 #[doc = concat!("See [`", stringify!($module), "`].")]
+                $(#[serde(alias = $before)])?
                 $Kind,
             )*
         }
 
         /// All formats, sorted by name.
         pub const ALL: &[FormatKind] = &[$(FormatKind::$Kind),*];
+
+        /// Names that formats had before, which are still read.
+        const FORMER: &[(&str, FormatKind)] = &[$($(($before, FormatKind::$Kind),)?)*];
 
         impl FormatKind {
             /// The word used in files.
@@ -101,20 +109,26 @@ macro_rules! register {
 }
 
 register! {
+    CnnPark => cnn_park,
     CnnZoo => cnn_zoo,
     DwsFmnist => dws_fmnist,
     DwsMnist => dws_mnist,
+    Folder => folder was "safetensors_dir",
+    ModelZoo => model_zoo,
     NfnCifar => nfn_cifar,
     Packed => packed,
-    SafetensorsDir => safetensors_dir,
 }
 
-/// Finds the format of a file or folder by what is in it.
+/// Finds the format of a file or folder by what is in it. A folder of nets is one only if it is none of the others.
 ///
 /// # Errors
 /// [`Error::Format`] if none or several formats fit; the known ones are listed.
 pub fn detect(path: &Path) -> Result<FormatKind> {
-    let fitting: Vec<FormatKind> = ALL.iter().copied().filter(|kind| kind.detects(path)).collect();
+    let others = ALL.iter().copied().filter(|kind| *kind != FormatKind::Folder);
+    let mut fitting: Vec<FormatKind> = others.filter(|kind| kind.detects(path)).collect();
+    if fitting.is_empty() && FormatKind::Folder.detects(path) {
+        fitting.push(FormatKind::Folder);
+    }
     let names = |kinds: &[FormatKind]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
     match fitting[..] {
         [kind] => Ok(kind),
@@ -131,10 +145,16 @@ impl std::str::FromStr for FormatKind {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        ALL.iter().copied().find(|kind| kind.name() == name).ok_or_else(|| Error::Config {
-            field: "format".to_owned(),
-            expected: format!("one of {}", ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")),
-            found: format!("{name:?}"),
+        let known = ALL.iter().map(|kind| (kind.name(), *kind)).chain(FORMER.iter().copied());
+        known.into_iter().find(|(known, _)| *known == name).map(|(_, kind)| kind).ok_or_else(|| {
+            Error::Config {
+                field: "format".to_owned(),
+                expected: format!(
+                    "one of {}",
+                    ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
+                ),
+                found: format!("{name:?}"),
+            }
         })
     }
 }

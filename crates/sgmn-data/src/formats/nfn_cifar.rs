@@ -90,7 +90,7 @@ pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
         }
     }
     let source = InrFiles::new(root, files, OUTPUT_OFFSET)?;
-    Ok(Dataset { source: Box::new(source), splits: Splits::from_assignment(assignment) })
+    Ok(Dataset::new(source, Splits::from_assignment(assignment)))
 }
 
 /// Whether the folder looks like this data set.

@@ -15,7 +15,7 @@ use sgmn_data::{
         Fitted, Images, Progress, Recipe, Renderer, Request, Summary, fit_all, fit_one, fit_to_packed,
         fit_to_safetensors,
     },
-    formats::{idx, packed, safetensors_dir},
+    formats::{folder, idx, packed},
     split::Split,
 };
 use sgmn_graph::{Activation, Net, NetSpec, Seed, eval};
@@ -157,7 +157,7 @@ fn a_folder_of_safetensors_holds_the_same_nets() {
     // A slash behind the name, as a shell completes it, changes nothing.
     let with_slash = folder.path().join("nets/");
     assert_eq!(fit_to(fit_to_safetensors, &with_slash, 1, 99).unwrap().n_fitted_now, 2);
-    let dataset = safetensors_dir::open(&nets, &safetensors_dir::Options::default()).unwrap();
+    let dataset = folder::open(&nets, &folder::Options::default()).unwrap();
     for (i, fitted) in fit_with_threads(1, &blobs(1)).into_iter().enumerate() {
         let sample = dataset.source.get(i).unwrap();
         assert_eq!(sample.net.params(), fitted.params.into_iter().map(f64::from).collect::<Vec<_>>());

@@ -196,10 +196,12 @@ fn every_folder_is_recognized_by_its_content() {
     for (name, kind) in folders {
         assert_eq!(formats::detect(&testdata(name)).unwrap(), kind);
     }
-    for name in ["", "mnist_labels.idx", "no such file"] {
+    assert_eq!(formats::detect(&testdata("")).unwrap(), FormatKind::Folder, "nets in folders of all kinds");
+    for name in ["mnist_labels.idx", "no such file"] {
         let message = formats::detect(&testdata(name)).unwrap_err().to_string();
         assert!(
-            message.contains("cnn_zoo, dws_fmnist, dws_mnist, nfn_cifar, packed, safetensors_dir"),
+            message
+                .contains("cnn_park, cnn_zoo, dws_fmnist, dws_mnist, folder, model_zoo, nfn_cifar, packed"),
             "{message}"
         );
     }
@@ -221,5 +223,5 @@ fn formats_and_their_options_are_read_from_text_and_unknown_words_refused() {
         let format = kind.published();
         assert_eq!(read(&serde_json::to_string(&format).unwrap()).unwrap(), format);
     }
-    assert!("png".parse::<FormatKind>().unwrap_err().to_string().contains("one of cnn_zoo, "));
+    assert!("png".parse::<FormatKind>().unwrap_err().to_string().contains("one of cnn_park, "));
 }

@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use sgmn_data::{
     Sample, Target,
-    formats::{
-        idx, packed,
-        safetensors_dir::{self, Options},
-    },
+    formats::{folder, idx, packed},
+    nets::{self, NetOptions},
 };
 use sgmn_graph::{Activation, Net, NetSpec};
 
@@ -107,11 +105,11 @@ fn safetensors_cut_flipped_or_with_a_giant_header_are_refused() {
     let spec = Arc::new(NetSpec::mlp(&[2, 3, 1], Activation::Tanh, 0.0).unwrap());
     let net = Net::new(spec.clone(), vec![0.5; spec.n_params()]).unwrap();
     let sample = Sample { id: "x".into(), net, target: Target::Class(1) };
-    safetensors_dir::write_net(&path, &sample).unwrap();
+    folder::write_net(&path, &sample).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     let read = |what: &str, bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
-        survive(what, || safetensors_dir::read_net(&path, &Options::default()))
+        survive(what, || nets::open(&path, &NetOptions::default())?.sample())
     };
     for len in 0..bytes.len() {
         assert!(read("cut", &bytes[..len]).is_err(), "cut to {len}");

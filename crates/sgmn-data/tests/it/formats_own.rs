@@ -6,10 +6,10 @@ use safetensors::{Dtype, tensor::TensorView};
 use sgmn_data::{
     Error, Sample, Source, Target,
     formats::{
-        self, Format, FormatKind, idx,
+        self, Format, FormatKind, folder, idx,
         packed::{self, Item, Reader, Writer},
-        safetensors_dir::{self, Convolution, Options},
     },
+    nets::{self, Convolution, NetOptions},
     source::Dataset,
     split::{Split, Splits},
 };
@@ -157,14 +157,14 @@ fn a_folder_of_safetensors_gives_back_what_was_written() {
     write_items(&packed);
     let dataset = FormatKind::Packed.published().open(&packed).unwrap();
     let nets = folder.path().join("nets");
-    safetensors_dir::write(&dataset, &nets, |_, _| {}).unwrap();
-    assert_eq!(formats::detect(&nets).unwrap(), FormatKind::SafetensorsDir);
-    let back = FormatKind::SafetensorsDir.published().open(&nets).unwrap();
+    folder::write(&dataset, &nets, |_, _| {}).unwrap();
+    assert_eq!(formats::detect(&nets).unwrap(), FormatKind::Folder);
+    let back = FormatKind::Folder.published().open(&nets).unwrap();
     assert_same(&back, &dataset);
 
-    let first = nets.join("net--0.safetensors");
+    let first = nets.join("net-ä0.safetensors");
     let bytes = std::fs::read(&first).unwrap();
-    safetensors_dir::write_net(&first, &back.source.get(0).unwrap()).unwrap();
+    folder::write_net(&first, &back.source.get(0).unwrap()).unwrap();
     assert_eq!(std::fs::read(&first).unwrap(), bytes, "the same net gives the same bytes");
     assert!(!file_names(&nets).iter().any(|name| name.ends_with(".tmp")));
 }
@@ -176,8 +176,8 @@ fn numbers_that_f32_cannot_hold_are_written_as_f64() {
     let spec = Arc::new(NetSpec::mlp(&[1, 1], Activation::Tanh, 0.0).unwrap());
     let net = Net::new(spec, vec![0.1, 1.0]).unwrap();
     let sample = Sample { id: "a".into(), net, target: Target::Score(0.1) };
-    safetensors_dir::write_net(&path, &sample).unwrap();
-    assert_eq!(safetensors_dir::read_net(&path, &Options::default()).unwrap(), sample);
+    folder::write_net(&path, &sample).unwrap();
+    assert_eq!(nets::open(&path, &NetOptions::default()).unwrap().sample().unwrap(), sample);
 }
 
 /// A file as anyone would write it: names, shapes, zeros; and metadata.
@@ -197,22 +197,22 @@ fn architectures_are_inferred_from_names_shapes_metadata_and_options() {
     let path = folder.path().join("mine.safetensors");
     let mlp: &[(&str, &[usize])] =
         &[("1.weight", &[1, 3]), ("0.bias", &[3]), ("0.weight", &[3, 2]), ("1.bias", &[1])];
-    let read = |options: &Options| safetensors_dir::read_net(&path, options);
+    let read = |options: &NetOptions| nets::open(&path, options)?.sample();
 
     plain_file(&path, mlp, &[]);
-    let message = read(&Options::default()).unwrap_err().to_string();
+    let message = read(&NetOptions::default()).unwrap_err().to_string();
     assert!(
         message.contains("the file does not say the activation of its hidden layers (--activation WORD"),
         "{message}"
     );
-    let options = Options { activation: Some(Activation::Tanh.into()), ..Default::default() };
+    let options = NetOptions { activation: Some("tanh".parse().unwrap()), ..Default::default() };
     let sample = read(&options).unwrap();
     assert_eq!((sample.id.as_str(), sample.target), ("mine", Target::None));
     assert_eq!(**sample.net.spec(), NetSpec::mlp(&[2, 3, 1], Activation::Tanh, 0.0).unwrap());
 
     let sine = r#"{"kind": "sine", "omega": 30.0}"#;
     plain_file(&path, mlp, &[("activation", sine), ("output_offset", "0.5"), ("label", "7")]);
-    let sample = read(&Options::default()).unwrap();
+    let sample = read(&NetOptions::default()).unwrap();
     assert_eq!(**sample.net.spec(), NetSpec::mlp(&[2, 3, 1], Activation::Sine { omega: 30.0 }, 0.5).unwrap());
     let said = read(&options).unwrap();
     assert_eq!(
@@ -226,13 +226,13 @@ fn architectures_are_inferred_from_names_shapes_metadata_and_options() {
         &[("c.weight", &[4, 1, 3, 3]), ("c.bias", &[4]), ("d.weight", &[2, 36]), ("d.bias", &[2])];
     plain_file(&path, cnn, &[("activation", "relu")]);
     assert!(
-        read(&Options::default())
+        read(&NetOptions::default())
             .unwrap_err()
             .to_string()
             .contains("step and padding of its convolutions (--stride")
     );
     let convolution = Some(Convolution { stride: [2, 2], padding: [1, 0] });
-    let sample = read(&Options { convolution, channels: Some(1), ..Default::default() }).unwrap();
+    let sample = read(&NetOptions { convolution, channels: Some(1), ..Default::default() }).unwrap();
     let maps: Vec<LayerMap> = sample.net.spec().layers().iter().map(|layer| layer.map).collect();
     let reading = Reading::Flatten { positions: 9 };
     assert_eq!(
@@ -248,8 +248,12 @@ fn architectures_are_inferred_from_names_shapes_metadata_and_options() {
 fn options_of_a_folder_are_read_from_text() {
     let text =
         r#"{"kind": "safetensors_dir", "activation": {"kind": "sine", "omega": 30.0}, "output_offset": 0.5}"#;
-    let Format::SafetensorsDir(options) = serde_json::from_str(text).unwrap() else { panic!() };
-    assert_eq!(options.activation, Some(Activation::Sine { omega: 30.0 }.into()));
+    let Format::Folder(options) = serde_json::from_str(text).unwrap() else { panic!("another format") };
+    assert_eq!(options.net.activation, Some(Activation::Sine { omega: 30.0 }.into()));
+    assert_eq!(options.net.output_offset, Some(0.5));
+    let unknown = r#"{"kind": "folder", "lables": "folder"}"#;
+    let message = serde_json::from_str::<Format>(unknown).unwrap_err().to_string();
+    assert!(message.contains("unknown field `lables`"), "{message}");
 }
 
 #[test]

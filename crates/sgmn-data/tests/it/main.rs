@@ -9,6 +9,7 @@ mod containers;
 mod containers_fuzz;
 mod containers_hostile;
 mod containers_torch;
+mod datasets;
 mod fit;
 mod formats;
 mod formats_hostile;

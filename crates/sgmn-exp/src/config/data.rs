@@ -5,7 +5,7 @@ use serde::de::{self, Deserializer};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use sgmn_data::fit::Recipe;
-use sgmn_data::formats::{self, Format, cnn_zoo::ZooActivation};
+use sgmn_data::formats::{self, Format, FormatKind, cnn_zoo::ZooActivation};
 use toml::{Table, Value};
 
 use super::check;
@@ -131,7 +131,7 @@ impl<'de> Deserialize<'de> for Data {
                 table.remove("kind");
                 Trained::deserialize(table).map(Self::Trained).map_err(plain)
             }
-            Some(kind) if formats().all(|format| format != kind) => {
+            Some(kind) if kind.parse::<FormatKind>().is_err() => {
                 let known: Vec<String> =
                     formats().chain([FITTED, TRAINED]).map(|format| format!("`{format}`")).collect();
                 Err(de::Error::custom(format!("unknown kind `{kind}`, expected one of {}", known.join(", "))))

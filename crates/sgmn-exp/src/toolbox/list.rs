@@ -71,12 +71,16 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
 
 fn about(format: FormatKind) -> &'static str {
     match format {
+        FormatKind::CnnPark => "CNN Wild Park: cnn_park_splits.json, a checkpoint a step of each training",
         FormatKind::CnnZoo => "Small CNN Zoo: weights.npy, layout.csv, metrics.csv.gz",
         FormatKind::DwsFmnist => "DWSNets' Fashion-MNIST INRs: {train,test}/model_ID.pth",
         FormatKind::DwsMnist => "DWSNets' MNIST INRs: a folder a net, split file in JSON",
+        FormatKind::Folder => "a folder of files, one net each, of any kind: for your own nets",
+        FormatKind::ModelZoo => {
+            "Model Zoo collections: a folder a training, params.json, result.json, checkpoint_*"
+        }
         FormatKind::NfnCifar => "NFN's CIFAR-10 INRs: class and number in the path",
         FormatKind::Packed => "our own: all nets in one memory-mapped file",
-        FormatKind::SafetensorsDir => "a folder of safetensors files, one net each: for your own nets",
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     io::Write,
     path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
 };
 
 use anyhow::{Context, Result, bail};
@@ -93,7 +94,10 @@ fn open(args: &Args) -> Result<Box<dyn Source>> {
         return match files::open(path, &args.read)? {
             Input::Net(file) => Ok(Box::new(OneNet(files::sample(&file)?))),
             Input::Tree(_, why) => Err(why.into()),
-            Input::Dataset(opened) => Ok(opened.dataset.source),
+            Input::Dataset(opened) => {
+                let stop = AtomicBool::new(false);
+                Ok(datasets::without_bad_nets(opened.dataset, path, &stop)?.source)
+            }
             other => bail!("{}: expected nets, found {}", path.display(), other.name()),
         };
     }

@@ -16,9 +16,11 @@ use candle_core::{Device, Tensor};
 use sgmn_data::{
     Sample, Source, Target,
     formats::{
+        folder,
         idx::{self, Idx},
-        packed, safetensors_dir,
+        packed,
     },
+    nets::{self, NetOptions},
     split::Split,
 };
 use sgmn_graph::{Activation, NetSpec, Seed, eval, testing};
@@ -321,7 +323,7 @@ fn published_checkpoints_are_imported_number_by_number() {
     let args = header.metadata().clone().unwrap()["config"].clone();
     std::fs::write(&config, format!("{{\"data\": {{}}, \"scalegmn_args\": {args}}}")).unwrap();
     let sample = Sample { id: "net".to_owned(), net: theirs.nets()[0].clone(), target: Target::None };
-    safetensors_dir::write_net(net.as_ref(), &sample).unwrap();
+    folder::write_net(net.as_ref(), &sample).unwrap();
 
     for archive in [&archive, &nested] {
         succeed(&[
@@ -392,7 +394,7 @@ fn a_lone_state_dict_is_a_net() {
         "{shown}"
     );
     succeed(&["convert", &archive, &net, "--activation", "sine:30", "--output-offset", "0.5"]);
-    let read = safetensors_dir::read_net(net.as_ref(), &safetensors_dir::Options::default()).unwrap().net;
+    let read = nets::open(net.as_ref(), &NetOptions::default()).unwrap().net().unwrap();
     assert_eq!(read.spec(), &spec);
     assert!(read.params().iter().zip(drawn.params()).all(|(a, b)| *a == f64::from(*b as f32)));
 
@@ -407,12 +409,12 @@ fn a_net_without_biases_is_shown_canonicalized_and_counted_as_it_is() {
     let spec = Arc::new(NetSpec::mlp(&[2, 6, 1], Activation::Gaussian, 0.0).unwrap().without_biases());
     let net = testing::random_net(Seed::new(3), &spec);
     let sample = Sample { id: "net".into(), net, target: Target::None };
-    safetensors_dir::write_net(before.as_ref(), &sample).unwrap();
+    folder::write_net(before.as_ref(), &sample).unwrap();
     let said = succeed(&["inspect", &before]);
     assert!(said.contains("18 parameters, Gaussian, no biases") && said.contains("no bias |"), "{said}");
     assert!(said.contains("mirror, permutation") && !said.contains("NaN"), "{said}");
     succeed(&["canonicalize", &before, &after]);
-    let read = safetensors_dir::read_net(after.as_ref(), &safetensors_dir::Options::default()).unwrap().net;
+    let read = nets::open(after.as_ref(), &NetOptions::default()).unwrap().net().unwrap();
     assert_eq!(read.spec(), &spec);
     let largest =
         |row: &[f64]| row.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
@@ -509,7 +511,7 @@ fn faults_of_the_caller_are_one_line_each() {
 fn everything_that_has_a_name_is_listed() {
     let datasets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
     let out = succeed(&["list", "--datasets", text(&datasets)]);
-    for name in ["quick-bidirectional", "scalegmn", "flat_mlp", "permutation", "safetensors_dir", "mini"] {
+    for name in ["quick-bidirectional", "scalegmn", "flat_mlp", "permutation", "folder", "mini"] {
         assert!(out.lines().any(|line| line.trim().starts_with(name)), "no {name} in {out}");
     }
     assert!(succeed(&["--help"]).contains("Examples:"));

@@ -188,11 +188,11 @@ fn nets_that_a_file_lends_make_the_same_batches_as_their_copies() {
     let place = Place::new();
     let experiment = tiny(&[]);
     let batches = |copied: bool, dtype| -> Vec<PreparedBatch> {
-        let Dataset { source, splits } =
-            datasets::open(experiment.data(), place.path(), &false.into()).unwrap();
-        assert!(source.lend(0).unwrap().is_some(), "a packed file lends");
+        let dataset = datasets::open(experiment.data(), place.path(), &false.into()).unwrap();
+        assert!(dataset.source.lend(0).unwrap().is_some(), "a packed file lends");
+        let Dataset { source, .. } = dataset;
         let source = if copied { Box::new(Copied(source)) } else { source };
-        let dataset = Dataset { source, splits };
+        let dataset = Dataset { source, ..dataset };
         let (pipeline, _) =
             Pipeline::new(dataset, experiment.pipeline(), Seed::new(1), dtype, &Device::Cpu).unwrap();
         pipeline

@@ -1,11 +1,11 @@
 //! Where each tensor stands in a row of the zoo, and how TensorFlow's order becomes PyTorch's.
 
-use std::{fs::File, path::{Path, PathBuf}};
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use sgmn_graph::{Activation, LayerMap, LayerSpec, NetSpec, Reading};
 
-use crate::{Error, Result, containers::npy};
+use crate::{Error, Result, beside::text, containers::npy};
 
 /// The zoo's convolutions step by two pixels and do not pad. Source: Unterthiner et al. 2020.
 const STRIDE: [usize; 2] = [2, 2];
@@ -48,10 +48,10 @@ impl Layout {
     /// [`Error::Io`] or [`Error::Format`].
     pub(super) fn read(path: &Path, n_columns: usize) -> Result<Self> {
         let fault = |expected: String, found: String| Err(Error::format(path, expected, found));
-        let file = File::open(path).map_err(Error::io(path))?;
+        let text = text::read(path)?;
         let mut layers: Vec<Layer> = Vec::new();
         let mut end = 0;
-        for line in csv::Reader::from_reader(file).deserialize() {
+        for line in csv::Reader::from_reader(text.as_bytes()).deserialize() {
             let Line { varname, start_idx, end_idx, size, shape: text } = match line {
                 Ok(line) => line,
                 Err(why) => return fault("columns varname,start_idx,end_idx,size,shape".to_owned(), why.to_string()),
@@ -64,7 +64,7 @@ impl Layout {
             };
             end = end_idx;
             let Some((name, is_kernel)) = kind(&varname) else {
-                return fault("variables named LAYER/kernel:0 and LAYER/bias:0".to_owned(), format!("{varname:?}"));
+                return fault("variables named LAYER/kernel:0 and LAYER/bias:0, or without :0".to_owned(), format!("{varname:?}"));
             };
             let at = layers.iter().position(|layer| layer.name == name).unwrap_or_else(|| {
                 layers.push(Layer { name: name.to_owned(), kernel: None, bias: None });
@@ -141,6 +141,8 @@ fn product(shape: &[usize]) -> Option<usize> {
 
 /// Layer and whether it is the kernel, of `sequential/conv2d_1/kernel:0`.
 fn kind(varname: &str) -> Option<(&str, bool)> {
-    let kernel = varname.strip_suffix("/kernel:0").map(|name| (name, true));
-    kernel.or_else(|| varname.strip_suffix("/bias:0").map(|name| (name, false)))
+    // Keras 3 writes no `:0`.
+    let varname = varname.strip_suffix(":0").unwrap_or(varname);
+    let kernel = varname.strip_suffix("/kernel").map(|name| (name, true));
+    kernel.or_else(|| varname.strip_suffix("/bias").map(|name| (name, false)))
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{super::mersenne::PythonRandom, Header};
-use crate::{Error, Result, split::Split};
+use crate::{Error, Result, beside::text, split::Split};
 
 /// Row numbers as the split file lists them.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,31 +16,37 @@ pub(super) struct Order {
     pub(super) repeats_header: bool,
 }
 
-/// The folder's only file named `*_split.csv`.
-pub(super) fn only_split_file(root: &Path) -> Result<PathBuf> {
+/// The folder's only file named `*_split.csv`, if there is one.
+///
+/// # Errors
+/// [`Error::Format`] if there are several.
+pub(super) fn only_split_file(root: &Path) -> Result<Option<PathBuf>> {
     let entries = std::fs::read_dir(root).map_err(Error::io(root))?;
     let mut found = BTreeSet::new();
     for entry in entries {
-        let path = entry.map_err(Error::io(root))?.path();
-        if path.to_str().is_some_and(|name| name.ends_with("_split.csv")) {
-            found.insert(path);
+        let entry = entry.map_err(Error::io(root))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with("_split.csv") && !name.starts_with('.') {
+            found.insert(entry.path());
         }
     }
     match found.len() {
-        1 => Ok(found.pop_first().expect("it has one element")),
+        0 | 1 => Ok(found.pop_first()),
         n => Err(Error::format(root, "one file *_split.csv, or the option split", format!("{n} of them"))),
     }
 }
 
-/// Reads one row number a line; each of the `n_rows` rows must stand there once, apart from a header line `0`.
+/// Reads one row number a line; each of the `n_rows` rows may stand there once, apart from a header line `0`, or a first
+/// line that is no number.
 ///
-/// The published files list all rows, so a missing one means a file that was cut short or belongs to another zoo.
+/// The published files list all rows; those that are missing are not used, and the caller says so.
 pub(super) fn read(path: &Path, header: Header, n_rows: usize) -> Result<Order> {
-    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+    let text = text::read(path)?;
     let mut rows = Vec::new();
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         match line.trim().parse() {
             Ok(row) if row < n_rows => rows.push(row),
+            Err(_) if at == 0 && line.contains(char::is_alphabetic) => {}
             _ => {
                 let found = format!("{:?} in line {}", line.chars().take(40).collect::<String>(), at + 1);
                 return Err(Error::format(path, format!("row numbers below {n_rows}"), found));
@@ -56,8 +62,8 @@ pub(super) fn read(path: &Path, header: Header, n_rows: usize) -> Result<Order> 
     if let Some(twice) = rows[usize::from(repeats_header)..].iter().find(|row| !seen.insert(**row)) {
         return Err(Error::format(path, "every row once", format!("row {twice} twice")));
     }
-    if seen.len() != n_rows {
-        return Err(Error::format(path, format!("all {n_rows} rows"), format!("{} of them", seen.len())));
+    if seen.is_empty() {
+        return Err(Error::format(path, format!("row numbers below {n_rows}"), "none"));
     }
     Ok(Order { rows, repeats_header })
 }
@@ -109,8 +115,11 @@ mod tests {
         for header in [Header::Published, Header::Exact] {
             assert_eq!(read(&path, header, 3).unwrap(), Order { rows: vec![0, 2, 1], repeats_header: false });
         }
-        std::fs::write(&path, "2\n1\n").unwrap();
-        assert!(read(&path, Header::Published, 3).unwrap_err().to_string().contains("all 3 rows, found 2 of them"));
+        std::fs::write(&path, "\u{feff}row\r\n2\r\n1\r\n").unwrap();
+        let partial = Order { rows: vec![2, 1], repeats_header: false };
+        assert_eq!(read(&path, Header::Published, 3).unwrap(), partial, "a word as header, and not all rows");
+        std::fs::write(&path, "row\n").unwrap();
+        assert!(read(&path, Header::Published, 3).is_err());
         std::fs::write(&path, "1\n2\n1\n").unwrap();
         assert!(read(&path, Header::Published, 3).unwrap_err().to_string().contains("row 1 twice"));
     }

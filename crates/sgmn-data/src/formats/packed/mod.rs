@@ -41,21 +41,46 @@ use std::{fs::File, io::Read, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, source::Dataset};
+use crate::{Error, Result, Source, Target, source::Dataset};
+
+/// Provenance under which the names of the classes stand, as a JSON list of texts; files without named classes lack it.
+pub const CLASSES: &str = "classes";
+/// Provenance under which the notes of the dataset stand that was packed, as a JSON list of texts.
+pub const NOTES: &str = "notes";
 
 /// Nothing can be chosen: a packed file says everything itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {}
 
-/// Opens a packed file as a dataset, with the splits it holds (each ascending).
+/// Opens a packed file as a dataset, with the splits it holds (each ascending) and the names of its classes.
 ///
 /// # Errors
-/// As [`Reader::open`].
+/// As [`Reader::open`], and [`Error::Format`] if classes have names but not all of them.
 pub fn open(path: &Path, _options: &Options) -> Result<Dataset> {
-    let reader = Reader::open(path)?;
+    dataset(Reader::open(path)?, path)
+}
+
+/// The dataset of an open file; `path` is for messages.
+///
+/// # Errors
+/// [`Error::Format`] if classes have names but not all of them.
+pub fn dataset(reader: Reader, path: &Path) -> Result<Dataset> {
     let splits = reader.splits().clone();
-    Ok(Dataset { source: Box::new(reader), splits })
+    let texts = |key: &str| serde_json::from_str(reader.provenance().get(key)?).ok();
+    let classes: Option<Vec<String>> = texts(CLASSES);
+    let notes: Option<Vec<String>> = texts(NOTES);
+    if let Some(names) = &classes {
+        let nameless = (0..reader.len()).find_map(|i| match reader.target(i) {
+            Target::Class(class) if class as usize >= names.len() => Some((class, reader.id(i))),
+            _ => None,
+        });
+        if let Some((class, id)) = nameless {
+            return Err(Error::format(path, format!("classes below {}, which have names", names.len()), format!("{class} of {id:?}")));
+        }
+    }
+    let notes = notes.unwrap_or_default();
+    Ok(Dataset { classes, notes, ..Dataset::new(reader, splits) })
 }
 
 /// Whether the path is a file that begins with the magic bytes of this format.

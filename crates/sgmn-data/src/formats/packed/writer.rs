@@ -70,6 +70,11 @@ impl Writer {
         })
     }
 
+    /// Adds to the provenance, or replaces what stands there under this key.
+    pub fn say(&mut self, key: &str, text: String) {
+        self.provenance.insert(key.to_owned(), text);
+    }
+
     /// Number of items written so far.
     pub fn len(&self) -> usize {
         self.records.len()

@@ -76,11 +76,12 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
             *repairs.lock().expect("adding does not panic") = treated;
             args.destination.write_net(Sample { net, ..sample }, note(BTreeMap::new()), out)?;
         }
-        Input::Dataset(OpenDataset { kind, dataset: Dataset { source, splits }, packed }) => {
+        Input::Dataset(OpenDataset { kind, dataset, packed }) => {
             let from = || BTreeMap::from([("converted_from".to_owned(), kind.name().to_owned())]);
             let origin = note(packed.map_or_else(from, |facts| facts.provenance));
+            let Dataset { source, .. } = dataset;
             let source = Box::new(Canonical { source, symmetries, repairs: Arc::clone(&repairs) });
-            args.destination.write_dataset(&Dataset { source, splits }, origin, out)?;
+            args.destination.write_dataset(&Dataset { source, ..dataset }, origin, out)?;
         }
         other => bail!("{}: expected nets, found {}", args.input.display(), other.name()),
     }

@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use sgmn_data::{
     Sample,
     any_net::{self, FlowFile, ReadOptions},
-    formats::safetensors_dir,
+    formats::folder,
 };
 use sgmn_graph::{
     LayerMap, Net, NetSpec, Reading,
@@ -70,7 +70,7 @@ impl FlowSource {
                     );
                 }
                 let net = as_chain(sample.net.spec(), changed)?;
-                safetensors_dir::write_net(out, &Sample { net, ..sample.clone() })?;
+                folder::write_net(out, &Sample { net, ..sample.clone() })?;
             }
         }
         Ok(())

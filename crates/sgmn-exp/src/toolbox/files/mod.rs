@@ -163,15 +163,18 @@ fn open_dataset(path: &Path, args: &ReadArgs) -> Result<OpenDataset> {
     if dataset.source.is_empty() {
         bail!("{}: expected at least one net, found none", path.display());
     }
+    say(path, &dataset.notes);
     Ok(OpenDataset { kind, dataset, packed: None })
 }
 
 /// A format with the options that the command line gives it.
 fn format_with(kind: FormatKind, options: &[String], args: &ReadArgs) -> Result<Format> {
-    if kind == FormatKind::SafetensorsDir && options.is_empty() {
-        return Ok(Format::SafetensorsDir(args.net_options()));
-    }
-    let mut table = Table::from_iter([("kind".to_owned(), Value::from(kind.name()))]);
+    let mut table = match kind {
+        // How one net is read is said in the same words for a file and for a folder of them.
+        FormatKind::Folder => Table::try_from(args.net_options())?,
+        _ => Table::new(),
+    };
+    table.insert("kind".to_owned(), Value::from(kind.name()));
     for option in options {
         let fault = || format!("--option {option}");
         let (key, value) = option
@@ -189,6 +192,13 @@ fn format_with(kind: FormatKind, options: &[String], args: &ReadArgs) -> Result<
     Format::deserialize(table).map_err(|error| anyhow!("--option: {}: {}", kind.name(), error.message()))
 }
 
+/// Says what was decided on opening.
+fn say(path: &Path, notes: &[String]) {
+    for note in notes {
+        eprintln!("note: {}: {note}", path.display());
+    }
+}
+
 fn open_packed(path: &Path) -> Result<OpenDataset> {
     let reader = packed::Reader::open(path)?;
     let facts = PackedFacts {
@@ -196,7 +206,7 @@ fn open_packed(path: &Path) -> Result<OpenDataset> {
         targets: (0..reader.len()).map(|i| reader.target(i)).collect(),
         specs: reader.specs().to_vec(),
     };
-    let splits = reader.splits().clone();
-    let dataset = Dataset { source: Box::new(reader), splits };
+    let dataset = packed::dataset(reader, path)?;
+    say(path, &dataset.notes);
     Ok(OpenDataset { kind: FormatKind::Packed, dataset, packed: Some(facts) })
 }

@@ -11,7 +11,8 @@ use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use sgmn_data::{
     Sample, Source,
-    formats::{packed, safetensors_dir},
+    formats::{folder, packed},
+    skip::{self, Skipped},
     source::Dataset,
     split::Splits,
 };
@@ -78,15 +79,11 @@ impl Destination {
         out: &mut impl Write,
     ) -> Result<()> {
         if self.ending() == "safetensors" {
-            safetensors_dir::write_net(&self.path, &sample)?;
+            folder::write_net(&self.path, &sample)?;
             writeln!(out, "wrote {}", self.path.display())?;
             return Ok(());
         }
-        self.write_dataset(
-            &Dataset { source: Box::new(OneNet(sample)), splits: Splits::default() },
-            origin,
-            out,
-        )
+        self.write_dataset(&Dataset::new(OneNet(sample), Splits::default()), origin, out)
     }
 
     /// Writes all nets of a dataset; `origin` is kept where the form has room for it.
@@ -97,6 +94,7 @@ impl Destination {
         out: &mut impl Write,
     ) -> Result<()> {
         let n_nets = dataset.source.len();
+        let mut left_out = Vec::new();
         // The bar hides itself where nobody looks at a terminal.
         let bar = ProgressBar::new(n_nets as u64);
         let progress = |n_done: usize, _: usize| bar.set_position(n_done as u64);
@@ -106,7 +104,7 @@ impl Destination {
                 bail!("{path}: expected NAME.packed or a folder for a dataset, found the name of one net")
             }
             "packed" => {
-                let packed::Packed { n_items, n_rounded } =
+                let packed::Packed { n_items, n_rounded, skipped } =
                     packed::pack(dataset, &self.path, origin, progress, &AtomicBool::new(false))?;
                 bar.finish_and_clear();
                 write!(out, "wrote {n_items} nets into {path}")?;
@@ -114,25 +112,38 @@ impl Destination {
                     write!(out, "; {n_rounded} parameters were rounded to f32")?;
                 }
                 writeln!(out)?;
+                left_out = skipped;
             }
             _ => {
-                self.write_folder(dataset, progress)?;
+                left_out.extend(self.write_folder(dataset, progress)?);
                 bar.finish_and_clear();
-                writeln!(out, "wrote {n_nets} nets into the folder {path}")?;
+                writeln!(out, "wrote {} nets into the folder {path}", n_nets - left_out.len())?;
             }
         }
+        self.list_left_out(&left_out, out)
+    }
+
+    /// Says which nets were left out, and lists them with their reasons in a file beside OUT.
+    fn list_left_out(&self, left_out: &[Skipped], out: &mut impl Write) -> Result<()> {
+        let Some(note) = skip::note(left_out) else { return Ok(()) };
+        let mut list = self.path.clone().into_os_string();
+        list.push(".skipped.csv");
+        let list = PathBuf::from(list);
+        skip::write_skipped(&list, left_out)?;
+        writeln!(out, "{note}; all of them: {}", list.display())?;
         Ok(())
     }
 
     /// The nets are written aside and moved as a whole: a folder with some of them would look like a smaller dataset.
-    fn write_folder(&self, dataset: &Dataset, progress: impl FnMut(usize, usize)) -> Result<()> {
+    fn write_folder(&self, dataset: &Dataset, progress: impl FnMut(usize, usize)) -> Result<Vec<Skipped>> {
         let context = || self.path.display().to_string();
         let parent =
             self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let aside = tempfile::Builder::new().prefix(".writing-").tempdir_in(parent).with_context(context)?;
         let nets = aside.path().join("nets");
-        safetensors_dir::write(dataset, &nets, progress)?;
-        std::fs::rename(&nets, &self.path).with_context(context)
+        let skipped = folder::write(dataset, &nets, progress)?;
+        std::fs::rename(&nets, &self.path).with_context(context)?;
+        Ok(skipped)
     }
 
     fn ending(&self) -> &str {

@@ -19,6 +19,9 @@ pub(super) fn describe(opened: &OpenDataset, item: usize, out: &mut impl Write) 
     let unused = n_nets - train.len() - val.len() - test.len();
     writeln!(out, "dataset of format {}: {n_nets} nets", kind.name())?;
     writeln!(out, "splits: train {}, val {}, test {}, in none {unused}", train.len(), val.len(), test.len())?;
+    if let Some(classes) = &dataset.classes {
+        writeln!(out, "classes: {}", classes.join(", "))?;
+    }
     if let Some(PackedFacts { provenance, targets, specs }) = packed {
         writeln!(out, "targets: {}", describe_targets(targets))?;
         for spec in specs {
