@@ -15,7 +15,7 @@ pub fn activations(symmetry: Symmetry) -> Vec<Activation> {
     match symmetry {
         Symmetry::Sign => vec![sine, Activation::Tanh],
         Symmetry::Scale => vec![Activation::Relu, leaky],
-        Symmetry::Hetero => testing::ACTIVATIONS.to_vec(),
+        Symmetry::Own => testing::ACTIVATIONS.to_vec(),
         Symmetry::Permutation => vec![Activation::Silu, Activation::Gelu],
     }
 }
