@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor, WithDType};
 
 use crate::{
     Error, Graph, LentNet, Lowering, Net, Result, Topology,
-    graph::{INPUT_NODE, append_edges},
+    graph::{INPUT_NODE, append_edges, append_nodes},
 };
 
 /// Graphs of one topology, stacked.
@@ -14,7 +14,7 @@ use crate::{
 pub struct GraphBatch {
     /// The shape of every graph in the batch.
     pub topology: Arc<Topology>,
-    /// Node features of each node layer, `[B, n_l, 1]`.
+    /// Node features of each node layer, `[B, n_l, 1]`: biases, 0 in layers without, and 1 for inputs.
     pub nodes: Vec<Tensor>,
     /// Edge features of each edge layer, `[B, n_{l+1} (receivers), n_l (senders), K]`.
     pub edges: Vec<Tensor>,
@@ -93,7 +93,7 @@ impl GraphBatch {
             topology,
             nets,
             |net, l, out| match l.checked_sub(1) {
-                Some(before) => out.extend(net.bias(before).iter().map(|value| widen(*value))),
+                Some(before) => append_nodes(out, net.bias(before), topology.widths()[l], widen),
                 None => out.resize(out.len() + topology.widths()[0], widen(INPUT_NODE as f32)),
             },
             |net, l, out| append_edges(out, net.weight(l), &own[l], slots, widen),

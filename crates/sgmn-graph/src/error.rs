@@ -31,6 +31,14 @@ pub enum Error {
         /// The contradiction.
         why: String,
     },
+    /// A word, or words, for activations that cannot be understood.
+    #[error("activation: expected {expected}, found {found}")]
+    Word {
+        /// What can be understood.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
     /// A tensor operation failed.
     #[error("tensor operation: {0}")]
     Tensor(#[from] candle_core::Error),

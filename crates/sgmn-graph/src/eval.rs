@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows of graphs or groups.
 
-use crate::{Activation, Error, Net, Result, layers::Signal};
+use crate::{Error, Net, Result, layers::Signal};
 
 /// Runs a net on one input.
 ///
@@ -38,29 +38,14 @@ pub fn run_image(net: &Net, image: &[f64], size: [usize; 2]) -> Result<Vec<f64>>
     for (l, layer) in spec.layers().iter().enumerate() {
         signal = layer.map.apply(net.weight(l), net.bias(l), &signal)?;
         for value in &mut signal.values {
-            *value = activate(layer.activation, *value);
+            *value = layer.activation.value(*value);
         }
     }
-    Ok(signal.values.into_iter().map(|value| value + spec.output_offset()).collect())
-}
-
-/// The value of an activation.
-pub fn activate(activation: Activation, x: f64) -> f64 {
-    match activation {
-        Activation::Relu => x.max(0.0),
-        Activation::LeakyRelu { slope } => {
-            if x > 0.0 {
-                x
-            } else {
-                slope * x
-            }
-        }
-        Activation::Tanh => x.tanh(),
-        Activation::Sine { omega } => (omega * x).sin(),
-        Activation::Silu => x / (1.0 + (-x).exp()),
-        Activation::Gelu => 0.5 * x * (1.0 + erf(x / std::f64::consts::SQRT_2)),
-        Activation::Identity => x,
+    // No sum without need: it would turn −0 into 0.
+    if spec.output_offset() != 0.0 {
+        signal.values.iter_mut().for_each(|value| *value += spec.output_offset());
     }
+    Ok(signal.values)
 }
 
 /// The error function, by its power series near zero and the continued fraction of its complement elsewhere.
@@ -99,7 +84,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{LayerMap, LayerSpec, NetSpec};
+    use crate::{Activation, LayerMap, LayerSpec, NetSpec};
 
     #[test]
     fn erf_matches_known_values() {
@@ -124,7 +109,7 @@ mod tests {
     #[test]
     fn a_convolution_pads_and_strides() {
         let map = LayerMap::Conv { n_in: 1, n_out: 1, kernel: [3, 3], stride: [2, 2], padding: [1, 1] };
-        let layer = LayerSpec { map, activation: Activation::Identity };
+        let layer = LayerSpec::new(map, Activation::Identity);
         let spec = Arc::new(NetSpec::new(vec![layer], 0.0).unwrap());
         let net = Net::new(spec, [vec![1.0; 9], vec![0.5]].concat()).unwrap();
         let image: Vec<f64> = (1..=9).map(f64::from).collect();

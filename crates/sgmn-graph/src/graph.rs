@@ -9,7 +9,7 @@ use crate::{Error, Net, Result, Topology, lowering::same};
 pub struct Graph {
     /// The shape of the graph, shared by all nets of one architecture.
     pub topology: Arc<Topology>,
-    /// One value a node `[N]`: the bias; 1 for input nodes, which have none.
+    /// One value a node `[N]`: the bias; 0 in layers without one, and 1 for input nodes.
     pub nodes: Vec<f64>,
     /// K values an edge `[E, K]`: the weight or the padded kernel.
     pub edges: Vec<f64>,
@@ -31,10 +31,24 @@ pub fn lower(net: &Net, topology: &Arc<Topology>) -> Result<Graph> {
     nodes.resize(topology.widths()[0], INPUT_NODE);
     let mut edges = Vec::with_capacity(topology.n_edges() * slots);
     for l in 0..topology.n_layers() {
-        nodes.extend_from_slice(net.bias(l));
+        append_nodes(&mut nodes, net.bias(l), topology.widths()[l + 1], |value| value);
         append_edges(&mut edges, net.weight(l), &topology.edge_slots(l), slots, |value| value);
     }
     Ok(Graph { topology: topology.clone(), nodes, edges })
+}
+
+/// Appends the nodes of one layer of `n` units: their biases, or zeros where there are none.
+pub(crate) fn append_nodes<S: Copy, T: Copy + Default>(
+    nodes: &mut Vec<T>,
+    biases: &[S],
+    n: usize,
+    round: impl Fn(S) -> T,
+) {
+    if biases.is_empty() {
+        nodes.resize(nodes.len() + n, T::default());
+    } else {
+        nodes.extend(biases.iter().map(|value| round(*value)));
+    }
 }
 
 /// Appends the edges of one layer, `slots` numbers each: its weights in their `own` slots, zeros in the others.
@@ -60,7 +74,8 @@ pub(crate) fn append_edges<S: Copy, T: Copy + Default>(
 }
 
 impl Graph {
-    /// The net of this graph: the exact inverse of [`lower`]. Values in padding slots and at input nodes are dropped.
+    /// The net of this graph: the exact inverse of [`lower`]. Values in padding slots, at input nodes and at
+    /// nodes without a bias are dropped.
     ///
     /// # Errors
     /// [`Error::NotFinite`] if a value that belongs to the net is NaN or infinite.
@@ -73,7 +88,9 @@ impl Graph {
             for edge in topology.edge_range(l) {
                 params.extend(own.iter().map(|slot| self.edges[edge * slots + slot]));
             }
-            params.extend_from_slice(&self.nodes[topology.node_range(l + 1)]);
+            if topology.has_bias(l + 1) {
+                params.extend_from_slice(&self.nodes[topology.node_range(l + 1)]);
+            }
         }
         Net::new(topology.spec().clone(), params)
     }

@@ -42,7 +42,7 @@ impl<'a> LentNet<'a> {
         &self.params[self.spec.weight_range(l)]
     }
 
-    /// Layer `l`'s bias.
+    /// Layer `l`'s bias; empty if it has none.
     pub fn bias(&self, l: usize) -> &'a [f32] {
         &self.params[self.spec.bias_range(l)]
     }

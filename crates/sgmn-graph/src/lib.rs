@@ -29,6 +29,7 @@
 //! # Ok::<(), sgmn_graph::Error>(())
 //! ```
 
+mod activations;
 pub mod batch;
 mod error;
 pub mod eval;
@@ -44,6 +45,7 @@ mod spec;
 pub mod testing;
 mod topology;
 
+pub use activations::{Activation, ActivationWords};
 pub use batch::{Batch, Bucket, GraphBatch};
 pub use error::{Error, Result};
 pub use graph::{Graph, lower};
@@ -52,5 +54,5 @@ pub use lent::LentNet;
 pub use lowering::Lowering;
 pub use net::Net;
 pub use seed::Seed;
-pub use spec::{Activation, LayerSpec, NetSpec};
+pub use spec::{LayerSpec, NetSpec};
 pub use topology::Topology;

@@ -46,7 +46,7 @@ impl Net {
         &self.params[self.spec.weight_range(l)]
     }
 
-    /// Layer `l`'s bias.
+    /// Layer `l`'s bias; empty if it has none.
     pub fn bias(&self, l: usize) -> &[f64] {
         &self.params[self.spec.bias_range(l)]
     }

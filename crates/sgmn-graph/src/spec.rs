@@ -1,4 +1,4 @@
-//! Descriptions of nets: layers, activations, and where each parameter lies.
+//! Descriptions of nets: layers, and where each parameter lies.
 
 mod fingerprint;
 
@@ -7,49 +7,70 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Result,
+    Activation, Error, Result,
     layers::{LayerMap, Reading},
 };
 
-/// A pointwise function after a layer's affine map. It decides which scalings of a unit leave the net's function alone.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Activation {
-    /// `max(x, 0)`.
-    Relu,
-    /// `x` for positive `x`, `slope · x` otherwise.
-    LeakyRelu {
-        /// Slope for negative input.
-        slope: f64,
-    },
-    /// Hyperbolic tangent.
-    Tanh,
-    /// `sin(omega · x)`, the activation of SIRENs.
-    Sine {
-        /// Radians per unit of input; 30 in SIRENs.
-        omega: f64,
-    },
-    /// `x / (1 + exp(−x))`.
-    Silu,
-    /// `x · Φ(x)` with the normal distribution function Φ.
-    Gelu,
-    /// No activation.
-    Identity,
-}
-
-/// One layer: an affine map, then an activation.
+/// One layer: a map, linear or affine, then an activation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerSpec {
-    /// The affine map.
+    /// The map.
     pub map: LayerMap,
     /// The activation after it.
     pub activation: Activation,
+    /// Whether the map adds a bias; where it does not, there is no such parameter. Left out of files where it does.
+    #[serde(default = "has_bias", skip_serializing_if = "is_usual")]
+    pub bias: bool,
+}
+
+/// A layer of a file that does not say so has a bias.
+fn has_bias() -> bool {
+    true
+}
+
+fn is_usual(bias: &bool) -> bool {
+    *bias
+}
+
+impl LayerSpec {
+    /// A layer with a bias.
+    pub fn new(map: LayerMap, activation: Activation) -> Self {
+        Self { map, activation, bias: true }
+    }
+
+    /// The same layer without a bias.
+    #[must_use]
+    pub fn without_bias(self) -> Self {
+        Self { bias: false, ..self }
+    }
+
+    /// Biases: one a unit, or none.
+    pub fn n_biases(&self) -> usize {
+        if self.bias { self.map.n_out() } else { 0 }
+    }
 }
 
 /// An architecture: everything about a net except its numbers.
 ///
-/// Parameters are ordered `W_0, b_0, W_1, b_1, …`, each row-major in PyTorch's layout.
+/// Parameters are ordered `W_0, b_0, W_1, b_1, …`, each row-major in PyTorch's layout; a layer without a bias has none.
+///
+/// Written by hand it is JSON, and an activation may be a word there:
+///
+/// ```
+/// # let text = r#"
+/// {
+///   "layers": [
+///     { "map": { "kind": "linear", "n_in": 2, "n_out": 16, "reading": { "kind": "direct" } }, "activation": "sine:30" },
+///     { "map": { "kind": "linear", "n_in": 16, "n_out": 1, "reading": { "kind": "direct" } }, "activation": "none", "bias": false }
+///   ],
+///   "output_offset": 0.0
+/// }
+/// # "#;
+/// # let spec: sgmn_graph::NetSpec = serde_json::from_str(text)?;
+/// # assert_eq!(spec.n_params(), 2 * 16 + 16 + 16);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct NetSpec {
@@ -109,14 +130,8 @@ impl NetSpec {
             if let Some(why) = layer.map.contradiction() {
                 return Err(Error::Spec { layer: l, why });
             }
-            match layer.activation {
-                Activation::Sine { omega } if !(omega.is_finite() && omega != 0.0) => {
-                    return fault(l, "omega of a sine must be finite and not 0");
-                }
-                Activation::LeakyRelu { slope } if !slope.is_finite() => {
-                    return fault(l, "slope of a leaky ReLU must be finite");
-                }
-                _ => {}
+            if let Some(why) = layer.activation.fault() {
+                return fault(l, why);
             }
             let Some(before) = l.checked_sub(1).map(|i| &layers[i]) else { continue };
             if before.map.n_out() != layer.map.n_in() {
@@ -169,9 +184,9 @@ impl NetSpec {
             return Err(Error::Spec { layer: n_hidden.min(hidden.len()), why });
         }
         let activations = hidden.iter().copied().chain([Activation::Identity]);
-        let layers = widths.windows(2).zip(activations).map(|(pair, activation)| LayerSpec {
-            map: LayerMap::Linear { n_in: pair[0], n_out: pair[1], reading: Reading::Direct },
-            activation,
+        let layers = widths.windows(2).zip(activations).map(|(pair, activation)| {
+            let map = LayerMap::Linear { n_in: pair[0], n_out: pair[1], reading: Reading::Direct };
+            LayerSpec::new(map, activation)
         });
         Self::new(layers.collect(), output_offset)
     }
@@ -196,10 +211,10 @@ impl NetSpec {
             let (n_in, n_out) = (pair[0], pair[1]);
             if l + 1 < n_layers {
                 let map = LayerMap::Conv { n_in, n_out, kernel: [3, 3], stride: [2, 2], padding: [0, 0] };
-                LayerSpec { map, activation }
+                LayerSpec::new(map, activation)
             } else {
                 let map = LayerMap::Linear { n_in, n_out, reading: Reading::GlobalAverage };
-                LayerSpec { map, activation: Activation::Identity }
+                LayerSpec::new(map, Activation::Identity)
             }
         };
         Self::new(widths.windows(2).enumerate().map(layer).collect(), 0.0)
@@ -221,6 +236,13 @@ impl NetSpec {
         std::iter::once(self.layers[0].map.n_in()).chain(outputs).collect()
     }
 
+    /// The same architecture without any bias.
+    #[must_use]
+    pub fn without_biases(&self) -> Self {
+        let layers = self.layers.iter().map(|layer| layer.without_bias()).collect();
+        Self { layers, output_offset: self.output_offset }
+    }
+
     /// Whether any layer is a convolution.
     pub fn is_convolutional(&self) -> bool {
         self.layers.iter().any(|layer| layer.map.kernel().is_some())
@@ -233,14 +255,14 @@ impl NetSpec {
 
     /// Where layer `l`'s weight lies among the parameters.
     pub fn weight_range(&self, l: usize) -> Range<usize> {
-        let start = self.layers[..l].iter().map(|layer| n_weights(layer) + layer.map.n_out()).sum();
+        let start = self.layers[..l].iter().map(|layer| n_weights(layer) + layer.n_biases()).sum();
         start..start + n_weights(&self.layers[l])
     }
 
-    /// Where layer `l`'s bias lies among the parameters.
+    /// Where layer `l`'s bias lies among the parameters; empty if it has none.
     pub fn bias_range(&self, l: usize) -> Range<usize> {
         let start = self.weight_range(l).end;
-        start..start + self.layers[l].map.n_out()
+        start..start + self.layers[l].n_biases()
     }
 
     /// Number of parameters.

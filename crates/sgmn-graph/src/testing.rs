@@ -8,8 +8,8 @@ pub use crate::seed::normal;
 
 use crate::{Activation, LayerMap, LayerSpec, Net, NetSpec, Reading, Seed};
 
-/// Every activation, the parametrized ones at their usual values.
-pub const ACTIVATIONS: [Activation; 7] = [
+/// Every activation, the parametrized ones at usual values or near them.
+pub const ACTIVATIONS: [Activation; 15] = [
     Activation::Relu,
     Activation::LeakyRelu { slope: 0.01 },
     Activation::Tanh,
@@ -17,6 +17,14 @@ pub const ACTIVATIONS: [Activation; 7] = [
     Activation::Silu,
     Activation::Gelu,
     Activation::Identity,
+    Activation::Sigmoid,
+    Activation::Softplus { beta: 1.5 },
+    Activation::Elu { alpha: 0.75 },
+    Activation::Selu,
+    Activation::Mish,
+    Activation::Hardswish,
+    Activation::Gaussian,
+    Activation::Relu6,
 ];
 
 /// A random multi-layer perceptron with one to three hidden layers of one to six units.
@@ -46,17 +54,28 @@ pub fn random_cnn(seed: Seed, activation: Activation) -> Arc<NetSpec> {
             stride: [1, 1],
             padding: [(kernel[0] | 1) / 2, (kernel[1] | 1) / 2],
         };
-        layers.push(LayerSpec { map, activation });
+        layers.push(LayerSpec::new(map, activation));
         n_in = n_out;
     }
     let flatten = rng.random_bool(0.5);
     side *= usize::from(flatten);
     let reading = if flatten { Reading::Flatten { positions: side * side } } else { Reading::GlobalAverage };
     let n_hidden = rng.random_range(1..=4);
-    layers.push(LayerSpec { map: LayerMap::Linear { n_in, n_out: n_hidden, reading }, activation });
+    layers.push(LayerSpec::new(LayerMap::Linear { n_in, n_out: n_hidden, reading }, activation));
     let map = LayerMap::Linear { n_in: n_hidden, n_out: rng.random_range(1..=3), reading: Reading::Direct };
-    layers.push(LayerSpec { map, activation: Activation::Identity });
+    layers.push(LayerSpec::new(map, Activation::Identity));
     Arc::new(NetSpec::new(layers, 0.0).expect("neighbours were given equal widths"))
+}
+
+/// The same architecture without the biases of some layers: each loses its own by the toss of a coin, and one surely.
+pub fn without_some_biases(seed: Seed, spec: &NetSpec) -> Arc<NetSpec> {
+    let mut rng = seed.child("biases").rng();
+    let mut layers = spec.layers().to_vec();
+    let surely = rng.random_range(0..layers.len());
+    for (l, layer) in layers.iter_mut().enumerate() {
+        layer.bias = rng.random_bool(0.5) && l != surely;
+    }
+    Arc::new(NetSpec::new(layers, spec.output_offset()).expect("a net needs no bias"))
 }
 
 /// Height and width of the images that [`random_cnn`]'s nets read.

@@ -108,6 +108,11 @@ impl Topology {
         l.checked_sub(1).map(|layer| self.spec.layers()[layer].activation)
     }
 
+    /// Whether the units of node layer `l` have a bias; inputs have none.
+    pub fn has_bias(&self, l: usize) -> bool {
+        l.checked_sub(1).is_some_and(|layer| self.spec.layers()[layer].bias)
+    }
+
     /// For each number of an edge of layer `l`, in the weight's own order, its slot among the edge's K numbers.
     pub fn edge_slots(&self, l: usize) -> Vec<usize> {
         self.spec.layers()[l].map.edge_slots(self.largest_kernel)

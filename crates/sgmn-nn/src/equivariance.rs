@@ -119,7 +119,9 @@ impl Output {
                                 weights[i * n_weights..][..n_weights].chunks_exact(topology.n_edge_values());
                             vectors[*position]
                                 .extend(edges.flat_map(|edge| slots.iter().map(|slot| edge[*slot])));
-                            vectors[*position].extend_from_slice(&biases[i * n_biases..][..n_biases]);
+                            if topology.has_bias(l + 1) {
+                                vectors[*position].extend_from_slice(&biases[i * n_biases..][..n_biases]);
+                            }
                         }
                     }
                 }

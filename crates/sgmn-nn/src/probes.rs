@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
-use sgmn_graph::{Activation, GraphBatch, Lowering, Topology};
+use sgmn_graph::{GraphBatch, Lowering, Topology};
 
 use crate::{
     Error, Init, Result, VarBuilder,
@@ -257,22 +257,17 @@ impl Probes {
         for (l, scale) in scales.iter().enumerate() {
             let layer = &topology.spec().layers()[l];
             let n_in = topology.widths()[l] * layer.map.n_edge_values();
-            let sum = n_in as f64 * scale.weight.powi(2) * square + scale.bias.powi(2);
-            square = match layer.activation {
-                Activation::Relu | Activation::LeakyRelu { .. } | Activation::Silu | Activation::Gelu => {
-                    sum / 2.0
-                }
-                Activation::Tanh => sum.min(1.0),
-                Activation::Sine { omega } => (omega * omega * sum).min(1.0),
-                Activation::Identity => sum,
-            };
+            let bias = if layer.bias { scale.bias } else { 0.0 };
+            let sum = n_in as f64 * scale.weight.powi(2) * square + bias.powi(2);
+            square = layer.activation.mean_square(sum);
             sizes.push(if square > 0.0 && square.is_finite() { square.sqrt() } else { 1.0 });
         }
         sizes
     }
 }
 
-/// The raw parameters of a bucket's nets, `[B, n_params]` in the order `W_0, b_0, W_1, …`, without padding.
+/// The raw parameters of a bucket's nets in the order `W_0, b_0, W_1, …`, without padding, `[B, n]`; zeros for biases that
+/// are absent.
 fn params(graphs: &GraphBatch) -> Result<Tensor> {
     let topology = &graphs.topology;
     let mut parts = Vec::with_capacity(2 * topology.n_layers());

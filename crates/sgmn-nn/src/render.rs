@@ -13,7 +13,7 @@ use crate::{Error, Result, models::ParamDeltas, ops};
 pub struct NetTensors {
     /// Of each layer, `[B, n_out, n_in]`.
     pub weights: Vec<Tensor>,
-    /// Of each layer, `[B, n_out]`.
+    /// Of each layer, `[B, n_out]`; zeros where it has none.
     pub biases: Vec<Tensor>,
 }
 
@@ -36,7 +36,7 @@ impl NetTensors {
         })
     }
 
-    /// The nets of a bucket with changed parameters, `θ + Δθ`.
+    /// The nets of a bucket with changed parameters, `θ + Δθ`. A bias that is absent stays so, whatever its change says.
     ///
     /// # Errors
     /// As [`NetTensors::of`]; [`Error::Tensor`] if the changes belong to other nets.
@@ -49,7 +49,12 @@ impl NetTensors {
         let pairs = old.biases.iter().zip(&deltas.biases);
         Ok(Self {
             weights: old.weights.iter().enumerate().map(weight).collect::<Result<_>>()?,
-            biases: pairs.map(|(old, delta)| Ok((old + delta)?)).collect::<Result<_>>()?,
+            biases: pairs
+                .enumerate()
+                .map(|(l, (old, delta))| {
+                    Ok(if graphs.topology.has_bias(l + 1) { (old + delta)? } else { old.clone() })
+                })
+                .collect::<Result<_>>()?,
         })
     }
 
@@ -74,7 +79,10 @@ impl NetTensors {
     /// [`Error::Graph`] if the architecture is another one, or a number is not finite.
     pub fn net(&self, i: usize, spec: &Arc<NetSpec>) -> Result<Net> {
         let mut params = Vec::with_capacity(spec.n_params());
-        for tensor in self.weights.iter().zip(&self.biases).flat_map(|(weight, bias)| [weight, bias]) {
+        let has_bias = |l: usize| spec.layers().get(l).is_none_or(|layer| layer.bias);
+        let tensors = self.weights.iter().zip(&self.biases).enumerate();
+        let own = tensors.flat_map(|(l, (weight, bias))| [Some(weight), Some(bias).filter(|_| has_bias(l))]);
+        for tensor in own.flatten() {
             let values = tensor.get(i)?.flatten_all()?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
             params.extend(values.to_vec1::<f64>()?);
         }

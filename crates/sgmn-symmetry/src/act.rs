@@ -2,7 +2,7 @@
 
 use std::{f64::consts::PI, sync::Arc};
 
-use sgmn_graph::{Activation, Graph, Net, Topology, lower};
+use sgmn_graph::{Activation, Graph, Net, Topology, flow::Parity, lower};
 
 use crate::{
     Element, Error, LayerElement, Result, ScaleGroup,
@@ -83,18 +83,19 @@ pub(crate) fn act_on_layer(graph: &mut Graph, l: usize, part: &LayerElement, wha
     let incoming = topology.edge_range(l - 1);
     let incoming = &mut graph.edges[incoming.start * slots..incoming.end * slots];
     pick(incoming, n_senders * slots, part.order());
-    for (row, scale) in incoming.chunks_mut(n_senders * slots).zip(part.scales()) {
+    for (i, row) in incoming.chunks_mut(n_senders * slots).enumerate() {
+        let factor = part.incoming_factor(i);
         // Most elements are of one kind: a reordering scales nothing.
-        if *scale != 1.0 {
-            row.iter_mut().for_each(|value| *value *= scale);
+        if factor != 1.0 {
+            row.iter_mut().for_each(|value| *value *= factor);
         }
     }
 
     let biases = &mut graph.nodes[topology.node_range(l)];
     pick(biases, 1, part.order());
     let half_period = topology.activation(l).and_then(half_period);
-    for ((bias, scale), shift) in biases.iter_mut().zip(part.scales()).zip(part.shifts()) {
-        *bias *= scale;
+    for (i, (bias, shift)) in biases.iter_mut().zip(part.shifts()).enumerate() {
+        *bias *= part.incoming_factor(i);
         if let (Part::Affine, Some(half_period)) = (what, half_period) {
             *bias += *shift as f64 * half_period;
         }
@@ -159,9 +160,15 @@ fn check_part(topology: &Topology, l: usize, part: &LayerElement) -> Result<(), 
     if let Some(scale) = part.scales().iter().find(|scale| !group.admits(**scale)) {
         return Err(fault("scale of a unit", format!("an element of {group:?}"), scale));
     }
+    if part.mirrors().contains(&true) && activation.behaviour().parity != Parity::Even {
+        return Err(fault("mirror of a unit", "an even activation", activation));
+    }
     let shifted = part.shifts().iter().find(|shift| **shift != 0);
     if let (None, Some(shift)) = (half_period(activation), shifted) {
         return Err(fault("shift of a unit that is no sine", 0, shift));
+    }
+    if let (false, Some(shift)) = (topology.has_bias(l), shifted) {
+        return Err(fault("shift of a unit without a bias", 0, shift));
     }
     Ok(())
 }
@@ -178,6 +185,7 @@ mod tests {
             |activation| Topology::new(NetSpec::mlp(&[1, 1, 1], activation, 0.0).unwrap().into()).unwrap();
         let scale = |q| Element::new(vec![LayerElement::scale(vec![q]).unwrap()]);
         let shift = Element::new(vec![LayerElement::shift(vec![2]).unwrap()]);
+        let mirror = Element::new(vec![LayerElement::mirror(vec![true])]);
         let sine = Activation::Sine { omega: 30.0 };
         for (element, activation, fits) in [
             (scale(2.0), Activation::Relu, true),
@@ -187,7 +195,10 @@ mod tests {
             (scale(2.0), Activation::Tanh, false),
             (scale(-1.0), Activation::Gelu, false),
             (shift.clone(), sine, true),
-            (shift, Activation::Tanh, false),
+            (shift.clone(), Activation::Tanh, false),
+            (mirror.clone(), Activation::Gaussian, true),
+            (mirror, Activation::Tanh, false),
+            (scale(-1.0), Activation::Gaussian, false),
         ] {
             assert_eq!(
                 element.check_fits(&topology(activation)).is_ok(),
@@ -197,5 +208,8 @@ mod tests {
         }
         let message = scale(2.0).check_fits(&topology(sine)).unwrap_err().to_string();
         assert_eq!(message, "element, node layer 1: scale of a unit: expected an element of Sign, found 2");
+        let without = NetSpec::mlp(&[1, 1, 1], sine, 0.0).unwrap().without_biases();
+        let message = shift.check_fits(&Topology::new(without.into()).unwrap()).unwrap_err().to_string();
+        assert_eq!(message, "element, node layer 1: shift of a unit without a bias: expected 0, found 2");
     }
 }

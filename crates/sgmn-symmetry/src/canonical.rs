@@ -49,7 +49,7 @@ impl AddAssign for Repairs {
 /// Layer by layer from the input, so that a unit's incoming row already stands in canonical order and scale:
 ///
 /// 1. positive and non-zero scaling: the row and the bias together get norm 1;
-/// 2. sign: the largest weight of the row is positive;
+/// 2. sign and mirror: the largest weight of the row is positive;
 /// 3. phase: the bias lies in (−π/2ω, π/2ω];
 /// 4. permutation: units ascend by bias, then by row.
 ///

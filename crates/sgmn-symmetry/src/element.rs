@@ -19,23 +19,25 @@ pub struct Element {
     layers: Vec<LayerElement>,
 }
 
-/// The part of an element that concerns one hidden layer: an order, and for each unit a scalar q and a count m.
+/// The part of an element that concerns one hidden layer: an order, and for each unit a scalar q, a sign s and a count m.
 ///
-/// The new unit i is the old unit `p = order[i]`, scaled and then shifted:
+/// The new unit i is the old unit `p = order[i]`, mirrored, scaled and then shifted:
 ///
 /// ```text
-/// weights into i:  q_i · w_p
-/// bias of i:       q_i · b_p + m_i · π/ω          (m_i = 0 except at sine units)
-/// weights from i:  (−1)^m_i / q_i · v_p
+/// weights into i:  s_i q_i · w_p
+/// bias of i:       s_i q_i · b_p + m_i · π/ω      (m_i = 0 except at sine units with a bias)
+/// weights from i:  (−1)^m_i / q_i · v_p           (s_i = 1 except at units with an even activation)
 /// ```
 ///
 /// Scaling stands before shifting, so a later sign flip turns an earlier shift round: applying (q, m) after (q′, m′)
 /// gives (q q′, q m′ + m), and the inverse of (q, m) is (1/q, −q m), as q = ±1 wherever shifts exist. At a sine unit
-/// this is the infinite dihedral group; together with the order it is a semidirect product.
+/// this is the infinite dihedral group; together with the order it is a semidirect product. Mirrors commute with all
+/// but the order, for no function is both even and a sine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerElement {
     order: Vec<usize>,
     scales: Vec<f64>,
+    mirrors: Vec<bool>,
     shifts: Vec<i64>,
 }
 
@@ -84,7 +86,12 @@ impl Element {
 impl LayerElement {
     /// The part that changes nothing.
     pub fn identity(n_units: usize) -> Self {
-        Self { order: (0..n_units).collect(), scales: vec![1.0; n_units], shifts: vec![0; n_units] }
+        Self {
+            order: (0..n_units).collect(),
+            scales: vec![1.0; n_units],
+            mirrors: vec![false; n_units],
+            shifts: vec![0; n_units],
+        }
     }
 
     /// A reordering: unit `i` becomes what unit `order[i]` was.
@@ -103,6 +110,12 @@ impl LayerElement {
     pub fn scale(scales: Vec<f64>) -> Result<Self> {
         let n_units = scales.len();
         Self { scales, ..Self::identity(n_units) }.checked().map_err(|fault| fault.at(0))
+    }
+
+    /// A change of sign of what enters the units for which it holds.
+    pub fn mirror(mirrors: Vec<bool>) -> Self {
+        let n_units = mirrors.len();
+        Self { mirrors, ..Self::identity(n_units) }
     }
 
     /// A shift of each bias by `shifts[i] · π/ω`.
@@ -124,9 +137,19 @@ impl LayerElement {
         &self.order
     }
 
-    /// For each new unit, the scalar q of its incoming weights and bias.
+    /// For each new unit, the scalar q of its incoming weights and bias; their sign is another one if it is mirrored.
     pub fn scales(&self) -> &[f64] {
         &self.scales
+    }
+
+    /// For each new unit, whether what enters it changes its sign and what leaves it does not.
+    pub fn mirrors(&self) -> &[bool] {
+        &self.mirrors
+    }
+
+    /// By what the incoming weights and the bias of new unit `i` are multiplied.
+    pub fn incoming_factor(&self, i: usize) -> f64 {
+        if self.mirrors[i] { -self.scales[i] } else { self.scales[i] }
     }
 
     /// For each new unit, by how many times π/ω its bias is shifted after scaling.
@@ -150,6 +173,7 @@ impl LayerElement {
             let middle = self.order[i];
             product.order[i] = first.order[middle];
             product.scales[i] = self.scales[i] * first.scales[middle];
+            product.mirrors[i] = self.mirrors[i] != first.mirrors[middle];
             product.shifts[i] = turned(first.shifts[middle], self.scales[i]) + self.shifts[i];
         }
         product.checked()
@@ -160,6 +184,7 @@ impl LayerElement {
         for (i, old) in self.order.iter().enumerate() {
             inverse.order[*old] = i;
             inverse.scales[*old] = self.scales[i].recip();
+            inverse.mirrors[*old] = self.mirrors[i];
             inverse.shifts[*old] = -turned(self.shifts[i], self.scales[i]);
         }
         inverse
@@ -177,7 +202,7 @@ impl LayerElement {
                 None => return Err(fault("order of units", format!("below {}", seen.len()), old)),
             }
         }
-        for (scale, shift) in self.scales.iter().zip(&self.shifts) {
+        for ((scale, shift), mirror) in self.scales.iter().zip(&self.shifts).zip(&self.mirrors) {
             let invertible = scale.is_finite() && scale.recip().is_finite();
             if !invertible {
                 return Err(fault("scale", "a finite number with a finite reciprocal", scale));
@@ -188,6 +213,9 @@ impl LayerElement {
             // Shifts by multiples of π/ω are carried to such shifts by signs only.
             if *shift != 0 && scale.abs() != 1.0 {
                 return Err(fault("scale of a shifted unit", "1 or -1", scale));
+            }
+            if *shift != 0 && *mirror {
+                return Err(fault("shift of a mirrored unit", 0, shift));
             }
         }
         Ok(self)

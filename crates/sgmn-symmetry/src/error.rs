@@ -45,7 +45,7 @@ pub enum Error {
     },
     /// Scalings that a hidden layer of a net has not.
     #[error(
-        "hidden layer {layer}: expected an activation that commutes with {wanted}, found {activation:?}, which commutes with {own}"
+        "hidden layer {layer}: expected an activation that commutes with {wanted}, found {activation}, which commutes with {own}"
     )]
     NotOwn {
         /// Node layer, inputs counted as 0.

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sgmn_graph::Activation;
+use sgmn_graph::{
+    Activation,
+    flow::{Behaviour, Parity},
+};
 
 /// The scalars by which a hidden unit's incoming weights and bias may be multiplied, its outgoing weights divided by
 /// the same, without changing the net's function.
@@ -21,23 +24,25 @@ pub enum ScaleGroup {
 }
 
 impl ScaleGroup {
-    /// The scalings that commute with an activation, `σ(q x) = q σ(x)`.
+    /// The scalings that commute with an activation, `σ(q x) = q σ(x)`, from its degree and parity.
     ///
     /// | activation | group |
     /// | --- | --- |
-    /// | sine, tanh | [`Sign`](Self::Sign) |
-    /// | ReLU, leaky ReLU | [`Positive`](Self::Positive) |
-    /// | identity | [`NonZero`](Self::NonZero) |
-    /// | SiLU, GELU | [`Trivial`](Self::Trivial): permutations only |
+    /// | sine, tanh | [`Sign`](Self::Sign): odd |
+    /// | ReLU, leaky ReLU | [`Positive`](Self::Positive): of degree 1 |
+    /// | identity | [`NonZero`](Self::NonZero): both |
+    /// | SiLU, GELU, sigmoid, softplus, ELU, SELU, Mish, Hardswish, ReLU6 | [`Trivial`](Self::Trivial): permutations only |
+    /// | Gaussian | [`Trivial`](Self::Trivial): even, so no scaling but a [mirror](crate::Symmetry::Mirror) |
     ///
     /// # Source
     /// ScaleGMN, section 3 and proposition 4.1; Godfrey et al. 2022 for the table.
     pub fn of(activation: Activation) -> Self {
-        match activation {
-            Activation::Sine { .. } | Activation::Tanh => Self::Sign,
-            Activation::Relu | Activation::LeakyRelu { .. } => Self::Positive,
-            Activation::Identity => Self::NonZero,
-            Activation::Silu | Activation::Gelu => Self::Trivial,
+        let Behaviour { degree, parity } = activation.behaviour();
+        match (degree == Some(1.0), parity == Parity::Odd) {
+            (true, true) => Self::NonZero,
+            (true, false) => Self::Positive,
+            (false, true) => Self::Sign,
+            (false, false) => Self::Trivial,
         }
     }
 

@@ -10,7 +10,10 @@
 //! | tanh | yes | ±1 | |
 //! | ReLU, leaky ReLU | yes | q > 0 ([`Symmetry::Positive`]) | |
 //! | none (identity) | yes | q ≠ 0 ([`Symmetry::NonZero`]) | |
-//! | SiLU, GELU | yes ([`Symmetry::Permutation`]) | | |
+//! | Gaussian | yes | ±1 on w and b alone, for it is even ([`Symmetry::Mirror`]) | |
+//! | SiLU, GELU, sigmoid, softplus, ELU, SELU, Mish, Hardswish, ReLU6 | yes ([`Symmetry::Permutation`]) | | |
+//!
+//! Without a bias all this stays, but for the shifts.
 //!
 //! The tour: [`sample`] draws an [`Element`], which [composes](Element::compose), [inverts](Element::inverse) and
 //! [acts](Element::act); [`canonicalize`] chooses one net of each orbit; [`check`] measures how far any closure is from

@@ -81,7 +81,7 @@ mod tests {
         let message = Scaling::Only(ScaleGroup::Sign).check(&topology).unwrap_err().to_string();
         assert_eq!(
             message,
-            "hidden layer 2: expected an activation that commutes with signs, found Relu, which commutes with \
+            "hidden layer 2: expected an activation that commutes with signs, found relu, which commutes with \
              positive numbers"
         );
     }

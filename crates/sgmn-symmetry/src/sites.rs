@@ -26,13 +26,15 @@ pub struct Site {
 }
 
 impl Sites {
-    /// The sites of a net. Of the given symmetries each layer keeps those that its activation admits; a scaling whose
+    /// The sites of a net. Of the given symmetries each layer keeps those that its units admit; a scaling whose
     /// elements another one has too is dropped for that one.
     pub fn new(topology: &Topology, symmetries: &[Symmetry]) -> Self {
         let site = |layer| {
             let activation = topology.activation(layer);
-            let admitted =
-                |symmetry: &Symmetry| activation.is_some_and(|activation| symmetry.applies(activation));
+            let admitted = |symmetry: &Symmetry| {
+                activation.is_some_and(|activation| symmetry.applies(activation))
+                    && (topology.has_bias(layer) || !symmetry.rule().needs_bias())
+            };
             let mut here: Vec<Symmetry> = symmetries.iter().copied().filter(admitted).collect();
             here.sort_by_key(|symmetry| (symmetry.rule().stage(), *symmetry));
             here.dedup();
@@ -55,7 +57,7 @@ fn is_part_of(one: Symmetry, other: Symmetry) -> bool {
     a != b && a != crate::ScaleGroup::Trivial && b.contains(a)
 }
 
-/// The numbers of the units of one hidden layer: each unit's bias and incoming row.
+/// The numbers of the units of one hidden layer: each unit's bias, 0 if there is none, and incoming row.
 pub(crate) struct Units<'a> {
     activation: Activation,
     biases: &'a [f64],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Complaint, TextFile, code};
 
 /// Names of the folders whose files are peers.
-const FOLDERS: &[&str] = &["formats", "layers", "symmetries", "models", "tasks", "metrics"];
+const FOLDERS: &[&str] = &["activations", "formats", "layers", "symmetries", "models", "tasks", "metrics"];
 
 /// Files of such folders that the folder's `mod.rs` does not name.
 pub(super) fn complete(files: &[TextFile]) -> Vec<Complaint> {

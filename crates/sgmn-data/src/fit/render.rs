@@ -21,12 +21,12 @@ impl Renderer {
     /// A renderer for nets of this architecture and pictures of `size` `[H, W]`.
     ///
     /// # Errors
-    /// [`Error::Config`] if the net is no SIREN (two inputs, sines after all linear layers but the last), or if the
+    /// [`Error::Config`] if the net is no SIREN (two inputs, biases, sines after all linear layers but the last), or if the
     /// size is zero or absurd.
     pub fn new(spec: &NetSpec, size: [usize; 2]) -> Result<Self> {
         let not_a_siren = |found: String| Error::Config {
             field: "net".into(),
-            expected: "a SIREN: two inputs, linear layers, a sine after each but the last".into(),
+            expected: "a SIREN: two inputs, linear layers with biases, a sine after each but the last".into(),
             found,
         };
         let widths = spec.widths();
@@ -36,6 +36,9 @@ impl Renderer {
         let last = spec.layers().len() - 1;
         let mut omegas = Vec::new();
         for (l, layer) in spec.layers().iter().enumerate() {
+            if !layer.bias {
+                return Err(not_a_siren(format!("no bias in layer {l}")));
+            }
             match (layer.map, layer.activation) {
                 (LayerMap::Linear { reading: Reading::Direct, .. }, Activation::Sine { omega })
                     if l < last =>

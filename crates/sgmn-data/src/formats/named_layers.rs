@@ -13,17 +13,19 @@ pub(super) struct NamedLayer {
     pub(super) name: String,
     /// `[n_out, n_in]` or `[n_out, n_in, kh, kw]`.
     pub(super) weight_shape: Vec<usize>,
-    /// The weight, then the bias.
+    /// Whether it has a bias.
+    pub(super) bias: bool,
+    /// The weight, then the bias, if there is one.
     params: Vec<f64>,
 }
 
 /// What was expected and what was found.
 pub(super) type Fault = (String, String);
 
-/// Pairs weights with biases and sorts the layers by name, numbers inside names by value (`seq.2` before `seq.10`).
+/// Pairs weights with biases, where they have one, and sorts the layers by name, numbers inside names by value (`seq.2` before `seq.10`).
 ///
 /// # Errors
-/// If a tensor is neither weight nor bias, has no partner, is not of floats, or has an impossible shape.
+/// If a tensor is neither weight nor bias, a bias has no weight, a tensor is not of floats, or has an impossible shape.
 pub(super) fn from_tensors(tensors: Vec<(String, Tensor)>) -> Result<Vec<NamedLayer>, Fault> {
     let mut sorted: Vec<(Vec<Piece>, String, &str, Tensor)> = Vec::new();
     for (name, tensor) in tensors {
@@ -38,27 +40,30 @@ pub(super) fn from_tensors(tensors: Vec<(String, Tensor)>) -> Result<Vec<NamedLa
         return fault("at least one LAYER.weight with its LAYER.bias", "no tensors");
     }
     let mut layers = Vec::new();
-    let mut tensors = sorted.into_iter();
+    let mut tensors = sorted.into_iter().peekable();
     while let Some((_, name, kind, weight)) = tensors.next() {
-        let bias = tensors.next().filter(|(_, partner, kind, _)| *partner == name && *kind == "bias");
-        let (true, Some((_, _, _, bias))) = (kind == "weight", bias) else {
+        if kind != "weight" {
             return fault(
-                format!("one {name}.weight and one {name}.bias"),
+                format!("one {name}.weight and at most one {name}.bias"),
                 format!("{name}.{kind} without its partner"),
             );
-        };
-        layers.push(layer(name, weight, bias)?);
+        }
+        let bias = tensors.next_if(|(_, partner, kind, _)| *partner == name && *kind == "bias");
+        layers.push(layer(name, weight, bias.map(|(_, _, _, bias)| bias))?);
     }
     Ok(layers)
 }
 
-/// Widths of a chain of linear layers, from input to output.
+/// Widths of a chain of linear layers with biases, from input to output.
 ///
 /// # Errors
-/// If a layer is not linear or neighbours disagree on their width.
+/// If a layer is not linear or has no bias, or neighbours disagree on their width.
 pub(super) fn widths(layers: &[NamedLayer]) -> Result<Vec<usize>, Fault> {
     let mut widths: Vec<usize> = Vec::new();
-    for NamedLayer { name, weight_shape, .. } in layers {
+    for NamedLayer { name, weight_shape, bias, .. } in layers {
+        if !bias {
+            return fault(format!("one {name}.bias"), format!("{name}.weight without its partner"));
+        }
         let &[n_out, n_in] = &weight_shape[..] else {
             return fault(format!("a matrix {name}.weight"), format!("shape {weight_shape:?}"));
         };
@@ -75,7 +80,7 @@ pub(super) fn widths(layers: &[NamedLayer]) -> Result<Vec<usize>, Fault> {
     Ok(widths)
 }
 
-/// All parameters, `W_0, b_0, W_1, b_1, ...`.
+/// All parameters, `W_0, b_0, W_1, b_1, ...`, without the biases that layers do not have.
 pub(super) fn params(layers: Vec<NamedLayer>) -> Vec<f64> {
     layers.into_iter().flat_map(|layer| layer.params).collect()
 }
@@ -108,22 +113,23 @@ fn split_kind(name: &str) -> Option<(&str, &'static str)> {
     ["weight", "bias"].into_iter().find_map(|kind| Some((name.strip_suffix(kind)?.strip_suffix('.')?, kind)))
 }
 
-fn layer(name: String, weight: Tensor, bias: Tensor) -> Result<NamedLayer, Fault> {
+fn layer(name: String, weight: Tensor, bias: Option<Tensor>) -> Result<NamedLayer, Fault> {
     if !matches!(weight.shape.len(), 2 | 4) || weight.shape.contains(&0) {
         let expected =
             format!("{name}.weight of shape [out, in] or [out, in, height, width], none of them 0");
         return fault(expected, format!("{:?}", weight.shape));
     }
-    if bias.shape != weight.shape[..1] {
+    if let Some(bias) = bias.as_ref().filter(|bias| bias.shape != weight.shape[..1]) {
         return fault(format!("{name}.bias of shape [{}]", weight.shape[0]), format!("{:?}", bias.shape));
     }
-    let (Some(weights), Some(biases)) = (weight.floats(), bias.floats()) else {
-        return fault(
-            format!("{name} of floating-point numbers"),
-            format!("{:?}, {:?}", weight.element, bias.element),
-        );
-    };
-    Ok(NamedLayer { name, params: [weights, biases].concat(), weight_shape: weight.shape })
+    let mut params = Vec::new();
+    for tensor in [Some(&weight), bias.as_ref()].into_iter().flatten() {
+        let Some(values) = tensor.floats() else {
+            return fault(format!("{name} of floating-point numbers"), format!("{:?}", tensor.element));
+        };
+        params.extend_from_slice(values);
+    }
+    Ok(NamedLayer { name, bias: bias.is_some(), params, weight_shape: weight.shape })
 }
 
 /// A piece of a name, for sorting as people count.
@@ -174,7 +180,9 @@ mod tests {
     #[test]
     fn missing_partners_wrong_shapes_and_broken_chains_are_refused() {
         let found = |entries: &[(&str, &[usize])]| from_tensors(named(entries)).unwrap_err().1;
-        assert_eq!(found(&[("a.weight", &[2, 2])]), "a.weight without its partner");
+        let without = from_tensors(named(&[("a.weight", &[2, 2])])).unwrap();
+        assert_eq!((without[0].bias, params(without.clone()).len()), (false, 4));
+        assert_eq!(widths(&without).unwrap_err().1, "a.weight without its partner");
         assert_eq!(found(&[("a.bias", &[2])]), "a.bias without its partner");
         assert_eq!(found(&[("a.scale", &[2])]), "\"a.scale\"");
         assert_eq!(found(&[("a.weight", &[2, 2]), ("a.bias", &[3])]), "[3]");

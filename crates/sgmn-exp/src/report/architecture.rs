@@ -17,6 +17,11 @@ pub(crate) fn describe_spec(spec: &NetSpec) -> String {
     if !activations.is_empty() {
         line += &format!(", {}", activations.join(" and "));
     }
+    let without = spec.layers().iter().filter(|layer| !layer.bias).count();
+    if without > 0 {
+        let all = without == spec.layers().len();
+        line += &if all { ", no biases".to_owned() } else { format!(", no bias in {without} layers") };
+    }
     if spec.output_offset() != 0.0 {
         line += &format!(", output shifted by {}", spec.output_offset());
     }
@@ -52,13 +57,8 @@ pub(crate) fn describe_kind(map: &LayerMap) -> String {
 
 /// An activation, such as `sine 30`.
 pub(crate) fn describe_activation(activation: Activation) -> String {
-    match activation {
-        Activation::Relu => "ReLU".to_owned(),
-        Activation::LeakyRelu { slope } => format!("leaky ReLU {slope}"),
-        Activation::Tanh => "tanh".to_owned(),
-        Activation::Sine { omega } => format!("sine {omega}"),
-        Activation::Silu => "SiLU".to_owned(),
-        Activation::Gelu => "GELU".to_owned(),
-        Activation::Identity => "none".to_owned(),
+    match activation.number() {
+        Some((_, number)) => format!("{} {number}", activation.name()),
+        None => activation.name().to_owned(),
     }
 }

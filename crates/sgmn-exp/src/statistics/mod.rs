@@ -180,7 +180,9 @@ impl Tally {
             let n_incoming = net.weight(l).len() / layer.map.n_out();
             // Rows of a weight are units, whatever the kind of layer.
             weights.add(net.weight(l).chunks_exact(n_incoming));
-            biases.add(net.bias(l).chunks_exact(1));
+            if layer.bias {
+                biases.add(net.bias(l).chunks_exact(1));
+            }
         }
     }
 

@@ -25,15 +25,6 @@ pub(super) struct Args {
     datasets: Option<PathBuf>,
 }
 
-/// One activation of each family, as the table of symmetries needs them.
-const FAMILIES: [(&str, Activation); 5] = [
-    ("sine", Activation::Sine { omega: 30.0 }),
-    ("tanh", Activation::Tanh),
-    ("ReLU, leaky ReLU", Activation::Relu),
-    ("identity", Activation::Identity),
-    ("SiLU, GELU", Activation::Gelu),
-];
-
 /// Prints the lists.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     let programs = EMBEDDED.iter().map(|experiment| {
@@ -54,8 +45,11 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     }
     writeln!(out, "\nsymmetries of hidden units")?;
     for symmetry in Symmetry::ALL {
-        let admitting = FAMILIES.iter().filter(|(_, activation)| symmetry.applies(*activation));
-        row(out, symmetry.name(), &admitting.map(|(name, _)| *name).collect::<Vec<_>>().join(", "))?;
+        let admitting = Activation::usual().filter(|activation| symmetry.applies(*activation));
+        let names: Vec<&str> = admitting
+            .map(|activation| if activation == Activation::Identity { "identity" } else { activation.name() })
+            .collect();
+        row(out, symmetry.name(), &names.join(", "))?;
     }
     writeln!(out, "\nformats of nets")?;
     for format in formats::ALL {

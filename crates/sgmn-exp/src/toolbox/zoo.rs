@@ -46,7 +46,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
     /// Activation of the nets
-    #[arg(long, value_enum, default_value_t = Choice::Both)]
+    #[arg(long, value_enum, ignore_case = true, default_value_t = Choice::Both)]
     activation: Choice,
     /// Where chance begins
     #[arg(long, default_value_t = 0)]

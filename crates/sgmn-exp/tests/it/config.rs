@@ -139,7 +139,10 @@ fn a_zoo_to_be_trained_reads_back_and_is_checked() {
     for (assignment, expected) in [
         ("data.n_nets=3", "data.n_nets: expected at least 4"),
         ("data.epochs=0", "data.epochs: expected at least 1"),
-        ("data.activation=sine", "data.activation: unknown variant `sine`"),
+        (
+            "data.activation=sine",
+            "data.activation: expected relu or tanh, the activations of the zoo, found \"sine\"",
+        ),
         ("data.fit_seed=1", "data.fit_seed: unknown field `fit_seed`"),
     ] {
         let message = format!("{:#}", resolve(&[assignment]).unwrap_err());

@@ -394,6 +394,64 @@ fn a_lone_state_dict_is_a_net() {
 }
 
 #[test]
+fn a_net_without_biases_is_shown_canonicalized_and_counted_as_it_is() {
+    let place = Place::new();
+    let [before, after] = ["before.safetensors", "after.safetensors"].map(|name| place.path(name));
+    let spec = Arc::new(NetSpec::mlp(&[2, 6, 1], Activation::Gaussian, 0.0).unwrap().without_biases());
+    let net = testing::random_net(Seed::new(3), &spec);
+    let sample = Sample { id: "net".into(), net, target: Target::None };
+    safetensors_dir::write_net(before.as_ref(), &sample).unwrap();
+    let said = succeed(&["inspect", &before]);
+    assert!(said.contains("18 parameters, Gaussian, no biases") && said.contains("no bias |"), "{said}");
+    assert!(said.contains("mirror, permutation") && !said.contains("NaN"), "{said}");
+    succeed(&["canonicalize", &before, &after]);
+    let read = safetensors_dir::read_net(after.as_ref(), &safetensors_dir::Options::default()).unwrap().net;
+    assert_eq!(read.spec(), &spec);
+    let largest =
+        |row: &[f64]| row.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
+    assert!(read.weight(0).chunks(2).all(|row| largest(row) > 0.0), "{read:?}");
+    for at in [[0.3, -0.7], [0.0, 0.0]] {
+        let [a, b] = [&sample.net, &read].map(|net| eval::run(net, &at).unwrap()[0]);
+        assert!((a - b).abs() < 1e-12, "{a} {b}");
+    }
+    let said = succeed(&["stats", &before]);
+    assert!(!said.contains("NaN"), "{said}");
+}
+
+#[test]
+fn activations_are_words_in_any_case_and_one_for_each_layer() {
+    let place = Place::new();
+    let spec = Arc::new(NetSpec::mlp(&[2, 3, 3, 1], Activation::Tanh, 0.0).unwrap());
+    let net = testing::random_net(Seed::new(3), &spec);
+    let tensors: Vec<(String, Tensor)> = (0..3)
+        .flat_map(|l| {
+            let tensor = |values: &[f64], shape: Vec<usize>| {
+                let values: Vec<f32> = values.iter().map(|value| *value as f32).collect();
+                Tensor::from_vec(values, shape, &Device::Cpu)
+            };
+            let bias = net.bias(l);
+            [
+                (format!("{l}.weight"), tensor(net.weight(l), spec.weight_shape(l)).unwrap()),
+                (format!("{l}.bias"), tensor(bias, vec![bias.len()]).unwrap()),
+            ]
+        })
+        .collect();
+    let archive = place.path("net.pth");
+    torch::write(archive.as_ref(), &[], &tensors);
+    let inspect = |word: &str| succeed(&["inspect", &archive, "--output-offset", "0", "--activation", word]);
+    assert!(inspect("LeakyReLU(0.1)").contains("leaky ReLU 0.1"));
+    assert!(inspect("SIREN").contains("sine 30"));
+    assert!(inspect("sine:30,sine:1").contains("sine 30 and sine 1"));
+    let three = refuse(&["inspect", &archive, "--activation", "sine:30,sine:1,sine:1"]);
+    assert!(
+        three.contains("expected 2 words, one for each hidden layer, or one for all, found 3"),
+        "{three}"
+    );
+    let Ran { code, err, .. } = sgmn(&["inspect", &archive, "--activation", "cubic"]);
+    assert!(code != Some(0) && err.contains("expected one of elu:1, gaussian, gauss, gelu"), "{err}");
+}
+
+#[test]
 fn faults_of_the_caller_are_one_line_each() {
     let place = Place::new();
     let [image_file, label_file] = images(&place, 3);
@@ -413,7 +471,7 @@ fn faults_of_the_caller_are_one_line_each() {
         (vec!["check", "quik"], "expected one of cifar, "),
         (vec!["check", "quick", "--set", "model.d_hiden=3"], "model.d_hiden"),
         (vec!["check", &image_file], "expected a checkpoint, a golden file or an experiment, found images"),
-        (vec!["check", "quick", "--symmetry", "mirror"], "mirror"),
+        (vec!["check", "quick", "--symmetry", "twist"], "twist"),
         (vec!["fit", "--images", &image_file, "--out", &out, "--n", "4"], "--n: expected at most 3"),
         (vec!["fit", "--images", &image_file, "--out", &out, "--n", "0"], "--n: expected at least 1"),
         (

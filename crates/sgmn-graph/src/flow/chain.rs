@@ -2,13 +2,13 @@
 
 use super::{
     Array, Combination, Combine, Contract, Convolve, Flow, FlowBuilder, FlowError, FlowNet, FlowResult,
-    Function, InputKind, Pointwise, Reduce, Reduction, Reshape, Role, Stored, ValueId,
+    InputKind, Pointwise, Reduce, Reduction, Reshape, Role, Stored, ValueId,
 };
-use crate::{Activation, LayerMap, Net, NetSpec, Reading};
+use crate::{Activation, LayerMap, Net, NetSpec, Reading, activations::Part};
 
 impl NetSpec {
     /// The chain as a flow that reads one input `x` and writes one output `y`. Its parameters are
-    /// `layers.0.weight`, `layers.0.bias`, `layers.1.weight`, …
+    /// `layers.0.weight`, `layers.0.bias`, `layers.1.weight`, …; a layer without a bias has no such parameter.
     ///
     /// # Shapes
     /// A chain that begins with a linear layer that reads one value a unit takes `[1, n_in]`, and `size` is `[1, 1]`;
@@ -29,15 +29,17 @@ impl NetSpec {
         for (l, layer) in self.layers().iter().enumerate() {
             let name = format!("layers.{l}");
             let weight = flow.param(&format!("{name}.weight"), layer.map.weight_shape(), Role::Trained)?;
-            let bias = flow.param(&format!("{name}.bias"), vec![layer.map.n_out()], Role::Trained)?;
+            let n_out = layer.map.n_out();
+            let bias_shape = match layer.map {
+                LayerMap::Linear { .. } => vec![n_out],
+                LayerMap::Conv { .. } => vec![n_out, 1, 1],
+            };
             value = match layer.map {
                 LayerMap::Linear { reading, .. } => {
                     let read = read(&mut flow, l, reading, value)?;
-                    let product =
-                        flow.step(Contract { batch: vec![], sum: vec![(1, 1)] }, &[read, weight], &name)?;
-                    flow.step(Combine { by: Combination::Add }, &[product, bias], &name)?
+                    flow.step(Contract { batch: vec![], sum: vec![(1, 1)] }, &[read, weight], &name)?
                 }
-                LayerMap::Conv { stride, padding, n_out, .. } => {
+                LayerMap::Conv { stride, padding, .. } => {
                     let op = Convolve {
                         stride: stride.to_vec(),
                         padding: padding.map(|n| (n, n)).to_vec(),
@@ -45,11 +47,14 @@ impl NetSpec {
                         groups: 1,
                         transposed: None,
                     };
-                    let convolved = flow.step(op, &[value, weight], &name)?;
-                    let bias = flow.step(Reshape { shape: vec![n_out, 1, 1] }, &[bias], &name)?;
-                    flow.step(Combine { by: Combination::Add }, &[convolved, bias], &name)?
+                    flow.step(op, &[value, weight], &name)?
                 }
             };
+            if layer.bias {
+                let bias = flow.param(&format!("{name}.bias"), vec![n_out], Role::Trained)?;
+                let bias = flow.step(Reshape { shape: bias_shape }, &[bias], &name)?;
+                value = flow.step(Combine { by: Combination::Add }, &[value, bias], &name)?;
+            }
             value = activate(&mut flow, layer.activation, value, &name)?;
         }
         if self.output_offset() != 0.0 {
@@ -69,8 +74,8 @@ impl Net {
     pub fn into_flow(&self, size: [usize; 2]) -> FlowResult<FlowNet> {
         let flow = self.spec().into_flow(size)?;
         let layers = 0..self.spec().layers().len();
-        let params =
-            layers.flat_map(|l| [self.weight(l), self.bias(l)]).map(|values| Stored::F64(values.into()));
+        let params = layers.flat_map(|l| [self.weight(l), self.bias(l)]);
+        let params = params.filter(|values| !values.is_empty()).map(|values| Stored::F64(values.into()));
         FlowNet::new(flow.into(), params.collect())
     }
 }
@@ -101,22 +106,19 @@ fn read(flow: &mut FlowBuilder, layer: usize, reading: Reading, value: ValueId) 
 fn activate(
     flow: &mut FlowBuilder,
     activation: Activation,
-    value: ValueId,
+    mut value: ValueId,
     name: &str,
 ) -> FlowResult<ValueId> {
-    let (before, function) = match activation {
-        Activation::Relu => (value, Function::Relu),
-        Activation::LeakyRelu { slope } => (value, Function::LeakyRelu { slope }),
-        Activation::Tanh => (value, Function::Tanh),
-        Activation::Sine { omega } => {
-            let omega = flow.constant(Array::scalar(omega))?;
-            (flow.step(Combine { by: Combination::Multiply }, &[value, omega], name)?, Function::Sine)
-        }
-        Activation::Silu => (value, Function::Silu),
-        Activation::Gelu => (value, Function::Gelu),
-        Activation::Identity => return Ok(value),
-    };
-    flow.step(Pointwise { function }, &[before], name)
+    for part in activation.parts() {
+        value = match part {
+            Part::Times(factor) => {
+                let factor = flow.constant(Array::scalar(factor))?;
+                flow.step(Combine { by: Combination::Multiply }, &[value, factor], name)?
+            }
+            Part::Function(function) => flow.step(Pointwise { function }, &[value], name)?,
+        };
+    }
+    Ok(value)
 }
 
 #[cfg(test)]
@@ -142,7 +144,8 @@ mod tests {
             for i in 0..60 {
                 let seed = Seed::new(12).child("chain").index(i);
                 let specs = [testing::random_mlp(seed, activation), testing::random_cnn(seed, activation)];
-                for spec in specs {
+                let without = specs.clone().map(|spec| testing::without_some_biases(seed, &spec));
+                for spec in specs.into_iter().chain(without) {
                     let net = testing::random_net(seed, &spec);
                     let image = testing::input_values(seed, &spec);
                     let side = (image.len() / spec.widths()[0]).isqrt();
@@ -166,6 +169,9 @@ mod tests {
         let flow = spec.into_flow([1, 1]).unwrap();
         let names: Vec<&str> = flow.params().iter().map(|param| param.name.as_str()).collect();
         assert_eq!(names, ["layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias"]);
+        let flow = spec.without_biases().into_flow([1, 1]).unwrap();
+        let names: Vec<&str> = flow.params().iter().map(|param| param.name.as_str()).collect();
+        assert_eq!(names, ["layers.0.weight", "layers.1.weight"]);
         let message = spec.into_flow([2, 2]).unwrap_err().to_string();
         assert_eq!(message, "positions read by layers.0: expected 1, found 4");
         let message = NetSpec::cnn_zoo(&[1, 2, 1], Activation::Relu)
@@ -175,7 +181,7 @@ mod tests {
             .to_string();
         assert!(message.starts_with("layers.0 (convolution): expected an input that the kernel fits into"));
         let map = LayerMap::Linear { n_in: 2, n_out: 1, reading: Reading::Flatten { positions: 4 } };
-        let layer = LayerSpec { map, activation: Activation::Relu };
+        let layer = LayerSpec::new(map, Activation::Relu);
         let message = NetSpec::new(vec![layer], 0.0).unwrap().into_flow([3, 1]).unwrap_err().to_string();
         assert_eq!(message, "positions read by layers.0: expected 4, found 3");
     }

@@ -12,7 +12,7 @@ pub(super) fn centered_slots(kernel: [usize; 2], largest: [usize; 2]) -> Vec<usi
     rows.flat_map(|r| (0..kernel[1]).map(move |c| (top + r) * largest[1] + left + c)).collect()
 }
 
-/// Cross-correlation of all channels, with zero padding.
+/// Cross-correlation of all channels, with zero padding, and a bias unless it is empty.
 pub(super) fn apply(
     n_out: usize,
     [kh, kw]: [usize; 2],
@@ -30,7 +30,7 @@ pub(super) fn apply(
     let rows = (height + 2 * padding[0] - kh) / stride[0] + 1;
     let cols = (width + 2 * padding[1] - kw) / stride[1] + 1;
     let mut values = Vec::with_capacity(n_out * rows * cols);
-    for (out, b) in bias.iter().enumerate() {
+    for out in 0..n_out {
         for row in 0..rows {
             for col in 0..cols {
                 let mut sum = 0.0;
@@ -49,7 +49,7 @@ pub(super) fn apply(
                     }
                 }
                 // The bias comes last, as in a linear layer.
-                values.push(sum + b);
+                values.push(bias.get(out).map_or(sum, |b| sum + b));
             }
         }
     }

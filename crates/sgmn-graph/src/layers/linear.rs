@@ -11,7 +11,7 @@ pub(super) fn positions(reading: Reading) -> usize {
     }
 }
 
-/// `y_i = Σ_j W_ij x_j + b_i`, after reading `x` from the signal.
+/// `y_i = Σ_j W_ij x_j + b_i`, or without the b if it is empty, after reading `x` from the signal.
 pub(super) fn apply(
     n_out: usize,
     reading: Reading,
@@ -32,7 +32,11 @@ pub(super) fn apply(
         }
         Reading::Direct | Reading::Flatten { .. } => input.values.clone(),
     };
-    let rows = weight.chunks(read.len()).zip(bias);
-    let values = rows.map(|(row, b)| row.iter().zip(&read).map(|(w, x)| w * x).sum::<f64>() + b).collect();
+    let rows = weight.chunks(read.len()).enumerate();
+    let values = rows.map(|(i, row)| {
+        let sum = row.iter().zip(&read).map(|(w, x)| w * x).sum::<f64>();
+        bias.get(i).map_or(sum, |b| sum + b)
+    });
+    let values = values.collect();
     Ok(Signal { n_units: n_out, size: [1, 1], values })
 }

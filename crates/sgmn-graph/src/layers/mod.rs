@@ -1,4 +1,4 @@
-//! The kinds of layer a net may have: the affine map of a layer, what it computes and how its numbers lie on edges.
+//! The kinds of layer a net may have: the map of a layer, what it computes and how its numbers lie on edges.
 //!
 //! A kind is one file here and one word in [`LayerMap`]; the compiler then names the arms it must fill.
 
@@ -24,11 +24,11 @@ pub enum Reading {
     },
 }
 
-/// The affine map of a layer, without its activation. Every map has a bias.
+/// The map of a layer, without its bias and its activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum LayerMap {
-    /// `y = W x + b`, weight `[n_out, n_in]`, or `[n_out, n_in · positions]` after a flatten.
+    /// `y = W x`, weight `[n_out, n_in]`, or `[n_out, n_in · positions]` after a flatten.
     Linear {
         /// Units, or channels, read.
         n_in: usize,
@@ -109,7 +109,7 @@ impl LayerMap {
         }
     }
 
-    /// What the map computes, in f64.
+    /// What the map computes with a bias, or with none if that is empty, in f64.
     pub(crate) fn apply(&self, weight: &[f64], bias: &[f64], input: &Signal) -> Result<Signal> {
         if input.n_units != self.n_in() {
             return Err(Error::shape("units before a layer", self.n_in(), input.n_units));
@@ -122,7 +122,7 @@ impl LayerMap {
         }
     }
 
-    /// Weights and biases, unless their number overflows.
+    /// Weights, and biases that there may be, unless their number overflows.
     pub(crate) fn n_params(&self) -> Option<usize> {
         let sizes = match *self {
             Self::Linear { n_in, n_out, reading } => [n_out, n_in, linear::positions(reading), 1],

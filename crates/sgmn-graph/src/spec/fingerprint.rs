@@ -3,13 +3,15 @@
 //! It is what `Debug` printed when the first checkpoints were written. New kinds of layers and activations get a text of
 //! their own here; those that are there never change, whatever becomes of the types.
 
-use super::{Activation, LayerMap, LayerSpec, Reading};
+use super::{LayerMap, LayerSpec, Reading};
 
 pub(super) fn of(layers: &[LayerSpec], output_offset: f64) -> String {
     let layers: Vec<String> = layers
         .iter()
-        .map(|LayerSpec { map, activation }| {
-            format!("LayerSpec {{ map: {}, activation: {} }}", of_map(map), of_activation(activation))
+        .map(|LayerSpec { map, activation, bias }| {
+            // The first checkpoints knew of no layer without a bias.
+            let bias = if *bias { "" } else { ", bias: false" };
+            format!("LayerSpec {{ map: {}, activation: {}{bias} }}", of_map(map), activation.fingerprint())
         })
         .collect();
     format!("[{}]+{output_offset}", layers.join(", "))
@@ -35,28 +37,16 @@ fn of_map(map: &LayerMap) -> String {
     }
 }
 
-fn of_activation(activation: &Activation) -> String {
-    // `{:?}` of a number keeps its point: 30.0 is not 30.
-    match *activation {
-        Activation::Relu => "Relu".to_owned(),
-        Activation::LeakyRelu { slope } => format!("LeakyRelu {{ slope: {slope:?} }}"),
-        Activation::Tanh => "Tanh".to_owned(),
-        Activation::Sine { omega } => format!("Sine {{ omega: {omega:?} }}"),
-        Activation::Silu => "Silu".to_owned(),
-        Activation::Gelu => "Gelu".to_owned(),
-        Activation::Identity => "Identity".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Activation;
 
     #[test]
     fn fingerprints_are_those_of_the_first_checkpoints() {
         let linear = |reading| LayerMap::Linear { n_in: 2, n_out: 3, reading };
         let conv = LayerMap::Conv { n_in: 1, n_out: 16, kernel: [3, 3], stride: [2, 1], padding: [0, 1] };
-        let layer = |map, activation| LayerSpec { map, activation };
+        let layer = LayerSpec::new;
         for (layers, offset, expected) in [
             (
                 vec![
@@ -80,10 +70,15 @@ mod tests {
         ] {
             assert_eq!(of(&layers, offset), expected);
             // As long as the types print so themselves, every kind can be compared.
-            assert_eq!(expected, format!("{layers:?}+{offset}"));
+            assert_eq!(expected, format!("{layers:?}+{offset}").replace(", bias: true", ""));
         }
-        for activation in [Activation::Tanh, Activation::Silu, Activation::Gelu] {
-            assert_eq!(of_activation(&activation), format!("{activation:?}"));
+        let without = layer(linear(Reading::Direct), Activation::Softplus { beta: 1.0 }).without_bias();
+        let expected = "[LayerSpec { map: Linear { n_in: 2, n_out: 3, reading: Direct }, \
+                        activation: Softplus { beta: 1.0 }, bias: false }]+0";
+        assert_eq!(of(&[without], 0.0), expected);
+        assert_eq!(expected, format!("{:?}+0", [without]));
+        for activation in crate::testing::ACTIVATIONS {
+            assert_eq!(activation.fingerprint(), format!("{activation:?}"));
         }
     }
 }

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use sgmn_graph::{
-    Activation, Batch, Graph, GraphBatch, LentNet, Lowering, NetSpec, Seed, Topology, lower,
-    testing::{ACTIVATIONS, random_cnn, random_mlp, random_net},
+    Activation, Batch, Graph, GraphBatch, LentNet, Lowering, NetSpec, Seed, Topology, eval, lower,
+    testing::{ACTIVATIONS, input_values, random_cnn, random_mlp, random_net, without_some_biases},
 };
 
 fn random_specs(n: u64) -> impl Iterator<Item = (Seed, Arc<NetSpec>)> {
     (0..n).flat_map(|i| {
         let seed = Seed::new(i);
         let activation = ACTIVATIONS[i as usize % ACTIVATIONS.len()];
-        [(seed, random_mlp(seed, activation)), (seed, random_cnn(seed, activation))]
+        let specs = [random_mlp(seed, activation), random_cnn(seed, activation)];
+        let without = specs.clone().map(|spec| without_some_biases(seed, &spec));
+        specs.into_iter().chain(without).map(move |spec| (seed, spec))
     })
 }
 
@@ -135,6 +137,47 @@ fn nets_that_are_lent_collate_to_the_bits_of_their_graphs() {
 }
 
 #[test]
+fn a_net_without_a_bias_computes_what_one_with_a_bias_of_zero_does_and_has_fewer_numbers() {
+    for (seed, spec) in random_specs(30) {
+        let without = without_some_biases(seed, &spec);
+        let net = random_net(seed, &without);
+        let mut params = Vec::new();
+        for (l, layer) in spec.layers().iter().enumerate() {
+            params.extend_from_slice(net.weight(l));
+            match net.bias(l) {
+                [] if layer.bias => params.resize(params.len() + layer.map.n_out(), 0.0),
+                bias => params.extend_from_slice(bias),
+            }
+        }
+        assert!(params.len() > net.params().len() || spec == without, "{seed:?}");
+        let zeros = sgmn_graph::Net::new(spec.clone(), params).unwrap();
+        let input = input_values(seed, &spec);
+        assert_eq!(eval::run(&net, &input).unwrap(), eval::run(&zeros, &input).unwrap(), "{seed:?}");
+        // Models see the same graph: a bias that is absent is a 0 there.
+        let lowering = Lowering::new([&spec, &without]).unwrap();
+        let graphs = [&net, &zeros].map(|net| lowering.lower(net).unwrap());
+        assert_eq!(graphs[0].nodes, graphs[1].nodes, "{seed:?}");
+        assert_eq!(graphs[0].edges, graphs[1].edges, "{seed:?}");
+        assert_eq!(graphs[0].raise().unwrap(), net, "{seed:?}");
+        assert!(spec == without || spec.fingerprint() != without.fingerprint());
+    }
+}
+
+#[test]
+fn a_spec_says_nothing_of_biases_that_are_there() {
+    let spec = NetSpec::mlp(&[2, 3, 1], Activation::Elu { alpha: 1.0 }, 0.0).unwrap();
+    let text = serde_json::to_string(&spec).unwrap();
+    assert!(!text.contains("bias"), "{text}");
+    assert_eq!(serde_json::from_str::<NetSpec>(&text).unwrap(), spec);
+    let without = spec.without_biases();
+    assert_eq!(without.n_params(), 2 * 3 + 3);
+    assert_eq!((without.bias_range(0), without.weight_range(1)), (6..6, 6..9));
+    let text = serde_json::to_string(&without).unwrap();
+    assert_eq!(text.matches("\"bias\":false").count(), 2, "{text}");
+    assert_eq!(serde_json::from_str::<NetSpec>(&text).unwrap(), without);
+}
+
+#[test]
 fn contradictory_specs_are_refused() {
     for (widths, why) in
         [(vec![], "at least one layer"), (vec![3], "at least one layer"), (vec![2, 0, 1], "is 0")]
@@ -146,7 +189,7 @@ fn contradictory_specs_are_refused() {
     assert!(mixed.contains("expected an activation for each of 2 hidden layers, found 1"), "{mixed}");
     let kernel = [1 << 33, 1 << 33];
     let map = sgmn_graph::LayerMap::Conv { n_in: 1, n_out: 1, kernel, stride: [1, 1], padding: [0, 0] };
-    let huge = NetSpec::new(vec![sgmn_graph::LayerSpec { map, activation: Activation::Relu }], 0.0);
+    let huge = NetSpec::new(vec![sgmn_graph::LayerSpec::new(map, Activation::Relu)], 0.0);
     assert!(huge.unwrap_err().to_string().contains("more than"));
     assert!(NetSpec::mlp(&[1 << 40, 1 << 40], Activation::Relu, 0.0).is_err());
     let omega = NetSpec::mlp(&[2, 2, 1], Activation::Sine { omega: 0.0 }, 0.0);

@@ -155,7 +155,7 @@ fn read_net(tensors: &Tensors, net: usize, widths: &[usize], activation: Activat
             }
         };
         let is_last = l + 2 == widths.len();
-        layers.push(LayerSpec { map, activation: if is_last { Activation::Identity } else { activation } });
+        layers.push(LayerSpec::new(map, if is_last { Activation::Identity } else { activation }));
         params.extend(values(weight)?);
         let name = format!("input.{net}.bias.{l}");
         match tensors.get(&name) {

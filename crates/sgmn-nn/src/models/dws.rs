@@ -108,7 +108,7 @@ impl Model for Dws {
                 weights: weights.into_iter().map(|x| Ok(Rows::edges(x)?)).collect::<Result<_>>()?,
                 biases: biases.into_iter().map(|x| Ok(Rows::nodes(x)?)).collect::<Result<_>>()?,
             };
-            answers.push(self.net.forward(x, &scales, pass)?);
+            answers.push(self.net.forward(x, &bucket.graphs.topology, &scales, pass)?);
         }
         Answer::of_buckets(batch, answers)
     }

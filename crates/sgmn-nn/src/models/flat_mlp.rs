@@ -48,7 +48,7 @@ impl Blueprint for FlatMlpConfig {
     }
 }
 
-/// `MLP([W_0, b_0, W_1, …])`: reads nets of one architecture and knows nothing of their symmetries.
+/// `MLP([W_0, b_0, W_1, …])`, with zeros for biases that are absent: reads nets of one architecture and knows nothing of their symmetries.
 ///
 /// Variables: below `mlp`, and the scales of changes.
 #[derive(Debug)]
@@ -118,6 +118,6 @@ impl Model for FlatMlp {
             edges.push(next(&graphs.edges[l])?);
             nodes.push(next(&graphs.nodes[l + 1])?);
         }
-        Ok(Output::PerParam(vec![changes.apply(&edges, &nodes, &scales, 1)?]))
+        Ok(Output::PerParam(vec![changes.apply(&graphs.topology, &edges, &nodes, &scales, 1)?]))
     }
 }

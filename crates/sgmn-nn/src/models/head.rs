@@ -89,7 +89,7 @@ impl ChangeScales {
     }
 
     /// The changes of a bucket's nets, in the nets' own units, from features in units of the normalization:
-    /// `ΔW_l = s_l rms(W_l) e_l`, `Δb_l = s'_l rms(b_l) x_l`.
+    /// `ΔW_l = s_l rms(W_l) e_l`, `Δb_l = s'_l rms(b_l) x_l`, and 0 where the net has no bias that could change.
     ///
     /// # Shapes
     /// `edges` of each layer `[B, n_out, n_in, K n_copies]`, the numbers of one copy after those of another, `nodes` of
@@ -99,6 +99,7 @@ impl ChangeScales {
     /// If shapes do not fit.
     pub fn apply(
         &self,
+        topology: &Topology,
         edges: &[Tensor],
         nodes: &[Tensor],
         units: &[LayerScale],
@@ -110,7 +111,12 @@ impl ChangeScales {
         let mut copies = vec![ParamDeltas::default(); n_copies];
         for (l, unit) in units.iter().enumerate() {
             let weights = scaled(&edges[l], &self.weights[l], unit.weight)?.chunk(n_copies, 3)?;
-            let biases = scaled(&nodes[l], &self.biases[l], unit.bias)?.chunk(n_copies, 2)?;
+            let mut biases = scaled(&nodes[l], &self.biases[l], unit.bias)?;
+            if !topology.has_bias(l + 1) {
+                // Times a tensor, for candle cuts the gradient at a constant of 0: variables get one, which is zero.
+                biases = biases.broadcast_mul(&self.biases[l].zeros_like()?)?;
+            }
+            let biases = biases.chunk(n_copies, 2)?;
             for (copy, (weight, bias)) in copies.iter_mut().zip(weights.into_iter().zip(biases)) {
                 copy.weights.push(weight);
                 copy.biases.push(bias.squeeze(2)?);

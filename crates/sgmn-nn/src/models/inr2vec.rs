@@ -107,7 +107,7 @@ impl Blueprint for Inr2VecConfig {
 }
 
 /// `head(z)` with `z = max_r MLP(r)`, in each channel over the rows r of `[W_1; b_1ᵀ; W_2; …]`, which are the weights that
-/// enter each unit and the biases of each layer: blind to the order of those rows, but to no symmetry of nets.
+/// enter each unit and the biases of each layer that has them: blind to the order of those rows, but to no symmetry of nets.
 ///
 /// Equal rows share the maximum, and each then has the whole gradient, as candle has it. Both losses share one clipping.
 ///
@@ -185,7 +185,10 @@ impl Inr2Vec {
         let mut parts = Vec::new();
         for l in layers(topology, self.rows) {
             parts.push(padded((graphs.edges[l].flatten_from(2)? / scales[l].weight)?)?);
-            parts.push(padded((graphs.nodes[l + 1].transpose(1, 2)? / scales[l].bias)?)?);
+            // A row of zeros would take part in the maximum.
+            if topology.has_bias(l + 1) {
+                parts.push(padded((graphs.nodes[l + 1].transpose(1, 2)? / scales[l].bias)?)?);
+            }
         }
         Ok(Tensor::cat(&parts, 1)?)
     }

@@ -145,7 +145,7 @@ impl<R: Round> Model for Trunk<R> {
                         rows.iter().map(|rows| Ok(mlp.forward(rows, pass)?.tensor()?)).collect()
                     };
                     let (edges, nodes) = (read(edges, &features.edges)?, read(nodes, &features.nodes[1..])?);
-                    deltas.push(changes.apply(&edges, &nodes, &scales, 1)?);
+                    deltas.push(changes.apply(&graphs.topology, &edges, &nodes, &scales, 1)?);
                 }
             }
         }

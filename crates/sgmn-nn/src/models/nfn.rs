@@ -205,7 +205,8 @@ impl Model for Nfn {
         let mut answers = Vec::with_capacity(batch.buckets.len());
         for bucket in &batch.buckets {
             let scales = self.normalization.scales(&bucket.graphs.topology)?;
-            answers.push(self.net.forward(self.features(&bucket.graphs, &scales)?, &scales, pass)?);
+            let x = self.features(&bucket.graphs, &scales)?;
+            answers.push(self.net.forward(x, &bucket.graphs.topology, &scales, pass)?);
         }
         Answer::of_buckets(batch, answers)
     }

@@ -19,7 +19,7 @@ pub enum Output {
 pub struct ParamDeltas {
     /// Change of each layer's weight, `[B, n_out, n_in, K]` with K values an edge.
     pub weights: Vec<Tensor>,
-    /// Change of each layer's bias, `[B, n_out]`.
+    /// Change of each layer's bias, `[B, n_out]`; zeros where there is none.
     pub biases: Vec<Tensor>,
 }
 

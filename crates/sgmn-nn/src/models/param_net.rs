@@ -1,7 +1,7 @@
 //! What the models of linear equivariant layers share: layers on features of all parameters, and the two heads.
 
 use candle_core::Tensor;
-use sgmn_graph::{Batch, GraphBatch, Lowering};
+use sgmn_graph::{Batch, GraphBatch, Lowering, Topology};
 
 use super::{ChangeScales, HeadConfig, Layout, Output, ParamDeltas, sizes};
 use crate::{
@@ -190,7 +190,13 @@ impl ParamNet {
     }
 
     /// The answer for a bucket's nets.
-    pub(super) fn forward(&self, x: ParamFeatures, scales: &[LayerScale], pass: &Pass) -> Result<Answer> {
+    pub(super) fn forward(
+        &self,
+        x: ParamFeatures,
+        topology: &Topology,
+        scales: &[LayerScale],
+        pass: &Pass,
+    ) -> Result<Answer> {
         let mut x = x;
         for (linear, activate) in &self.layers {
             x = activate.forward(&linear.forward(&x)?, self.dropout, pass)?;
@@ -204,7 +210,8 @@ impl ParamNet {
                 let tensors = |rows: &[Rows]| -> Result<Vec<Tensor>> {
                     rows.iter().map(|rows| Ok(rows.tensor()?)).collect()
                 };
-                Answer::Deltas(changes.apply(&tensors(&y.weights)?, &tensors(&y.biases)?, scales, 1)?)
+                let (edges, nodes) = (tensors(&y.weights)?, tensors(&y.biases)?);
+                Answer::Deltas(changes.apply(topology, &edges, &nodes, scales, 1)?)
             }
         })
     }

@@ -369,7 +369,13 @@ impl Model for ScaleGmn {
                     };
                     let (edges, nodes) = (tensors(&state.edges)?, tensors(&state.nodes[1..])?);
                     let n_copies = self.config.n_copies().unwrap_or(1);
-                    deltas.push(change_scales.apply(&edges, &nodes, &scales, n_copies)?);
+                    deltas.push(change_scales.apply(
+                        &bucket.graphs.topology,
+                        &edges,
+                        &nodes,
+                        &scales,
+                        n_copies,
+                    )?);
                 }
             }
         }

@@ -15,7 +15,7 @@ pub struct NetForm {
     pub(super) layers: Vec<LayerForm>,
 }
 
-/// One layer: `signal' = σ(W gather(signal) + b)`.
+/// One layer: `signal' = σ(W gather(signal) + b)`. A net without a bias has zeros there.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct LayerForm {
     pub(super) gather: Gather,

@@ -133,7 +133,7 @@ pub fn run_mlps(
     let mut x = inputs.broadcast_as((n_nets, n_inputs, n_in))?.contiguous()?;
     for ((weight, bias), activation) in weights.iter().zip(biases).zip(activations) {
         let sum = x.matmul(&weight.transpose(1, 2)?.contiguous()?)?.broadcast_add(&bias.unsqueeze(1)?)?;
-        x = activate(&sum, *activation)?;
+        x = activation.on_tensor(&sum)?;
     }
     Ok(x)
 }
@@ -160,7 +160,7 @@ pub fn run_nets(params: &Tensor, form: &NetForm, inputs: &Tensor) -> Result<Tens
         let weight = params.narrow(1, weights.start, weights.len())?.reshape((n_nets, n_out, d_in))?;
         let bias = params.narrow(1, biases.start, biases.len())?.unsqueeze(2)?;
         let sum = weight.matmul(&gathered)?.broadcast_add(&bias)?;
-        signal = activate(&sum, layer.activation)?;
+        signal = layer.activation.on_tensor(&sum)?;
         means.push(signal.reshape((n_nets, n_out, positions, n_inputs))?.mean(2)?);
     }
     Tensor::cat(&means, 1)
@@ -195,20 +195,6 @@ pub fn adamw(updates: &mut [Update<'_>], clip: Option<&Clip>, step: &AdamWStep) 
         var.set(&((value * (1.0 - decay))? - (update * rate)?)?)?;
     }
     Ok(())
-}
-
-/// The activation of a net.
-fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {
-    match activation {
-        Activation::Relu => x.relu(),
-        Activation::LeakyRelu { slope } => x.relu()? - (x.neg()?.relu()? * slope)?,
-        Activation::Tanh => x.tanh(),
-        Activation::Sine { omega } => (x * omega)?.sin(),
-        Activation::Silu => silu(x),
-        // Not `gelu_erf`, whose gradient is right to some 1e-6 only.
-        Activation::Gelu => (x * ((x / std::f64::consts::SQRT_2)?.erf()? + 1.0)?)?.affine(0.5, 0.0),
-        Activation::Identity => Ok(x.clone()),
-    }
 }
 
 fn silu(x: &Tensor) -> Result<Tensor> {

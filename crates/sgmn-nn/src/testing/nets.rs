@@ -15,7 +15,16 @@ pub fn activations(symmetry: Symmetry) -> Vec<Activation> {
     match symmetry {
         Symmetry::Sign => vec![sine, Activation::Tanh],
         Symmetry::Scale => vec![Activation::Relu, leaky],
-        Symmetry::Own => testing::ACTIVATIONS.to_vec(),
+        // Every group; those that only permutations respect are tried one by one.
+        Symmetry::Own => vec![
+            Activation::Relu,
+            Activation::LeakyRelu { slope: 0.01 },
+            Activation::Tanh,
+            sine,
+            Activation::Silu,
+            Activation::Gelu,
+            Activation::Identity,
+        ],
         Symmetry::Permutation => vec![Activation::Silu, Activation::Gelu],
     }
 }
@@ -38,13 +47,11 @@ pub fn plain_mlps(activation: Activation) -> Vec<Arc<NetSpec>> {
 /// CNNs of different kernels, one with an average and one with a flatten.
 pub fn mixed_cnns(symmetry: Symmetry) -> Vec<Arc<NetSpec>> {
     let activations = activations(symmetry);
-    let conv = |n_in, n_out, kernel, activation| LayerSpec {
-        map: LayerMap::Conv { n_in, n_out, kernel, stride: [1, 1], padding: [0, 0] },
-        activation,
+    let conv = |n_in, n_out, kernel, activation| {
+        LayerSpec::new(LayerMap::Conv { n_in, n_out, kernel, stride: [1, 1], padding: [0, 0] }, activation)
     };
-    let linear = |n_in, n_out, reading, activation| LayerSpec {
-        map: LayerMap::Linear { n_in, n_out, reading },
-        activation,
+    let linear = |n_in, n_out, reading, activation| {
+        LayerSpec::new(LayerMap::Linear { n_in, n_out, reading }, activation)
     };
     let flatten = Reading::Flatten { positions: 4 };
     let (a, b) = (activations[0], activations[activations.len() - 1]);

@@ -81,7 +81,7 @@ impl Form {
                 LayerMap::Linear { n_in: pair[0], n_out: pair[1], reading }
             }
         };
-        let layer = |pair| LayerSpec { map: map(pair), activation: Activation::Relu };
+        let layer = |pair| LayerSpec::new(map(pair), Activation::Relu);
         vec![Arc::new(NetSpec::new(widths.windows(2).enumerate().map(layer).collect(), 0.0).unwrap())]
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its data has failed")]
 #![allow(clippy::print_stdout, reason = "what was measured is shown with --nocapture")]
 
+mod biases;
 mod broken;
 mod claims;
 mod counts;

@@ -44,9 +44,8 @@ fn beginning(net: &Net, n_layers: usize) -> Net {
 
 /// A CNN with another stride, padding, kernel and image height along each axis, and a flatten.
 fn uneven_cnn(activation: Activation) -> Arc<NetSpec> {
-    let conv = |n_in, n_out, kernel, stride, padding| LayerSpec {
-        map: LayerMap::Conv { n_in, n_out, kernel, stride, padding },
-        activation,
+    let conv = |n_in, n_out, kernel, stride, padding| {
+        LayerSpec::new(LayerMap::Conv { n_in, n_out, kernel, stride, padding }, activation)
     };
     let reading = Reading::Flatten { positions: 6 };
     Arc::new(
@@ -54,10 +53,7 @@ fn uneven_cnn(activation: Activation) -> Arc<NetSpec> {
             vec![
                 conv(2, 3, [3, 2], [1, 2], [1, 0]),
                 conv(3, 4, [2, 2], [2, 1], [0, 1]),
-                LayerSpec {
-                    map: LayerMap::Linear { n_in: 4, n_out: 3, reading },
-                    activation: Activation::Identity,
-                },
+                LayerSpec::new(LayerMap::Linear { n_in: 4, n_out: 3, reading }, Activation::Identity),
             ],
             0.25,
         )
@@ -112,6 +108,8 @@ fn every_unit_answers_as_the_interpreter_says() {
             let seed = Seed::new(seed);
             let cases = [
                 (testing::random_mlp(seed, activation), None),
+                (testing::without_some_biases(seed, &testing::random_mlp(seed, activation)), None),
+                (testing::without_some_biases(seed, &uneven_cnn(activation)), Some([4, 5])),
                 (testing::random_cnn(seed, activation), Some(IMAGE)),
                 (uneven_cnn(activation), Some([4, 5])),
                 (Arc::new(NetSpec::cnn_zoo(&[1, 4, 3, 2], activation).unwrap()), Some([9, 7])),

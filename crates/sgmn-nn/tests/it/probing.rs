@@ -46,13 +46,11 @@ fn probing_has_every_symmetry_that_keeps_the_function() {
 fn cnns(symmetry: Symmetry) -> Vec<Arc<NetSpec>> {
     let activations = activations(symmetry);
     let (a, b) = (activations[0], *activations.last().unwrap());
-    let conv = |n_in, n_out, kernel, stride, activation| LayerSpec {
-        map: LayerMap::Conv { n_in, n_out, kernel, stride, padding: [1, 0] },
-        activation,
+    let conv = |n_in, n_out, kernel, stride, activation| {
+        LayerSpec::new(LayerMap::Conv { n_in, n_out, kernel, stride, padding: [1, 0] }, activation)
     };
-    let linear = |n_in, n_out, reading, activation| LayerSpec {
-        map: LayerMap::Linear { n_in, n_out, reading },
-        activation,
+    let linear = |n_in, n_out, reading, activation| {
+        LayerSpec::new(LayerMap::Linear { n_in, n_out, reading }, activation)
     };
     let uneven = vec![
         conv(1, 3, [3, 2], [1, 2], a),

@@ -6,7 +6,7 @@ mod simulation;
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
-use sgmn_graph::{Activation, Net, NetSpec, Seed, eval, testing};
+use sgmn_graph::{Activation, Net, NetSpec, Seed, testing};
 use sgmn_nn::{equivariance::symmetry_error, models::Symmetry};
 use sgmn_symmetry::{check::Trials, tolerance};
 use simulation::{
@@ -62,7 +62,7 @@ fn gates_make_activations_of_products() {
             for i in -1000..=1000_i32 {
                 let z = reach * f64::from(i) / 1000.0;
                 let canonical = if is_odd { z.abs() } else { f64::from(i.signum()) };
-                let wrong = (z * gate.at(canonical) - eval::activate(activation, z)).abs();
+                let wrong = (z * gate.at(canonical) - activation.value(z)).abs();
                 assert!(wrong < GATE * reach.max(1.0), "{activation:?} at {z} of {reach}: {wrong:.1e}");
                 let slope = match activation {
                     TANH => 1.0 - z.tanh().powi(2),

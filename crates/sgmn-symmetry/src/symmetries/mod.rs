@@ -24,6 +24,11 @@ pub(crate) trait Rule {
         ScaleGroup::of(activation).contains(self.group())
     }
 
+    /// Whether it changes biases other than by a factor, so that units without a bias do not admit it.
+    fn needs_bias(&self) -> bool {
+        false
+    }
+
     /// A random element.
     fn sample(&self, seed: Seed, n_units: usize, ranges: &Ranges) -> Result<LayerElement>;
 
@@ -76,6 +81,8 @@ macro_rules! register {
 }
 
 register! {
+    /// Units with an even activation may be mirrored: what enters them is negated, what leaves them stays.
+    mirror => Mirror,
     /// Units without activation may be scaled by any number except 0.
     non_zero => NonZero,
     /// Units of a layer may be reordered.
@@ -89,7 +96,7 @@ register! {
 }
 
 impl Symmetry {
-    /// Whether units with this activation admit the symmetry.
+    /// Whether units with this activation and a bias admit the symmetry; without a bias they do not admit the phase.
     ///
     /// ```
     /// use sgmn_graph::Activation;
@@ -100,6 +107,7 @@ impl Symmetry {
     /// assert_eq!(of(Activation::Sine { omega: 30.0 }), ["permutation", "phase", "sign"]);
     /// assert_eq!(of(Activation::Relu), ["permutation", "positive"]);
     /// assert_eq!(of(Activation::Gelu), ["permutation"]);
+    /// assert_eq!(of(Activation::Gaussian), ["mirror", "permutation"]);
     /// ```
     pub fn applies(self, activation: Activation) -> bool {
         self.rule().applies(activation)
@@ -148,8 +156,8 @@ mod tests {
         for symmetry in Symmetry::ALL {
             assert_eq!(symmetry.name().parse::<Symmetry>().unwrap(), *symmetry);
         }
-        let message = "mirror".parse::<Symmetry>().unwrap_err().to_string();
-        let known = "non_zero, permutation, phase, positive, sign";
-        assert_eq!(message, format!("symmetry: expected one of {known}, found \"mirror\""));
+        let message = "twist".parse::<Symmetry>().unwrap_err().to_string();
+        let known = "mirror, non_zero, permutation, phase, positive, sign";
+        assert_eq!(message, format!("symmetry: expected one of {known}, found \"twist\""));
     }
 }

@@ -20,6 +20,10 @@ impl Rule for Phase {
         half_period(activation).is_some()
     }
 
+    fn needs_bias(&self) -> bool {
+        true
+    }
+
     fn sample(&self, seed: Seed, n_units: usize, ranges: &Ranges) -> Result<LayerElement> {
         let most = i64::from(ranges.shifts);
         let mut rng = seed.rng();

@@ -36,6 +36,11 @@ fn a_canonical_form_is_constant_on_orbits() {
         for (seed, net) in random_nets(8) {
             let graph = graph_of(&net);
             let canonical = canonicalize(&graph, &symmetries).unwrap();
+            // Units that read one number and have no bias are all alike once they are scaled.
+            let may_tie = net.spec().layers().iter().any(|layer| !layer.bias);
+            if may_tie && canonical.repairs.tied_units > 0 {
+                continue;
+            }
             for i in 0..3 {
                 let moved = augment(seed.index(i), &graph, &symmetries, &Ranges::default()).unwrap();
                 let again = canonicalize(&moved, &symmetries).unwrap();
@@ -60,17 +65,17 @@ fn canonical_units_look_as_promised() {
         let (canonical, _) = canonicalize_net(&net, Symmetry::ALL).unwrap();
         let layers = net.spec().layers();
         for (l, layer) in layers.iter().enumerate().take(layers.len() - 1) {
-            let biases = canonical.bias(l);
+            let (n_units, biases) = (layer.map.n_out(), canonical.bias(l));
             assert!(biases.windows(2).all(|pair| pair[0] <= pair[1]), "{seed:?}");
-            for (row, bias) in
-                canonical.weight(l).chunks(canonical.weight(l).len() / biases.len()).zip(biases)
-            {
+            assert_eq!(biases.len(), if layer.bias { n_units } else { 0 });
+            for (i, row) in canonical.weight(l).chunks(canonical.weight(l).len() / n_units).enumerate() {
+                let bias = biases.get(i).copied().unwrap_or(0.0);
                 let largest = row.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap();
-                let norm = row.iter().chain([bias]).map(|value| value * value).sum::<f64>().sqrt();
+                let norm = row.iter().chain([&bias]).map(|value| value * value).sum::<f64>().sqrt();
                 if Symmetry::Positive.applies(layer.activation) {
                     assert!((norm - 1.0).abs() < 1e-12, "{seed:?}");
                 }
-                if Symmetry::Sign.applies(layer.activation) {
+                if [Symmetry::Sign, Symmetry::Mirror].iter().any(|one| one.applies(layer.activation)) {
                     assert!(largest > 0.0, "{seed:?}");
                 }
                 if let Activation::Sine { omega } = layer.activation {

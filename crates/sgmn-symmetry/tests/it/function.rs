@@ -109,6 +109,15 @@ fn a_scalar_outside_of_the_group_changes_the_function() {
         (Activation::Sine { omega: 3.0 }, 2.0),
         (Activation::Silu, -1.0),
         (Activation::Gelu, 2.0),
+        (Activation::Sigmoid, -1.0),
+        (Activation::Softplus { beta: 1.0 }, 2.0),
+        (Activation::Elu { alpha: 1.0 }, -1.0),
+        (Activation::Selu, -1.0),
+        (Activation::Mish, -1.0),
+        (Activation::Hardswish, 2.0),
+        (Activation::Relu6, 20.0),
+        // Even, not odd: the outgoing weight must stay.
+        (Activation::Gaussian, -1.0),
     ] {
         let (seed, graph) = one_unit(activation);
         let element = Element::new(vec![LayerElement::scale(vec![scalar]).unwrap()]);

@@ -14,7 +14,7 @@ fn element_distance(a: &Element, b: &Element) -> f64 {
     assert_eq!(a.layers().len(), b.layers().len());
     let mut worst = 0.0_f64;
     for (a, b) in a.layers().iter().zip(b.layers()) {
-        assert_eq!((a.order(), a.shifts()), (b.order(), b.shifts()));
+        assert_eq!((a.order(), a.shifts(), a.mirrors()), (b.order(), b.shifts(), b.mirrors()));
         for (p, q) in a.scales().iter().zip(b.scales()) {
             worst = worst.max((p / q - 1.0).abs());
         }

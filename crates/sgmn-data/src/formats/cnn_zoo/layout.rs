@@ -107,7 +107,7 @@ impl Layout {
                 }
             };
             let is_last = l + 1 == self.layers.len();
-            layers.push(LayerSpec { map, activation: if is_last { Activation::Identity } else { activation } });
+            layers.push(LayerSpec::new(map, if is_last { Activation::Identity } else { activation }));
         }
         NetSpec::new(layers, 0.0).map_err(|source| Error::Net { path: self.path.clone(), source })
     }

@@ -60,11 +60,7 @@ impl Metrics {
                 let expected = format!("{n_rows} lines, those of weights.npy, each with a whole step");
                 return Err(Error::format(path, expected, format!("step {step} in line {}", lines.len() + 1)));
             }
-            let activation = match activation.as_str() {
-                "relu" => Some(ZooActivation::Relu),
-                "tanh" => Some(ZooActivation::Tanh),
-                _ => None,
-            };
+            let activation = ZooActivation::try_from(activation).ok();
             lines.push((step as i64, activation, test_accuracy.unwrap_or(f64::NAN)));
         }
         if lines.len() != n_rows {

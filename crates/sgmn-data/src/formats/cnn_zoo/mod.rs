@@ -65,9 +65,9 @@ pub enum Header {
     Exact,
 }
 
-/// The activations of the zoo.
+/// The activations of the zoo; their words are those of any [`Activation`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", try_from = "String")]
 pub enum ZooActivation {
     /// `max(x, 0)`.
     Relu,
@@ -164,6 +164,18 @@ impl From<ZooActivation> for Activation {
         match activation {
             ZooActivation::Relu => Self::Relu,
             ZooActivation::Tanh => Self::Tanh,
+        }
+    }
+}
+
+impl TryFrom<String> for ZooActivation {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.parse() {
+            Ok(Activation::Relu) => Ok(Self::Relu),
+            Ok(Activation::Tanh) => Ok(Self::Tanh),
+            _ => Err(format!("expected relu or tanh, the activations of the zoo, found {word:?}")),
         }
     }
 }

@@ -16,30 +16,42 @@ pub(super) fn spec(layers: &[NamedLayer], metadata: &Metadata, options: &Options
     let spec = spec_json::read(text).map_err(|why| ("a valid metadata spec".to_owned(), why))?;
     let written: Vec<Vec<usize>> = (0..spec.layers().len()).map(|l| spec.weight_shape(l)).collect();
     let found: Vec<&[usize]> = layers.iter().map(|layer| &layer.weight_shape[..]).collect();
-    if written == found {
-        Ok(spec)
-    } else {
-        Err((format!("weights of shapes {written:?}, as the metadata spec says"), format!("{found:?}")))
+    if written != found {
+        return Err((format!("weights of shapes {written:?}, as the metadata spec says"), format!("{found:?}")));
+    }
+    match spec.layers().iter().zip(layers).find(|(written, found)| written.bias != found.bias) {
+        None => Ok(spec),
+        Some((written, NamedLayer { name, .. })) => {
+            let said = |bias| if bias { format!("a {name}.bias") } else { format!("no {name}.bias") };
+            Err((format!("{}, as the metadata spec says", said(written.bias)), said(!written.bias)))
+        }
     }
 }
 
 fn infer(layers: &[NamedLayer], metadata: &Metadata, options: &Options) -> Result<NetSpec, Fault> {
-    let activation = metadata.json::<Activation>("activation")?.or(options.activation);
+    let words = metadata.activation()?.or_else(|| options.activation.clone());
+    let n_hidden = layers.len() - 1;
+    let Some(words) = words.or_else(|| (n_hidden == 0).then(|| Activation::Identity.into())) else {
+        let expected = "an activation in the file's metadata or in the options";
+        return Err((expected.to_owned(), "neither".to_owned()));
+    };
+    let hidden = words.for_layers(n_hidden).map_err(word_fault)?;
     let output_offset = metadata.json("output_offset")?.unwrap_or(options.output_offset);
     let mut specs: Vec<LayerSpec> = Vec::new();
     for (l, layer) in layers.iter().enumerate() {
         let map = map(layer, specs.last().map(|before| before.map), options)?;
-        let activation = match activation {
-            _ if l + 1 == layers.len() => Activation::Identity,
-            Some(activation) => activation,
-            None => {
-                let expected = "an activation in the file's metadata or in the options";
-                return Err((expected.to_owned(), "neither".to_owned()));
-            }
-        };
-        specs.push(LayerSpec { map, activation });
+        let activation = hidden.get(l).copied().unwrap_or(Activation::Identity);
+        specs.push(LayerSpec { map, activation, bias: layer.bias });
     }
     NetSpec::new(specs, output_offset).map_err(|why| ("layers that form a net".to_owned(), why.to_string()))
+}
+
+/// What is wrong with words for activations.
+pub(super) fn word_fault(why: sgmn_graph::Error) -> Fault {
+    match why {
+        sgmn_graph::Error::Word { expected, found } => (format!("activation: {expected}"), found),
+        other => ("an activation".to_owned(), other.to_string()),
+    }
 }
 
 /// The map with these weights after the layer before it.

@@ -1,7 +1,7 @@
 //! A folder of safetensors files, one net each: the plainest way to bring one's own nets.
 //!
 //! ```text
-//! my-nets/{id}.safetensors     LAYER.weight, LAYER.bias; text metadata: spec, activation, output_offset, label, score, id
+//! my-nets/{id}.safetensors     LAYER.weight, LAYER.bias or none; text metadata: spec, activation, output_offset, label, score, id
 //! my-nets/splits.json          {"train": ["id", ...], "val": [...], "test": [...]}; optional
 //! ```
 //!
@@ -23,7 +23,7 @@ use std::{
 
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
-use sgmn_graph::{Activation, Net};
+use sgmn_graph::{ActivationWords, Net};
 
 use super::{
     named_layers::{self, Architectures},
@@ -44,8 +44,8 @@ const SPLIT_FILE: &str = "splits.json";
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// Activation after every layer but the last.
-    pub activation: Option<Activation>,
+    /// Activation after every layer but the last: one word for all, or one for each.
+    pub activation: Option<ActivationWords>,
     /// Constant added to the output.
     pub output_offset: f64,
     /// Step and padding of all convolutions.
@@ -176,11 +176,16 @@ impl Metadata {
         self.0.get(key).map(String::as_str)
     }
 
-    /// A value written as JSON; a bare word such as `tanh` counts as `{"kind": "tanh"}`.
+    /// The activations, in any form that [`ActivationWords`] reads.
+    fn activation(&self) -> Result<Option<ActivationWords>, named_layers::Fault> {
+        let Some(text) = self.get("activation") else { return Ok(None) };
+        text.parse().map(Some).map_err(infer::word_fault)
+    }
+
+    /// A value written as JSON.
     fn json<T: for<'de> Deserialize<'de>>(&self, key: &str) -> Result<Option<T>, named_layers::Fault> {
         let Some(text) = self.get(key) else { return Ok(None) };
-        let parsed = serde_json::from_str(text)
-            .or_else(|why| serde_json::from_value(serde_json::json!({ "kind": text })).map_err(|_| why));
+        let parsed = serde_json::from_str(text);
         parsed.map(Some).map_err(|why| (format!("metadata {key} as JSON"), format!("{text:?} ({why})")))
     }
 

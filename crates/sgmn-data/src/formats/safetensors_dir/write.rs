@@ -98,11 +98,11 @@ fn tensors(net: &Net) -> Vec<(String, Vec<usize>, std::ops::Range<usize>)> {
     layers
         .flat_map(|l| {
             let bias = spec.bias_range(l);
-            [
-                (format!("seq.{l}.weight"), spec.weight_shape(l), spec.weight_range(l)),
-                (format!("seq.{l}.bias"), vec![bias.len()], bias),
-            ]
+            let weight = (format!("seq.{l}.weight"), spec.weight_shape(l), spec.weight_range(l));
+            let bias = (!bias.is_empty()).then(|| (format!("seq.{l}.bias"), vec![bias.len()], bias));
+            [Some(weight), bias]
         })
+        .flatten()
         .collect()
 }
 

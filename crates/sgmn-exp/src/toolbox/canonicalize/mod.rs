@@ -38,7 +38,7 @@ pub(super) struct Args {
     input: PathBuf,
     #[command(flatten)]
     destination: Destination,
-    /// A symmetry to remove: non_zero, permutation, phase, positive or sign; all if left out
+    /// A symmetry to remove: mirror, non_zero, permutation, phase, positive or sign; all if left out
     #[arg(long = "symmetry", value_name = "NAME", value_delimiter = ',')]
     symmetries: Vec<Symmetry>,
     #[command(flatten)]

@@ -12,7 +12,7 @@ use sgmn_data::{
     formats::{self, Format, FormatKind, packed, safetensors_dir},
     source::Dataset,
 };
-use sgmn_graph::{Activation, NetSpec};
+use sgmn_graph::{ActivationWords, NetSpec};
 use toml::{Table, Value};
 
 pub(super) use write::{Destination, OneNet, refuse_existing, refuse_full_folder};
@@ -27,9 +27,9 @@ pub(super) struct ReadArgs {
     /// An option of the dataset's format, such as augmentations=20
     #[arg(long = "option", value_name = "KEY=VALUE")]
     options: Vec<String>,
-    /// Activation of nets that do not say theirs: sine:30, tanh, relu, leaky_relu:0.01, silu, gelu or identity
-    #[arg(long, value_parser = activation)]
-    activation: Option<Activation>,
+    /// Activation of nets that do not say theirs, such as sine:30, tanh or relu; or one for each hidden layer: sine:30,sine:1
+    #[arg(long, value_name = "WORDS")]
+    activation: Option<ActivationWords>,
     /// Constant added to the output of nets that do not say theirs
     #[arg(long, allow_negative_numbers = true)]
     output_offset: Option<f64>,
@@ -142,7 +142,7 @@ impl ReadArgs {
             safetensors_dir::Convolution { stride: [stride; 2], padding: [padding; 2] }
         });
         let output_offset = self.output_offset.unwrap_or_default();
-        safetensors_dir::Options { activation: self.activation, output_offset, convolution }
+        safetensors_dir::Options { activation: self.activation.clone(), output_offset, convolution }
     }
 }
 
@@ -232,39 +232,4 @@ fn metadata_keys(path: &Path) -> Result<Vec<String>> {
         .with_context(|| format!("{}: expected a safetensors header", path.display()))?;
     let metadata = header.get("__metadata__").and_then(serde_json::Value::as_object);
     Ok(metadata.into_iter().flat_map(|metadata| metadata.keys().cloned()).collect())
-}
-
-/// Reads an activation as `KIND` or `KIND:NUMBER`.
-pub(super) fn activation(text: &str) -> Result<Activation, String> {
-    let fault =
-        || format!("expected sine:30, tanh, relu, leaky_relu:0.01, silu, gelu or identity, found {text:?}");
-    let (kind, number) = match text.split_once(':') {
-        Some((kind, number)) => (kind, Some(number.parse::<f64>().map_err(|_| fault())?)),
-        None => (text, None),
-    };
-    match (kind, number) {
-        ("sine", Some(omega)) => Ok(Activation::Sine { omega }),
-        ("tanh", None) => Ok(Activation::Tanh),
-        ("relu", None) => Ok(Activation::Relu),
-        ("leaky_relu", Some(slope)) => Ok(Activation::LeakyRelu { slope }),
-        ("silu", None) => Ok(Activation::Silu),
-        ("gelu", None) => Ok(Activation::Gelu),
-        ("identity", None) => Ok(Activation::Identity),
-        _ => Err(fault()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn activations_are_read_with_their_number() {
-        assert_eq!(activation("sine:30"), Ok(Activation::Sine { omega: 30.0 }));
-        assert_eq!(activation("leaky_relu:0.2"), Ok(Activation::LeakyRelu { slope: 0.2 }));
-        assert_eq!(activation("tanh"), Ok(Activation::Tanh));
-        for text in ["sine", "tanh:1", "sin:30", "sine:x", ""] {
-            assert!(activation(text).unwrap_err().contains("expected sine:30"), "{text}");
-        }
-    }
 }

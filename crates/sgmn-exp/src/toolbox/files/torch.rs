@@ -52,7 +52,7 @@ fn layers(dict: &StateDict) -> Option<Vec<[&Tensor; 2]>> {
 }
 
 fn net(path: &Path, dict: &StateDict, layers: &[[&Tensor; 2]], args: &ReadArgs) -> Result<Sample> {
-    let activation = args.activation.unwrap_or(Activation::Sine { omega: OMEGA });
+    let words = args.activation.clone().unwrap_or(Activation::Sine { omega: OMEGA }.into());
     let is_dws = dict.tensors.iter().any(|(name, _)| name.starts_with(DWS.0));
     let output_offset = args.output_offset.unwrap_or(if is_dws { DWS.1 } else { 0.0 });
     if args.activation.is_none() || args.output_offset.is_none() {
@@ -79,7 +79,8 @@ fn net(path: &Path, dict: &StateDict, layers: &[[&Tensor; 2]], args: &ReadArgs) 
         }
     }
     let context = || path.display().to_string();
-    let spec = NetSpec::mlp(&widths, activation, output_offset).with_context(context)?;
+    let hidden = words.for_layers(layers.len() - 1).with_context(context)?;
+    let spec = NetSpec::mixed_mlp(&widths, &hidden, output_offset).with_context(context)?;
     let net = Net::new(Arc::new(spec), params).with_context(context)?;
     let id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Sample { id, net, target: label(dict) })

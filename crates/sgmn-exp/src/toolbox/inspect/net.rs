@@ -53,8 +53,8 @@ pub(super) fn describe_net(net: &Net, out: &mut impl Write) -> Result<()> {
             (weight.len() + bias.len()).to_string(),
             format!("{:.3e}", rms(weight)),
             format!("{:.3e}", norm(weight)),
-            format!("{:.3e}", rms(bias)),
-            format!("{:.3e}", norm(bias)),
+            if layer.bias { format!("{:.3e}", rms(bias)) } else { "no bias".to_owned() },
+            if layer.bias { format!("{:.3e}", norm(bias)) } else { String::new() },
             symmetries,
         ]
     });

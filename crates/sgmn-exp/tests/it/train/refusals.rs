@@ -75,7 +75,7 @@ fn a_symmetry_that_the_nets_do_not_have_is_refused_unless_it_is_meant() {
         refuse_run(&place, "run", &tiny(&["model.symmetry=scale", "train.epochs=1"])),
         "error: train: model.symmetry: expected a symmetry of the nets, such as `own`, or force_symmetry = true where \
          `scale` is meant, found `scale` for nets 2-5-5-1: hidden layer 1: expected an activation that commutes with \
-         positive numbers, found Sine { omega: 30.0 }, which commutes with signs"
+         positive numbers, found sine:30, which commutes with signs"
     );
     for (name, overrides) in [
         ("meant", &["model.symmetry=scale", "model.force_symmetry=true"][..]),

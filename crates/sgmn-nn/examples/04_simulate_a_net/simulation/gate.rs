@@ -49,7 +49,7 @@ impl Gate {
                 let sinc = |s: f64| if s == 0.0 { omega } else { omega * s.sin() / s };
                 Some(Self::fit(sinc, omega, reach))
             }
-            Activation::Silu | Activation::Gelu | Activation::Identity => None,
+            _ => None,
         }
     }
 

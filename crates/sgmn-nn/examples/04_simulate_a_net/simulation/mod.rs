@@ -125,10 +125,10 @@ impl Simulation {
     ) -> Result<Self> {
         let widths = spec.widths();
         let ends = (widths[0], widths[widths.len() - 1]);
-        let is_plain = spec.layers()[spec.layers().len() - 1].activation == Activation::Identity;
+        let is_plain = spec.layers()[spec.layers().len() - 1].activation == Activation::Identity
+            && spec.layers().iter().all(|layer| layer.bias);
         if spec.is_convolutional() || !is_plain || ends != (sample.input.len(), sample.target.len()) {
-            let expected =
-                "linear layers, the last without activation, as many inputs and outputs as the sample has";
+            let expected = "linear layers with biases, the last without activation, as many inputs and outputs as the sample has";
             return Err(Error::config("nets", expected, format!("widths {widths:?}")));
         }
         let gates = Gates::of(spec, wanted, reach)?;

@@ -9,7 +9,8 @@ use crate::ops::cpu::{
 
 /// Whether an activation has a kernel; the others are composed of candle's operations.
 pub(in crate::ops) fn serves(activation: Activation) -> bool {
-    !matches!(activation, Activation::Silu | Activation::Gelu)
+    use Activation::{Identity, LeakyRelu, Relu, Sine, Tanh};
+    matches!(activation, Identity | LeakyRelu { .. } | Relu | Sine { .. } | Tanh)
 }
 
 /// `x ← σ(x)`.
@@ -20,7 +21,7 @@ pub(in crate::ops) fn activate<T: Element>(activation: Activation, x: &mut [T]) 
         Activation::Relu => rectify(x, T::zero()),
         Activation::LeakyRelu { slope } => rectify(x, T::from_f64(slope)),
         Activation::Identity => {}
-        Activation::Silu | Activation::Gelu => unreachable!("asked of `serves` before"),
+        other => unreachable!("{other}: asked of `serves` before"),
     }
 }
 
@@ -32,7 +33,7 @@ pub(in crate::ops) fn activate_with_slope<T: Element>(activation: Activation, x:
         Activation::Relu => rectify_with_slope(x, slope, T::zero()),
         Activation::LeakyRelu { slope: leak } => rectify_with_slope(x, slope, T::from_f64(leak)),
         Activation::Identity => slope.fill(T::one()),
-        Activation::Silu | Activation::Gelu => unreachable!("asked of `serves` before"),
+        other => unreachable!("{other}: asked of `serves` before"),
     }
 }
 

@@ -61,7 +61,7 @@ fn nets_on_inputs_compute_what_the_plain_form_computes() {
     forms.push((mlp(&[1, 2000, 1], Activation::Tanh), vec![[1, 3]]));
     // Images with more positions than a warp has threads, averaged at once.
     let map = LayerMap::Conv { n_in: 1, n_out: 2, kernel: [3, 2], stride: [1, 1], padding: [0, 0] };
-    let layers = vec![LayerSpec { map, activation: Activation::Relu }];
+    let layers = vec![LayerSpec::new(map, Activation::Relu)];
     forms.push((NetForm::new(&NetSpec::new(layers, 0.0).unwrap(), [9, 9]).unwrap(), vec![[2, 5]]));
     for (form, sizes) in forms {
         let there = Nets::of(&form.layers).unwrap();
@@ -208,12 +208,12 @@ fn sums_of_many_parts_are_taken_by_a_thread_each_where_they_are_many() {
 
 #[test]
 fn nets_of_the_zoo_fit_into_a_block_and_those_that_do_not_are_refused() {
-    let conv = |n_in| LayerSpec {
-        map: LayerMap::Conv { n_in, n_out: 16, kernel: [3, 3], stride: [2, 2], padding: [0, 0] },
-        activation: Activation::Tanh,
+    let conv = |n_in| {
+        let map = LayerMap::Conv { n_in, n_out: 16, kernel: [3, 3], stride: [2, 2], padding: [0, 0] };
+        LayerSpec::new(map, Activation::Tanh)
     };
     let map = LayerMap::Linear { n_in: 16, n_out: 10, reading: Reading::GlobalAverage };
-    let last = LayerSpec { map, activation: Activation::Identity };
+    let last = LayerSpec::new(map, Activation::Identity);
     let zoo = NetSpec::new(vec![conv(1), conv(16), conv(16), last], 0.0).unwrap();
     let of = |side| Nets::of(&NetForm::new(&zoo, [side, side]).unwrap().layers);
     let launch = of(28).unwrap().run_nets_grad(128, 128);
@@ -222,4 +222,6 @@ fn nets_of_the_zoo_fit_into_a_block_and_those_that_do_not_are_refused() {
     let of_width = |width| Nets::of_mlps(&[1, width, 1], &[Activation::Tanh; 2]);
     assert_eq!(of_width(6143).unwrap().run_mlps(1, 9).shared, 48 << 10);
     assert!(of_width(6144).is_none());
+    // The kernels do not know every activation; the others are composed.
+    assert!(Nets::of_mlps(&[1, 4, 1], &[Activation::Mish, Activation::Identity]).is_none());
 }

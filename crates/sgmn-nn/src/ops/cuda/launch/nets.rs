@@ -37,7 +37,7 @@ const EXACT: usize = 1 << 24;
 const MANY_SUMS: usize = 1 << 14;
 
 impl Nets {
-    /// None if the signals of one input are more than a block can hold, or a place more than the table can name.
+    /// None if an activation has no kernel, the signals of one input are more than a block can hold, or a place more than the table can name.
     pub(in crate::ops) fn of(layers: &[LayerForm]) -> Option<Self> {
         let first = layers.first()?;
         let n_values = first.n_in * first.positions_in;
@@ -68,7 +68,7 @@ impl Nets {
                 turned += read.len();
                 places.extend(turn(read, positions_in, positions));
             }
-            let (kind, number) = activation_code(activation);
+            let (kind, number) = activation_code(activation)?;
             let fields = [gather, n_in, positions_in, d_in, n_out, positions, kind];
             nets.table.extend(fields.map(|field| field as f32));
             nets.table.push(number);
@@ -219,15 +219,16 @@ fn turn(taps: &[u32], positions_in: usize, positions: usize) -> Vec<f32> {
     turned
 }
 
-/// The number under which the kernels know an activation, and its own.
-fn activation_code(activation: Activation) -> (usize, f32) {
+/// The number under which the kernels know an activation, and its own; none if they do not.
+fn activation_code(activation: Activation) -> Option<(usize, f32)> {
     match activation {
-        Activation::Identity => (0, 0.0),
-        Activation::Relu => (1, 0.0),
-        Activation::LeakyRelu { slope } => (1, slope as f32),
-        Activation::Tanh => (2, 0.0),
-        Activation::Sine { omega } => (3, omega as f32),
-        Activation::Silu => (4, 0.0),
-        Activation::Gelu => (5, 0.0),
+        Activation::Identity => Some((0, 0.0)),
+        Activation::Relu => Some((1, 0.0)),
+        Activation::LeakyRelu { slope } => Some((1, slope as f32)),
+        Activation::Tanh => Some((2, 0.0)),
+        Activation::Sine { omega } => Some((3, omega as f32)),
+        Activation::Silu => Some((4, 0.0)),
+        Activation::Gelu => Some((5, 0.0)),
+        _ => None,
     }
 }
