@@ -150,6 +150,8 @@ impl Published {
 
     fn n_params(&self) -> usize {
         let spec = match self.layout.len() {
+            // A model of signs refuses nets that have none.
+            5 if self.symmetry == Sign => NetSpec::cnn_zoo(self.layout, Activation::Tanh).unwrap(),
             5 => NetSpec::cnn_zoo(self.layout, Activation::Relu).unwrap(),
             _ => NetSpec::mlp(self.layout, Activation::Sine { omega: 30.0 }, 0.5).unwrap(),
         };
