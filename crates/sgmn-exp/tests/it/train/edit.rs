@@ -300,7 +300,7 @@ fn nets_that_draw_no_picture_are_refused_before_the_first_step() {
         assert_eq!(
             message,
             format!(
-                "train: task.kind: expected nets that draw pictures, from the 2 coordinates of a pixel to 1 or 3 \
+                "task.kind: expected nets that draw pictures, from the 2 coordinates of a pixel to 1 or 3 \
                  channels, found nets of widths {widths}"
             )
         );

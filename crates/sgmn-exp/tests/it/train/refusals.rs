@@ -73,7 +73,7 @@ fn a_symmetry_that_the_nets_do_not_have_is_refused_unless_it_is_meant() {
     let place = Place::new();
     assert_eq!(
         refuse_run(&place, "run", &tiny(&["model.symmetry=scale", "train.epochs=1"])),
-        "error: train: model.symmetry: expected a symmetry of the nets, such as `own`, or force_symmetry = true where \
+        "error: model.symmetry: expected a symmetry of the nets, such as `own`, or force_symmetry = true where \
          `scale` is meant, found `scale` for nets 2-5-5-1: hidden layer 1: expected an activation that commutes with \
          positive numbers, found sine:30, which commutes with signs"
     );
