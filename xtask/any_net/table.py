@@ -26,8 +26,8 @@ Each row is `sgmn check FILE {trials}` in a process of its own, on {machine}.
 What may change in each net is inferred from its file; random elements of all of it act on the net's own numbers, and its answers to random inputs are compared in f64.
 The largest change is relative to the largest answer.
 "Seen" counts changes just outside of the group that change answers by 0.001 or more.
-"Infer" is the time for everything that may change, "act" that of one element of orders and scalars on all numbers.
-Memory is the most that the process held while it read, inferred, answered and acted by orders and scalars, beside the size of the file; the check of matrices and additions, which holds changed copies in f64, takes more.
+"Infer" is the time for everything that may change, "act" that of one element of orders and scalars on all numbers, "mix" that of one element of matrices.
+Memory is the most that the whole process held, from reading to the last change outside of the group, beside the size of the file.
 Times are of one run on a machine that others used too.
 """
 
@@ -72,14 +72,14 @@ def check(sgmn, net):
 def row(net, found):
     """A line of the table."""
     if isinstance(found, str):
-        return f"| {net.name} | refused: {found.replace('|', '/')} | | | | | | | | |"
+        return f"| {net.name} | refused: {found.replace('|', '/')} | | | | | | | | | |"
     seen = sum(negative["seen"] for negative in found["negatives"])
-    memory = found["peak_bytes_of_orders_and_scalars"] or 0
+    memory = found["peak_bytes"] or 0
     seconds = found["seconds"]
     return (
         f"| {net.name} | {found['numbers'] / 1e6:.3f} | {100 * found['moved'] / max(found['numbers'], 1):.1f} % | {sum(found['dims'].values())} | {found['signs']} "
         f"| {found['worst']:.1e}{'' if found['holds'] else ' **FAILS**'} | {seen} of {len(found['negatives'])} "
-        f"| {seconds['derive']:.2f} | {seconds['act']:.2f} | {memory / max(found['file_bytes'], 1):.1f} × |"
+        f"| {seconds['derive']:.2f} | {seconds['act']:.2f} | {seconds['mix']:.2f} | {memory / max(found['file_bytes'], 1):.1f} × |"
     )
 
 
@@ -90,8 +90,8 @@ def main(sgmn, out, *parts):
         title, folder = part.split("=", 1)
         nets = sorted(path for path in Path(folder).iterdir() if path.suffix in (".onnx", ".pt2"))
         text += f"\n## {title}\n\n"
-        text += "| file | million numbers | moved | dimensions | signs | largest change | seen | infer, s | act, s | memory |\n"
-        text += "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n"
+        text += "| file | million numbers | moved | dimensions | signs | largest change | seen | infer, s | act, s | mix, s | memory |\n"
+        text += "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n"
         for net in nets:
             line = row(net, check(sgmn, net))
             print(line, flush=True)

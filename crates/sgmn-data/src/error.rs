@@ -57,6 +57,14 @@ pub enum Error {
         /// The operation and its node, or the kind of tensor and its name.
         what: String,
     },
+    /// A file is in order but leaves open what its net computes, and a guess would be another net.
+    #[error("{path}: {said}", path = path.display(), said = crate::nets::sentence(unsaid))]
+    Unsaid {
+        /// The file.
+        path: PathBuf,
+        /// What it leaves open, with the options that answer.
+        unsaid: Vec<crate::nets::Unsaid>,
+    },
     /// A field of a request or a manifest has a value that cannot be used.
     #[error("{field}: expected {expected}, found {found}")]
     Config {
@@ -86,9 +94,15 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A [`Error::Format`] with the three facts as text.
+    /// A [`Error::Format`] with the three facts as text, each a line that is not too long: names in them may come from
+    /// the file.
     pub fn format(path: impl Into<PathBuf>, expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self::Format { path: path.into(), expected: expected.into(), found: found.into() }
+        Self::Format { path: path.into(), expected: line(expected.into()), found: line(found.into()) }
+    }
+
+    /// A [`Error::Unsaid`] of one question: what the file does not say, and the option that answers.
+    pub fn unsaid(path: impl Into<PathBuf>, what: impl Into<String>, answer: impl Into<String>) -> Self {
+        Self::Unsaid { path: path.into(), unsaid: vec![crate::nets::Unsaid::new(what, answer)] }
     }
 
     /// Wraps an error of a flow with the path it concerns.
@@ -101,5 +115,39 @@ impl Error {
     pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }
+    }
+}
+
+/// A text as one line: without control characters, and with its end left out if it is long.
+fn line(text: String) -> String {
+    const MOST: usize = 400;
+    if text.len() <= MOST && !text.contains(char::is_control) {
+        return text;
+    }
+    let mut line = String::new();
+    for letter in text.chars() {
+        if line.len() >= MOST {
+            return line + "…";
+        }
+        match letter.is_control() {
+            true => line.extend(letter.escape_default()),
+            false => line.push(letter),
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_from_files_do_not_break_or_flood_a_message() {
+        let message = Error::format("x", format!("a\n{}", "é".repeat(1000)), "b").to_string();
+        assert!(
+            message.starts_with("x: expected a\\né")
+                && message.len() < 500
+                && message.ends_with("…, found b")
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Files to nets: manifest → source → samples → split, and two makers of populations: INRs of images, and a zoo of CNNs.
 //!
 //! ```text
+//! containers one file → a tree of named tensors and values             nets     a tree → one net, or what to ask
 //! manifest   what is published where (sizes, checksums, licences)      fetch    brings it here
 //! formats    a folder or file → Dataset { source, splits }             fit      images → nets, packed
 //!                                                                      zoo      images → small CNNs, the zoo's files
@@ -10,6 +11,8 @@
 //! Nothing that a file says is believed before it is checked, and no code in a file is ever run.
 
 pub mod any_net;
+mod bytes;
+pub mod containers;
 pub mod error;
 pub mod fetch;
 pub mod fit;
@@ -17,6 +20,7 @@ pub mod formats;
 mod journal;
 pub mod lock;
 pub mod manifest;
+pub mod nets;
 pub mod sample;
 pub mod source;
 pub mod split;

@@ -4,10 +4,12 @@
 use std::{collections::BTreeMap, path::Path};
 
 use rayon::prelude::*;
-use sgmn_graph::flow::{Array, FlowBuilder, FlowNet, FlowResult, Origin, Permute, Role, Stored, ValueId};
+use sgmn_graph::flow::{
+    Array, FlowBuilder, FlowError, FlowNet, FlowResult, Origin, Permute, Role, Stored, ValueId,
+};
 
 use super::{
-    Container, FileTensor, FixedTensor, FlowFile, ReadOptions,
+    Container, FileTensor, FixedTensor, FlowFile, OpenSize, ReadOptions,
     numbers::Facts,
     roles::{self, Decision, Hint},
     ties::{self, Tie},
@@ -69,7 +71,7 @@ pub(crate) fn assemble(
             Ok(()) => Some(flow.build().map_err(Error::flow(path))?),
             // A tensor whose numbers an operation must know was taken for a parameter: again, with what is known now.
             Err(_) if roles::decide(&records, &facts, &tables, &found, options) != decisions => None,
-            Err(why) => return Err(why),
+            Err(why) => return Err(with_hint(why, &container.open_sizes())),
         };
         if let Some(flow) = flow {
             let places: BTreeMap<&str, usize> =
@@ -85,6 +87,29 @@ pub(crate) fn assemble(
         hints = found;
     }
     Err(Error::format(path, format!("roles of tensors that settle in {MOST_ROUNDS} rounds"), "none"))
+}
+
+/// An error of shapes, with the sizes that were left open beyond that of the batch: the user may say others.
+fn with_hint(error: Error, open: &[OpenSize]) -> Error {
+    let mut names: Vec<&str> =
+        open.iter().filter(|size| size.axis > 0).map(|size| size.name.as_str()).collect();
+    names.dedup();
+    if names.is_empty() {
+        return error;
+    }
+    let hint = format!(
+        "; left open by the file, and as small as can be, are: {} (--size, --input)",
+        names.join(", ")
+    );
+    match error {
+        Error::Flow { path, source: FlowError::Step { step, why } } => {
+            Error::Flow { path, source: FlowError::Step { step, why: why + &hint } }
+        }
+        Error::Flow { path, source: FlowError::Shape { what, expected, found } } => {
+            Error::Flow { path, source: FlowError::Shape { what, expected, found: found + &hint } }
+        }
+        other => other,
+    }
 }
 
 fn check_names(path: &Path, records: &[Record], options: &ReadOptions) -> Result<()> {

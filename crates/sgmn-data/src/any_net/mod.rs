@@ -35,7 +35,6 @@ use crate::{Error, Result};
 
 pub(crate) use assemble::{Known, Record, Tensors, assemble};
 pub use options::ReadOptions;
-pub(crate) use payload::Slot;
 
 /// A net and the file it came from.
 #[derive(Debug)]
@@ -72,6 +71,15 @@ pub struct About {
     pub operations: BTreeMap<String, usize>,
 }
 
+/// A size of an input that the file leaves open and nobody has said: it is 1, or the least that the file allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenSize {
+    /// Its name in the file, or the input and the axis where it has none.
+    pub name: String,
+    /// The axis of the input on which it stands.
+    pub axis: usize,
+}
+
 /// A float tensor that is part of the architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FixedTensor {
@@ -97,6 +105,11 @@ pub(crate) trait Container: std::fmt::Debug + Send + Sync {
 
     /// What the file says about itself.
     fn about(&self) -> About;
+
+    /// Sizes of inputs that neither the file nor the user says.
+    fn open_sizes(&self) -> Vec<OpenSize> {
+        Vec::new()
+    }
 
     /// Whether the file says itself which of its tensors are one; then equal numbers tie nothing.
     fn knows_ties(&self) -> bool {
@@ -145,6 +158,11 @@ impl FlowFile {
     /// What the file says about itself.
     pub fn about(&self) -> About {
         self.container.about()
+    }
+
+    /// Sizes of inputs that neither the file nor [`ReadOptions`] say, as they stand in the inputs.
+    pub fn open_sizes(&self) -> Vec<OpenSize> {
+        self.container.open_sizes()
     }
 
     /// Writes the same container with the numbers of another net of this flow; everything else stays byte for byte. The

@@ -2,7 +2,10 @@
 
 use sgmn_graph::flow::{Array, Stored};
 
-use crate::formats::tensor::{ElementType, Values, View};
+use crate::{
+    Result,
+    containers::{ElementType, TensorRef, Tree, Values, View},
+};
 
 /// Where the numbers of a tensor stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +18,19 @@ pub(crate) struct Slot {
     pub(crate) element: ElementType,
     /// Which of the entry's elements.
     pub(crate) view: View,
+}
+
+/// Where the tensors of the dictionary under the given keys of an archive stand, by name.
+///
+/// # Errors
+/// [`Error::Format`] if a key is missing, or the dictionary.
+pub(crate) fn slots(tree: &Tree, under: &[String]) -> Result<Vec<(String, Slot)>> {
+    let tensors = tree.tensors_under(under)?.into_iter();
+    let slot = |(name, tensor): (&str, &TensorRef)| {
+        let entry = tree.entry(tensor)?.to_owned();
+        Some((name.to_owned(), Slot { entry, inside: None, element: tensor.element, view: tensor.view() }))
+    };
+    Ok(tensors.filter_map(slot).collect())
 }
 
 /// Numbers of a tensor of a file.
@@ -36,6 +52,8 @@ impl ElementType {
 impl Slot {
     /// Reads the numbers out of the bytes of the entry; `None` if they lie outside.
     pub(crate) fn read(&self, bytes: &[u8]) -> Option<Content> {
+        // Numbers go back to where they came from, so none may stand in two places of the tensor.
+        self.view.n_elements(bytes.len().checked_div(self.element.size())?)?;
         if self.element == ElementType::F32 {
             let (elements, _) = bytes.as_chunks::<4>();
             let count = self.view.n_elements(elements.len())?;

@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     Error, Result,
-    formats::{atomic::AtomicFile, mmap::MappedFile, tensor::View, zip_entries::Entries},
+    bytes::{atomic::AtomicFile, mmap::MappedFile, zip_entries::Entries},
+    containers::View,
 };
 
 /// A tensor that is a record, or a record with its axes in another order.

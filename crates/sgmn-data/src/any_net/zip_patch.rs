@@ -8,7 +8,7 @@ use flate2::Crc;
 
 use crate::{
     Error, Result,
-    formats::zip_entries::{Entries, EntryPlace},
+    bytes::zip_entries::{Entries, EntryPlace},
 };
 
 /// Bit of the flags of a local header: the checksum follows the content.

@@ -11,6 +11,8 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use zip::read::{ArchiveOffset, Config};
+
 use crate::{Error, Result, manifest::Unpack};
 
 /// How many times its own size an archive may unpack to. Weights hardly compress; tables may reach 20.
@@ -77,7 +79,9 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn zip(&mut self, reader: BufReader<File>) -> Result<()> {
         let damaged = |e: zip::result::ZipError| Error::format(self.archive, "a zip archive", e.to_string());
-        let mut zip = zip::ZipArchive::new(reader).map_err(damaged)?;
+        // The zip crate's search for the beginning of an archive goes wrong for some that hold archives; see `bytes`.
+        let config = Config { archive_offset: ArchiveOffset::Known(0) };
+        let mut zip = zip::ZipArchive::with_config(config, reader).map_err(damaged)?;
         for i in 0..zip.len() {
             let mut entry = zip
                 .by_index(i)

@@ -8,8 +8,7 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 
-use super::atomic::AtomicFile;
-use crate::{Error, Result};
+use crate::{Error, Result, bytes::atomic::AtomicFile};
 
 /// An array larger than this (in bytes) is taken for a mistake in the header.
 const MAX_BYTES: usize = 1 << 30;

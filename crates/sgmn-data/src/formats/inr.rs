@@ -7,12 +7,10 @@ use std::{
 
 use sgmn_graph::{Activation, Net, NetSpec};
 
-use super::{
-    named_layers::{self, Architectures},
-    torch_zip::{self, StateDict, Value},
-};
+use super::named_layers::{self, Architectures};
 use crate::{
     Error, Result, Sample, Source, Target,
+    containers::{self, StateDict, Value},
     split::{self, Entry, Split},
 };
 
@@ -57,11 +55,15 @@ impl Source for InrFiles {
 
     fn get(&self, i: usize) -> Result<Sample> {
         let InrFile { id, path, class } = &self.files[i];
-        let StateDict { tensors, others } = torch_zip::read_state_dict(path, &[])?;
+        let StateDict { tensors, others } = containers::state_dict(&containers::read(path)?, &[])?;
         // A label may be a number or a tensor of one number.
         let (labels, tensors): (Vec<_>, Vec<_>) = tensors.into_iter().partition(|(name, _)| name == "label");
-        let labels = labels.into_iter().map(|(name, tensor)| (name, Value::Tensor(tensor)));
-        let inside = label(path, others.into_iter().chain(labels))?;
+        let labels = labels.into_iter().map(|(name, tensor)| (name, tensor.whole_number()));
+        let others = others.into_iter().map(|(name, value)| match value {
+            Value::Int(number) => (name, Some(number)),
+            _ => (name, None),
+        });
+        let inside = label(path, others.chain(labels))?;
         let class = match (*class, inside) {
             (Some(named), Some(inside)) if named != inside => {
                 return Err(Error::format(
@@ -88,21 +90,17 @@ impl Source for InrFiles {
 }
 
 /// The class among the entries that are no weights; any other entry is an error.
-fn label(path: &Path, others: impl Iterator<Item = (String, Value)>) -> Result<Option<u32>> {
+fn label(path: &Path, others: impl Iterator<Item = (String, Option<i64>)>) -> Result<Option<u32>> {
     let mut label = None;
-    for (name, value) in others {
+    for (name, number) in others {
         if name != "label" {
             return Err(Error::format(path, "weights, biases and a label", format!("an entry {name:?}")));
         }
-        let number = match &value {
-            Value::Int(number) => Some(*number),
-            Value::Tensor(tensor) => tensor.whole_number(),
-            _ => None,
-        };
         let class = number.and_then(|number| u32::try_from(number).ok());
-        label = Some(
-            class.ok_or_else(|| Error::format(path, "a label that counts from 0", format!("{value:?}")))?,
-        );
+        label = Some(class.ok_or_else(|| {
+            let found = number.map_or("no whole number".to_owned(), |number| number.to_string());
+            Error::format(path, "a label that counts from 0", found)
+        })?);
     }
     Ok(label)
 }

@@ -17,18 +17,11 @@
 //! # }
 //! ```
 
-pub(crate) mod atomic;
 pub mod idx;
 mod inr;
 mod mersenne;
-pub(crate) mod mmap;
 mod named_layers;
-mod npy;
-mod pickle;
-mod spec_json;
-pub mod tensor;
-pub mod torch_zip;
-pub(crate) mod zip_entries;
+pub(crate) mod spec_json;
 
 use std::path::Path;
 

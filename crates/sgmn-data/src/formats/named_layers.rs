@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sgmn_graph::NetSpec;
 
-use super::tensor::Tensor;
+use crate::containers::Tensor;
 
 /// One layer as a file has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,7 +152,7 @@ fn pieces(name: &str) -> Vec<Piece> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::tensor::{ElementType, Values};
+    use crate::containers::{ElementType, Values};
 
     fn tensor(shape: &[usize]) -> Tensor {
         let values = Values::Float(vec![0.5; shape.iter().product()]);

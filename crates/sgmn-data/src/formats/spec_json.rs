@@ -6,7 +6,7 @@ use sgmn_graph::{LayerSpec, NetSpec};
 /// An architecture as it stands in a file, not yet checked: what is wrong is reported with its place in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct UncheckedSpec {
+pub(crate) struct UncheckedSpec {
     layers: Vec<LayerSpec>,
     output_offset: f64,
 }
@@ -19,11 +19,11 @@ impl UncheckedSpec {
 }
 
 /// Reads and checks a spec from JSON text.
-pub(super) fn read(text: &str) -> Result<NetSpec, String> {
+pub(crate) fn read(text: &str) -> Result<NetSpec, String> {
     serde_json::from_str::<UncheckedSpec>(text).map_err(|why| why.to_string())?.check()
 }
 
 /// The JSON text of a spec.
-pub(super) fn write(spec: &NetSpec) -> String {
+pub(crate) fn write(spec: &NetSpec) -> String {
     serde_json::to_string(spec).expect("a spec holds only numbers and words, all of which JSON can write")
 }

@@ -6,9 +6,7 @@ use safetensors::{Dtype, tensor::TensorView};
 use sgmn_data::{
     Error, Sample, Source, Target,
     formats::{
-        self, Format, FormatKind,
-        cnn_zoo::ZooActivation,
-        idx,
+        self, Format, FormatKind, idx,
         packed::{self, Item, Reader, Writer},
         safetensors_dir::{self, Convolution, Options},
     },
@@ -204,7 +202,7 @@ fn architectures_are_inferred_from_names_shapes_metadata_and_options() {
     plain_file(&path, mlp, &[]);
     let message = read(&Options::default()).unwrap_err().to_string();
     assert!(
-        message.contains("an activation in the file's metadata or in the options, found neither"),
+        message.contains("the file does not say the activation of its hidden layers (--activation WORD"),
         "{message}"
     );
     let options = Options { activation: Some(Activation::Tanh.into()), ..Default::default() };
@@ -214,16 +212,27 @@ fn architectures_are_inferred_from_names_shapes_metadata_and_options() {
 
     let sine = r#"{"kind": "sine", "omega": 30.0}"#;
     plain_file(&path, mlp, &[("activation", sine), ("output_offset", "0.5"), ("label", "7")]);
-    let sample = read(&options).unwrap();
+    let sample = read(&Options::default()).unwrap();
     assert_eq!(**sample.net.spec(), NetSpec::mlp(&[2, 3, 1], Activation::Sine { omega: 30.0 }, 0.5).unwrap());
+    let said = read(&options).unwrap();
+    assert_eq!(
+        said.net.spec().layers()[0].activation,
+        Activation::Tanh,
+        "a person's word goes before the file's"
+    );
     assert_eq!(sample.target, Target::Class(7));
 
     let cnn: &[(&str, &[usize])] =
         &[("c.weight", &[4, 1, 3, 3]), ("c.bias", &[4]), ("d.weight", &[2, 36]), ("d.bias", &[2])];
     plain_file(&path, cnn, &[("activation", "relu")]);
-    assert!(read(&options).unwrap_err().to_string().contains("stride and padding of c"));
+    assert!(
+        read(&Options::default())
+            .unwrap_err()
+            .to_string()
+            .contains("step and padding of its convolutions (--stride")
+    );
     let convolution = Some(Convolution { stride: [2, 2], padding: [1, 0] });
-    let sample = read(&Options { convolution, ..Default::default() }).unwrap();
+    let sample = read(&Options { convolution, channels: Some(1), ..Default::default() }).unwrap();
     let maps: Vec<LayerMap> = sample.net.spec().layers().iter().map(|layer| layer.map).collect();
     let reading = Reading::Flatten { positions: 9 };
     assert_eq!(
@@ -241,78 +250,6 @@ fn options_of_a_folder_are_read_from_text() {
         r#"{"kind": "safetensors_dir", "activation": {"kind": "sine", "omega": 30.0}, "output_offset": 0.5}"#;
     let Format::SafetensorsDir(options) = serde_json::from_str(text).unwrap() else { panic!() };
     assert_eq!(options.activation, Some(Activation::Sine { omega: 30.0 }.into()));
-    let text = r#"{"kind": "safetensors_dir", "activation": "sine:30,sine:1"}"#;
-    let Format::SafetensorsDir(options) = serde_json::from_str(text).unwrap() else { panic!() };
-    assert_eq!(options.activation.unwrap().words().len(), 2);
-    let text = r#"{"kind": "cnn_zoo", "activation": "ReLU"}"#;
-    let Format::CnnZoo(options) = serde_json::from_str(text).unwrap() else { panic!() };
-    assert_eq!(options.activation, Some(ZooActivation::Relu));
-    let message = serde_json::from_str::<Format>(&text.replace("ReLU", "mish")).unwrap_err().to_string();
-    assert!(
-        message.contains("expected relu or tanh, the activations of the zoo, found \"mish\""),
-        "{message}"
-    );
-}
-
-#[test]
-fn a_net_without_biases_has_none_in_any_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("mine.safetensors");
-    let some: &[(&str, &[usize])] = &[("0.weight", &[3, 2]), ("1.weight", &[1, 3]), ("1.bias", &[1])];
-    plain_file(&path, some, &[("activation", "ELU(alpha=0.5)"), ("id", "a")]);
-    let sample = safetensors_dir::read_net(&path, &Options::default()).unwrap();
-    let biases: Vec<bool> = sample.net.spec().layers().iter().map(|layer| layer.bias).collect();
-    assert_eq!((biases, sample.net.params().len()), (vec![false, true], 10));
-    assert_eq!(sample.net.spec().layers()[0].activation, Activation::Elu { alpha: 0.5 });
-
-    let again = folder.path().join("again.safetensors");
-    safetensors_dir::write_net(&again, &sample).unwrap();
-    assert_eq!(safetensors_dir::read_net(&again, &Options::default()).unwrap().net, sample.net);
-
-    let packed = folder.path().join("nets.packed");
-    let mut writer = Writer::create(&packed, BTreeMap::new()).unwrap();
-    let params: Vec<f32> = (0..10).map(|i| i as f32).collect();
-    let spec = sample.net.spec().clone();
-    let item = Item { id: "a".into(), spec: spec.clone(), params, target: Target::None, split: None };
-    writer.push(item).unwrap();
-    writer.finish().unwrap();
-    let reader = Reader::open(&packed).unwrap();
-    assert_eq!(reader.spec(0), &spec);
-    assert_eq!(reader.get(0).unwrap().net.bias(0), [0.0; 0]);
-    assert_eq!(reader.get(0).unwrap().net.bias(1), [9.0]);
-
-    // The spec of the metadata speaks of biases too.
-    let json = serde_json::to_string(&NetSpec::mlp(&[2, 3, 1], Activation::Tanh, 0.0).unwrap()).unwrap();
-    plain_file(&path, some, &[("spec", &json)]);
-    let message = safetensors_dir::read_net(&path, &Options::default()).unwrap_err().to_string();
-    assert!(message.contains("expected a 0.bias, as the metadata spec says, found no 0.bias"), "{message}");
-}
-
-#[test]
-fn words_of_activations_must_be_known_and_as_many_as_the_layers() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("mine.safetensors");
-    let mlp: &[(&str, &[usize])] =
-        &[("0.weight", &[3, 2]), ("0.bias", &[3]), ("1.weight", &[1, 3]), ("1.bias", &[1])];
-    for (word, activation) in [
-        ("SIREN", Activation::Sine { omega: 30.0 }),
-        ("Sigmoid", Activation::Sigmoid),
-        ("\"relu\"", Activation::Relu),
-        ("leaky_relu:0.1", Activation::LeakyRelu { slope: 0.1 }),
-    ] {
-        plain_file(&path, mlp, &[("activation", word)]);
-        let sample = safetensors_dir::read_net(&path, &Options::default()).unwrap();
-        assert_eq!(**sample.net.spec(), NetSpec::mlp(&[2, 3, 1], activation, 0.0).unwrap());
-    }
-    for (word, expected) in [
-        ("sine:30,sine:1", "expected activation: one word, for one hidden layer at most, found 2"),
-        ("sine", "expected activation: sine:30 or another omega"),
-        ("cubic", "expected activation: one of elu:1, gaussian"),
-    ] {
-        plain_file(&path, mlp, &[("activation", word)]);
-        let message = safetensors_dir::read_net(&path, &Options::default()).unwrap_err().to_string();
-        assert!(message.contains(expected), "{message}");
-    }
 }
 
 #[test]

@@ -7,11 +7,12 @@ use serde::Serialize;
 use sgmn_data::any_net::{self, ReadOptions};
 use sgmn_graph::{
     Seed,
-    flow::{FlowNet, Numbers},
+    flow::{FlowNet, Numbers, Stored},
 };
 use sgmn_symmetry::flow::Draw;
 
 use super::{
+    description::open_sizes,
     facts::{forget_peak, peak_memory},
     free::{Choice, Dims, Free},
     judge::Judge,
@@ -50,12 +51,12 @@ pub struct Report {
     pub n_moved: usize,
     /// How long each stage took.
     pub seconds: Seconds,
+    /// Sizes beyond that of the batch that nobody has said.
+    pub open_sizes: Vec<String>,
     /// Bytes of the file, and the most memory that was held meanwhile, where the system tells.
     pub file_bytes: Option<u64>,
     /// See `file_bytes`.
     pub peak_bytes: Option<u64>,
-    /// The same until orders and scalars were done: reading, inferring, answering, acting.
-    pub peak_of_spaces: Option<u64>,
 }
 
 /// Elements of one kind.
@@ -76,8 +77,10 @@ pub struct Seconds {
     pub read: f64,
     /// Inferring what may change.
     pub derive: f64,
-    /// Making all numbers of a changed net.
+    /// Making all numbers of a net changed by orders and scalars.
     pub act: f64,
+    /// Making all numbers of a net changed by matrices, those of the matrices included.
+    pub mix: f64,
     /// Answering one question.
     pub run: f64,
 }
@@ -131,7 +134,8 @@ pub fn check_file(path: &Path, options: &ReadOptions, trials: &Trials) -> Result
     let report = check(&file.net, start.elapsed().as_secs_f64(), trials);
     let report = report.with_context(|| path.display().to_string())?;
     let file_bytes = std::fs::metadata(path).ok().map(|facts| facts.len());
-    Ok(Report { file_bytes, peak_bytes: peak_memory(), ..report })
+    let open_sizes = open_sizes(&file);
+    Ok(Report { open_sizes, file_bytes, peak_bytes: peak_memory(), ..report })
 }
 
 /// Measures a net that was read in so many seconds.
@@ -148,12 +152,9 @@ pub fn check(net: &FlowNet, read: f64, trials: &Trials) -> Result<Report> {
     let run = start.elapsed().as_secs_f64() / trials.questions.max(1) as f64;
 
     let (n_moved, act) = acted(&free, net, trials.seed);
+    let mix = mixed(&free, net, trials.seed)?;
     let mut kinds = Vec::new();
-    let mut peak_of_spaces = None;
     for (kind, choice) in KINDS {
-        if choice.spaces.is_none() && peak_of_spaces.is_none() {
-            peak_of_spaces = peak_memory();
-        }
         let mut report = KindReport { kind, n_moving: 0, change: 0.0 };
         for i in 0..trials.elements {
             let seed = trials.seed.child(kind).index(i);
@@ -173,10 +174,10 @@ pub fn check(net: &FlowNet, read: f64, trials: &Trials) -> Result<Report> {
         kinds,
         negatives,
         n_moved,
-        seconds: Seconds { read, derive, act, run },
+        seconds: Seconds { read, derive, act, mix, run },
+        open_sizes: Vec::new(),
         file_bytes: None,
         peak_bytes: None,
-        peak_of_spaces,
     })
 }
 
@@ -186,11 +187,25 @@ fn acted(free: &Free, net: &FlowNet, seed: Seed) -> (usize, f64) {
     let acted = element.act(net);
     let (mut n_moved, mut seconds) = (0, 0.0);
     for param in 0..net.flow().params().len() {
-        let old = net.numbers(param);
         let start = Instant::now();
         let new = acted.numbers(param);
         seconds += start.elapsed().as_secs_f64();
-        n_moved += old.iter().zip(new.iter()).filter(|(old, new)| old != new).count();
+        n_moved += match &net.stored()[param] {
+            Stored::F32(old) => {
+                old.iter().zip(new.iter()).filter(|(old, new)| f64::from(**old) != **new).count()
+            }
+            Stored::F64(old) => old.iter().zip(new.iter()).filter(|(old, new)| old != new).count(),
+        };
     }
     (n_moved, seconds)
+}
+
+/// How long it takes to draw a matrix for each block of each space and to make all numbers with them.
+fn mixed(free: &Free, net: &FlowNet, seed: Seed) -> Result<f64> {
+    let start = Instant::now();
+    let matrices = Choice { spaces: None, matrices: true, additions: false };
+    free.draw(net, &matrices, seed.child("mixed"), |mixed| {
+        (0..net.flow().params().len()).for_each(|param| drop(mixed.numbers(param)));
+    })?;
+    Ok(start.elapsed().as_secs_f64())
 }

@@ -30,6 +30,8 @@ pub struct Description {
     pub inputs: Vec<Tensor>,
     /// See `inputs`.
     pub outputs: Vec<Tensor>,
+    /// Sizes beyond that of the batch that nobody has said, and that are as small as can be.
+    pub open_sizes: Vec<String>,
     /// What may change, among them so many statistics of data.
     pub parameters: Vec<Tensor>,
     /// Parameters that are gathered from data, not learned.
@@ -157,6 +159,7 @@ impl Description {
             operations: about.operations,
             n_steps: flow.steps().len(),
             inputs: flow.inputs().iter().map(|input| tensor(&input.name, input.value)).collect(),
+            open_sizes: open_sizes(file),
             outputs: flow.outputs().iter().map(|output| tensor(&output.name, output.value)).collect(),
             parameters: flow.params().iter().map(|param| tensor(&param.name, param.value)).collect(),
             n_statistics: flow.params().iter().filter(|param| param.role == Role::Statistic).count(),
@@ -170,6 +173,24 @@ impl Description {
             signs: free.signs(),
         }
     }
+}
+
+/// Names of sizes that nobody has said, but for those of a first axis: a batch of one shows all there is, one token or
+/// one pixel does not.
+pub fn open_sizes(file: &FlowFile) -> Vec<String> {
+    let beyond = file.open_sizes().into_iter().filter(|size| size.axis > 0);
+    beyond.map(|size| size.name).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// What is to be said about sizes that nobody has said; nothing if there are none.
+pub fn note_of_sizes(open: &[String]) -> Option<String> {
+    (!open.is_empty()).then(|| {
+        format!(
+            "note: {} left open by the file and taken as small as can be; with one token or pixel more is free than with \
+             several, so say --size or --input as the net is used",
+            if let [one] = open { format!("{one} is") } else { format!("{} are", open.join(", ")) }
+        )
+    })
 }
 
 impl From<&FixedTensor> for Fixed {

@@ -13,7 +13,7 @@ use sgmn_symmetry::flow::{
     matrices::{Kind, Matrix, MatrixElement, matrices},
 };
 
-use super::judge::Replaced;
+use super::added::Added;
 
 /// What is free in nets of a flow.
 #[derive(Debug)]
@@ -99,20 +99,11 @@ impl Free {
             None => None,
         };
         let mixed: &dyn Numbers = mixed.as_ref().map_or(moved, |mixed| mixed);
-        Ok(Some(if adds { then(&self.added(net, mixed, seed)) } else { then(mixed) }))
-    }
-
-    /// Draws a change of each freedom, one after the other.
-    fn added<'a>(&self, net: &FlowNet, numbers: &'a dyn Numbers, seed: Seed) -> Replaced<'a> {
-        let mut added = Replaced::over(numbers, net.flow().params().len());
-        for (at, freedom) in self.freedoms.iter().enumerate() {
-            let change = freedom.draw(seed.child("addition").index(at as u64), &added);
-            let changed = freedom.act(&added, change);
-            let new: Vec<(usize, Vec<f64>)> =
-                freedom.params.iter().map(|param| (*param, changed.numbers(*param).into_owned())).collect();
-            new.into_iter().for_each(|(param, numbers)| added.set(param, numbers));
-        }
-        added
+        Ok(Some(if adds {
+            then(&Added::draw(mixed, net.flow(), &self.freedoms, seed.child("addition")))
+        } else {
+            then(mixed)
+        }))
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use sgmn_graph::{
     Seed,
-    flow::{Array, FlowNet, FlowResult, Numbers, random_inputs, run},
+    flow::{Array, Flow, FlowNet, FlowResult, Numbers, random_inputs, run},
 };
 
 /// A net, some inputs, and its answers to them: what other numbers of the same flow are compared with.
@@ -56,9 +56,17 @@ impl<'a> Judge<'a> {
     /// # Errors
     /// Those of [`run`].
     pub fn change(&self, numbers: &dyn Numbers) -> FlowResult<f64> {
+        self.change_in(self.net.flow(), numbers)
+    }
+
+    /// As [`Judge::change`], of another flow with the same inputs and outputs.
+    ///
+    /// # Errors
+    /// Those of [`run`].
+    pub fn change_in(&self, flow: &Flow, numbers: &dyn Numbers) -> FlowResult<f64> {
         let mut worst = 0.0;
         for (inputs, answers) in self.inputs.iter().zip(&self.answers) {
-            let found = run(self.net.flow(), numbers, inputs)?;
+            let found = run(flow, numbers, inputs)?;
             for (answer, found) in answers.iter().zip(&found) {
                 worst = f64::max(worst, relative(answer.data(), found.data()));
             }
@@ -108,12 +116,7 @@ pub fn relative(expected: &[f64], found: &[f64]) -> f64 {
 impl<'a> Replaced<'a> {
     /// A net with no number replaced yet.
     pub fn new(net: &'a FlowNet) -> Self {
-        Self::over(net, net.flow().params().len())
-    }
-
-    /// Numbers of so many parameters, none replaced yet.
-    pub fn over(net: &'a dyn Numbers, n_params: usize) -> Self {
-        Self { net, params: vec![None; n_params] }
+        Self { net, params: vec![None; net.flow().params().len()] }
     }
 
     /// Replaces the numbers of a parameter, row-major, as many as it has.
@@ -127,6 +130,15 @@ impl Numbers for Replaced<'_> {
         match &self.params[param] {
             Some(numbers) => Cow::Borrowed(numbers),
             None => self.net.numbers(param),
+        }
+    }
+
+    fn rows(&self, param: usize, places: &[usize], len: usize) -> Vec<f64> {
+        match &self.params[param] {
+            Some(numbers) => {
+                places.iter().flat_map(|place| &numbers[place * len..(place + 1) * len]).copied().collect()
+            }
+            None => self.net.rows(param, places, len),
         }
     }
 }

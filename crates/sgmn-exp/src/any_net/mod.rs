@@ -2,19 +2,22 @@
 //!
 //! - [`args`]: what is said about a file;
 //! - [`description`]: file and spaces in words and counts;
-//! - [`free`]: all that may change, drawn and done;
+//! - [`free`]: all that may change, drawn and done; `added`: changes of all freedoms one after the other;
 //! - [`judge`]: by how much answers change;
 //! - [`check`]: random elements keep the function;
 //! - [`negatives`]: changes outside of the group, which must be seen;
 //! - [`twin`]: another file of the same function;
-//! - [`compare`]: two files by their canonical forms and their answers;
+//! - [`element`]: the file of what carries one net to another;
+//! - [`compare`]: two nets by their canonical forms and their answers;
 //! - [`oracle`]: nets of which the exact truth is known;
 //! - [`facts`]: memory of the process.
 
+mod added;
 pub mod args;
 pub mod check;
 pub mod compare;
 pub mod description;
+pub mod element;
 pub mod facts;
 pub mod free;
 pub mod judge;

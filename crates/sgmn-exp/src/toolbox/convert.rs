@@ -31,7 +31,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     args.destination.validate()?;
     match files::open(&args.input, &args.read)? {
-        Input::Net(sample) => args.destination.write_net(sample, BTreeMap::new(), out)?,
+        Input::Net(file) => args.destination.write_net(files::sample(&file)?, BTreeMap::new(), out)?,
+        Input::Tree(_, why) => return Err(why.into()),
         Input::Dataset(OpenDataset { kind, dataset, packed }) => {
             let from = || BTreeMap::from([("converted_from".to_owned(), kind.name().to_owned())]);
             let origin = packed.map_or_else(from, |facts| facts.provenance);

@@ -25,24 +25,25 @@ const N_SHOWN: usize = 8;
 
 /// Measures, and says what was measured.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
-    let found = args.pair.compare()?;
-    if found.first.is_none() {
+    let found = args.pair.compare(&args.pair.open()?)?;
+    let forms = &found.forms;
+    if forms.meets() {
         writeln!(
             out,
             "distance 0 (exact): the canonical forms meet, to {:.1e} of their norm",
-            found.distance
+            forms.distance
         )?;
     } else {
         writeln!(
             out,
             "distance at most {:.4} of the norm of A (a bound: that of the canonical forms)",
-            found.distance
+            forms.distance
         )?;
-        if found.repairs > 0 {
-            writeln!(out, "note: {} choices in the canonical forms are decided by nothing", found.repairs)?;
+        if forms.repairs > 0 {
+            writeln!(out, "note: {} choices in the canonical forms are decided by nothing", forms.repairs)?;
         }
         writeln!(out, "largest differences, relative to the largest number of the parameter:")?;
-        for param in found.params.iter().take(N_SHOWN) {
+        for param in forms.params.iter().take(N_SHOWN) {
             writeln!(out, "  {:9.2e}  {}", param.largest, param.name)?;
         }
     }

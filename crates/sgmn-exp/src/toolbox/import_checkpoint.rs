@@ -8,10 +8,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
-use sgmn_data::formats::{
-    FormatKind,
-    tensor::ElementType,
-    torch_zip::{self, StateDict, Value},
+use sgmn_data::{
+    containers::{self, ElementType, Tree},
+    formats::FormatKind,
+    nets::{self, Inside},
 };
 use sgmn_graph::{Lowering, Seed};
 use sgmn_nn::{
@@ -51,9 +51,6 @@ pub(super) struct Args {
     /// Nets that the model reads, in place of --data
     #[arg(long, value_name = "PATH")]
     nets: Option<PathBuf>,
-    /// Key below which the state dict stands in the file; repeated for deeper ones; found out if left out
-    #[arg(long, value_name = "KEY")]
-    under: Vec<String>,
     /// Replace OUT if it exists
     #[arg(long)]
     force: bool,
@@ -61,8 +58,6 @@ pub(super) struct Args {
     read: ReadArgs,
 }
 
-/// Keys below which programs commonly keep a state dict beside other things.
-const USUAL_KEYS: [&str; 4] = ["state_dict", "model_state_dict", "model", "net"];
 /// Part of a published configuration that describes the model.
 const MODEL_PART: &str = "scalegmn_args";
 /// Nets looked at for the architectures of `--nets`.
@@ -75,11 +70,9 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
         from_published(&read_config(&args.config)?).with_context(|| args.config.display().to_string())?,
     );
     let specs = args.specs()?;
-    let dict = state_dict(&args.file, &args.under)?;
-    if let Some((name, _)) = dict.others.first() {
-        bail!("{}: expected tensors only in the state dict, found the entry {name:?}", args.file.display());
-    }
-    let (tensors, dtype) = tensors(&args.file, &dict)?;
+    let tree = containers::read(&args.file)?;
+    let inside = nets::one_inside(&tree, args.read.under())?;
+    let (tensors, dtype) = tensors(&tree, &inside)?;
     let lowering = Lowering::new(&specs)?;
     // The seed is of no account: every variable is replaced, or loading fails.
     let (_, vars) = config.build(&lowering, Normalization::none(), Seed::new(0), dtype, &Device::Cpu)?;
@@ -127,31 +120,21 @@ fn read_config(path: &Path) -> Result<serde_json::Value> {
     Ok(config.get(MODEL_PART).unwrap_or(&config).clone())
 }
 
-/// The state dict of an archive: below the given keys, or the archive itself, or below the first usual key.
-fn state_dict(path: &Path, under: &[String]) -> Result<StateDict> {
-    let value = torch_zip::read(path)?;
-    let mut keys: Vec<&str> = under.iter().map(String::as_str).collect();
-    if keys.is_empty() {
-        let has_tensors = matches!(&value, Value::Dict(entries) if entries.iter().any(|(_, v)| matches!(v, Value::Tensor(_))));
-        let usual = || USUAL_KEYS.into_iter().find(|key| matches!(value.get(key), Some(Value::Dict(_))));
-        keys.extend(if has_tensors { None } else { usual() });
-    }
-    Ok(torch_zip::state_dict(value, &keys, path)?)
-}
-
 /// The tensors in candle's form, and the widest of their number types.
-fn tensors(path: &Path, dict: &StateDict) -> Result<(BTreeMap<String, Tensor>, DType)> {
-    let wide = dict.tensors.iter().any(|(_, tensor)| tensor.element == ElementType::F64);
+fn tensors(tree: &Tree, inside: &Inside) -> Result<(BTreeMap<String, Tensor>, DType)> {
+    let path = tree.path().display();
+    let wide = inside.tensors.iter().any(|(_, tensor)| tensor.element == ElementType::F64);
     let dtype = if wide { DType::F64 } else { DType::F32 };
     let mut tensors = BTreeMap::new();
-    for (name, tensor) in &dict.tensors {
-        let Some(values) = tensor.floats() else {
-            bail!("{}: {name}: expected floating-point numbers, found {:?}", path.display(), tensor.element);
+    for (name, tensor) in &inside.tensors {
+        let read = tree.tensor(tensor)?;
+        let Some(values) = read.floats() else {
+            bail!("{path}: {name}: expected floating-point numbers, found {:?}", read.element);
         };
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-            bail!("{}: {name}: expected finite numbers, found {value}", path.display());
+            bail!("{path}: {name}: expected finite numbers, found {value}");
         }
-        let tensor = Tensor::from_slice(values, tensor.shape.as_slice(), &Device::Cpu)?.to_dtype(dtype)?;
+        let tensor = Tensor::from_slice(values, read.shape.as_slice(), &Device::Cpu)?.to_dtype(dtype)?;
         tensors.insert(name.clone(), tensor);
     }
     Ok((tensors, dtype))

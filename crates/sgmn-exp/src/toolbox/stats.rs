@@ -91,7 +91,8 @@ fn open(args: &Args) -> Result<Box<dyn Source>> {
     let is_experiment_file = path.is_file() && path.extension().is_some_and(|ending| ending == "toml");
     if path.exists() && !is_experiment_file {
         return match files::open(path, &args.read)? {
-            Input::Net(sample) => Ok(Box::new(OneNet(sample))),
+            Input::Net(file) => Ok(Box::new(OneNet(files::sample(&file)?))),
+            Input::Tree(_, why) => Err(why.into()),
             Input::Dataset(opened) => Ok(opened.dataset.source),
             other => bail!("{}: expected nets, found {}", path.display(), other.name()),
         };

@@ -309,7 +309,7 @@ fn stats_reads_every_kind_of_dataset_a_single_net_and_nets_of_an_experiment() {
         (vec!["stats", &samples("fmnist_inrs")], "3 nets: "),
         (vec!["stats", &samples("siren_cifar_wts")], "nets: perceptron 2 → 32 → 32 → 3"),
         (vec!["stats", &samples("smallcnnzoo")], "layers are pooled by their position"),
-        (vec!["stats", &net], "1 net: perceptron"),
+        (vec!["stats", &net, "--activation", "siren"], "1 net: perceptron"),
         (vec!["stats", experiment, "--data-dir", &samples("")], "4 nets: perceptron 2 → 32 → 32 → 1"),
     ] {
         let (code, out, err) = sgmn(&arguments);

@@ -1,6 +1,7 @@
 //! The toolbox `sgmn` as a person meets it: arguments in, text and files out.
 
 mod any_net;
+mod equal;
 mod measure;
 mod torch;
 mod zoo;
@@ -380,11 +381,17 @@ fn a_lone_state_dict_is_a_net() {
     let [archive, net] = ["net.pth", "net.safetensors"].map(|name| place.path(name));
     torch::write(archive.as_ref(), &[], &tensors);
     let Ran { code, err, .. } = sgmn(&["convert", &archive, &net]);
-    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(code, Some(1), "{err}");
     assert!(
-        err.contains("note: ") && err.contains("frequency 30 whose output is shifted by 0.5"),
-        "a guess is said: {err}"
+        err.contains("the file does not say the activation of its hidden layers (--activation WORD"),
+        "{err}"
     );
+    let shown = succeed(&["inspect", &archive]);
+    assert!(
+        shown.contains("the file does not say:") && shown.contains("seq.1") && shown.contains("[1, 3]"),
+        "{shown}"
+    );
+    succeed(&["convert", &archive, &net, "--activation", "sine:30", "--output-offset", "0.5"]);
     let read = safetensors_dir::read_net(net.as_ref(), &safetensors_dir::Options::default()).unwrap().net;
     assert_eq!(read.spec(), &spec);
     assert!(read.params().iter().zip(drawn.params()).all(|(a, b)| *a == f64::from(*b as f32)));
@@ -464,9 +471,9 @@ fn faults_of_the_caller_are_one_line_each() {
     let out = place.path("out.packed");
     for (arguments, said) in [
         (vec!["inspect", "nowhere.packed"], "nowhere.packed: expected a file or folder, found nothing"),
-        (vec!["inspect", &text_file], "notes.txt: expected a packed file"),
+        (vec!["inspect", &text_file], "notes.txt: expected a file of weights"),
         (vec!["inspect", &empty], "empty.safetensors"),
-        (vec!["inspect", &huge], "expected a header of at most"),
+        (vec!["inspect", &huge], "huge.safetensors: expected"),
         (vec!["inspect", "--item", "7", &image_file], "--item"),
         (vec!["check", "quik"], "expected one of cifar, "),
         (vec!["check", "quick", "--set", "model.d_hiden=3"], "model.d_hiden"),

@@ -28,6 +28,49 @@ pub struct PartElement {
     pub(super) scales: Vec<f64>,
 }
 
+impl ParamElement {
+    /// The shape that the parts speak of: the parameter's, or with an axis split into groups.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Factor of all numbers.
+    pub fn scalar(&self) -> f64 {
+        self.scalar
+    }
+
+    /// What is done along axes; what lies along others stays.
+    pub fn parts(&self) -> &[PartElement] {
+        &self.parts
+    }
+
+    /// Whether nothing changes.
+    pub fn is_identity(&self) -> bool {
+        let still = |part: &PartElement| {
+            part.from.iter().enumerate().all(|(new, old)| new == *old as usize)
+                && part.scales.iter().all(|scale| *scale == 1.0)
+        };
+        self.scalar == 1.0 && self.parts.iter().all(still)
+    }
+}
+
+impl PartElement {
+    /// The axes, along which indices are counted row-major.
+    pub fn axes(&self) -> &[usize] {
+        &self.axes
+    }
+
+    /// For each new index the old one whose numbers come there.
+    pub fn from(&self) -> &[u32] {
+        &self.from
+    }
+
+    /// By what the numbers at each new index are multiplied.
+    pub fn scales(&self) -> &[f64] {
+        &self.scales
+    }
+}
+
 impl FlowElement {
     /// What is done to each parameter, in the order of the flow.
     pub fn params(&self) -> &[ParamElement] {
@@ -75,13 +118,7 @@ impl FlowElement {
 
     /// Whether nothing changes.
     pub fn is_identity(&self) -> bool {
-        self.params.iter().all(|param| {
-            let still = |part: &PartElement| {
-                part.from.iter().enumerate().all(|(new, old)| new == *old as usize)
-                    && part.scales.iter().all(|scale| *scale == 1.0)
-            };
-            param.scalar == 1.0 && param.parts.iter().all(still)
-        })
+        self.params.iter().all(ParamElement::is_identity)
     }
 
     pub(super) fn check_like(&self, other: &Self) -> Result<()> {

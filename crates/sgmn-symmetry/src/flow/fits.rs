@@ -25,16 +25,7 @@ impl Spaces {
         let mut signs: BTreeMap<u32, bool> = BTreeMap::new();
         // Numbers that stand alone are known first, then all others must follow from them.
         for known in [true, false] {
-            for holding in self.holdings_in_order() {
-                let found = &element.params[holding.param];
-                let name = &self.flow.params()[holding.param].name;
-                self.see(holding.motion.scalar, found.scalar, known, name, (&mut logs, &mut signs))?;
-                for (group, part) in holding.motion.groups.iter().zip(&found.parts) {
-                    for (id, scale) in group.scales.iter().zip(&part.scales) {
-                        self.see(*id, *scale, known, name, (&mut logs, &mut signs))?;
-                    }
-                }
-            }
+            self.see_all(element, known, (&mut logs, &mut signs))?;
         }
         for holding in self.holdings_in_order() {
             let name = &self.flow.params()[holding.param].name;
@@ -51,8 +42,38 @@ impl Spaces {
         Ok(())
     }
 
+    /// The free numbers of an element, by their variables: logarithms of magnitudes and signs, as far as they stand alone
+    /// somewhere.
+    pub(super) fn variables_of(
+        &self,
+        element: &FlowElement,
+    ) -> Result<(BTreeMap<u32, f64>, BTreeMap<u32, bool>)> {
+        let (mut logs, mut signs) = (BTreeMap::new(), BTreeMap::new());
+        self.see_all(element, true, (&mut logs, &mut signs))?;
+        Ok((logs, signs))
+    }
+
+    fn see_all(
+        &self,
+        element: &FlowElement,
+        learn: bool,
+        (logs, signs): (&mut BTreeMap<u32, f64>, &mut BTreeMap<u32, bool>),
+    ) -> Result<()> {
+        for holding in self.holdings_in_order() {
+            let found = &element.params[holding.param];
+            let name = &self.flow.params()[holding.param].name;
+            self.see(holding.motion.scalar, found.scalar, learn, name, (logs, signs))?;
+            for (group, part) in holding.motion.groups.iter().zip(&found.parts) {
+                for (id, scale) in group.scales.iter().zip(&part.scales) {
+                    self.see(*id, *scale, learn, name, (logs, signs))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// For each label the one whose numbers take its place.
-    fn image_of(&self, element: &FlowElement) -> Result<Vec<Label>> {
+    pub(super) fn image_of(&self, element: &FlowElement) -> Result<Vec<Label>> {
         let orbits = &self.derived.orbits;
         let mut image: BTreeMap<Label, Label> = BTreeMap::new();
         for holding in self.holdings_in_order() {

@@ -12,17 +12,19 @@ pub mod freedoms;
 pub mod matrices;
 mod orders;
 mod spaces;
+pub mod transport;
 mod views;
 
 pub use act::Acted;
 pub use canonical::{
-    CanonicalFlow, FlowRepairs, Relation, canonicalize_flow, canonicalize_unfolded, check_same_flow, relate,
+    CanonicalFlow, Difference, FlowRepairs, ParamDistance, Relation, canonicalize_flow,
+    canonicalize_unfolded, check_same_flow, relate,
 };
 pub use complete::{Completeness, completeness, directions, redrawn};
 pub use declared::{Declared, DeclaredParam};
 pub use element::{FlowElement, ParamElement, PartElement};
 pub use orders::{Holder, Order, ScaleSpace};
-pub use spaces::{Draw, Spaces, derive};
+pub use spaces::{Draw, PartNumbers, Spaces, derive};
 pub use views::{IndexView, PartView};
 
 /// The index along each axis of the number at a row-major place.

@@ -48,8 +48,14 @@ impl Spaces {
 
     /// The scalars that are free, by where they stand in the flow.
     pub fn scales(&self) -> Vec<ScaleSpace> {
+        self.scales_with_vars().into_iter().map(|(space, _)| space).collect()
+    }
+
+    /// The same with the variables of each space.
+    pub(super) fn scales_with_vars(&self) -> Vec<(ScaleSpace, Vec<u32>)> {
         let orders: BTreeMap<u32, usize> =
             self.sorted_orders().iter().enumerate().map(|(at, (color, _))| (*color, at)).collect();
+        let moving = self.moving_vars();
         // A free number is at home where it stands alone: with its unit if it has one there, else with the whole.
         let mut homes: BTreeMap<u32, (usize, usize, BTreeSet<Label>, Option<u32>)> = BTreeMap::new();
         let mut users: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
@@ -65,8 +71,10 @@ impl Spaces {
             });
             for (place, id) in std::iter::once(whole).chain(of_groups) {
                 let scale = self.derived.reduced(id);
-                let logs: Vec<u32> = scale.log.0.iter().map(|(var, _)| *var).collect();
-                let signs: Vec<u32> = scale.sign.0.iter().map(|(var, _)| *var).collect();
+                let mut logs: Vec<u32> = scale.log.0.iter().map(|(var, _)| *var).collect();
+                let mut signs: Vec<u32> = scale.sign.0.iter().map(|(var, _)| *var).collect();
+                logs.retain(|var| moving.0.contains(var));
+                signs.retain(|var| moving.1.contains(var));
                 for var in &logs {
                     free.entry(*var).or_default().0 = true;
                     users.entry(*var).or_default().insert(holding.param);
@@ -88,7 +96,7 @@ impl Spaces {
                 }
             }
         }
-        let mut families: BTreeMap<_, (usize, BTreeSet<usize>)> = BTreeMap::new();
+        let mut families: BTreeMap<_, (Vec<u32>, BTreeSet<usize>)> = BTreeMap::new();
         for (var, (log, sign)) in free {
             let group = match (log, sign) {
                 (true, true) => Chosen::NonZero,
@@ -100,22 +108,31 @@ impl Spaces {
                 None => (users[&var].first().copied().unwrap_or(0), usize::MAX, None),
             };
             let family = families.entry((param, which, color, group)).or_default();
-            family.0 += 1;
+            family.0.push(var);
             family.1.extend(&users[&var]);
         }
         families
             .into_iter()
-            .map(|((_, _, color, group), (n, params))| ScaleSpace {
-                order: color.and_then(|color| orders.get(&color).copied()),
-                n,
-                group: group.into(),
-                params: params.into_iter().collect(),
+            .map(|((_, _, color, group), (vars, params))| {
+                let order = color.and_then(|color| orders.get(&color).copied());
+                let params = params.into_iter().collect();
+                (ScaleSpace { order, n: vars.len(), group: group.into(), params }, vars)
             })
             .collect()
     }
 
+    /// Variables of magnitudes and of signs that move a number somewhere: others cancel within each parameter.
+    fn moving_vars(&self) -> (BTreeSet<u32>, BTreeSet<u32>) {
+        let mut moving = (BTreeSet::new(), BTreeSet::new());
+        for row in self.scale_rows() {
+            moving.0.extend(row.log.0.iter().map(|(var, _)| *var));
+            moving.1.extend(row.sign.0.iter().map(|(var, _)| *var));
+        }
+        moving
+    }
+
     /// The orders with their colours.
-    fn sorted_orders(&self) -> Vec<(u32, Order)> {
+    pub(super) fn sorted_orders(&self) -> Vec<(u32, Order)> {
         let orbits = &self.derived.orbits;
         let mut holders: BTreeMap<u32, BTreeSet<Holder>> = BTreeMap::new();
         for holding in self.holdings_in_order() {
@@ -206,6 +223,36 @@ impl From<Chosen> for ScaleGroup {
             Chosen::NonZero => Self::NonZero,
             Chosen::Positive => Self::Positive,
             Chosen::Sign => Self::Sign,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sgmn_graph::{
+        Seed,
+        flow::{Numbers, testing::random_flow},
+    };
+
+    use super::super::derive;
+
+    #[test]
+    fn every_scalar_that_is_listed_moves_a_number() {
+        for number in [52, 3, 11] {
+            let net = random_flow(Seed::new(number), 200);
+            let spaces = derive(net.flow());
+            let n_vars = spaces.derived.n_vars() as usize;
+            for var in spaces.scales_with_vars().into_iter().flat_map(|(_, vars)| vars) {
+                let (mut logs, mut signs) = (vec![0.0; n_vars], vec![false; n_vars]);
+                (logs[var as usize], signs[var as usize]) = (1.0, true);
+                let element = spaces.element(None, &logs, &signs);
+                let acted = element.act(&net);
+                let moves = |param: usize| {
+                    let (old, new) = (net.numbers(param), acted.numbers(param));
+                    old.iter().zip(new.iter()).any(|(old, new)| (old - new).abs() > 1e-9 * old.abs())
+                };
+                assert!((0..net.flow().params().len()).any(moves), "net {number}, variable {var}");
+            }
         }
     }
 }

@@ -7,8 +7,9 @@ use sgmn_graph::{Seed, flow::Flow};
 
 use super::{
     derive::{Derived, Holding, Label, Scale, derive as infer},
-    element::{FlowElement, ParamElement, PartElement},
+    element::{FlowElement, ParamElement, PartElement, unlike},
 };
+use crate::Result;
 
 /// Everything that may change in a net of a flow by reordering units and multiplying them by scalars.
 #[derive(Debug)]
@@ -16,6 +17,9 @@ pub struct Spaces {
     pub(super) flow: Arc<Flow>,
     pub(super) derived: Derived,
 }
+
+/// For each new index the old one whose numbers come there, and by what they are multiplied.
+pub type PartNumbers = (Vec<u32>, Vec<f64>);
 
 /// How far random elements go.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,6 +63,40 @@ impl Spaces {
     pub fn identity(&self) -> FlowElement {
         let n_vars = self.derived.n_vars() as usize;
         self.element(None, &vec![0.0; n_vars], &vec![false; n_vars])
+    }
+
+    /// The element with these parts: for each parameter its scalar, and for each of its parts the indices that numbers
+    /// come from and their scalars, in the order of [`FlowElement::params`].
+    ///
+    /// # Errors
+    /// [`Error::Unlike`](crate::Error::Unlike) if it is none of the group, with the first fact that does not hold.
+    pub fn element_of(&self, params: Vec<(f64, Vec<PartNumbers>)>) -> Result<FlowElement> {
+        let mut element = self.identity();
+        if params.len() != element.params.len() {
+            return Err(unlike("parameters", element.params.len(), params.len()));
+        }
+        for ((at, own), (scalar, parts)) in element.params.iter_mut().enumerate().zip(params) {
+            let name = &self.flow.params()[at].name;
+            if own.parts.len() != parts.len() {
+                return Err(unlike(&format!("parts of {name}"), own.parts.len(), parts.len()));
+            }
+            own.scalar = scalar;
+            for (own, (from, scales)) in own.parts.iter_mut().zip(parts) {
+                for n in [from.len(), scales.len()] {
+                    if n != own.from.len() {
+                        let axes = &own.axes;
+                        return Err(unlike(
+                            &format!("indices of {name} along axes {axes:?}"),
+                            own.from.len(),
+                            n,
+                        ));
+                    }
+                }
+                (own.from, own.scales) = (from, scales);
+            }
+        }
+        self.check_fits(&element)?;
+        Ok(element)
     }
 
     /// A random reordering of units: for each label the one whose numbers take its place.

@@ -1,7 +1,7 @@
 //! What was inferred, to be looked at: units and scalars of each axis of each parameter, and dimensions.
 
 use super::{
-    Spaces,
+    Spaces, coordinates,
     derive::{Bit, Ratio, Scale, System},
 };
 
@@ -76,19 +76,41 @@ impl Spaces {
     }
 
     /// Scalars that together say how all numbers are scaled: of each parameter that of its first number, and for each
-    /// part by what other indices differ from the first.
+    /// part by what other indices differ from the first. Where parts share axes, they do so at each index along these.
     pub(super) fn scale_rows(&self) -> Vec<Scale> {
         let mut rows = Vec::new();
         for holding in self.holdings_in_order() {
-            let mut first = self.derived.reduced(holding.motion.scalar);
-            for group in &holding.motion.groups {
-                let Some(head) = group.scales.first().map(|id| self.derived.reduced(*id)) else { continue };
-                for id in &group.scales[1..] {
-                    rows.push(sum(&self.derived.reduced(*id), &head, -1));
+            let groups = &holding.motion.groups;
+            let is_shared =
+                |axis: &usize| groups.iter().filter(|group| group.axes.contains(axis)).count() > 1;
+            let shared: Vec<usize> = (0..holding.shape.len()).filter(is_shared).collect();
+            let sizes: Vec<usize> = shared.iter().map(|axis| holding.shape[*axis]).collect();
+            let mut firsts =
+                vec![self.derived.reduced(holding.motion.scalar); sizes.iter().product::<usize>().max(1)];
+            for group in groups.iter().filter(|group| group.len() > 0) {
+                let scale = |at: usize| self.derived.reduced(group.scales[at]);
+                for (at, first) in firsts.iter_mut().enumerate() {
+                    let index = coordinates(at, &sizes);
+                    let place =
+                        |axis: &usize| shared.iter().position(|of| of == axis).map_or(0, |i| index[i]);
+                    let head = group.axes.iter().zip(&group.dims).fold(0, |h, (axis, n)| h * n + place(axis));
+                    *first = sum(first, &scale(head), 1);
                 }
-                first = sum(&first, &head, 1);
+                let head = |at: usize| {
+                    if shared.is_empty() {
+                        return 0;
+                    }
+                    let index = coordinates(at, &group.dims);
+                    let own = |(i, axis): (usize, &usize)| if shared.contains(axis) { index[i] } else { 0 };
+                    let own = group.axes.iter().enumerate().map(own);
+                    own.zip(&group.dims).fold(0, |head, (place, n)| head * n + place)
+                };
+                let others = (0..group.len()).map(|at| (at, head(at))).filter(|(at, head)| at != head);
+                rows.extend(others.map(|(at, head)| sum(&scale(at), &scale(head), -1)));
             }
-            rows.push(first);
+            let (first, others) = firsts.split_first().expect("one at least");
+            rows.extend(others.iter().map(|other| sum(other, first, -1)));
+            rows.push(first.clone());
         }
         rows
     }

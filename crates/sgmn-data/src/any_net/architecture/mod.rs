@@ -19,10 +19,13 @@ use std::{
 use sgmn_graph::flow::{FlowError, FlowResult, InputKind, Permute, ValueId};
 
 use super::{
-    About, Container, FlowFile, Known, ReadOptions, Reader, Record, Tensors, assemble, compose::Draft,
-    shared::Share,
+    About, Container, FlowFile, Known, OpenSize, ReadOptions, Reader, Record, Tensors, assemble,
+    compose::Draft, shared::Share,
 };
-use crate::{Error, Result, formats::torch_zip::LEGACY_START};
+use crate::{
+    Error, Result,
+    containers::{is_older_file, safetensors},
+};
 
 use document::{Document, Input, Size};
 use layer::Layer;
@@ -35,8 +38,8 @@ pub(super) const READER: Reader =
 fn detects(start: &[u8], options: &ReadOptions) -> bool {
     let has = |name: &[u8]| start.windows(name.len()).any(|window| window == name);
     let archive = start.starts_with(b"PK\x03\x04") && (options.architecture.is_some() || has(b"/data.pkl"));
-    // Archives from before PyTorch 1.6 are refused with a word on what to do.
-    archive || weights::begins_as_safetensors(start) || start.starts_with(&LEGACY_START)
+    // With an architecture file beside it, whatever it is should be weights.
+    archive || safetensors::detects(start) || is_older_file(start) || options.architecture.is_some()
 }
 
 /// Weights and the net that they belong to.
@@ -45,6 +48,8 @@ struct Described {
     /// The architecture file.
     path: PathBuf,
     inputs: Vec<(String, Vec<usize>, bool)>,
+    /// Sizes that nobody has said.
+    open: Vec<OpenSize>,
     outputs: Vec<String>,
     layers: Vec<document::Layer>,
     /// Real tensors of the weights by name.
@@ -71,7 +76,7 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     }
     let text = std::fs::read_to_string(described).map_err(Error::io(described))?;
     let document = document::parse(described, &text)?;
-    let inputs = bind(&document.inputs(described)?, options)?;
+    let (inputs, open) = bind(&document.inputs(described)?, options)?;
     let layers = document.layers(described)?;
     let Document { outputs, under, unused, fixed, .. } = document;
     let hit = RefCell::new(BTreeSet::new());
@@ -115,12 +120,15 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
         }
     }
     let (path, of) = (described.clone(), path.to_owned());
-    let net = Described { path, inputs, outputs, layers, shares, others, of: of.clone(), weights };
+    let net = Described { path, inputs, open, outputs, layers, shares, others, of: of.clone(), weights };
     assemble(&of, Box::new(net), records, options)
 }
 
+/// Inputs with their names, shapes, and whether they are whole numbers; and sizes that nobody has said.
+type Bound = (Vec<(String, Vec<usize>, bool)>, Vec<OpenSize>);
+
 /// Shapes of the inputs, with open sizes as the user says them, else 1.
-fn bind(inputs: &[(String, Input)], options: &ReadOptions) -> Result<Vec<(String, Vec<usize>, bool)>> {
+fn bind(inputs: &[(String, Input)], options: &ReadOptions) -> Result<Bound> {
     let open = |size: &Size| match size {
         Size::Open(name) => Some(name.clone()),
         Size::Known(_) => None,
@@ -153,7 +161,12 @@ fn bind(inputs: &[(String, Input)], options: &ReadOptions) -> Result<Vec<(String
         Size::Open(name) => bound.get(name).copied().unwrap_or(1),
     };
     let shape = |input: &Input| input.shape.iter().map(size).collect();
-    Ok(inputs.iter().map(|(name, input)| (name.clone(), shape(input), input.whole)).collect())
+    let mut unsaid = Vec::new();
+    for (axis, size) in inputs.iter().flat_map(|(_, input)| input.shape.iter().enumerate()) {
+        let name = open(size).filter(|name| !bound.contains_key(name));
+        unsaid.extend(name.map(|name| OpenSize { name, axis }));
+    }
+    Ok((inputs.iter().map(|(name, input)| (name.clone(), shape(input), input.whole)).collect(), unsaid))
 }
 
 /// Whether a name fits a pattern with `*` at one end, or is it.
@@ -172,6 +185,10 @@ impl Container for Described {
             *operations.entry(layer.op.to_string()).or_default() += 1;
         }
         About { container: READER.name, writer: None, operations }
+    }
+
+    fn open_sizes(&self) -> Vec<OpenSize> {
+        self.open.clone()
     }
 
     fn lower(&self, tensors: &mut Tensors<'_>) -> Result<()> {

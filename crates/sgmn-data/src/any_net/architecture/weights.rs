@@ -14,19 +14,15 @@ use crate::{
     Error, Result,
     any_net::{
         Known,
-        payload::{Content, Slot},
+        payload::{self, Content, Slot},
         shared::{self, Found, Share},
     },
-    formats::{
-        atomic::AtomicFile,
-        mmap::MappedFile,
-        tensor::{ElementType, View},
-        torch_zip,
-    },
+    bytes::{atomic::AtomicFile, mmap::MappedFile, zip_entries::Entries},
+    containers::{self, ElementType, TensorRef, Tree, View},
 };
 
 /// What the file should be, for messages.
-pub(super) const WHAT: &str = "weights: safetensors, or a zip archive of PyTorch";
+const WHAT: &str = "weights: safetensors, or a zip archive of PyTorch";
 
 /// Where the tensors of a file stand.
 #[derive(Debug)]
@@ -46,6 +42,8 @@ enum Form {
     Safetensors(Vec<Range<usize>>),
     /// An archive; entries are in the slots.
     Archive,
+    /// Another container, into which nothing is written.
+    Other(&'static str),
 }
 
 /// A tensor of the file: its record if its numbers are real.
@@ -59,11 +57,6 @@ pub(super) struct Tensor {
 /// A record: name, shape, numbers.
 pub(super) type Numbers = (String, Vec<usize>, Stored);
 
-/// Whether a file begins as safetensors do: the length of a header, and the header.
-pub(super) fn begins_as_safetensors(start: &[u8]) -> bool {
-    start.get(8) == Some(&b'{') && start.get(5..8) == Some(&[0, 0, 0])
-}
-
 /// Reads all tensors but those that are `skipped`.
 ///
 /// # Errors
@@ -74,11 +67,20 @@ pub(super) fn read(
     skipped: &dyn Fn(&str) -> bool,
 ) -> Result<(Weights, Vec<Tensor>, Vec<Numbers>)> {
     let mut start = Vec::new();
-    File::open(path).map_err(Error::io(path))?.take(16).read_to_end(&mut start).map_err(Error::io(path))?;
-    if begins_as_safetensors(&start) {
-        safetensors(path, under, skipped)
+    if path.is_file() {
+        let file = File::open(path).map_err(Error::io(path))?;
+        file.take(16).read_to_end(&mut start).map_err(Error::io(path))?;
+    }
+    if containers::safetensors::detects(&start) {
+        return safetensors(path, under, skipped);
+    }
+    let tree = containers::read(path)?;
+    if start.starts_with(b"PK")
+        && tree.tensors_under(under)?.iter().all(|(_, tensor)| tree.entry(tensor).is_some())
+    {
+        archive(&tree, under, skipped)
     } else {
-        archive(path, under, skipped)
+        other(&tree, under, skipped)
     }
 }
 
@@ -131,13 +133,12 @@ fn safetensors(
 }
 
 fn archive(
-    path: &Path,
+    tree: &Tree,
     under: &[String],
     skipped: &dyn Fn(&str) -> bool,
 ) -> Result<(Weights, Vec<Tensor>, Vec<Numbers>)> {
-    let mut archive = torch_zip::Archive::open(path)?;
-    let under: Vec<&str> = under.iter().map(String::as_str).collect();
-    let all = archive.slots(&under)?;
+    let path = tree.path();
+    let all = payload::slots(tree, under)?;
     let mut tensors = Vec::new();
     let mut wanted = Vec::new();
     for (name, slot) in all.into_iter().filter(|(name, _)| !skipped(name)) {
@@ -148,7 +149,7 @@ fn archive(
         }
     }
     let (mut slots, mut names, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, found) in shared::read(path, &mut archive.into_entries(), &wanted)? {
+    for (name, found) in shared::read(path, &mut Entries::open(path, WHAT)?, &wanted)? {
         let share = match found {
             Found::Whole(_) => None,
             Found::Real { share, first } => {
@@ -163,6 +164,38 @@ fn archive(
         tensors.push(Tensor { name, share });
     }
     Ok((Weights { path: path.to_owned(), form: Form::Archive, slots, names }, tensors, numbers))
+}
+
+/// Weights of any other container, read and not written.
+fn other(
+    tree: &Tree,
+    under: &[String],
+    skipped: &dyn Fn(&str) -> bool,
+) -> Result<(Weights, Vec<Tensor>, Vec<Numbers>)> {
+    let (mut names, mut tensors, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+    let mut firsts: Vec<&TensorRef> = Vec::new();
+    for (name, tensor) in tree.tensors_under(under)?.into_iter().filter(|(name, _)| !skipped(name)) {
+        let name = name.to_owned();
+        if !tensor.element.is_real() {
+            tensors.push(Tensor { name, share: None });
+            continue;
+        }
+        let known = firsts.iter().position(|first| tree.same_numbers(first, tensor));
+        let record = known.unwrap_or(firsts.len());
+        if known.is_none() {
+            let values = tree.tensor(tensor)?.floats().unwrap_or_default().to_vec();
+            let stored: Stored = match tensor.element {
+                ElementType::F64 => values.into(),
+                _ => values.into_iter().map(|value| value as f32).collect::<Vec<_>>().into(),
+            };
+            numbers.push((name.clone(), tensor.shape.clone(), stored));
+            names.push(name.clone());
+            firsts.push(tensor);
+        }
+        tensors.push(Tensor { name, share: Some(Share { record, order: Vec::new() }) });
+    }
+    let form = Form::Other(tree.container);
+    Ok((Weights { path: tree.path().to_owned(), form, slots: Vec::new(), names }, tensors, numbers))
 }
 
 fn element(dtype: Dtype) -> Option<ElementType> {
@@ -183,10 +216,16 @@ impl Weights {
     pub(super) fn write(&self, numbers: &dyn Fn(usize) -> Option<Vec<f64>>, out: &Path) -> Result<()> {
         match &self.form {
             Form::Archive => {
-                let entries = torch_zip::Archive::open(&self.path)?.into_entries();
+                let entries = Entries::open(&self.path, WHAT)?;
                 shared::write(&self.path, entries, &self.slots, &self.names, numbers, out)
             }
             Form::Safetensors(ranges) => self.write_safetensors(ranges, numbers, out),
+            Form::Other(container) => {
+                let what = format!(
+                    "a {container} is read and not written; save the net as safetensors or with PyTorch's torch.save"
+                );
+                Err(Error::Unsupported { path: self.path.clone(), what })
+            }
         }
     }
 

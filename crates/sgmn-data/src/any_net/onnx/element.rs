@@ -1,6 +1,6 @@
 //! Types of elements, and both ways between bits and numbers.
 
-use crate::formats::tensor::half_to_f64;
+use crate::containers::half_to_f64;
 
 /// Type of the elements of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

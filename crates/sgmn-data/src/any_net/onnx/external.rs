@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::tensor::{Payload, Place, Tensor};
-use crate::{Error, Result, formats::mmap::MappedFile};
+use crate::{Error, Result, bytes::mmap::MappedFile};
 
 /// The files of a model.
 #[derive(Debug)]
@@ -30,6 +30,12 @@ impl Files {
             Payload::Plain(place) => self.bytes(place),
             _ => self.model.bytes(),
         }
+    }
+
+    /// Gives back the memory of all bytes that were read; they are read again when they are asked for.
+    pub(super) fn forget_pages(&self) {
+        self.model.forget_pages();
+        self.data.iter().for_each(|(_, data)| data.forget_pages());
     }
 
     /// Opens what the tensors of a model name and finds their places in it.

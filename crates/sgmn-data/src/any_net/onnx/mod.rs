@@ -14,9 +14,13 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
-use self::{external::Files, model::Model, tensor::Tensor};
-use super::{About, Container, FlowFile, ReadOptions, Reader, Record, Tensors, assemble};
-use crate::{Error, Result, formats::mmap::MappedFile};
+use self::{
+    external::Files,
+    model::{Model, Size},
+    tensor::Tensor,
+};
+use super::{About, Container, FlowFile, OpenSize, ReadOptions, Reader, Record, Tensors, assemble};
+use crate::{Error, Result, bytes::mmap::MappedFile};
 
 /// The reader of this container.
 pub(super) const READER: Reader = Reader { name: "ONNX", detects, open };
@@ -41,6 +45,9 @@ fn detects(start: &[u8], _options: &ReadOptions) -> bool {
     !braced && start.first().is_some_and(|key| KEYS.contains(key))
 }
 
+/// Bytes of files that are touched before their pages are given back.
+const MOST_TOUCHED: usize = 1 << 24;
+
 fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     let map = MappedFile::open(path)?;
     let mut model =
@@ -48,6 +55,7 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     let files = Files::find(map, path, &mut model.tensors)?;
     let mut records = Vec::new();
     let mut tensors = Vec::new();
+    let mut n_touched = 0;
     let mut names = std::collections::BTreeMap::new();
     for (i, tensor) in model.tensors.iter().enumerate() {
         if tensor.stands_alone && tensor.element.is_float() {
@@ -59,8 +67,15 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
             let name = if *n == 1 { tensor.name.clone() } else { format!("{} ({n})", tensor.name) };
             records.push(Record { name, shape: tensor.shape.clone(), numbers, known: None });
             tensors.push(i);
+            n_touched += files.of(tensor).len();
+        }
+        // Numbers that were read are held by the records from now on.
+        if n_touched > MOST_TOUCHED {
+            files.forget_pages();
+            n_touched = 0;
         }
     }
+    files.forget_pages();
     let onnx = Onnx { path: path.to_owned(), files, model, tensors, options: options.clone() };
     assemble(path, Box::new(onnx), records, options)
 }
@@ -79,6 +94,29 @@ impl Container for Onnx {
         }
         let writer = (!self.model.producer.is_empty()).then(|| self.model.producer.clone());
         About { container: READER.name, writer, operations }
+    }
+
+    fn open_sizes(&self) -> Vec<OpenSize> {
+        let Model { graph, tensors, .. } = &self.model;
+        let asked = graph.inputs.iter().filter(|input| {
+            let initial = graph.initializers.iter().any(|i| tensors[*i].name == input.name);
+            !initial && !self.options.inputs.contains_key(&input.name)
+        });
+        let mut open = Vec::new();
+        for input in asked {
+            for (axis, size) in input.shape.iter().flatten().enumerate() {
+                match size {
+                    Size::Named(name) if !self.options.sizes.contains_key(name) => {
+                        open.push(OpenSize { name: name.clone(), axis });
+                    }
+                    Size::Open => {
+                        open.push(OpenSize { name: format!("axis {axis} of {}", input.name), axis })
+                    }
+                    Size::Named(_) | Size::Known(_) => {}
+                }
+            }
+        }
+        open
     }
 
     fn write(&self, numbers: &dyn Fn(usize) -> Option<Vec<f64>>, out: &Path) -> Result<()> {

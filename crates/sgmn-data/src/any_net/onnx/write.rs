@@ -8,7 +8,7 @@ use super::{
     tensor::{Payload, Tensor},
     wire::varint,
 };
-use crate::{Error, Result, formats::atomic::AtomicFile};
+use crate::{Error, Result, bytes::atomic::AtomicFile};
 
 /// Writes the model to `out`, and beside it those data files whose numbers move or which would else be missing there.
 /// `tensors` are the tensors that may move; `numbers(i)` are the new numbers of tensor i.

@@ -7,12 +7,9 @@ use serde::de::DeserializeOwned;
 use super::program::{Payload, PayloadConfig, Program, SCHEMA, Size, TensorMeta, Versioned};
 use crate::{
     Error, Result,
-    any_net::payload::Slot,
-    formats::{
-        tensor::{ElementType, View},
-        torch_zip,
-        zip_entries::Entries,
-    },
+    any_net::payload::{self, Slot},
+    bytes::zip_entries::Entries,
+    containers::{self, ElementType, View},
 };
 
 /// Largest description of a graph; numbers lie beside it.
@@ -170,11 +167,9 @@ fn nested(path: &Path, entries: &mut Entries, entry: &str, slots: &mut BTreeMap<
     if bytes.is_empty() {
         return Ok(());
     }
-    let inner = Entries::inside(bytes, path, "an archive of torch.save inside")?;
-    let mut inner = torch_zip::Archive::new(inner, path)?;
-    for (name, mut slot) in inner.slots(&[])? {
-        slot.inside = Some(entry.to_owned());
-        slots.insert(name, slot);
+    let inner = containers::read_inside(bytes, path)?;
+    for (name, slot) in payload::slots(&inner, &[])? {
+        slots.insert(name, Slot { inside: Some(entry.to_owned()), ..slot });
     }
     Ok(())
 }

@@ -6,13 +6,21 @@ use super::{
     program::{Argued, Argument, Expression, InputSpec, Number, Program, Size, TensorMeta},
     sizes::{self, Symbols},
 };
-use crate::{Error, Result, any_net::ReadOptions};
+use crate::{
+    Error, Result,
+    any_net::{OpenSize, ReadOptions},
+};
 
-/// Values for the symbols of sizes: what the user says, else 1 or the smallest value that the file allows.
+/// Values for the symbols of sizes: what the user says, else 1 or the smallest value that the file allows; and where in
+/// the inputs these last ones stand.
 ///
 /// # Errors
 /// [`Error::Config`] for sizes and inputs that the file does not have or that contradict it.
-pub(super) fn bind(path: &Path, program: &Program, options: &ReadOptions) -> Result<Symbols> {
+pub(super) fn bind(
+    path: &Path,
+    program: &Program,
+    options: &ReadOptions,
+) -> Result<(Symbols, Vec<OpenSize>)> {
     let graph = &program.graph_module.graph;
     let inputs: Vec<(&str, &TensorMeta)> = program
         .graph_module
@@ -56,6 +64,12 @@ pub(super) fn bind(path: &Path, program: &Program, options: &ReadOptions) -> Res
             }
         }
     }
+    let mut open = Vec::new();
+    for (axis, size) in inputs.iter().flat_map(|(_, meta)| meta.sizes.iter().enumerate()) {
+        let unsaid = |symbol: &String| !symbols.0.contains_key(symbol);
+        let symbols = expression(size).map(sizes::symbols).into_iter().flatten();
+        open.extend(symbols.filter(unsaid).map(|name| OpenSize { name, axis }));
+    }
     for name in &names {
         let least = program.range_constraints.get(name).and_then(|range| range.min_val);
         let least = least.map_or(1, |Number(least)| (least as i64).clamp(1, 1 << 20));
@@ -70,7 +84,7 @@ pub(super) fn bind(path: &Path, program: &Program, options: &ReadOptions) -> Res
             return Err(Error::Config { field, expected: format!("the shape {shape:?} of the file"), found });
         }
     }
-    Ok(symbols)
+    Ok((symbols, open))
 }
 
 fn expression(size: &Size) -> Option<&str> {

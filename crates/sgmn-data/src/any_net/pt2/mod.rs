@@ -21,11 +21,11 @@ use std::{
 use sgmn_graph::flow::{Array, Stored};
 
 use super::{
-    About, Container, FlowFile, Known, ReadOptions, Reader, Record, Tensors, assemble,
+    About, Container, FlowFile, Known, OpenSize, ReadOptions, Reader, Record, Tensors, assemble,
     payload::Slot,
     shared::{self, Share},
 };
-use crate::{Error, Result, formats::zip_entries::Entries};
+use crate::{Error, Result, bytes::zip_entries::Entries};
 
 use archive::Archive;
 use program::{Argument, InputSpec, OptionalTensor, Program};
@@ -56,6 +56,8 @@ struct Exported {
     /// Names of the records.
     names: Vec<String>,
     symbols: Symbols,
+    /// Sizes that nobody has said.
+    open: Vec<OpenSize>,
 }
 
 fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
@@ -83,13 +85,14 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     let mut exported = Exported {
         path: path.to_owned(),
         symbols: Symbols::default(),
+        open: Vec::new(),
         reals: BTreeMap::new(),
         wholes: BTreeMap::new(),
         slots: Vec::new(),
         names: Vec::new(),
         program,
     };
-    exported.symbols = bind::bind(path, &exported.program, options)?;
+    (exported.symbols, exported.open) = bind::bind(path, &exported.program, options)?;
     let mut records = Vec::new();
     for (name, content) in contents {
         match content {
@@ -139,6 +142,10 @@ impl Container for Exported {
             *operations.entry(op).or_default() += 1;
         }
         About { container: READER.name, writer: None, operations }
+    }
+
+    fn open_sizes(&self) -> Vec<OpenSize> {
+        self.open.clone()
     }
 
     fn knows_ties(&self) -> bool {

@@ -5,8 +5,7 @@ use std::{fs::File, path::{Path, PathBuf}};
 use serde::Deserialize;
 use sgmn_graph::{Activation, LayerMap, LayerSpec, NetSpec, Reading};
 
-use super::super::npy;
-use crate::{Error, Result};
+use crate::{Error, Result, containers::npy};
 
 /// The zoo's convolutions step by two pixels and do not pad. Source: Unterthiner et al. 2020.
 const STRIDE: [usize; 2] = [2, 2];

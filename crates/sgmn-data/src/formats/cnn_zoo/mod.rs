@@ -29,8 +29,9 @@ use self::{
     metrics::{Known, Metrics},
 };
 pub(crate) use self::write::{Line, Writer};
-use super::npy::NpyTable;
-use crate::{Error, Result, Sample, Source, Target, source::Dataset, split::Splits};
+use crate::{
+    Error, Result, Sample, Source, Target, containers::npy::NpyTable, source::Dataset, split::Splits,
+};
 
 /// What can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

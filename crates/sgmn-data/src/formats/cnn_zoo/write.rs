@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use flate2::{Compression, write::GzEncoder};
 use serde::Serialize;
 
-use super::{super::{atomic::AtomicFile, npy}, ZooActivation};
-use crate::{Error, Result};
+use super::ZooActivation;
+use crate::{Error, Result, bytes::atomic::AtomicFile, containers::npy};
 
 /// A line of `metrics.csv.gz`, with the zoo's columns in its order.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -12,7 +12,8 @@ use sgmn_graph::{LentNet, Net, NetSpec};
 use super::layout::{HEADER_LEN, Header, RECORD_LEN, Record, crc32, padded_len};
 use crate::{
     Error, Result, Sample, Source, Target,
-    formats::{mmap::MappedFile, spec_json::UncheckedSpec},
+    bytes::mmap::MappedFile,
+    formats::spec_json::UncheckedSpec,
     split::{Split, Splits},
 };
 

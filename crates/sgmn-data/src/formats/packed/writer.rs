@@ -10,7 +10,7 @@ use serde::Serialize;
 use sgmn_graph::NetSpec;
 
 use super::layout::{ALIGNMENT, HEADER_LEN, Header, Record, crc32, padded_len};
-use crate::{Error, Result, Target, formats::atomic::AtomicFile, split::Split};
+use crate::{Error, Result, Target, bytes::atomic::AtomicFile, split::Split};
 
 /// One net to be packed.
 #[derive(Debug, Clone, PartialEq)]

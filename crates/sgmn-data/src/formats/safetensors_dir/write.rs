@@ -11,7 +11,8 @@ use sgmn_graph::Net;
 use super::SPLIT_FILE;
 use crate::{
     Error, Result, Sample, Target,
-    formats::{atomic::AtomicFile, spec_json},
+    bytes::atomic::AtomicFile,
+    formats::spec_json,
     source::Dataset,
     split::Split,
 };

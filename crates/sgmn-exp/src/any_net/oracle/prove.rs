@@ -11,7 +11,7 @@ use sgmn_graph::{
     Seed,
     flow::{Array, FlowNet, Numbers},
 };
-use sgmn_symmetry::flow::{Draw, Relation, relate};
+use sgmn_symmetry::flow::{Difference, Draw, relate};
 
 use super::{carried::Carried, spaces, truth::Folder};
 use crate::any_net::{
@@ -209,15 +209,19 @@ fn form(net: &FlowNet, twin: &dyn Numbers, what: &str) -> Fact {
     let words = format!("form of twin {what}");
     let relation =
         net.with(twin).map_err(sgmn_symmetry::Error::from).and_then(|twin| relate(net, &twin, MEET));
-    match relation {
-        Ok(Relation::Equal { distance }) => Fact::below(words, distance, MEET),
-        Ok(Relation::Different { param, index, distance, repairs, .. }) => Fact::wrong(
+    let relation = match relation {
+        Ok(relation) => relation,
+        Err(why) => return Fact::wrong(words, why.to_string()),
+    };
+    let (distance, repairs) = (relation.largest(), relation.repairs);
+    match &relation.first {
+        None => Fact::below(words, distance, MEET),
+        Some(Difference { param, index, .. }) => Fact::wrong(
             words,
             format!(
                 "{distance:.1e}, first at {param} number {index}, {repairs} choices undecided; expected {MEET:.0e} at most"
             ),
         ),
-        Err(why) => Fact::wrong(words, why.to_string()),
     }
 }
 

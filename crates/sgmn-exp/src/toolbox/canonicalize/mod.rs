@@ -69,7 +69,9 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     };
     let repairs = Arc::new(Mutex::new(Repairs::default()));
     match files::open(&args.input, &args.read)? {
-        Input::Net(sample) => {
+        Input::Tree(_, why) => return Err(why.into()),
+        Input::Net(file) => {
+            let sample = files::sample(&file)?;
             let (net, treated) = canonicalize_net(&sample.net, &symmetries)?;
             *repairs.lock().expect("adding does not panic") = treated;
             args.destination.write_net(Sample { net, ..sample }, note(BTreeMap::new()), out)?;

@@ -14,6 +14,7 @@ use crate::{
     any_net::{
         args::NetArgs,
         check::{KEPT, Report, Trials, check_file},
+        description::note_of_sizes,
         negatives::{Fault, SEEN},
     },
     report::MachineFacts,
@@ -97,6 +98,9 @@ pub(super) fn run(
 fn describe(path: &Path, report: &Report, out: &mut impl Write) -> Result<()> {
     let dims = &report.dims;
     writeln!(out, "{}: {} numbers may change, {} steps", path.display(), report.n_numbers, report.n_steps)?;
+    if let Some(note) = note_of_sizes(&report.open_sizes) {
+        writeln!(out, "  {note}")?;
+    }
     writeln!(
         out,
         "  free are {} dimensions ({} magnitudes, {} of matrices, {} of additions) and {} signs; orders and scales move \
@@ -142,8 +146,8 @@ fn describe(path: &Path, report: &Report, out: &mut impl Write) -> Result<()> {
     let seconds = &report.seconds;
     write!(
         out,
-        "  seconds: read {:.2}, infer {:.2}, act {:.2}, answer {:.2}",
-        seconds.read, seconds.derive, seconds.act, seconds.run
+        "  seconds: read {:.2}, infer {:.2}, act {:.2}, by matrices {:.2}, answer {:.2}",
+        seconds.read, seconds.derive, seconds.act, seconds.mix, seconds.run
     )?;
     match memory(report) {
         Some(words) => writeln!(out, "; peak memory {words}")?,
@@ -180,7 +184,6 @@ fn to_json(path: &Path, report: &Report) -> serde_json::Value {
         "negatives": negatives,
         "seconds": report.seconds,
         "peak_bytes": report.peak_bytes,
-        "peak_bytes_of_orders_and_scalars": report.peak_of_spaces,
         "file_bytes": report.file_bytes,
     })
 }
@@ -188,7 +191,7 @@ fn to_json(path: &Path, report: &Report) -> serde_json::Value {
 fn row(path: &Path, report: &Report) -> String {
     let seconds = &report.seconds;
     format!(
-        "| {} | {:.2} | {:.1} % | {:.1e} | {} of {} | {:.2} | {:.2} | {:.2} | {:.2} | {} |",
+        "| {} | {:.2} | {:.1} % | {:.1e} | {} of {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {} |",
         name(path),
         report.n_numbers as f64 / 1e6,
         share(report),
@@ -198,23 +201,18 @@ fn row(path: &Path, report: &Report) -> String {
         seconds.read,
         seconds.derive,
         seconds.act,
+        seconds.mix,
         seconds.run,
         memory(report).unwrap_or_default(),
     )
 }
 
-/// The most memory that was held with orders and scalars, and with all that may change, beside the size of the file.
+/// The most memory that the process held, beside the size of the file.
 fn memory(report: &Report) -> Option<String> {
-    let words = |peak: u64| {
-        let times = |bytes: u64| format!(" ({:.1} × the file)", peak as f64 / bytes.max(1) as f64);
-        format!(
-            "{:.0} MiB{}",
-            peak as f64 / f64::from(1 << 20),
-            report.file_bytes.map(times).unwrap_or_default()
-        )
-    };
-    let (spaces, all) = (report.peak_of_spaces?, report.peak_bytes?);
-    Some(format!("{}, with all {}", words(spaces), words(all)))
+    let peak = report.peak_bytes? as f64;
+    let times = |bytes: u64| format!(" ({:.1} × the file)", peak / bytes.max(1) as f64);
+    let beside = report.file_bytes.map(times).unwrap_or_default();
+    Some(format!("{:.0} MiB{beside}", peak / f64::from(1 << 20)))
 }
 
 fn table(rows: &[String], trials: &Trials) -> String {
@@ -227,9 +225,9 @@ fn table(rows: &[String], trials: &Trials) -> String {
          {} random elements of each kind act on it, and its answers to {} random inputs are compared in f64.\n\
          The largest change is relative to the largest answer; it must be at most {KEPT:.0e}.\n\
          Changes just outside of the group are seen if answers change by {SEEN:.0e} or more.\n\
-         Memory is the most that the process held while it read, inferred, answered, and acted by orders and scalars; then with all.\n\n\
-         | file | million numbers | moved | largest change | faults seen | read, s | infer, s | act, s | answer, s | peak memory |\n\
-         | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n{}\n",
+         Memory is the most that the process held.\n\n\
+         | file | million numbers | moved | largest change | faults seen | read, s | infer, s | act, s | by matrices, s | answer, s | peak memory |\n\
+         | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n{}\n",
         facts.join(", "),
         trials.elements,
         trials.questions,

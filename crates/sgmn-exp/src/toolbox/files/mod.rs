@@ -1,6 +1,7 @@
 //! What a person may hand to the toolbox, told apart by what is in it, and what the toolbox writes.
 
-mod torch;
+mod args;
+mod flow;
 mod write;
 
 use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
@@ -9,50 +10,30 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 use sgmn_data::{
     Sample, Source, Target,
-    formats::{self, Format, FormatKind, packed, safetensors_dir},
+    containers::{self, Tree},
+    formats::{self, Format, FormatKind, packed},
+    nets::{self, Facts, Label, NetFile},
     source::Dataset,
 };
-use sgmn_graph::{ActivationWords, NetSpec};
+use sgmn_graph::NetSpec;
 use toml::{Table, Value};
 
+pub(super) use args::ReadArgs;
+pub(super) use flow::{FlowSource, write_tensors};
 pub(super) use write::{Destination, OneNet, refuse_existing, refuse_full_folder};
-
-/// How to read what files do not say themselves.
-#[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Reading")]
-pub(super) struct ReadArgs {
-    /// Format of a dataset; found out if left out
-    #[arg(long = "from", value_name = "FORMAT")]
-    format: Option<FormatKind>,
-    /// An option of the dataset's format, such as augmentations=20
-    #[arg(long = "option", value_name = "KEY=VALUE")]
-    options: Vec<String>,
-    /// Activation of nets that do not say theirs, such as sine:30, tanh or relu; or one for each hidden layer: sine:30,sine:1
-    #[arg(long, value_name = "WORDS")]
-    activation: Option<ActivationWords>,
-    /// Constant added to the output of nets that do not say theirs
-    #[arg(long, allow_negative_numbers = true)]
-    output_offset: Option<f64>,
-    /// Step of the convolutions of nets that do not say theirs
-    #[arg(long, requires = "padding")]
-    stride: Option<usize>,
-    /// Zeros around the input of these convolutions
-    #[arg(long, requires = "stride")]
-    padding: Option<usize>,
-}
 
 /// A file or folder, opened.
 pub(super) enum Input {
-    /// One net.
-    Net(Sample),
+    /// One net, or what is known of it.
+    Net(Box<NetFile>),
     /// Many nets.
     Dataset(OpenDataset),
     /// One of our checkpoints; its tensors are not yet read.
     Checkpoint,
     /// A golden file: a model, its input nets, its outputs and gradients.
     Golden,
-    /// A PyTorch archive that holds no net, such as a checkpoint of another program.
-    Archive(formats::torch_zip::Value),
+    /// Tensors or other values that are no net of a chain of layers, and why.
+    Tree(Box<Tree>, sgmn_data::Error),
     /// Images or labels.
     Idx(formats::idx::Idx),
 }
@@ -93,18 +74,45 @@ pub(super) fn open(path: &Path, args: &ReadArgs) -> Result<Input> {
     file.take(8).read_to_end(&mut start).with_context(|| path.display().to_string())?;
     match start.as_slice() {
         [b'S', b'G', b'M', b'N', b'P', b'A', b'C', b'K'] => Ok(Input::Dataset(open_dataset(path, args)?)),
-        [b'P', b'K', 3, 4, ..] => torch::open(path, args),
         [0, 0, 8, 1..=8, ..] | [0x1f, 0x8b, ..] => Ok(Input::Idx(formats::idx::read(path)?)),
-        _ if path.extension().is_some_and(|ending| ending == "safetensors") => open_safetensors(path, args),
-        // The old archives of PyTorch, and damaged ones, are best explained by their reader.
-        _ if path.extension().is_some_and(|ending| ending == "pth" || ending == "pt") => {
-            torch::open(path, args)
-        }
-        _ => bail!(
-            "{}: expected a packed file, a .safetensors or .pth file, IDX images or a folder of nets, found none of them",
-            path.display(),
-        ),
+        _ => open_tree(path, args),
     }
+}
+
+/// A file of tensors is a checkpoint, a golden file or a net, as its metadata say; or a list of what is inside.
+fn open_tree(path: &Path, args: &ReadArgs) -> Result<Input> {
+    let tree = containers::read(path)?;
+    if tree.metadata.contains_key(CHECKPOINT_KEY) {
+        return Ok(Input::Checkpoint);
+    }
+    if tree.metadata.contains_key(GOLDEN_KEY) {
+        return Ok(Input::Golden);
+    }
+    match nets::from_tree(tree, &args.net_options()) {
+        Ok(file) => Ok(Input::Net(Box::new(file))),
+        Err(why) => Ok(Input::Tree(Box::new(containers::read(path)?), why)),
+    }
+}
+
+/// The net of a file with its name and target; what was decided is said.
+///
+/// # Errors
+/// If something about the net is not certain, or its numbers are damaged.
+pub(super) fn sample(file: &NetFile) -> Result<Sample> {
+    let path = file.tree().path().display();
+    let sample = file.sample()?;
+    for note in &file.notes {
+        eprintln!("note: {path}: {note}");
+    }
+    let Facts { label, score, .. } = &file.facts;
+    if let Some(Label::Text(text)) = label {
+        eprintln!(
+            "note: {path}: the label {text:?} has no number and is left out; a folder of nets counts such classes"
+        );
+    } else if let (Some(_), Some(score)) = (label, score) {
+        eprintln!("note: {path}: the label is kept, the score {score} is left out");
+    }
+    Ok(sample)
 }
 
 /// The first `n` nets of a file or folder.
@@ -113,7 +121,8 @@ pub(super) fn open(path: &Path, args: &ReadArgs) -> Result<Input> {
 /// As [`open`], and if there are no nets in it.
 pub(super) fn first_nets(path: &Path, args: &ReadArgs, n: usize) -> Result<Vec<Sample>> {
     match open(path, args)? {
-        Input::Net(sample) => Ok(vec![sample]),
+        Input::Net(file) => Ok(vec![sample(&file)?]),
+        Input::Tree(_, why) => Err(why.into()),
         Input::Dataset(OpenDataset { dataset, .. }) if !dataset.source.is_empty() => {
             let n = n.min(dataset.source.len());
             (0..n).map(|i| Ok(dataset.source.get(i)?)).collect()
@@ -130,19 +139,9 @@ impl Input {
             Self::Dataset(_) => "a dataset without nets",
             Self::Checkpoint => "a checkpoint",
             Self::Golden => "a golden file",
-            Self::Archive(_) => "a PyTorch archive that is no net",
+            Self::Tree(..) => "no net",
             Self::Idx(_) => "images or labels",
         }
-    }
-}
-
-impl ReadArgs {
-    fn folder_options(&self) -> safetensors_dir::Options {
-        let convolution = self.stride.zip(self.padding).map(|(stride, padding)| {
-            safetensors_dir::Convolution { stride: [stride; 2], padding: [padding; 2] }
-        });
-        let output_offset = self.output_offset.unwrap_or_default();
-        safetensors_dir::Options { activation: self.activation.clone(), output_offset, convolution }
     }
 }
 
@@ -170,7 +169,7 @@ fn open_dataset(path: &Path, args: &ReadArgs) -> Result<OpenDataset> {
 /// A format with the options that the command line gives it.
 fn format_with(kind: FormatKind, options: &[String], args: &ReadArgs) -> Result<Format> {
     if kind == FormatKind::SafetensorsDir && options.is_empty() {
-        return Ok(Format::SafetensorsDir(args.folder_options()));
+        return Ok(Format::SafetensorsDir(args.net_options()));
     }
     let mut table = Table::from_iter([("kind".to_owned(), Value::from(kind.name()))]);
     for option in options {
@@ -200,36 +199,4 @@ fn open_packed(path: &Path) -> Result<OpenDataset> {
     let splits = reader.splits().clone();
     let dataset = Dataset { source: Box::new(reader), splits };
     Ok(OpenDataset { kind: FormatKind::Packed, dataset, packed: Some(facts) })
-}
-
-/// A safetensors file is a checkpoint, a golden file or a net, as its metadata say.
-fn open_safetensors(path: &Path, args: &ReadArgs) -> Result<Input> {
-    let keys = metadata_keys(path)?;
-    if keys.iter().any(|key| key == CHECKPOINT_KEY) {
-        return Ok(Input::Checkpoint);
-    }
-    if keys.iter().any(|key| key == GOLDEN_KEY) {
-        return Ok(Input::Golden);
-    }
-    Ok(Input::Net(safetensors_dir::read_net(path, &args.folder_options())?))
-}
-
-/// The metadata keys of a safetensors file; only its header is read.
-fn metadata_keys(path: &Path) -> Result<Vec<String>> {
-    /// The format's own limit.
-    const MOST_HEADER_BYTES: u64 = 100_000_000;
-    let context = || path.display().to_string();
-    let mut file = File::open(path).with_context(context)?;
-    let mut len = [0; 8];
-    file.read_exact(&mut len).with_context(context)?;
-    let len = u64::from_le_bytes(len);
-    if len > MOST_HEADER_BYTES {
-        bail!("{}: expected a header of at most {MOST_HEADER_BYTES} bytes, found {len}", path.display());
-    }
-    let mut header = Vec::new();
-    file.take(len).read_to_end(&mut header).with_context(context)?;
-    let header: serde_json::Value = serde_json::from_slice(&header)
-        .with_context(|| format!("{}: expected a safetensors header", path.display()))?;
-    let metadata = header.get("__metadata__").and_then(serde_json::Value::as_object);
-    Ok(metadata.into_iter().flat_map(|metadata| metadata.keys().cloned()).collect())
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use crate::any_net::description::{Description, Order, Tensor};
+use crate::any_net::description::{Description, Order, Tensor, note_of_sizes};
 
 /// Lines of a list that are shown unless all are asked for.
 const MOST_LINES: usize = 40;
@@ -22,13 +22,8 @@ pub(super) fn describe(net: &Description, all: bool, out: &mut impl Write) -> Re
     writeln!(out, "{n_operations} operations: {}", operations.join(", "))?;
     writeln!(out, "computed in {} steps", net.n_steps)?;
     writeln!(out, "inputs: {}; outputs: {}", tensors(&net.inputs), tensors(&net.outputs))?;
-    // A batch of one shows all there is; one token or one pixel does not.
-    if net.inputs.iter().any(|input| input.shape.iter().skip(1).any(|size| *size == 1)) {
-        writeln!(
-            out,
-            "note: a size that the file leaves open is 1 unless --size or --input says it; with one token or pixel \
-             more is free than with several"
-        )?;
+    if let Some(note) = note_of_sizes(&net.open_sizes) {
+        writeln!(out, "{note}")?;
     }
 
     writeln!(out, "\n{} numbers may change, in {} parameters{}", net.n_numbers, net.parameters.len(), {

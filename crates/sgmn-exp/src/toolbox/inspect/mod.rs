@@ -4,14 +4,13 @@ mod checkpoint;
 mod dataset;
 mod flow;
 mod net;
+mod tree;
+mod unsaid;
 
 use std::{io::Write, path::PathBuf};
 
 use anyhow::{Result, bail};
-use sgmn_data::{
-    any_net,
-    formats::torch_zip::{Key, Value},
-};
+use sgmn_data::{any_net, nets::NetOptions};
 use sgmn_nn::golden::Golden;
 
 use super::{
@@ -23,8 +22,8 @@ use crate::any_net::{args::NetArgs, description::Description};
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Known are packed files, datasets in folders, nets as .safetensors or .pth, our checkpoints, golden files, IDX images,
-and PyTorch archives in general. Of nets of any architecture (.onnx, .pt2, tensors with --architecture) it shows what may
+Known are packed files, datasets in folders, files of tensors (PyTorch's in all its forms, safetensors, npz), our
+checkpoints, golden files and IDX images. What a file does not tell is listed with the option that tells it. Of nets of any architecture (.onnx, .pt2, tensors with --architecture) it shows what may
 change in them without changing their function: which units may be reordered, and by which scalars they may be
 multiplied, as follows from the graph of the net.
 
@@ -76,7 +75,8 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
         );
     }
     match files::open(&args.file, &args.read)? {
-        Input::Net(sample) => net::describe(&sample, out)?,
+        Input::Net(file) if file.spec().is_none() => unsaid::describe(&file, out)?,
+        Input::Net(file) => net::describe(&files::sample(&file)?, out)?,
         Input::Dataset(opened) => dataset::describe(&opened, args.item, out)?,
         Input::Checkpoint => checkpoint::describe(&args.file, args.variables, out)?,
         Input::Golden => {
@@ -88,10 +88,9 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
                 net::describe_net(first, out)?;
             }
         }
-        Input::Archive(value) => {
-            writeln!(out, "PyTorch archive that holds no chain of dense layers")?;
-            describe_value(&value, 1, out)?;
-        }
+        // Who says how a net is to be read wants a net.
+        Input::Tree(_, why) if args.read.net_options() != NetOptions::default() => return Err(why.into()),
+        Input::Tree(tree, why) => tree::describe(&tree, &why, out)?,
         Input::Idx(idx) => {
             let kind = if idx.shape().len() == 1 { "labels" } else { "images" };
             writeln!(out, "IDX file of {} {kind}, shape {:?}, one byte each", idx.len(), idx.shape())?;
@@ -101,31 +100,4 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
         }
     }
     Ok(Verdict::Pass)
-}
-
-/// Entries of an archive, two levels deep.
-fn describe_value(value: &Value, depth: usize, out: &mut impl Write) -> std::io::Result<()> {
-    const DEEPEST: usize = 2;
-    let Value::Dict(entries) = value else { return Ok(()) };
-    for (key, value) in entries {
-        let key = match key {
-            Key::Text(text) => text.clone(),
-            Key::Int(number) => number.to_string(),
-        };
-        let what = match value {
-            Value::Tensor(tensor) => format!("{:?} {:?}", tensor.element, tensor.shape),
-            Value::Dict(entries) => format!("{} entries", entries.len()),
-            Value::List(items) => format!("list of {}", items.len()),
-            Value::Text(text) => format!("{text:?}"),
-            Value::Int(number) => number.to_string(),
-            Value::Float(number) => number.to_string(),
-            Value::Bool(truth) => truth.to_string(),
-            Value::None => "none".to_owned(),
-        };
-        writeln!(out, "{}{key}: {what}", "  ".repeat(depth))?;
-        if depth < DEEPEST {
-            describe_value(value, depth + 1, out)?;
-        }
-    }
-    Ok(())
 }

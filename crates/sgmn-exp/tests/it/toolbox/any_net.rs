@@ -16,7 +16,7 @@ fn folder(net: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/oracle").join(net)
 }
 
-fn file(net: &str, name: &str) -> String {
+pub(super) fn file(net: &str, name: &str) -> String {
     text(&folder(net).join(name)).to_owned()
 }
 

@@ -6,16 +6,15 @@
 //! [`tolerance::ORBIT`](crate::tolerance::ORBIT), except where [`FlowRepairs`] counts choices that nothing decides.
 
 mod orders;
+mod relate;
 mod scalars;
 
-use std::sync::Arc;
+use sgmn_graph::flow::FlowNet;
 
-use sgmn_graph::flow::{Array, Flow, FlowNet, Numbers};
-
+pub use self::relate::{Difference, ParamDistance, Relation, check_same_flow, relate};
 use self::scalars::Scalars;
 use super::{
-    Spaces, derive,
-    element::unlike,
+    FlowElement, Spaces, derive,
     fold::Fold,
     freedoms::{Settled, settle},
     matrices::{Holder, Matrix, MatrixElement, matrices, passable, settle_space},
@@ -31,6 +30,18 @@ pub struct CanonicalFlow {
     pub repairs: FlowRepairs,
     /// What settling changed.
     pub settled: Settled,
+}
+
+/// What carries a settled net to its canonical form: the scalars first, then the matrices, then the orders.
+#[derive(Debug, Clone)]
+pub(super) struct Way {
+    /// Moves no unit.
+    pub(super) scaling: FlowElement,
+    /// The spaces that [`Way::turning`] acts on: those that the numbers of the net let act.
+    pub(super) matrices: Vec<Matrix>,
+    pub(super) turning: MatrixElement,
+    /// Moves units and scales none.
+    pub(super) order: FlowElement,
 }
 
 /// Counts of choices that a canonical form had to make though nothing decides them: there two nets of one orbit may
@@ -58,29 +69,6 @@ impl FlowRepairs {
     }
 }
 
-/// How two nets of one flow relate.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Relation {
-    /// Their canonical forms meet: they are one function up to rounding.
-    Equal {
-        /// The largest difference, relative to the largest number of its parameter.
-        distance: f64,
-    },
-    /// Their canonical forms differ.
-    Different {
-        /// The first parameter that differs.
-        param: String,
-        /// Where in it, row-major.
-        index: usize,
-        /// The numbers there.
-        numbers: (f64, f64),
-        /// The largest difference of all, relative to the largest number of its parameter.
-        distance: f64,
-        /// Choices that nothing decides in one of the nets: if there are any, the nets may be equal nevertheless.
-        repairs: usize,
-    },
-}
-
 /// The canonical form of a net.
 ///
 /// # Errors
@@ -96,84 +84,20 @@ pub fn canonicalize_flow(net: &FlowNet) -> Result<CanonicalFlow> {
 /// # Errors
 /// As [`canonicalize_flow`].
 pub fn canonicalize_unfolded(net: &FlowNet) -> Result<CanonicalFlow> {
+    Ok(canonical_with_way(net, &derive(net.flow()))?.0)
+}
+
+/// As [`canonicalize_unfolded`], with what leads from the net to its form.
+pub(super) fn canonical_with_way(net: &FlowNet, spaces: &Spaces) -> Result<(CanonicalFlow, Way)> {
     let (net, settled) = settle(net)?;
-    let spaces = derive(net.flow());
     let mut repairs = FlowRepairs::default();
-    let all = passable(net.flow(), matrices(net.flow()), &net)?;
-    let net = scaled_and_turned(&net, &spaces, &all, &mut repairs)?;
+    let matrices = passable(net.flow(), matrices(net.flow()), &net)?;
+    let (net, scaling, turning) = scaled_and_turned(&net, spaces, &matrices, &mut repairs)?;
     // Turning brings back what settling had moved, by a rounding at most; settling again costs little.
     let (net, _) = settle(&net)?;
-    let net = orders::ordered(&net, &spaces, &all, &mut repairs)?;
-    Ok(CanonicalFlow { net, repairs, settled })
-}
-
-/// Compares two nets of one flow by their canonical forms; numbers differ if they do so by more than `tolerance`,
-/// relative to the largest of their parameter.
-///
-/// # Errors
-/// [`Error::Unlike`](crate::Error::Unlike) if the flows differ, and as [`canonicalize_flow`].
-pub fn relate(a: &FlowNet, b: &FlowNet, tolerance: f64) -> Result<Relation> {
-    check_same_flow(a.flow(), b.flow())?;
-    let (a, b) = (canonicalize_flow(a)?, canonicalize_flow(b)?);
-    check_same_flow(a.net.flow(), b.net.flow())?;
-    let repairs = a.repairs.total() + b.repairs.total();
-    let mut distance = 0.0_f64;
-    let mut first = None;
-    for (i, param) in a.net.flow().params().iter().enumerate() {
-        let (x, y) = (a.net.numbers(i), b.net.numbers(i));
-        let largest = x.iter().chain(y.iter()).fold(0.0_f64, |most, value| most.max(value.abs()));
-        for (index, (x, y)) in x.iter().zip(y.iter()).enumerate() {
-            let difference = if largest > 0.0 { (x - y).abs() / largest } else { 0.0 };
-            distance = distance.max(difference);
-            if first.is_none() && difference > tolerance {
-                first = Some((param.name.clone(), index, (*x, *y)));
-            }
-        }
-    }
-    Ok(match first {
-        None => Relation::Equal { distance },
-        Some((param, index, numbers)) => Relation::Different { param, index, numbers, distance, repairs },
-    })
-}
-
-/// Whether two nets are of one flow: the same steps, parameters and constants.
-///
-/// # Errors
-/// [`Error::Unlike`](crate::Error::Unlike) with the first fact that differs.
-pub fn check_same_flow(a: &Arc<Flow>, b: &Arc<Flow>) -> Result<()> {
-    let names = |flow: &Flow| flow.params().iter().map(|param| param.name.clone()).collect::<Vec<_>>();
-    for (x, y) in names(a).iter().zip(&names(b)) {
-        if x != y {
-            return Err(unlike("parameters", x, y));
-        }
-    }
-    if a.params().len() != b.params().len() {
-        return Err(unlike("parameters", a.params().len(), b.params().len()));
-    }
-    for (i, param) in a.params().iter().enumerate() {
-        if a.param_shape(i) != b.param_shape(i) {
-            let shape = |flow: &Flow| format!("{:?}", flow.param_shape(i));
-            return Err(unlike(&format!("shape of {}", param.name), shape(a), shape(b)));
-        }
-    }
-    let constants =
-        |flow: &Flow| flow.consts().iter().map(Array::shape).map(<[usize]>::to_vec).collect::<Vec<_>>();
-    if constants(a) != constants(b) || a.steps().len() != b.steps().len() {
-        return Err(unlike("steps", a.steps().len(), b.steps().len()));
-    }
-    for (x, y) in a.steps().iter().zip(b.steps()) {
-        if x.op != y.op || x.from != y.from {
-            return Err(unlike(
-                &format!("step {}", x.name),
-                format!("{:?}", x.op),
-                format!("{:?} ({})", y.op, y.name),
-            ));
-        }
-    }
-    match a.consts().iter().zip(b.consts()).position(|(x, y)| x != y) {
-        Some(at) => Err(unlike("constants", "equal ones", format!("constant {at} differs"))),
-        None => Ok(()),
-    }
+    let (net, order) = orders::ordered(&net, spaces, &matrices, &mut repairs)?;
+    let way = Way { scaling, matrices, turning, order };
+    Ok((CanonicalFlow { net, repairs, settled }, way))
 }
 
 /// Fixes scalars and matrices in turn, each as soon as all else that touches its numbers is fixed.
@@ -182,7 +106,7 @@ fn scaled_and_turned(
     spaces: &Spaces,
     all: &[Matrix],
     repairs: &mut FlowRepairs,
-) -> Result<FlowNet> {
+) -> Result<(FlowNet, FlowElement, MatrixElement)> {
     let flow = net.flow().clone();
     let mut scalars = Scalars::new(spaces, all);
     let mut element = MatrixElement::identity(all);
@@ -217,7 +141,8 @@ fn scaled_and_turned(
     scalars.count_left(repairs);
     let scaling = scalars.element(spaces);
     let scaled = scaling.act(net);
-    Ok(net.with(&element.act(&flow, all, &scaled)?)?)
+    let turned = net.with(&element.act(&flow, all, &scaled)?)?;
+    Ok((turned, scaling, element))
 }
 
 /// Whether a matrix without canonical point moves an axis.

@@ -9,7 +9,7 @@ use sgmn_graph::flow::{FlowNet, Numbers};
 
 use super::{
     super::{
-        Spaces, along, coordinates,
+        FlowElement, Spaces, along, coordinates,
         derive::{Group, Holding, Label},
         matrices::Matrix,
     },
@@ -17,13 +17,13 @@ use super::{
 };
 use crate::{Result, tolerance};
 
-/// The net with its units in order.
+/// The net with its units in order, and the element that puts them there.
 pub(super) fn ordered(
     net: &FlowNet,
     spaces: &Spaces,
     matrices: &[Matrix],
     repairs: &mut FlowRepairs,
-) -> Result<FlowNet> {
+) -> Result<(FlowNet, FlowElement)> {
     let mut sorting = Sorting::new(spaces, matrices);
     while sorting.step(net, repairs) {}
     let n_vars = spaces.derived.n_vars() as usize;
@@ -31,10 +31,10 @@ pub(super) fn ordered(
     if !spaces.derived.keeps_groups(&image) {
         // Where sorting found no reordering of the net, its order stays.
         repairs.unordered += 1;
-        return Ok(net.clone());
+        return Ok((net.clone(), spaces.identity()));
     }
     let element = spaces.element(Some(&image), &vec![0.0; n_vars], &vec![false; n_vars]);
-    Ok(net.with(&element.act(net))?)
+    Ok((net.with(&element.act(net))?, element))
 }
 
 /// How far units are sorted: orbits are keyed (each unit has numbers to be sorted by), then decided.

@@ -8,7 +8,7 @@ use super::{
     super::{
         FlowElement, Spaces, along,
         derive::{Holding, Scale},
-        matrices::{Matrix, Side},
+        matrices::{Holder, Matrix, Side},
     },
     FlowRepairs,
 };
@@ -63,9 +63,9 @@ impl Scalars {
                 }
             }
         }
-        for holder in
-            matrices.iter().flat_map(|space| &space.holders).filter(|holder| holder.side == Side::Plain)
-        {
+        // Where gains stand between, scalars are those of the gains too, which no matrix fixes.
+        let alone = |holder: &&Holder| holder.side == Side::Plain && holder.gains.is_empty();
+        for holder in matrices.iter().flat_map(|space| &space.holders).filter(alone) {
             let Some(holding) = spaces.holdings_in_order().into_iter().find(|of| of.param == holder.param)
             else {
                 continue;

@@ -35,7 +35,7 @@ pub(in crate::flow) struct Holding {
 }
 
 /// Beyond this many units along several axes together each axis gets units of its own.
-const MOST_JOINT: usize = 1 << 21;
+pub(super) const MOST_JOINT: usize = 1 << 21;
 
 impl View {
     /// A parameter as it is.
@@ -52,24 +52,24 @@ impl View {
 impl Deriver<'_> {
     /// Unknowns along each axis, for a parameter whose first meeting says nothing of it.
     pub(super) fn bear_alone(&mut self, view: &View) {
-        let shape = self.flow.param_shape(view.param).to_vec();
+        let shape = self.param_shape(view.param);
         let axes: Vec<usize> = (0..shape.len()).filter(|axis| shape[*axis] > 1).collect();
         let groups = axes.iter().map(|axis| self.fresh_group(vec![*axis], vec![shape[*axis]])).collect();
         let motion = self.with_scalar(groups);
         self.hold(view, shape, motion);
     }
 
-    /// A parameter that may not move.
+    /// A parameter that may not move, or a part of a stack.
     pub(super) fn bear_still(&mut self, param: usize) {
         let view = View::whole(param, 0, false);
-        self.hold(&view, self.flow.param_shape(param).to_vec(), Motion::still());
+        self.hold(&view, self.param_shape(param), Motion::still());
     }
 
     /// Unknowns from the values that a parameter meets index by index.
     pub(super) fn bear_beside(&mut self, view: &View, name: &[usize], rank: usize, others: &[Guest<'_>]) {
-        let mut shape = vec![1; rank];
+        let (own, mut shape) = (self.param_shape(view.param), vec![1; rank]);
         for (at, axis) in name.iter().enumerate() {
-            shape[*axis] = view.axes[at].map_or(1, |of| self.flow.param_shape(view.param)[of]);
+            shape[*axis] = view.axes[at].map_or(1, |of| own[of]);
         }
         let mut groups: Vec<Group> = Vec::new();
         for other in others {
@@ -99,7 +99,7 @@ impl Deriver<'_> {
             view.axes[at]
         };
         let motion = motion.renamed(of);
-        self.hold(view, self.flow.param_shape(view.param).to_vec(), motion);
+        self.hold(view, self.param_shape(view.param), motion);
     }
 
     /// Unknowns of a weight on its axes split into groups.

@@ -7,7 +7,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `units.rs`, `scales.rs`, `solve.rs` | the unknowns: labels with union-find, scalars with two linear systems |
-//! | `motion.rs`, `meet.rs`, `unify.rs`, `birth.rs` | how a value moves, what happens when values meet, how a parameter gets its unknowns |
+//! | `motion.rs`, `meet.rs`, `unify.rs`, `birth.rs`, `stacks.rs` | how a value moves, what happens when values meet, how a parameter gets its unknowns |
 //! | `rules/` | one file for each kind of operation |
 //!
 //! No type of layer is known here: attention, normalization written out, gates and residual streams follow from sums,
@@ -20,6 +20,7 @@ mod orbits;
 mod rules;
 mod scales;
 mod solve;
+mod stacks;
 mod unify;
 mod units;
 
@@ -37,6 +38,7 @@ pub(super) use motion::Group;
 use motion::Motion;
 use orbits::Orbits;
 use scales::Scales;
+use stacks::Stack;
 use units::Units;
 
 /// What is known of a value while the flow is walked.
@@ -61,19 +63,24 @@ struct Deriver<'a> {
     holdings: Vec<Holding>,
     /// Motions of weights of grouped products, on their axes split into groups.
     split: BTreeMap<usize, (Vec<usize>, Motion)>,
+    /// Parameters that are several; their parts are numbered behind all parameters.
+    stacks: Vec<Stack>,
     n_readers: Vec<usize>,
 }
 
 impl<'a> Deriver<'a> {
     fn new(flow: &'a Flow) -> Self {
+        let stacks = stacks::stacks(flow);
+        let n_parts: usize = stacks.iter().map(|stack| stack.n).sum();
         Self {
             flow,
             units: Units::default(),
             scales: Scales::new(),
             states: Vec::new(),
-            born: vec![None; flow.params().len()],
+            born: vec![None; flow.params().len() + n_parts],
             holdings: Vec::new(),
             split: BTreeMap::new(),
+            stacks,
             n_readers: flow.readers().iter().map(Vec::len).collect(),
         }
     }
@@ -95,11 +102,13 @@ impl<'a> Deriver<'a> {
             motion.stop(&mut self.units, &mut self.scales);
         }
         // A parameter that only views have met is read by nobody: whatever it holds is not seen.
-        for param in 0..self.flow.params().len() {
-            if self.born[param].is_none() && !self.split.contains_key(&param) {
+        for param in 0..self.born.len() {
+            let is_stack = self.stacks.iter().any(|stack| stack.param == param);
+            if self.born[param].is_none() && !self.split.contains_key(&param) && !is_stack {
                 self.bear_still(param);
             }
         }
+        self.join_stacks();
     }
 
     fn step(&mut self, at: usize) -> State {

@@ -83,8 +83,10 @@ impl Field {
     /// The field seen through another one: element `i` is element `outer[i]` of this one.
     pub(crate) fn through(&self, outer: &Self) -> Self {
         debug_assert_eq!(outer.of, self.len());
-        if outer.index.is_none() {
-            return Self { shape: outer.shape.clone(), of: self.of, index: self.index.clone() };
+        // Where one of both is the thing itself, the other one is the answer as it is: most are.
+        if outer.index.is_none() || self.index.is_none() {
+            let index = outer.index.as_ref().or(self.index.as_ref());
+            return Self { shape: outer.shape.clone(), of: self.of, index: index.cloned() };
         }
         let index = outer.indices().map(|at| if at == ZERO { ZERO } else { self.at(at as usize) }).collect();
         Self::new(outer.shape.clone(), self.of, index)
@@ -178,6 +180,21 @@ impl Field {
                 (0..place.len()).map(|i| (place[i] - if i == axis { start } else { 0 }) * strides[i]).sum()
             })
         })
+    }
+
+    /// The sum of two fields of the same thing that are nowhere both other than 0; absent if they are somewhere.
+    pub(crate) fn joined(&self, other: &Self) -> Option<Self> {
+        // What is nowhere 0 leaves no room.
+        if self.index.is_none() || other.index.is_none() || self.shape.len() != other.shape.len() {
+            return None;
+        }
+        let shape: Vec<usize> = self.shape.iter().zip(&other.shape).map(|(a, b)| *a.max(b)).collect();
+        let (a, b) = (self.expanded(&shape)?, other.expanded(&shape)?);
+        if a.indices().zip(b.indices()).any(|(a, b)| a != ZERO && b != ZERO) {
+            return None;
+        }
+        let index = a.indices().zip(b.indices()).map(|(a, b)| if a == ZERO { b } else { a }).collect();
+        Some(Self::new(shape, self.of, index))
     }
 
     /// With size 1 along axes along which nothing changes.
@@ -281,6 +298,15 @@ mod tests {
         let part = Field::whole(vec![4]).taken(0, &[1, 2]).unwrap();
         let back = part.placed(0, 2, 1, 4).unwrap();
         assert_eq!(back.indices().collect::<Vec<_>>(), [ZERO, 1, 2, ZERO]);
+    }
+
+    #[test]
+    fn rows_that_are_cut_and_joined_the_other_way_round_are_alike_again() {
+        // A vector along the last axis, of 5 rows alike: the last 2 before the first 3.
+        let whole = Field::whole(vec![1, 4]);
+        let [a, b] = [(2, 0), (3, 2)].map(|(len, start)| whole.placed(0, len, start, 5).unwrap());
+        assert_eq!(a.joined(&b).unwrap().narrowed(), whole);
+        assert_eq!(a.joined(&a), None, "the same rows twice are twice as much");
     }
 
     #[test]

@@ -125,4 +125,13 @@ impl Act for Flip {
         let amounts = Array::new(shape, change.to_vec()).expect("a change has a number for each unit");
         self.solved.moved(&self.moves, &self.flow, &negated, &amounts, param)
     }
+
+    /// Flipping twice is nothing.
+    fn inverse(&self, change: &[f64]) -> Vec<f64> {
+        change.to_vec()
+    }
+
+    fn joined(&self, first: &[f64], second: &[f64]) -> Vec<f64> {
+        first.iter().zip(second).map(|(a, b)| f64::from(u8::from((*a != 0.0) != (*b != 0.0)))).collect()
+    }
 }

@@ -205,6 +205,15 @@ impl Sum {
                 }
                 return;
             }
+            // Parts that a value was cut into and that stand side by side again.
+            if other.coefficient == term.coefficient
+                && let Some(field) = other.field.joined(&term.field)
+            {
+                term.field = field;
+                self.0.remove(at);
+                at = 0;
+                continue;
+            }
             if other.coefficient == -term.coefficient
                 && let Some((a, b)) = cancelled(&other.field, &term.field)
             {
@@ -221,6 +230,12 @@ impl Sum {
         if !term.field.is_zero() {
             self.0.push(term);
         }
+    }
+
+    /// With size 1 along axes along which terms do not change: parts that stand side by side again are alike again.
+    pub(crate) fn narrowed(self) -> Self {
+        let narrowed = |term: Term| Term { field: term.field.narrowed(), ..term };
+        Self(self.0.into_iter().map(narrowed).collect())
     }
 }
 

@@ -30,6 +30,9 @@ use sgmn_graph::{
 use solve::{Solved, solve};
 use view::View;
 
+use super::element::unlike;
+use crate::Result;
+
 pub use settle::{Settled, settle};
 pub use span::span;
 
@@ -52,6 +55,11 @@ pub struct Freedom {
 pub struct Change(Vec<f64>);
 
 impl Change {
+    /// The numbers that choose it.
+    pub fn amounts(&self) -> &[f64] {
+        &self.0
+    }
+
     /// Whether nothing changes.
     pub fn is_none(&self) -> bool {
         self.0.iter().all(|amount| *amount == 0.0)
@@ -68,6 +76,16 @@ pub(crate) trait Act: fmt::Debug + Send + Sync {
 
     /// The numbers of a parameter of [`Freedom::params`] after a change.
     fn moved(&self, net: &dyn Numbers, change: &[f64], param: usize) -> Vec<f64>;
+
+    /// The change that undoes this one.
+    fn inverse(&self, change: &[f64]) -> Vec<f64> {
+        change.iter().map(|amount| -amount).collect()
+    }
+
+    /// The change that is two changes together.
+    fn joined(&self, first: &[f64], second: &[f64]) -> Vec<f64> {
+        first.iter().zip(second).map(|(a, b)| a + b).collect()
+    }
 
     /// All changes that are chosen by one number, for continuous freedoms.
     fn basis(&self) -> Vec<Vec<f64>> {
@@ -89,6 +107,29 @@ impl Freedom {
     /// Changes that are chosen by one number each, of which all continuous ones are sums; none if changes are discrete.
     pub fn basis(&self) -> Vec<Change> {
         self.act.basis().into_iter().map(Change).collect()
+    }
+
+    /// The change that undoes a change.
+    pub fn inverse(&self, change: &Change) -> Change {
+        Change(self.act.inverse(&change.0))
+    }
+
+    /// The change that is two changes of this freedom together.
+    pub fn joined(&self, first: &Change, second: &Change) -> Change {
+        Change(self.act.joined(&first.0, &second.0))
+    }
+
+    /// The change that these numbers choose.
+    ///
+    /// # Errors
+    /// [`Error::Unlike`](crate::Error::Unlike) if there are not as many finite numbers as choose a change of this net.
+    pub fn change(&self, net: &dyn Numbers, amounts: Vec<f64>) -> Result<Change> {
+        let n = self.act.draw(Seed::new(0), net).len();
+        if amounts.len() != n || amounts.iter().any(|amount| !amount.is_finite()) {
+            let found = format!("{} numbers", amounts.len());
+            return Err(unlike(&self.words, format!("{n} finite numbers"), found));
+        }
+        Ok(Change(amounts))
     }
 
     /// The numbers of a net after a change; each parameter is computed when it is asked for.

@@ -218,7 +218,7 @@ impl Solver<'_> {
             let seen = self.seen(at, Sum(stuck));
             self.vanish(seen);
         }
-        self.shifts[step.to.index()] = self.resolved(&out);
+        self.shifts[step.to.index()] = self.resolved(&out).narrowed();
     }
 
     /// Demands that what an operand moves by and what is seen of it vanishes.

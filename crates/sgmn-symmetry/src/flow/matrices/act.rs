@@ -157,6 +157,10 @@ impl Numbers for Mixed<'_> {
     }
 }
 
+/// Rows, or columns, of a parameter that are multiplied at a time: many enough for a fast product, few enough that no
+/// second copy of a large parameter is made.
+const BLOCK: usize = 1024;
+
 /// `new[.., places[i], ..] = Σ matrix[i, j] old[.., places[j], ..]` along an axis.
 fn mix_axis(numbers: &mut [f64], shape: &[usize], axis: usize, places: &[usize], matrix: &[f64]) {
     let n = places.len();
@@ -169,25 +173,32 @@ fn mix_axis(numbers: &mut [f64], shape: &[usize], axis: usize, places: &[usize],
     let even = step < size && places.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == step);
     let matrix = Product::dense(matrix, n, n);
     if even && inner == 1 {
-        // All rows at once: each is a vector.
+        // Many rows at once: each is a vector.
         let outer = numbers.len() / size;
-        let mut mixed = vec![0.0; outer * n];
-        let old = Product { data: &numbers[places[0]..], rows: outer, columns: n, down: size, right: step };
-        multiply(old, matrix.turned(), &mut mixed, n);
-        for (row, mixed) in numbers.chunks_mut(size).zip(mixed.chunks(n)) {
-            places.iter().zip(mixed).for_each(|(place, value)| row[*place] = *value);
+        let mut mixed = vec![0.0; outer.min(BLOCK) * n];
+        for rows in numbers.chunks_mut(size * BLOCK) {
+            let count = rows.len() / size;
+            let old = Product { data: &rows[places[0]..], rows: count, columns: n, down: size, right: step };
+            multiply(old, matrix.turned(), &mut mixed, n);
+            for (row, mixed) in rows.chunks_mut(size).zip(mixed.chunks(n)) {
+                places.iter().zip(mixed).for_each(|(place, value)| row[*place] = *value);
+            }
         }
         return;
     }
-    let mut old = vec![0.0; n * inner];
-    let mut mixed = vec![0.0; n * inner];
+    let most = inner.min(BLOCK);
+    let (mut old, mut mixed) = (vec![0.0; n * most], vec![0.0; n * most]);
     for part in numbers.chunks_mut(size * inner) {
-        for (row, place) in old.chunks_mut(inner).zip(places) {
-            row.copy_from_slice(&part[place * inner..][..inner]);
-        }
-        multiply(matrix, Product::dense(&old, n, inner), &mut mixed, inner);
-        for (row, place) in mixed.chunks(inner).zip(places) {
-            part[place * inner..][..inner].copy_from_slice(row);
+        for first in (0..inner).step_by(BLOCK) {
+            let width = BLOCK.min(inner - first);
+            let of = |place: &usize| place * inner + first..place * inner + first + width;
+            for (row, place) in old.chunks_mut(width).zip(places) {
+                row.copy_from_slice(&part[of(place)]);
+            }
+            multiply(matrix, Product::dense(&old[..n * width], n, width), &mut mixed, width);
+            for (row, place) in mixed.chunks(width).zip(places) {
+                part[of(place)].copy_from_slice(row);
+            }
         }
     }
 }

@@ -18,6 +18,7 @@
 
 mod act;
 mod canonical;
+mod conjugate;
 pub(in crate::flow) mod dense;
 mod element;
 mod gains;

@@ -4,12 +4,20 @@ use sgmn_graph::flow::{Lookup, Slice, Take, ValueId};
 
 use super::super::{
     Deriver, State,
+    birth::View,
     motion::{Group, Motion},
 };
 use super::places::without_places;
 
 /// Units that are taken are told apart from those that are left.
+/// A place of a stack is a parameter of its own.
 pub(in super::super) fn slice(deriver: &mut Deriver<'_>, op: &Slice, from: &[ValueId]) -> State {
+    if let State::View(view) = &deriver.states[from[0].index()]
+        && let Some(part) = deriver.part(view.param, op.start)
+    {
+        // Others may read the same place.
+        return State::View(View::whole(part, view.axes.len(), false));
+    }
     let motion = deriver.motion(from[0]);
     let index: Vec<usize> = op.places().collect();
     State::Moving(taken(deriver, motion, op.axis, &index))
