@@ -1,4 +1,5 @@
-//! Ctrl-C: the first one asks a program to stop where nothing is lost, the second one ends it at once.
+//! Ctrl-C, and what schedulers send: the first signal asks a program to stop where nothing is lost, the second one ends
+//! it at once.
 
 use std::{
     process::ExitCode,
@@ -6,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -13,15 +15,25 @@ use anyhow::{Context, Result};
 /// Exit status of a program that was asked to stop; the shell's custom.
 pub const INTERRUPTED: u8 = 130;
 
+/// What arrives this soon after the first signal is the same request: schedulers signal a process and its group too.
+const ONE_REQUEST: Duration = Duration::from_secs(1);
+
 /// A flag that Ctrl-C raises, saying `notice` if there is one; a second Ctrl-C ends the process.
+///
+/// SIGTERM, which clusters send before they end a job, and SIGHUP, which a closed terminal sends, count as Ctrl-C.
 ///
 /// # Errors
 /// If the handler cannot be installed; a process has one.
 pub fn stop_on_interrupt(notice: Option<&'static str>) -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&stop);
+    let mut first: Option<Instant> = None;
     ctrlc::set_handler(move || {
+        let began = *first.get_or_insert_with(Instant::now);
         if raised.swap(true, Ordering::Relaxed) {
+            if began.elapsed() < ONE_REQUEST {
+                return;
+            }
             std::process::exit(INTERRUPTED.into());
         }
         if let Some(notice) = notice {

@@ -119,6 +119,12 @@ impl Pipeline {
         &self.shared.dataset
     }
 
+    /// What is asked about the nets of a part of the dataset, in its order.
+    pub fn targets(&self, split: Split) -> Vec<Target> {
+        let Shared { dataset, targets, .. } = &*self.shared;
+        dataset.splits.get(split).iter().map(|item| targets[*item]).collect()
+    }
+
     /// Whether all targets, of training, validation and test nets, pass a check.
     ///
     /// # Errors

@@ -108,6 +108,8 @@ struct Run<'a> {
     records: RecordLog,
     events: EventLog,
     began: Instant,
+    /// When a continuation was last made possible.
+    saved: Instant,
 }
 
 impl<'a> Run<'a> {
@@ -124,14 +126,22 @@ impl<'a> Run<'a> {
         let Material { dataset, pictures } = material;
         let pictures = pictures.map(Arc::new);
         let (pipeline, normalization) = Pipeline::new(dataset, experiment.pipeline(), seed, dtype, device)?;
-        let task = tasks::of(experiment.task(), pictures.clone())?;
         // Now rather than after days of training, when the last test net is asked about.
-        pipeline.check_targets(|target| task.check(target))?;
+        pipeline.check_targets(|target| tasks::check(experiment.task(), target))?;
+        for note in tasks::before(experiment.task(), |part| pipeline.targets(part))? {
+            eprintln!("note: {note}");
+        }
+        let task = tasks::of(experiment.task(), pictures.clone(), &pipeline.targets(Part::Train))?;
+        task.check_nets(pipeline.lowering())?;
         let (model, vars) =
             experiment.model().build(pipeline.lowering(), normalization.clone(), seed, dtype, device)?;
         let mut optimizer = AdamW::new(AdamWConfig::new(train.weight_decay), &vars)?;
-        let mut standing =
-            Standing { experiment: experiment.hash(), n_nets: n_nets(&pipeline), ..Standing::default() };
+        let mut standing = Standing {
+            experiment: experiment.hash(),
+            n_nets: n_nets(&pipeline),
+            standard: task.standard(),
+            ..Standing::default()
+        };
         let last = folder.last_checkpoint();
         if last.exists() {
             let checkpoint = Checkpoint::read(&last, device)?;
@@ -146,6 +156,7 @@ impl<'a> Run<'a> {
                 );
             }
             let same_nets = earlier.n_nets == standing.n_nets
+                && earlier.standard == standing.standard
                 && checkpoint.header.specs == specs(&pipeline)
                 && checkpoint.header.normalization == normalization;
             if !same_nets {
@@ -183,6 +194,7 @@ impl<'a> Run<'a> {
             records,
             events,
             began,
+            saved: Instant::now(),
         })
     }
 
@@ -222,7 +234,8 @@ impl<'a> Run<'a> {
                 };
                 stopped = stop.load(Ordering::Relaxed);
                 let ends = self.standing.n_steps == n_steps;
-                let saves = epoch_ends && self.standing.epoch.is_multiple_of(train.checkpoint_every_epochs);
+                let saves = epoch_ends && self.standing.epoch.is_multiple_of(train.checkpoint_every_epochs)
+                    || self.saved.elapsed().as_secs_f64() >= 60.0 * train.checkpoint_every_minutes;
                 if evaluates || saves || stopped || ends || self.unread.is_due() {
                     self.read_steps(&progress)?;
                 }
@@ -235,6 +248,7 @@ impl<'a> Run<'a> {
                 is_over = ends || self.is_exhausted();
                 if saves || stopped || is_over {
                     self.save(&self.folder.last_checkpoint(), true)?;
+                    self.saved = Instant::now();
                 }
                 if stopped || is_over {
                     break;

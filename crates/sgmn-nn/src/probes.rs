@@ -4,7 +4,13 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{GraphBatch, Lowering, Topology};
 
-use crate::{Error, Init, Result, VarBuilder, models::sizes, normalization::LayerScale, ops};
+use crate::{
+    Error, Init, Result, VarBuilder,
+    models::sizes,
+    normalization::LayerScale,
+    ops,
+    render::{are_usual, check_coordinates, usual_coordinates},
+};
 
 /// Where probes come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +36,9 @@ pub struct ProbeConfig {
     /// Height and width of the images that convolutional nets read; absent for nets that read plain values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<[usize; 2]>,
+    /// Between which numbers nets read plain values; from −1 to 1 if left out.
+    #[serde(default = "usual_coordinates", skip_serializing_if = "are_usual")]
+    pub coordinates: [f64; 2],
     /// Where they come from.
     pub generator: Generator,
 }
@@ -43,6 +52,15 @@ impl ProbeConfig {
     /// # Errors
     /// [`Error::Config`] naming the first field that cannot be used.
     pub fn validate(&self) -> Result<()> {
+        check_coordinates("model.probes.coordinates", self.coordinates)?;
+        if self.image.is_some() && !are_usual(&self.coordinates) {
+            let expected = "none, since images are not told by coordinates";
+            return Err(Error::config(
+                "model.probes.coordinates",
+                expected,
+                format!("{:?}", self.coordinates),
+            ));
+        }
         let image = self.image.unwrap_or([1, 1]);
         sizes::check(&[("model.probes.n", &[self.n]), ("model.probes.image", &image)])?;
         let n_values = self.n.saturating_mul(image[0]).saturating_mul(image[1]);
@@ -66,6 +84,7 @@ impl ProbeConfig {
 /// free:    u_p                            uniform in [−1, 1] at first
 /// linear:  u_p = A_k(… A_1 z_p + a_1 …) + a_k
 /// images:  tanh(u_p), pixel by pixel
+/// values:  (a + b)/2 + u_p (b − a)/2 for coordinates [a, b]
 /// ```
 ///
 /// Units answer with what they compute, so their answers change under a symmetry of the net exactly as the units do, and
@@ -85,6 +104,7 @@ pub struct Probes {
     /// Height and width; one position where nets read plain values.
     image: [usize; 2],
     is_image: bool,
+    coordinates: [f64; 2],
     source: Source,
 }
 
@@ -149,7 +169,8 @@ impl Probes {
                 Source::Linear { codes, maps: maps.collect::<Result<_>>()? }
             }
         };
-        Ok(Self { n: config.n, image, is_image: config.image.is_some(), source })
+        let (is_image, coordinates) = (config.image.is_some(), config.coordinates);
+        Ok(Self { n: config.n, image, is_image, coordinates, source })
     }
 
     /// How many probes, P.
@@ -175,7 +196,14 @@ impl Probes {
                 x
             }
         };
-        Ok(if self.is_image { values.tanh()? } else { values })
+        if self.is_image {
+            return Ok(values.tanh()?);
+        }
+        if are_usual(&self.coordinates) {
+            return Ok(values);
+        }
+        let [first, last] = self.coordinates;
+        Ok(values.affine((last - first) / 2.0, (first + last) / 2.0)?)
     }
 
     /// What the units of each node layer compute on each probe: channels of images as the mean over their positions,

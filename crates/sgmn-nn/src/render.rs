@@ -112,20 +112,72 @@ pub enum Axes {
     RowColumn,
 }
 
-/// Draws INRs of one architecture on a grid of pixels.
+/// Where the pixels of a picture lie among the inputs of nets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Grid {
+    /// Height and width of the picture.
+    pub size: [usize; 2],
+    /// Which coordinate nets read first.
+    pub axes: Axes,
+    /// What nets read at the first and at the last pixel of each row and column.
+    pub coordinates: [f64; 2],
+}
+
+impl Grid {
+    /// The grid to which the published INRs were fitted: column, then row, each from −1 to 1.
+    pub fn new(size: [usize; 2]) -> Self {
+        Self { size, axes: Axes::default(), coordinates: COORDINATES }
+    }
+
+    /// The inputs of each pixel, row by row, both coordinates of a pixel side by side.
+    fn positions(&self, n_pixels: usize) -> Vec<f64> {
+        let [height, width] = self.size;
+        let [first, last] = self.coordinates;
+        let coordinate = |i: usize, n: usize| first + (last - first) * (i as f64 / (n - 1).max(1) as f64);
+        let position = |pixel: usize| {
+            let at = [coordinate(pixel % width, width), coordinate(pixel / width, height)];
+            if self.axes == Axes::ColumnRow { at } else { [at[1], at[0]] }
+        };
+        (0..n_pixels).flat_map(position).collect()
+    }
+}
+
+/// The coordinates that INRs read: what [`Grid`], probes and reconstructions have unless something else is said.
+pub const COORDINATES: [f64; 2] = [-1.0, 1.0];
+
+/// For configurations, which leave the usual coordinates out.
+pub(crate) fn usual_coordinates() -> [f64; 2] {
+    COORDINATES
+}
+
+/// The same.
+pub(crate) fn are_usual(coordinates: &[f64; 2]) -> bool {
+    *coordinates == COORDINATES
+}
+
+/// Whether these are a first and a later coordinate.
 ///
-/// Pixels run row by row; each coordinate of a pixel runs evenly from −1 at the first to 1 at the last, as the published
-/// INRs were fitted.
+/// # Errors
+/// [`Error::Config`] naming the field.
+pub fn check_coordinates(field: &str, coordinates: [f64; 2]) -> Result<()> {
+    let [first, last] = coordinates;
+    if first < last && first.is_finite() && last.is_finite() && (last - first).is_finite() {
+        return Ok(());
+    }
+    Err(Error::config(field, "a number and a larger one, such as [0.0, 1.0]", format!("[{first}, {last}]")))
+}
+
+/// Draws INRs of one architecture on a grid of pixels; layers may differ in activation and frequency.
 ///
 /// ```
 /// use candle_core::{DType, Device};
 /// use sgmn_graph::{Activation, Batch, NetSpec, Seed, eval, testing};
-/// use sgmn_nn::render::{Axes, NetTensors, Renderer};
+/// use sgmn_nn::render::{Grid, NetTensors, Renderer};
 ///
 /// let spec = NetSpec::mlp(&[2, 8, 1], Activation::Sine { omega: 30.0 }, 0.5)?.into();
 /// let net = testing::random_net(Seed::new(0), &spec);
 /// let batch = Batch::from_nets(std::slice::from_ref(&net), DType::F64, &Device::Cpu)?;
-/// let picture = Renderer::new(&spec, [3, 4], Axes::ColumnRow)?.render(&NetTensors::of(&batch.buckets[0].graphs)?)?;
+/// let picture = Renderer::new(&spec, &Grid::new([3, 4]))?.render(&NetTensors::of(&batch.buckets[0].graphs)?)?;
 /// assert_eq!(picture.dims(), [1, 12, 1]); // [B, H · W, channels]
 /// let corner = picture.flatten_all()?.to_vec1::<f64>()?[3]; // first row, last column
 /// assert!((corner - eval::run(&net, &[1.0, -1.0])?[0]).abs() < 1e-12);
@@ -145,34 +197,29 @@ pub struct Renderer {
 const MOST_PIXELS: usize = 1 << 28;
 
 impl Renderer {
-    /// A renderer for nets of this architecture and pictures of `size` `[H, W]`.
+    /// A renderer for nets of this architecture.
     ///
     /// # Errors
     /// [`Error::Config`] if the net does not read two coordinates, a layer is no plain linear map, or the size is zero
     /// or absurd.
-    pub fn new(spec: &NetSpec, size: [usize; 2], axes: Axes) -> Result<Self> {
+    pub fn new(spec: &NetSpec, grid: &Grid) -> Result<Self> {
         check_layers(spec)?;
         let widths = spec.widths();
         if widths[0] != 2 {
             return Err(Error::config("nets to render", "two inputs, the coordinates of a pixel", widths[0]));
         }
+        let size = grid.size;
         let [height, width] = size;
         let n_pixels = height.checked_mul(width).filter(|n| (1..=MOST_PIXELS).contains(n));
         let n_pixels = n_pixels.ok_or_else(|| {
             Error::config("picture size", format!("from 1 to {MOST_PIXELS} pixels"), format!("{size:?}"))
         })?;
-        let coordinate = |i: usize, n: usize| 2.0 * i as f64 / (n - 1).max(1) as f64 - 1.0;
         Ok(Self {
             activations: spec.layers().iter().map(|layer| layer.activation).collect(),
             output_offset: spec.output_offset(),
             n_channels: widths[widths.len() - 1],
             size,
-            positions: (0..n_pixels)
-                .flat_map(|pixel| {
-                    let at = [coordinate(pixel % width, width), coordinate(pixel / width, height)];
-                    if axes == Axes::ColumnRow { at } else { [at[1], at[0]] }
-                })
-                .collect(),
+            positions: grid.positions(n_pixels),
         })
     }
 

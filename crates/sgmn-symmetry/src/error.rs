@@ -43,6 +43,20 @@ pub enum Error {
         /// All words that would do.
         known: String,
     },
+    /// Scalings that a hidden layer of a net has not.
+    #[error(
+        "hidden layer {layer}: expected an activation that commutes with {wanted}, found {activation}, which commutes with {own}"
+    )]
+    NotOwn {
+        /// Node layer, inputs counted as 0.
+        layer: usize,
+        /// Its activation.
+        activation: sgmn_graph::Activation,
+        /// The scalings that were taken as its symmetries.
+        wanted: crate::ScaleGroup,
+        /// Those that it has.
+        own: crate::ScaleGroup,
+    },
     /// Elements of different flows, or an element and a net of another flow.
     #[error("element of a flow: {what}: expected {expected}, found {found}")]
     Unlike {

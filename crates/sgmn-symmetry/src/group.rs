@@ -1,5 +1,7 @@
 //! The scalings that a unit's activation allows.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{
     Activation,
@@ -67,5 +69,16 @@ impl ScaleGroup {
             Self::Sign => exponent.rem_euclid(2),
             Self::Positive | Self::NonZero => exponent,
         }
+    }
+}
+
+impl fmt::Display for ScaleGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Trivial => "no number but 1",
+            Self::Sign => "signs",
+            Self::Positive => "positive numbers",
+            Self::NonZero => "all numbers but 0",
+        })
     }
 }

@@ -80,6 +80,7 @@ embed! {
     "quick-zoo-hetero",
     "quick-zoo-hetero-bidirectional",
     "quick-zoo-hetero-stat-nn",
+    "quick-zoo-regress",
     "quick-zoo-relu",
     "quick-zoo-relu-bidirectional",
     "quick-zoo-relu-dws",

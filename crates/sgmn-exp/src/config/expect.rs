@@ -22,7 +22,9 @@ pub struct Expect {
 impl Expect {
     pub(super) fn validate(&self) -> Result<()> {
         match self.metric {
-            Criterion::Accuracy | Criterion::Tau => check::fraction("expect.paper_mean", self.paper_mean)?,
+            Criterion::Accuracy | Criterion::Tau | Criterion::R2 => {
+                check::fraction("expect.paper_mean", self.paper_mean)?;
+            }
             Criterion::Mse => check::not_negative("expect.paper_mean", self.paper_mean)?,
         }
         self.paper_std.map_or(Ok(()), |std| check::not_negative("expect.paper_std", std))

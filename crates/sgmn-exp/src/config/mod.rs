@@ -19,7 +19,7 @@ mod train;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sgmn_nn::models::{ModelConfig, Returns};
+use sgmn_nn::models::{ModelConfig, Returns, Symmetry};
 use sha2::{Digest, Sha256};
 use toml::Table;
 
@@ -88,8 +88,14 @@ impl Experiment {
     }
 
     /// SHA-256 of [`Experiment::to_toml`] as 64 lower-case hexadecimal digits: equal exactly for equal experiments.
+    ///
+    /// Words that were renamed count as what they were, so that runs of earlier versions are still known.
     pub fn hash(&self) -> String {
-        Sha256::digest(self.to_toml()).iter().map(|byte| format!("{byte:02x}")).collect()
+        let mut text = self.to_toml();
+        if matches!(&self.model, ModelConfig::ScaleGmn(model) if model.symmetry == Symmetry::Own) {
+            text = text.replacen("\nsymmetry = \"own\"\n", "\nsymmetry = \"hetero\"\n", 1);
+        }
+        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -130,6 +136,7 @@ fn fits_task(model: &ModelConfig, task: &Task) -> Result<()> {
         Task::Edit(_) => (None, "the task changes every parameter"),
         Task::Classify { n_classes } => (Some(*n_classes), "the number of classes of the task"),
         Task::Predict {} => (Some(1), "the predicted score"),
+        Task::Regress {} => (Some(1), "the predicted number"),
     };
     match (model.blueprint().returns(), n_expected) {
         (Returns::PerParam { .. }, None) => Ok(()),

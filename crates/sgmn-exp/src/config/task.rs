@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
-use sgmn_nn::render::Axes;
+use sgmn_nn::render::{self, Axes};
 
 use super::check;
 
@@ -19,6 +19,8 @@ pub enum Task {
     Edit(EditTask),
     /// Which score in [0, 1] does the net reach? Squared error of a sigmoid, Kendall's τ.
     Predict {},
+    /// Which number belongs to the net, of any size? Squared error in standard deviations of the training nets, R².
+    Regress {},
 }
 
 /// The programs that train models, in the order of the report.
@@ -30,7 +32,7 @@ impl Task {
         match self {
             Self::Classify { .. } => PROGRAMS[0],
             Self::Edit(_) => PROGRAMS[2],
-            Self::Predict {} => PROGRAMS[1],
+            Self::Predict {} | Self::Regress {} => PROGRAMS[1],
         }
     }
 
@@ -38,7 +40,7 @@ impl Task {
         match self {
             Self::Classify { n_classes } => check::at_least("task.n_classes", 2, *n_classes),
             Self::Edit(task) => task.validate(),
-            Self::Predict {} => Ok(()),
+            Self::Predict {} | Self::Regress {} => Ok(()),
         }
     }
 }
@@ -63,6 +65,9 @@ pub struct EditTask {
     /// Which coordinate the nets read first.
     #[serde(default, skip_serializing_if = "is_default")]
     pub axes: Axes,
+    /// What the nets read at the first and at the last pixel of a row or column; −1 and 1 if left out.
+    #[serde(default = "usual_coordinates", skip_serializing_if = "are_usual")]
+    pub coordinates: [f64; 2],
 }
 
 /// What is done to an image.
@@ -101,6 +106,7 @@ impl EditTask {
             (EditTarget::Image, None, None) => {}
             (EditTarget::Drawing, None, Some(size)) => check::at_least("task.size", 1, size[0].min(size[1]))?,
         }
+        render::check_coordinates("task.coordinates", self.coordinates)?;
         let [black, white] = self.brightness;
         if black.is_finite() && white.is_finite() && black < white {
             Ok(())
@@ -118,6 +124,14 @@ fn zero_to_one() -> [f64; 2] {
 
 fn is_zero_to_one(brightness: &[f64; 2]) -> bool {
     *brightness == zero_to_one()
+}
+
+fn usual_coordinates() -> [f64; 2] {
+    render::COORDINATES
+}
+
+fn are_usual(coordinates: &[f64; 2]) -> bool {
+    *coordinates == render::COORDINATES
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

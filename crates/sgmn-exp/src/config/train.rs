@@ -37,6 +37,9 @@ pub struct Train {
     pub eval_every: EvalEvery,
     /// A checkpoint is written after every so many epochs.
     pub checkpoint_every_epochs: u64,
+    /// And after so many minutes without one, in the middle of an epoch too; 10 if left out, and then not written.
+    #[serde(default = "ten_minutes", skip_serializing_if = "is_ten_minutes")]
+    pub checkpoint_every_minutes: f64,
     /// Number format of the model.
     pub dtype: Precision,
     /// Number format of the factors of its matrix products; those of `dtype` if left out, and then not written.
@@ -91,6 +94,16 @@ impl Precision {
     }
 }
 
+/// So much work may be lost to a machine that fails.
+fn ten_minutes() -> f64 {
+    10.0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_ten_minutes(minutes: &f64) -> bool {
+    *minutes == ten_minutes()
+}
+
 /// Whether products are taken in the model's own number type, as in files written before there was a choice.
 fn is_exact(precision: &ProductPrecision) -> bool {
     *precision == ProductPrecision::F32
@@ -143,6 +156,7 @@ impl Train {
             check::at_least("train.eval_every", 1, n)?;
         }
         check::at_least("train.checkpoint_every_epochs", 1, self.checkpoint_every_epochs)?;
+        check::positive("train.checkpoint_every_minutes", self.checkpoint_every_minutes)?;
         self.precision
             .check(self.dtype.dtype(), self.device == DeviceKind::Cuda)
             .map_err(|error| anyhow!("train.{error}"))?;

@@ -17,7 +17,7 @@ use sgmn_graph::{Bucket, NetSpec};
 use sgmn_nn::{
     models::{Output, ParamDeltas},
     no_grad,
-    render::{NetTensors, Renderer},
+    render::{Grid, NetTensors, Renderer},
 };
 
 pub use self::{
@@ -49,6 +49,32 @@ impl Easel {
             (EditTarget::Image, None) => bail!("task.target: expected images beside the nets, found none"),
         };
         Ok(Self { task: task.clone(), size, pictures })
+    }
+
+    /// Whether nets of this architecture draw pictures that can be edited.
+    ///
+    /// # Errors
+    /// If they do not, naming their widths.
+    pub fn check(&self, spec: &NetSpec) -> Result<()> {
+        let widths = spec.widths();
+        let said = || widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-");
+        let n_channels = widths[widths.len() - 1];
+        ensure!(
+            widths[0] == 2 && matches!(n_channels, 1 | 3) && !spec.is_convolutional(),
+            "task.kind: expected nets that draw pictures, from the 2 coordinates of a pixel to 1 or 3 channels, \
+             found nets of widths {}",
+            said()
+        );
+        if let (EditTarget::Image, Some(pictures)) = (self.task.target, &self.pictures) {
+            ensure!(
+                pictures.size()[2] == n_channels,
+                "task.images: expected images of {n_channels} channels, as nets of widths {} draw, found {}",
+                said(),
+                pictures.size()[2]
+            );
+        }
+        Renderer::new(spec, &self.grid()).with_context(|| format!("nets of widths {}", said()))?;
+        Ok(())
     }
 
     /// What the nets of a bucket draw as they are, `[B, H · W, C]`, brightness from 0 to 1.
@@ -111,8 +137,12 @@ impl Easel {
         self.size
     }
 
+    fn grid(&self) -> Grid {
+        Grid { size: self.size, axes: self.task.axes, coordinates: self.task.coordinates }
+    }
+
     fn draw(&self, nets: &NetTensors, spec: &NetSpec) -> Result<Tensor> {
-        let drawn = Renderer::new(spec, self.size, self.task.axes)?.render(nets)?;
+        let drawn = Renderer::new(spec, &self.grid())?.render(nets)?;
         let [black, white] = self.task.brightness;
         if [black, white] == [0.0, 1.0] {
             return Ok(drawn);

@@ -11,6 +11,9 @@ pub enum Criterion {
     /// Kendall's τ-b between predicted and true scores, in [-1, 1].
     #[serde(rename = "test_tau")]
     Tau,
+    /// R², the share of the true numbers' variance that predictions explain, at most 1.
+    #[serde(rename = "test_r2")]
+    R2,
     /// Mean squared error of pixels, whose brightness runs from 0 to 1.
     #[serde(rename = "test_mse")]
     Mse,
@@ -22,6 +25,7 @@ impl Criterion {
         match self {
             Self::Accuracy => "accuracy",
             Self::Tau => "tau",
+            Self::R2 => "r2",
             Self::Mse => "mse",
         }
     }
@@ -31,6 +35,7 @@ impl Criterion {
         match self {
             Self::Accuracy => "accuracy %",
             Self::Tau => "Kendall τ",
+            Self::R2 => "R²",
             Self::Mse => "MSE × 10⁻²",
         }
     }
@@ -38,7 +43,7 @@ impl Criterion {
     /// Whether the first value is better than the second; NaN is never better.
     pub fn is_better(self, value: f64, than: f64) -> bool {
         match self {
-            Self::Accuracy | Self::Tau => value > than,
+            Self::Accuracy | Self::Tau | Self::R2 => value > than,
             Self::Mse => value < than,
         }
     }
@@ -65,7 +70,7 @@ impl Criterion {
     pub fn said(self, value: f64) -> String {
         let unit = match self {
             Self::Accuracy => " %",
-            Self::Tau => "",
+            Self::Tau | Self::R2 => "",
             Self::Mse => "e-2",
         };
         format!("{} {}{unit}", self.name(), self.shown(value))
@@ -75,21 +80,21 @@ impl Criterion {
     pub fn range(self) -> Option<(f64, f64)> {
         match self {
             Self::Accuracy => Some((0.0, 1.0)),
-            Self::Tau | Self::Mse => None,
+            Self::Tau | Self::R2 | Self::Mse => None,
         }
     }
 
     fn factor(self) -> f64 {
         match self {
             Self::Accuracy | Self::Mse => 100.0,
-            Self::Tau => 1.0,
+            Self::Tau | Self::R2 => 1.0,
         }
     }
 
     fn n_decimals(self) -> usize {
         match self {
             Self::Accuracy | Self::Mse => 2,
-            Self::Tau => 4,
+            Self::Tau | Self::R2 => 4,
         }
     }
 }
@@ -108,7 +113,7 @@ mod tests {
     #[test]
     fn an_error_is_better_when_it_is_smaller_and_nan_is_never_better() {
         assert!(Criterion::Mse.is_better(0.1, 0.2) && !Criterion::Accuracy.is_better(0.1, 0.2));
-        for criterion in [Criterion::Accuracy, Criterion::Tau, Criterion::Mse] {
+        for criterion in [Criterion::Accuracy, Criterion::Tau, Criterion::R2, Criterion::Mse] {
             assert!(!criterion.is_better(f64::NAN, 0.5));
         }
     }

@@ -19,10 +19,6 @@ pub struct Classify {
 }
 
 impl Task for Classify {
-    fn check(&self, target: &Target) -> Result<()> {
-        self.class(target).map(drop)
-    }
-
     fn loss(&self, asked: &PreparedBatch, output: &Output) -> Result<Tensor> {
         let logits = logits(output)?;
         let classes = self.classes(&asked.targets)?;
@@ -49,7 +45,7 @@ impl Classify {
         targets.iter().map(|target| self.class(target)).collect()
     }
 
-    fn class(&self, target: &Target) -> Result<u32> {
+    pub(super) fn class(&self, target: &Target) -> Result<u32> {
         let found = match target {
             Target::Class(class) if (*class as usize) < self.n_classes => return Ok(*class),
             Target::Class(class) => class.to_string(),

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use sgmn_data::Target;
-use sgmn_graph::Bucket;
+use sgmn_graph::{Bucket, Lowering};
 use sgmn_nn::{loss, models::Output, no_grad};
 
 use super::{Scores, Task};
@@ -26,8 +26,8 @@ pub struct EditNets {
 }
 
 impl Task for EditNets {
-    fn check(&self, _target: &Target) -> Result<()> {
-        Ok(())
+    fn check_nets(&self, lowering: &Lowering) -> Result<()> {
+        lowering.topologies().iter().try_for_each(|topology| self.easel.check(topology.spec()))
     }
 
     fn loss(&self, asked: &PreparedBatch, output: &Output) -> Result<Tensor> {

@@ -1,19 +1,24 @@
 //! Questions about nets: the loss to learn by and the metrics to judge by.
 
+mod before;
 mod classify;
 mod edit;
 mod predict;
+mod regress;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use sgmn_data::Target;
+use sgmn_graph::Lowering;
 use sgmn_nn::models::Output;
 
+pub use before::before;
 pub use classify::Classify;
 pub use edit::{EditNets, UNEDITED};
 pub use predict::Predict;
+pub use regress::{Regress, Standard};
 
 use crate::{
     config::Task as TaskConfig,
@@ -24,11 +29,18 @@ use crate::{
 
 /// A question about nets.
 pub trait Task {
-    /// Whether something can be asked about a net with this target.
+    /// Whether the question can be asked about nets of these architectures.
     ///
     /// # Errors
-    /// What was expected and what was found.
-    fn check(&self, target: &Target) -> Result<()>;
+    /// What was expected and what was found, naming the widths of the nets.
+    fn check_nets(&self, _lowering: &Lowering) -> Result<()> {
+        Ok(())
+    }
+
+    /// How the numbers of the training nets were standardized, for tasks that do so; kept in checkpoints.
+    fn standard(&self) -> Option<Standard> {
+        None
+    }
 
     /// The loss of a batch, a scalar with gradient, on the device of the output.
     ///
@@ -77,10 +89,23 @@ impl Scores {
         let means = self.means.iter().map(|(name, mean)| (*name, mean.value()));
         let of_pairs = [
             (Criterion::Tau.name(), kendall_tau(&self.pairs)),
-            ("r2", r_squared(&self.pairs)),
+            (Criterion::R2.name(), r_squared(&self.pairs)),
             ("mae", mean_absolute_error(&self.pairs)),
         ];
         means.chain(of_pairs).filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+}
+
+/// Whether a question can be asked about a net with this target.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn check(config: &TaskConfig, target: &Target) -> Result<()> {
+    match config {
+        TaskConfig::Classify { n_classes } => Classify { n_classes: *n_classes }.class(target).map(drop),
+        TaskConfig::Predict {} => predict::score(target).map(drop),
+        TaskConfig::Regress {} => regress::number(target).map(drop),
+        TaskConfig::Edit(_) => Ok(()),
     }
 }
 
@@ -89,18 +114,21 @@ pub fn criterion(config: &TaskConfig) -> Criterion {
     match config {
         TaskConfig::Classify { .. } => Criterion::Accuracy,
         TaskConfig::Predict {} => Criterion::Tau,
+        TaskConfig::Regress {} => Criterion::R2,
         TaskConfig::Edit(_) => Criterion::Mse,
     }
 }
 
-/// The task that an experiment names; `pictures` are the images of the nets, where the task is about them.
+/// The task that an experiment names; `pictures` are the images of the nets, where the task is about them, and `train`
+/// what is asked about the nets that are learned from, checked before.
 ///
 /// # Errors
-/// If images are missing.
-pub fn of(config: &TaskConfig, pictures: Option<Arc<Pictures>>) -> Result<Box<dyn Task>> {
+/// If images are missing, or numbers to be predicted are all equal.
+pub fn of(config: &TaskConfig, pictures: Option<Arc<Pictures>>, train: &[Target]) -> Result<Box<dyn Task>> {
     Ok(match config {
         TaskConfig::Classify { n_classes } => Box::new(Classify { n_classes: *n_classes }),
         TaskConfig::Predict {} => Box::new(Predict),
+        TaskConfig::Regress {} => Box::new(Regress { standard: Standard::of(train)? }),
         TaskConfig::Edit(task) => Box::new(EditNets { easel: Easel::new(task, pictures)? }),
     })
 }

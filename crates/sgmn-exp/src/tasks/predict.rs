@@ -17,10 +17,6 @@ use crate::pipeline::PreparedBatch;
 pub struct Predict;
 
 impl Task for Predict {
-    fn check(&self, target: &Target) -> Result<()> {
-        score(target).map(drop)
-    }
-
     fn loss(&self, asked: &PreparedBatch, output: &Output) -> Result<Tensor> {
         let predicted = predictions(output)?;
         let truth = Tensor::new(scores(&asked.targets)?, &Device::Cpu)?
@@ -48,10 +44,12 @@ fn scores(targets: &[Target]) -> Result<Vec<f64>> {
     targets.iter().map(score).collect()
 }
 
-fn score(target: &Target) -> Result<f64> {
+pub(super) fn score(target: &Target) -> Result<f64> {
     let found = match target {
         Target::Score(score) if (0.0..=1.0).contains(score) => return Ok(*score),
-        Target::Score(score) => score.to_string(),
+        Target::Score(score) => {
+            bail!("expected a score in [0, 1], found {score}; task.kind = \"regress\" takes any number")
+        }
         Target::Class(class) => format!("the class {class}"),
         Target::None => "none".to_owned(),
     };
@@ -93,16 +91,15 @@ mod tests {
     #[test]
     fn only_a_share_is_a_score() {
         for (target, found) in [
-            (Target::Score(1.5), "1.5"),
-            (Target::Score(-0.1), "-0.1"),
-            (Target::Score(f64::NAN), "NaN"),
+            (Target::Score(1.5), "1.5; task.kind = \"regress\" takes any number"),
+            (Target::Score(-0.1), "-0.1; task.kind = \"regress\" takes any number"),
             (Target::Class(3), "the class 3"),
             (Target::None, "none"),
         ] {
-            let message = Predict.check(&target).unwrap_err().to_string();
+            let message = score(&target).unwrap_err().to_string();
             assert_eq!(message, format!("expected a score in [0, 1], found {found}"));
         }
-        assert!(Predict.check(&Target::Score(0.0)).is_ok() && Predict.check(&Target::Score(1.0)).is_ok());
+        assert!(score(&Target::Score(0.0)).is_ok() && score(&Target::Score(1.0)).is_ok());
     }
 
     #[test]

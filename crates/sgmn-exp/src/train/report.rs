@@ -53,7 +53,8 @@ impl Run<'_> {
         }
         if !summary.pairs.is_empty() {
             let title = format!("{}: {} test nets", summary.name, summary.pairs.len());
-            let scatter = scatter_svg(&title, &summary.pairs)?;
+            let range = matches!(self.experiment.task(), Task::Predict {}).then_some((0.0, 1.0));
+            let scatter = scatter_svg(&title, &summary.pairs, range)?;
             write_atomic(&self.folder.plot("scatter"), scatter.to_file().as_bytes())?;
         }
         Ok(())

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sgmn_symmetry::Repairs;
 
-use crate::metrics::{Confusion, Criterion, Mean};
+use crate::{
+    metrics::{Confusion, Criterion, Mean},
+    tasks::Standard,
+};
 
 /// How a call ended.
 #[derive(Debug)]
@@ -72,6 +75,9 @@ pub(super) struct Standing {
     pub(super) best_epoch: u64,
     /// Evaluations since the best one.
     pub(super) n_worse: u64,
+    /// By which numbers to be predicted were standardized, for tasks that do so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) standard: Option<Standard>,
     pub(super) repairs: Repairs,
     pub(super) seconds: f64,
     /// Of which in training steps, and the nets trained on meanwhile.

@@ -8,7 +8,11 @@ use sgmn_data::Target;
 use sgmn_nn::{models::Output, optim::GradientNorm};
 
 use super::{Diverged, Run};
-use crate::{metrics::Mean, progress::TrainProgress, tasks::Scores};
+use crate::{
+    metrics::{Criterion, Mean},
+    progress::TrainProgress,
+    tasks::Scores,
+};
 
 /// What a step leaves behind, without the graph it was computed by.
 pub(super) struct Step {
@@ -72,10 +76,14 @@ impl Run<'_> {
         let mut scores = Scores::default();
         let output = step.output.to_device(&Device::Cpu)?;
         self.task.judge_step(value, &output, &step.targets, &mut scores)?;
-        let metrics = scores.metrics();
+        let mut metrics = scores.metrics();
         let n_nets = step.targets.len();
         let criterion = self.criterion;
         let standing = &mut self.standing;
+        if criterion == Criterion::R2 {
+            // A few nets hardly differ at times; the loss is the unexplained share of all training nets' variance.
+            metrics.insert(criterion.name().to_owned(), 1.0 - value);
+        }
         standing.train_loss.add(metrics["loss"], n_nets as f64);
         // A rank correlation is not a number where all nets of a batch are equal.
         if let Some(score) = metrics.get(criterion.name()).filter(|score| !score.is_nan()) {

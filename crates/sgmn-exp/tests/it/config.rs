@@ -33,6 +33,43 @@ fn every_embedded_experiment_resolves_and_reads_back_equal() {
 }
 
 #[test]
+fn experiments_of_earlier_versions_keep_their_hashes() {
+    for line in include_str!("../data/experiment-hashes.txt").lines() {
+        let (hash, name) = line.split_once(' ').unwrap();
+        assert_eq!(resolved(name).hash(), hash, "{name}");
+    }
+}
+
+#[test]
+fn a_symmetry_that_is_not_said_is_each_layers_own_and_hetero_is_its_earlier_word() {
+    let text = resolved("quick-zoo-hetero").to_toml();
+    assert!(text.contains("symmetry = \"own\"\n"));
+    let read = |text: &str| ExperimentFile::parse("other", text).unwrap().resolve().unwrap();
+    let own = read(&text);
+    for other in ["", "symmetry = \"hetero\"\n"] {
+        let other = read(&text.replace("symmetry = \"own\"\n", other));
+        assert_eq!((&other, other.hash()), (&own, own.hash()));
+    }
+    let forced = read(&text.replace("symmetry = \"own\"\n", "symmetry = \"own\"\nforce_symmetry = true\n"));
+    assert_ne!(forced.hash(), own.hash());
+}
+
+#[test]
+fn checkpoints_every_ten_minutes_are_the_rule_and_others_are_written_down() {
+    let written = |assignment: &str| {
+        let mut file = ExperimentFile::open("quick").unwrap();
+        file.set(assignment).unwrap();
+        file.resolve().unwrap()
+    };
+    assert_eq!(resolved("quick").train().checkpoint_every_minutes, 10.0);
+    assert_eq!(written("train.checkpoint_every_minutes=10").hash(), resolved("quick").hash());
+    assert!(!resolved("quick").to_toml().contains("minutes"));
+    assert!(
+        written("train.checkpoint_every_minutes=2.5").to_toml().contains("checkpoint_every_minutes = 2.5")
+    );
+}
+
+#[test]
 fn the_embedded_list_is_the_folder() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
     let mut files: Vec<String> = std::fs::read_dir(folder)
@@ -173,6 +210,10 @@ fn values_out_of_range_name_their_key() {
         ("train.learning_rate=nan", "train.learning_rate: expected a number above 0, found NaN"),
         ("train.weight_decay=-1", "train.weight_decay: expected 0 or more, found -1"),
         ("train.clip_norm=0", "train.clip_norm: expected a number above 0, found 0"),
+        (
+            "train.checkpoint_every_minutes=0",
+            "train.checkpoint_every_minutes: expected a number above 0, found 0",
+        ),
         ("train.eval_every=0", "train.eval_every: expected at least 1, found 0"),
         ("pipeline.workers=0", "pipeline.workers: expected at least 1, found 0"),
         (

@@ -25,9 +25,13 @@ const ZOO: [(&str, usize); 10] = [
 
 #[test]
 fn the_experiments_on_the_zoo_have_the_published_numbers_of_parameters() {
-    let spec = NetSpec::cnn_zoo(&[1, 16, 16, 16, 10], Activation::Relu).unwrap();
-    assert_eq!(spec.n_params(), 4970);
-    have_these_numbers(spec, &ZOO);
+    for (name, expected) in ZOO {
+        // A model of signs refuses nets that have none.
+        let activation = if name.contains("tanh") { Activation::Tanh } else { Activation::Relu };
+        let spec = NetSpec::cnn_zoo(&[1, 16, 16, 16, 10], activation).unwrap();
+        assert_eq!(spec.n_params(), 4970);
+        have_these_numbers(spec, &[(name, expected)]);
+    }
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn row(widths: &[usize], hidden: &[Activation], wanted: Wanted) -> Result<(), Bo
     };
 
     // Transformed nets have transformed values: the construction is a ScaleGMN like any other.
-    let trials = Trials::new(Seed::new(2), Symmetry::Hetero.respected(), 2);
+    let trials = Trials::new(Seed::new(2), Symmetry::Own.respected(), 2);
     let orbit = symmetry_error(&*model.model, &trials, &nets, &model.lowering, DType::F64, &Device::Cpu)?;
     let mut names: Vec<&str> = hidden.iter().map(|activation| name(*activation)).collect();
     names.dedup();

@@ -91,7 +91,7 @@ impl Metadata {
         };
         match self.json("activation")? {
             None => match config.symmetry {
-                Symmetry::Hetero => fault("a name for each net", &Value::Null),
+                Symmetry::Own => fault("a name for each net", &Value::Null),
                 // A uniform symmetry does not ask for the activation.
                 Symmetry::Scale => Ok(Activations::Same(Activation::Relu)),
                 Symmetry::Sign | Symmetry::Permutation => Ok(Activations::Same(Activation::Tanh)),

@@ -36,7 +36,7 @@ impl EdgeUpdate {
         let scaled = match config.symmetry {
             Symmetry::Permutation => None,
             symmetry => {
-                let branch = if symmetry == Symmetry::Hetero { "g_sign" } else { "g1" };
+                let branch = if symmetry == Symmetry::Own { "g_sign" } else { "g1" };
                 Some((LinearMap::new(d, d_out, &vars.at("W"))?, Canonical::new(config, d, &vars.at(branch))?))
             }
         };

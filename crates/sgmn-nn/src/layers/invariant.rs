@@ -79,7 +79,7 @@ impl InvariantNet {
             Ok(Branch { canonical: Canonical::new(&config, d_in, &vars)?, phi: mlp(vars.at("phi"))? })
         };
         let branches = match config.symmetry {
-            Symmetry::Hetero => Branches::Two {
+            Symmetry::Own => Branches::Two {
                 sign: branch(Symmetry::Sign, vars.at("g_sign"))?,
                 scale: branch(Symmetry::Scale, vars.at("g_scale"))?,
             },

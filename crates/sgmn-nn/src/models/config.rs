@@ -1,20 +1,24 @@
 //! What a ScaleGMN is made of: every option of the published configurations, each alternative an enum.
 
 use serde::{Deserialize, Serialize};
+use sgmn_graph::Topology;
+use sgmn_symmetry::{ScaleGroup, Scaling};
 
 use super::{Blueprint, Returns};
 use crate::{Error, ProbeConfig, Result, layers::MlpConfig, vars::Start};
 
 /// Which scalings of hidden units the model ignores, besides their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Symmetry {
+    /// What each layer's own activation allows; `hetero` in files of earlier versions.
+    #[default]
+    #[serde(alias = "hetero")]
+    Own,
     /// ±1 everywhere: tanh and sine.
     Sign,
     /// Positive numbers everywhere: the ReLU family.
     Scale,
-    /// What each unit's own activation allows.
-    Hetero,
     /// No scaling.
     Permutation,
 }
@@ -28,14 +32,34 @@ impl Symmetry {
         match self {
             Self::Sign => &[Permutation, Sign],
             Self::Scale => &[Permutation, Positive],
-            Self::Hetero => &[Permutation, Sign, Positive, NonZero],
+            Self::Own => &[Permutation, Sign, Positive, NonZero],
             Self::Permutation => &[Permutation],
+        }
+    }
+
+    /// The scalings that are ignored at units of any activation.
+    pub fn scaling(self) -> Scaling {
+        match self {
+            Self::Own => Scaling::Own,
+            Self::Sign => Scaling::Only(ScaleGroup::Sign),
+            Self::Scale => Scaling::Only(ScaleGroup::Positive),
+            Self::Permutation => Scaling::Only(ScaleGroup::Trivial),
+        }
+    }
+
+    /// The word in experiment files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Sign => "sign",
+            Self::Scale => "scale",
+            Self::Permutation => "permutation",
         }
     }
 
     /// Whether signs may occur.
     pub fn has_signs(self) -> bool {
-        matches!(self, Self::Sign | Self::Hetero)
+        matches!(self, Self::Sign | Self::Own)
     }
 }
 
@@ -160,6 +184,11 @@ pub enum OutputConfig {
     },
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 fn one() -> usize {
     1
 }
@@ -176,8 +205,12 @@ const MOST_COPIES: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScaleGmnConfig {
-    /// The scalings that are ignored.
+    /// The scalings that are ignored; those of each layer's own activation if left out.
+    #[serde(default)]
     pub symmetry: Symmetry,
+    /// Ignores these scalings in layers too that do not have them, so that the model takes different functions for one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub force_symmetry: bool,
     /// Which way messages run.
     pub direction: Direction,
     /// Form of reversed messages for positive scales; absent: `relative`, or `published` with published compatibility.
@@ -231,6 +264,7 @@ impl ScaleGmnConfig {
         let readout = ReadoutRange::LastLayer;
         Self {
             symmetry,
+            force_symmetry: false,
             direction,
             reversed_scale: None,
             sign_invariant: SignInvariant::Symmetrize,
@@ -282,6 +316,28 @@ impl ScaleGmnConfig {
         self.reversed_scale.unwrap_or(match self.compatibility {
             Compatibility::Exact => ReversedScale::Relative,
             Compatibility::Published => ReversedScale::Published,
+        })
+    }
+
+    /// Whether nets have the scalings that the model ignores, or the difference is meant.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first layer that has not.
+    pub fn check_symmetry(&self, topology: &Topology) -> Result<()> {
+        if self.force_symmetry {
+            return Ok(());
+        }
+        self.symmetry.scaling().check(topology).map_err(|why| {
+            let widths: Vec<String> = topology.widths().iter().map(usize::to_string).collect();
+            let name = self.symmetry.name();
+            let expected = format!(
+                "a symmetry of the nets, such as `own`, or force_symmetry = true where `{name}` is meant"
+            );
+            Error::config(
+                "model.symmetry",
+                expected,
+                format!("`{name}` for nets {}: {why}", widths.join("-")),
+            )
         })
     }
 

@@ -52,7 +52,7 @@ pub enum RowRange {
 }
 
 /// The loss `weight · mean (decoder(z, c) − f(c))²` over a step's nets f with embeddings z, and coordinates c drawn anew
-/// for each step, evenly from `[−1, 1]` in each direction and the same for all nets.
+/// for each step, evenly from `coordinates` in each direction and the same for all nets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reconstruction {
@@ -64,6 +64,9 @@ pub struct Reconstruction {
     pub d_hidden: usize,
     /// Frequencies `1, 2, 4, …` in which the decoder sees a coordinate.
     pub n_frequencies: usize,
+    /// Between which numbers coordinates are drawn; from −1 to 1 if left out.
+    #[serde(default = "render::usual_coordinates", skip_serializing_if = "render::are_usual")]
+    pub coordinates: [f64; 2],
 }
 
 impl Blueprint for Inr2VecConfig {
@@ -74,7 +77,10 @@ impl Blueprint for Inr2VecConfig {
             ("model.d_head", &self.d_head),
             ("model.d_out", &[self.d_out]),
         ])?;
-        if let Some(Reconstruction { n_points, weight, d_hidden, n_frequencies }) = self.reconstruction {
+        if let Some(Reconstruction { n_points, weight, d_hidden, n_frequencies, coordinates }) =
+            self.reconstruction
+        {
+            render::check_coordinates("model.reconstruction.coordinates", coordinates)?;
             sizes::check(&[
                 ("model.reconstruction.n_points", &[n_points]),
                 ("model.reconstruction.d_hidden", &[d_hidden]),
@@ -230,6 +236,7 @@ struct Reconstructor {
     output_offset: f64,
     n_points: usize,
     n_inputs: usize,
+    coordinates: [f64; 2],
     weight: f64,
 }
 
@@ -237,13 +244,14 @@ impl Reconstructor {
     fn new(config: &Reconstruction, d_embedding: usize, spec: &NetSpec, vars: &VarBuilder) -> Result<Self> {
         render::check_layers(spec)?;
         let (n_inputs, n_outputs) = (spec.widths()[0], spec.widths()[spec.layers().len()]);
-        let &Reconstruction { n_points, weight, d_hidden, n_frequencies } = config;
+        let &Reconstruction { n_points, weight, d_hidden, n_frequencies, coordinates } = config;
         Ok(Self {
             decoder: ImplicitDecoder::new(d_embedding, n_frequencies, d_hidden, [n_inputs, n_outputs], vars)?,
             activations: spec.layers().iter().map(|layer| layer.activation).collect(),
             output_offset: spec.output_offset(),
             n_points,
             n_inputs,
+            coordinates,
             weight,
         })
     }
@@ -251,7 +259,8 @@ impl Reconstructor {
     /// The loss of a step, a scalar.
     fn loss(&self, embeddings: &Tensor, graphs: &GraphBatch, chance: Seed) -> Result<Tensor> {
         let mut rng = chance.rng();
-        let mut point = || (0..self.n_inputs).map(|_| rng.random_range(-1.0..=1.0)).collect();
+        let [first, last] = self.coordinates;
+        let mut point = || (0..self.n_inputs).map(|_| rng.random_range(first..=last)).collect();
         let points: Vec<Vec<f64>> = (0..self.n_points).map(|_| point()).collect();
         let nets = NetTensors::of(graphs)?;
         let inputs = Tensor::new(points.clone(), &Device::Cpu)?;

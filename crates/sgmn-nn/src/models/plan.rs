@@ -1,7 +1,7 @@
 //! What follows from a configuration and an architecture before there are numbers: groups, paths, reversed edges.
 
 use sgmn_graph::Activation;
-use sgmn_symmetry::{Law, Place, ScaleGroup};
+use sgmn_symmetry::{Law, Place, ScaleGroup, Scaling};
 
 use super::{Direction, ReversedScale, ScaleGmnConfig, Symmetry};
 
@@ -18,28 +18,18 @@ pub(super) struct Groups {
 impl Groups {
     /// The groups of a net whose hidden layers have these activations.
     pub(super) fn new(symmetry: Symmetry, hidden: &[Activation]) -> Self {
-        let groups: Vec<ScaleGroup> =
-            hidden.iter().map(|activation| group_of(symmetry, *activation)).collect();
-        let outside = |beside: Option<&ScaleGroup>| match symmetry {
+        let scaling = symmetry.scaling();
+        let groups: Vec<ScaleGroup> = hidden.iter().map(|activation| scaling.of_units(*activation)).collect();
+        let outside = |beside: Option<&ScaleGroup>| match scaling {
             // Inputs and outputs follow the hidden layer beside them.
-            Symmetry::Hetero => beside.copied().unwrap_or(ScaleGroup::Trivial),
-            symmetry => group_of(symmetry, Activation::Identity),
+            Scaling::Own => beside.copied().unwrap_or(ScaleGroup::Trivial),
+            Scaling::Only(group) => group,
         };
         let around = |first, last| [&[first], groups.as_slice(), &[last]].concat();
         Self {
             of_features: around(ScaleGroup::Trivial, ScaleGroup::Trivial),
             canonical: around(outside(groups.first()), outside(groups.last())),
         }
-    }
-}
-
-/// The group of a hidden unit; only `hetero` asks for its activation.
-fn group_of(symmetry: Symmetry, activation: Activation) -> ScaleGroup {
-    match symmetry {
-        Symmetry::Sign => ScaleGroup::Sign,
-        Symmetry::Scale => ScaleGroup::Positive,
-        Symmetry::Hetero => ScaleGroup::of(activation),
-        Symmetry::Permutation => ScaleGroup::Trivial,
     }
 }
 
@@ -79,7 +69,7 @@ impl ReversedEdges {
             (Symmetry::Sign | Symmetry::Permutation, _) | (_, ReversedScale::Relative) => Self::Shared,
             (_, ReversedScale::Reciprocal) => Self::OwnReciprocal,
             (Symmetry::Scale, ReversedScale::Published) => Self::Own,
-            (Symmetry::Hetero, ReversedScale::Published) => Self::Initial,
+            (Symmetry::Own, ReversedScale::Published) => Self::Initial,
         })
     }
 

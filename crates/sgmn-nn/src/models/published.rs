@@ -77,10 +77,11 @@ pub fn from_published(args: &Value) -> Result<ScaleGmnConfig> {
             &[
                 ("sign", Symmetry::Sign),
                 ("scale", Symmetry::Scale),
-                ("hetero", Symmetry::Hetero),
+                ("hetero", Symmetry::Own),
                 ("permutation", Symmetry::Permutation),
             ],
         )?,
+        force_symmetry: false,
         direction: keys.choice(
             "direction",
             &[("forward", Direction::Forward), ("bidirectional", Direction::Bidirectional)],

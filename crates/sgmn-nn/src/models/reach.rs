@@ -215,7 +215,7 @@ impl<'a> Walk<'a> {
         let relative = self.config.reversed_scale() == ReversedScale::Relative;
         let path = match self.config.symmetry {
             Symmetry::Scale if relative => path.to_owned(),
-            Symmetry::Hetero if relative && !reversed_weight_fits(receiver, sender) => {
+            Symmetry::Own if relative && !reversed_weight_fits(receiver, sender) => {
                 format!("{path}.relative")
             }
             _ => return self.meet_message(path, l),
@@ -235,7 +235,7 @@ impl<'a> Walk<'a> {
         for name in ["W", "phi"] {
             self.meet(&format!("{path}.{name}"));
         }
-        let branch = if self.config.symmetry == Symmetry::Hetero { "g_sign" } else { "g1" };
+        let branch = if self.config.symmetry == Symmetry::Own { "g_sign" } else { "g1" };
         for end in [l, l + 1] {
             self.live.nodes[end] = true;
             self.meet_canonical(&format!("{path}.{branch}"), self.groups.canonical[end]);
@@ -272,8 +272,8 @@ impl<'a> Walk<'a> {
     /// The invariant map of units of one group.
     fn meet_branch(&mut self, path: &str, group: ScaleGroup) {
         let branch = match (self.config.symmetry, group) {
-            (Symmetry::Hetero, ScaleGroup::Positive) => "g_scale",
-            (Symmetry::Hetero, _) => "g_sign",
+            (Symmetry::Own, ScaleGroup::Positive) => "g_scale",
+            (Symmetry::Own, _) => "g_sign",
             _ => "g1",
         };
         self.meet(&format!("{path}.{branch}.phi"));

@@ -101,6 +101,7 @@ impl ScaleGmn {
         vars: &VarBuilder,
     ) -> Result<Self> {
         config.validate()?;
+        lowering.topologies().iter().try_for_each(|topology| config.check_symmetry(topology))?;
         let layout = &Layout::of(lowering)?;
         let vars = &vars.clone().with_start(config.start);
         let d = config.d_hidden;
@@ -428,7 +429,7 @@ impl ReversedMessage {
         let beside = |vars: &VarBuilder| RelativeMessage::new(config, d_extra, vars).map(Some);
         Ok(match config.symmetry {
             Symmetry::Scale if relative => Self { plain: None, relative: beside(vars)? },
-            Symmetry::Hetero if relative => {
+            Symmetry::Own if relative => {
                 Self { plain: plain(vars)?, relative: beside(&vars.at("relative"))? }
             }
             _ => Self { plain: plain(vars)?, relative: None },

@@ -283,7 +283,7 @@ impl Count<'_> {
             && config.reversed_scale() == ReversedScale::Relative
             && match config.symmetry {
                 Symmetry::Scale => true,
-                Symmetry::Hetero => !reversed_weight_fits(receiver, sender),
+                Symmetry::Own => !reversed_weight_fits(receiver, sender),
                 Symmetry::Sign | Symmetry::Permutation => false,
             }
     }

@@ -9,6 +9,7 @@ use crate::{
         ScaleGmnConfig, StatNnConfig, Symmetry,
     },
     probes::Generator,
+    render::COORDINATES,
 };
 
 /// A model and the nets it reads. Nothing is dropped, so that runs on two devices can be compared.
@@ -96,8 +97,12 @@ pub fn examples() -> Vec<Example> {
         );
         // Images that both convolutions fit into.
         let image = (nets == Nets::Cnns).then_some([9, 7]);
-        let probes =
-            ProbeConfig { n: 5, image, generator: Generator::Linear { d_code: 4, d_hidden: vec![3] } };
+        let probes = ProbeConfig {
+            n: 5,
+            image,
+            coordinates: COORDINATES,
+            generator: Generator::Linear { d_code: 4, d_hidden: vec![3] },
+        };
         add(
             "probes",
             ModelConfig::Probing(ProbingConfig { d_hidden, d_out: 3, layer_norm, dropout, probes }),
@@ -108,9 +113,10 @@ pub fn examples() -> Vec<Example> {
             weight: 1.0,
             d_hidden: 24,
             n_frequencies: 3,
+            coordinates: COORDINATES,
         });
         add("inr2vec", ModelConfig::Inr2Vec(inr2vec(reconstruction)));
-        for symmetry in [Symmetry::Sign, Symmetry::Scale, Symmetry::Hetero, Symmetry::Permutation] {
+        for symmetry in [Symmetry::Sign, Symmetry::Scale, Symmetry::Own, Symmetry::Permutation] {
             for direction in DIRECTIONS {
                 let base = ScaleGmnConfig::new(symmetry, direction, 8, 3);
                 let changes = OutputConfig::PerParam { initial_scale: 0.5, n_copies: 1 };

@@ -16,7 +16,7 @@ pub fn activations(symmetry: Symmetry) -> Vec<Activation> {
         Symmetry::Sign => vec![sine, Activation::Tanh],
         Symmetry::Scale => vec![Activation::Relu, leaky],
         // Every group; those that only permutations respect are tried one by one.
-        Symmetry::Hetero => vec![
+        Symmetry::Own => vec![
             Activation::Relu,
             Activation::LeakyRelu { slope: 0.01 },
             Activation::Tanh,

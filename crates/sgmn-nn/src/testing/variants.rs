@@ -8,8 +8,7 @@ use crate::models::{
 /// Both directions.
 pub const DIRECTIONS: [Direction; 2] = [Direction::Forward, Direction::Bidirectional];
 /// All symmetries.
-pub const SYMMETRIES: [Symmetry; 4] =
-    [Symmetry::Sign, Symmetry::Scale, Symmetry::Hetero, Symmetry::Permutation];
+pub const SYMMETRIES: [Symmetry; 4] = [Symmetry::Sign, Symmetry::Scale, Symmetry::Own, Symmetry::Permutation];
 
 /// The form of message and update nets.
 pub fn net(n_layers: usize, io: IoPath, n_mlps: usize, positional: bool) -> EquivariantConfig {

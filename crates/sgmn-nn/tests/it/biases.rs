@@ -8,7 +8,7 @@ use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
     models::{Direction, ModelConfig, Output, ScaleGmnConfig, Symmetry},
-    render::{Axes, NetTensors, Renderer},
+    render::{Grid, NetTensors, Renderer},
     testing::{Example, Nets, examples},
 };
 use sgmn_symmetry::{check::Trials, tolerance};
@@ -88,11 +88,11 @@ fn every_model_keeps_the_symmetries_that_it_claims_on_nets_without_biases_and_of
 fn a_mixture_takes_the_group_of_every_activation() {
     for activation in testing::ACTIVATIONS {
         for direction in [Direction::Forward, Direction::Bidirectional] {
-            let config = ScaleGmnConfig::new(Symmetry::Hetero, direction, 6, 2);
+            let config = ScaleGmnConfig::new(Symmetry::Own, direction, 6, 2);
             for specs in [Nets::Mlps, Nets::Cnns].into_iter().flat_map(|kind| specs(kind, activation)) {
                 let nets = nets(Seed::new(5), &specs, 2);
                 let (model, _, lowering) = build(&config, &specs, Normalization::none(), DType::F64);
-                let trials = Trials::new(Seed::new(6), Symmetry::Hetero.respected(), 2);
+                let trials = Trials::new(Seed::new(6), Symmetry::Own.respected(), 2);
                 let report = symmetry_error(&*model, &trials, &nets, &lowering, DType::F64, &device());
                 let report = report.unwrap();
                 assert!(report.within(tolerance::MODEL_F64), "{activation}, {direction:?}: {report}");
@@ -118,7 +118,7 @@ fn an_edited_net_without_biases_has_none() {
     let graphs = &batch.buckets[0].graphs;
     let Output::PerParam(deltas) = &output else { panic!("expected changes") };
     let changed = NetTensors::changed(graphs, &deltas[0][0]).unwrap();
-    let renderer = Renderer::new(&spec, [3, 4], Axes::ColumnRow).unwrap();
+    let renderer = Renderer::new(&spec, &Grid::new([3, 4])).unwrap();
     let picture = renderer.render(&changed).unwrap().to_vec3::<f64>().unwrap();
     for (i, (net, delta)) in nets.iter().zip(output.of_nets(&batch).unwrap()).enumerate() {
         let params = net.params().iter().zip(&delta).map(|(old, delta)| old + delta).collect();
@@ -143,7 +143,7 @@ fn nets_of_every_activation_are_drawn_as_the_interpreter_says_with_gradients() {
             let weight = Var::from_tensor(&tensors.weights[0]).unwrap();
             tensors.weights[0] = weight.as_tensor().clone();
             // No pixel stands at 0, where some functions have a kink.
-            let renderer = Renderer::new(&spec, [2, 4], Axes::ColumnRow).unwrap();
+            let renderer = Renderer::new(&spec, &Grid::new([2, 4])).unwrap();
             let picture = renderer.render(&tensors).unwrap();
             let values = picture.flatten_all().unwrap().to_vec1::<f64>().unwrap();
             let coordinates =

@@ -126,7 +126,7 @@ fn a_model_that_claims_too_much_is_found_out() {
 
 #[test]
 fn nets_of_other_architectures_leave_a_net_alone() {
-    let mixed = mixed_mlps(Scalings::Hetero, 2);
+    let mixed = mixed_mlps(Scalings::Own, 2);
     let of_one_depth = [mixed[0].clone(), mixed[3].clone()];
     for output in [r#"{"kind": "per_graph", "d_out": 2}"#, r#"{"kind": "per_param", "initial_scale": 0.5}"#] {
         let ng_gnn = r#""kind": "ng_gnn", "direction": "bidirectional", "d_hidden": 4, "n_layers": 2, "d_mlp": [5], "layer_norm": true"#;

@@ -42,7 +42,7 @@ use Direction::{Bidirectional as B, Forward as F};
 use Head::{Edit, Full, Last};
 use IoPath::{Gated, Mlp};
 use SignInvariant::{Absolute, Symmetrize};
-use Symmetry::{Hetero, Scale, Sign};
+use Symmetry::{Own, Scale, Sign};
 
 const INR: &[usize] = &[2, 32, 32, 1];
 const COLOR_INR: &[usize] = &[2, 32, 32, 3];
@@ -66,8 +66,8 @@ const PUBLISHED: [Published; 20] = [
     published("cifar10 relu-B", CNN,      Scale,  B, 128, 4,  NO,  NO,  NO,  Mlp,   2, Symmetrize, YES, Last(1),  2_263_809),
     published("cifar10 tanh",  CNN,       Sign,   F, 128, 4,  NO,  NO,  NO,  Mlp,   3, Symmetrize, YES, Full(1),  2_318_849),
     published("cifar10 tanh-B", CNN,      Sign,   B, 128, 4,  NO,  NO,  NO,  Mlp,   3, Symmetrize, YES, Full(1),  3_441_665),
-    published("cifar10 both",  CNN,       Hetero, F, 128, 4,  NO,  NO,  NO,  Mlp,   2, Absolute,   YES, Last(1),  1_688_577),
-    published("cifar10 both-B", CNN,      Hetero, B, 128, 5,  YES, NO,  NO,  Mlp,   2, Symmetrize, YES, Last(1),  4_250_625),
+    published("cifar10 both",  CNN,       Own,    F, 128, 4,  NO,  NO,  NO,  Mlp,   2, Absolute,   YES, Last(1),  1_688_577),
+    published("cifar10 both-B", CNN,      Own,    B, 128, 5,  YES, NO,  NO,  Mlp,   2, Symmetrize, YES, Last(1),  4_250_625),
     published("svhn relu",     CNN,       Scale,  F, 64,  4,  YES, NO,  NO,  Mlp,   3, Symmetrize, YES, Full(1),  467_969),
     published("svhn relu-B",   CNN,       Scale,  B, 64,  3,  YES, NO,  NO,  Mlp,   3, Symmetrize, YES, Full(1),  559_105),
     published("svhn tanh",     CNN,       Sign,   F, 64,  4,  NO,  NO,  NO,  Mlp,   3, Symmetrize, NO,  Last(1),  547_457),
@@ -120,6 +120,7 @@ impl Published {
         };
         ModelConfig::ScaleGmn(ScaleGmnConfig {
             symmetry: self.symmetry,
+            force_symmetry: false,
             direction: self.direction,
             reversed_scale: None,
             sign_invariant: self.sign_invariant,
@@ -149,6 +150,8 @@ impl Published {
 
     fn n_params(&self) -> usize {
         let spec = match self.layout.len() {
+            // A model of signs refuses nets that have none.
+            5 if self.symmetry == Sign => NetSpec::cnn_zoo(self.layout, Activation::Tanh).unwrap(),
             5 => NetSpec::cnn_zoo(self.layout, Activation::Relu).unwrap(),
             _ => NetSpec::mlp(self.layout, Activation::Sine { omega: 30.0 }, 0.5).unwrap(),
         };

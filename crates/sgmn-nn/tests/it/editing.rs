@@ -8,7 +8,7 @@ use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
     models::{Blueprint, Direction, Model, Output, OutputConfig, ScaleGmnConfig, Symmetry},
-    render::{Axes, NetTensors, Renderer},
+    render::{Axes, Grid, NetTensors, Renderer},
 };
 use sgmn_symmetry::{Element, Ranges, check::Trials, sample, tolerance};
 
@@ -48,7 +48,7 @@ fn edit(model: &dyn Model, lowering: &Lowering, nets: &[Net]) -> (Vec<Vec<f64>>,
         old.zip(&delta).map(|(old, delta)| old + delta).take(n_copies * net.params().len()).collect()
     });
     let Output::PerParam(copies) = &output else { panic!("expected changes") };
-    let renderer = Renderer::new(&inr(), SIZE, Axes::ColumnRow).unwrap();
+    let renderer = Renderer::new(&inr(), &Grid::new(SIZE)).unwrap();
     let graphs = &batch.buckets[0].graphs;
     let draw = |delta| renderer.render(&NetTensors::changed(graphs, delta).unwrap()).unwrap();
     (edited.collect(), copies[0].iter().map(draw).collect())
@@ -126,7 +126,7 @@ fn copies_start_different_and_all_change_the_picture() {
             }
         }
         let own = NetTensors::of(&batch.buckets[0].graphs).unwrap();
-        let unedited = Renderer::new(&inr(), SIZE, Axes::ColumnRow).unwrap().render(&own).unwrap();
+        let unedited = Renderer::new(&inr(), &Grid::new(SIZE)).unwrap().render(&own).unwrap();
         for (i, picture) in pictures.iter().enumerate() {
             assert!(distance(picture, &unedited) > 1e-6, "copy {i}: {:e}", distance(picture, &unedited));
             for other in &pictures[..i] {
@@ -140,7 +140,7 @@ fn copies_start_different_and_all_change_the_picture() {
 fn pictures_are_what_the_interpreter_says_pixel_by_pixel() {
     let nets = inrs(2);
     let batch = Batch::from_nets(&nets, DType::F64, &device()).unwrap();
-    let renderer = Renderer::new(&inr(), SIZE, Axes::ColumnRow).unwrap();
+    let renderer = Renderer::new(&inr(), &Grid::new(SIZE)).unwrap();
     let drawn = renderer.render(&NetTensors::of(&batch.buckets[0].graphs).unwrap()).unwrap();
     assert_eq!(drawn.dims(), [2, SIZE[0] * SIZE[1], 3]);
     for (i, net) in nets.iter().enumerate() {
@@ -156,12 +156,34 @@ fn pictures_are_what_the_interpreter_says_pixel_by_pixel() {
 }
 
 #[test]
+fn coordinates_from_0_to_1_and_a_frequency_of_each_layer_are_drawn_as_the_interpreter_says() {
+    let sines = [30.0, 1.0].map(|omega| Activation::Sine { omega });
+    let spec = Arc::new(NetSpec::mixed_mlp(&[2, 6, 5, 1], &sines, 0.0).unwrap());
+    let nets = nets(Seed::new(5), std::slice::from_ref(&spec), 1);
+    let batch = Batch::from_nets(&nets, DType::F64, &device()).unwrap();
+    let own = NetTensors::of(&batch.buckets[0].graphs).unwrap();
+    for coordinates in [[0.0, 1.0], [-1.0, 1.0], [-0.5, 3.0]] {
+        let grid = Grid { coordinates, ..Grid::new(SIZE) };
+        let drawn = Renderer::new(&spec, &grid).unwrap().render(&own).unwrap();
+        let pixels = drawn.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        let at = |i: usize, n: usize| {
+            coordinates[0] + (coordinates[1] - coordinates[0]) * i as f64 / (n - 1) as f64
+        };
+        for (pixel, drawn) in pixels.into_iter().enumerate() {
+            let [row, column] = [pixel / SIZE[1], pixel % SIZE[1]];
+            let expected = eval::run(&nets[0], &[at(column, SIZE[1]), at(row, SIZE[0])]).unwrap()[0];
+            assert!((drawn - expected).abs() < 1e-12, "{coordinates:?} at {row}, {column}");
+        }
+    }
+}
+
+#[test]
 fn nets_that_read_the_row_first_draw_the_picture_turned_around() {
     let nets = inrs(1);
     let batch = Batch::from_nets(&nets, DType::F64, &device()).unwrap();
     let own = NetTensors::of(&batch.buckets[0].graphs).unwrap();
     let draw = |size: [usize; 2], axes| -> Tensor {
-        let picture = Renderer::new(&inr(), size, axes).unwrap().render(&own).unwrap();
+        let picture = Renderer::new(&inr(), &Grid { axes, ..Grid::new(size) }).unwrap().render(&own).unwrap();
         picture.reshape((size[0], size[1], 3)).unwrap()
     };
     let turned = draw([SIZE[1], SIZE[0]], Axes::RowColumn).transpose(0, 1).unwrap().contiguous().unwrap();
@@ -185,7 +207,7 @@ fn one_copy_is_what_it_was_before_there_were_copies() {
 
 #[test]
 fn nets_that_are_no_inrs_are_refused_by_the_reason() {
-    let fault = |spec: &NetSpec, size| Renderer::new(spec, size, Axes::ColumnRow).unwrap_err().to_string();
+    let fault = |spec: &NetSpec, size| Renderer::new(spec, &Grid::new(size)).unwrap_err().to_string();
     let three = NetSpec::mlp(&[3, 4, 1], Activation::Relu, 0.0).unwrap();
     assert_eq!(
         fault(&three, SIZE),

@@ -73,10 +73,10 @@ fn gradients_agree_with_central_differences() {
         "published hetero",
         ScaleGmnConfig {
             compatibility: Compatibility::Published,
-            ..ScaleGmnConfig::new(Symmetry::Hetero, Direction::Bidirectional, 4, 2)
+            ..ScaleGmnConfig::new(Symmetry::Own, Direction::Bidirectional, 4, 2)
         },
     )];
-    for symmetry in [Symmetry::Scale, Symmetry::Hetero] {
+    for symmetry in [Symmetry::Scale, Symmetry::Own] {
         for reversed in [ReversedScale::Relative, ReversedScale::Reciprocal, ReversedScale::Published] {
             cases.push(("reversed", bidirectional(symmetry, reversed)));
         }

@@ -7,6 +7,7 @@ use sgmn_nn::{
     loss::cross_entropy,
     models::{Inr2VecConfig, Model, ModelConfig, Output, Reconstruction, RowRange},
     optim::{AdamW, AdamWConfig, Gradients},
+    render::COORDINATES,
 };
 
 use crate::{
@@ -21,7 +22,13 @@ fn config(rows: RowRange, reconstruction: Option<Reconstruction>) -> Inr2VecConf
 }
 
 fn reconstruction() -> Option<Reconstruction> {
-    Some(Reconstruction { n_points: 32, weight: 1.0, d_hidden: 24, n_frequencies: 3 })
+    Some(Reconstruction {
+        n_points: 32,
+        weight: 1.0,
+        d_hidden: 24,
+        n_frequencies: 3,
+        coordinates: COORDINATES,
+    })
 }
 
 #[test]

@@ -5,6 +5,7 @@ use sgmn_nn::{
     ProbeConfig,
     models::{Direction, HeadConfig, ModelConfig, NgGnnConfig},
     probes::Generator,
+    render::COORDINATES,
 };
 use sgmn_symmetry::Symmetry;
 
@@ -40,7 +41,8 @@ fn what_units_answer_to_probes_keeps_that() {
     for (kind, image) in [(Nets::Mlps, None), (Nets::Cnns, Some([7, 8]))] {
         for output in [HeadConfig::PerGraph { d_out: 3 }, HeadConfig::PerParam { initial_scale: 0.5 }] {
             let ModelConfig::NgGnn(mut config) = config(Direction::Forward, output) else { unreachable!() };
-            config.probes = Some(ProbeConfig { n: 3, image, generator: Generator::Free {} });
+            config.probes =
+                Some(ProbeConfig { n: 3, image, coordinates: COORDINATES, generator: Generator::Free {} });
             hold("ng_gnn with probes", &ModelConfig::NgGnn(config), &[kind]);
         }
     }

@@ -5,6 +5,7 @@ use sgmn_nn::{
     ProbeConfig,
     models::{HeadConfig, ModelConfig, NgTConfig},
     probes::Generator,
+    render::COORDINATES,
 };
 use sgmn_symmetry::Symmetry;
 
@@ -39,7 +40,8 @@ fn it_is_blind_to_the_order_of_units_whatever_it_returns() {
 fn what_units_answer_to_probes_keeps_that() {
     for (kind, image) in [(Nets::Mlps, None), (Nets::Cnns, Some([7, 8]))] {
         for output in OUTPUTS {
-            let probes = Some(ProbeConfig { n: 3, image, generator: Generator::Free {} });
+            let probes =
+                Some(ProbeConfig { n: 3, image, coordinates: COORDINATES, generator: Generator::Free {} });
             hold("ng_t with probes", &ModelConfig::NgT(NgTConfig { probes, ..config(output) }), &[kind]);
         }
     }

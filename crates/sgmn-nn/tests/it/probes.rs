@@ -6,7 +6,9 @@ use candle_core::{DType, Tensor};
 use sgmn_graph::{
     Activation, GraphBatch, LayerMap, LayerSpec, Lowering, Net, NetSpec, Reading, Seed, eval, testing,
 };
-use sgmn_nn::{Error, ProbeConfig, Probes, VarBuilder, VarStore, ops::plainly, probes::Generator};
+use sgmn_nn::{
+    Error, ProbeConfig, Probes, VarBuilder, VarStore, ops::plainly, probes::Generator, render::COORDINATES,
+};
 
 use crate::setup::{device, nets};
 
@@ -15,7 +17,12 @@ const IMAGE: [usize; 2] = [4, 4];
 
 fn config(image: Option<[usize; 2]>, is_free: bool) -> ProbeConfig {
     let linear = Generator::Linear { d_code: 6, d_hidden: vec![5] };
-    ProbeConfig { n: 7, image, generator: if is_free { Generator::Free {} } else { linear } }
+    ProbeConfig {
+        n: 7,
+        image,
+        coordinates: COORDINATES,
+        generator: if is_free { Generator::Free {} } else { linear },
+    }
 }
 
 fn build(config: &ProbeConfig, specs: &[Arc<NetSpec>], dtype: DType) -> (sgmn_nn::Result<Probes>, VarStore) {
@@ -175,7 +182,7 @@ fn gradients_of_probes_agree_with_differences() {
 fn coordinates_start_spread_over_the_picture() {
     let spec = [Arc::new(NetSpec::mlp(&[2, 5, 1], Activation::Tanh, 0.5).unwrap())];
     for generator in [Generator::Free {}, Generator::Linear { d_code: 32, d_hidden: vec![32] }] {
-        let config = ProbeConfig { n: 400, image: None, generator };
+        let config = ProbeConfig { n: 400, image: None, coordinates: COORDINATES, generator };
         let inputs = values(&build(&config, &spec, DType::F64).0.unwrap().inputs().unwrap());
         for axis in 0..2 {
             let squares = inputs.iter().skip(axis).step_by(2).map(|x| x * x).sum::<f64>() / 400.0;
@@ -187,12 +194,30 @@ fn coordinates_start_spread_over_the_picture() {
 }
 
 #[test]
+fn probes_lie_among_the_coordinates_that_nets_read() {
+    let spec = [Arc::new(NetSpec::mlp(&[2, 5, 1], Activation::Tanh, 0.5).unwrap())];
+    for is_free in [true, false] {
+        let [usual, unit] = [COORDINATES, [0.0, 1.0]].map(|coordinates| {
+            let config = ProbeConfig { coordinates, ..config(None, is_free) };
+            values(&build(&config, &spec, DType::F64).0.unwrap().inputs().unwrap())
+        });
+        for (usual, unit) in usual.iter().zip(&unit) {
+            assert!((unit - (0.5 + 0.5 * usual)).abs() < 1e-15, "{usual} {unit}");
+        }
+    }
+}
+
+#[test]
 fn probes_that_do_not_fit_the_nets_are_refused_by_field() {
     let mlp = |n_in| Arc::new(NetSpec::mlp(&[n_in, 5, 1], Activation::Tanh, 0.5).unwrap());
     let cnn = Arc::new(NetSpec::cnn_zoo(&[1, 4, 3], Activation::Tanh).unwrap());
     let none = ProbeConfig { n: 0, ..config(None, true) };
+    let backwards = ProbeConfig { coordinates: [1.0, 0.0], ..config(None, true) };
+    let of_images = ProbeConfig { coordinates: [0.0, 1.0], ..config(Some(IMAGE), true) };
     for (config, specs, expected) in [
         (none, vec![mlp(2)], "model.probes.n: expected from 1"),
+        (backwards, vec![mlp(2)], "model.probes.coordinates: expected a number and a larger one"),
+        (of_images, vec![cnn.clone()], "model.probes.coordinates: expected none"),
         (config(None, true), vec![mlp(2), mlp(3)], "same number of inputs"),
         (config(None, true), vec![cnn.clone()], "model.probes.image: expected the height"),
         (config(Some(IMAGE), true), vec![mlp(2)], "model.probes.image: expected none"),

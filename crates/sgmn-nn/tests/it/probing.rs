@@ -9,6 +9,7 @@ use sgmn_nn::{
     equivariance::symmetry_error,
     models::{ModelConfig, OutputConfig, ProbingConfig, ScaleGmnConfig, Symmetry},
     probes::Generator,
+    render::COORDINATES,
 };
 use sgmn_symmetry::{check::Trials, tolerance};
 
@@ -19,7 +20,12 @@ use crate::{
 };
 
 fn probes(image: Option<[usize; 2]>) -> ProbeConfig {
-    ProbeConfig { n: 5, image, generator: Generator::Linear { d_code: 4, d_hidden: vec![3] } }
+    ProbeConfig {
+        n: 5,
+        image,
+        coordinates: COORDINATES,
+        generator: Generator::Linear { d_code: 4, d_hidden: vec![3] },
+    }
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn error(specs: &[Arc<NetSpec>], symmetry: sgmn_symmetry::Symmetry) -> f64 {
 
 #[test]
 fn the_order_of_hidden_units_changes_no_bit() {
-    assert_eq!(error(&mixed_cnns(Symmetry::Hetero), Permutation), 0.0);
+    assert_eq!(error(&mixed_cnns(Symmetry::Own), Permutation), 0.0);
     assert_eq!(error(&plain_mlps(Activation::Tanh), Permutation), 0.0);
 }
 
@@ -59,7 +59,7 @@ fn run(model: &dyn Model, lowering: &Lowering, nets: &[Net]) -> Vec<Vec<f32>> {
 fn padding_and_the_other_nets_of_a_batch_leave_a_net_alone() {
     // Four layers too, but alone its edges hold one number, not the nine of a kernel.
     let mlp = Arc::new(NetSpec::mlp(&[2, 5, 4, 3, 2], Activation::Tanh, 0.5).unwrap());
-    let specs = [mixed_cnns(Symmetry::Hetero), vec![mlp]].concat();
+    let specs = [mixed_cnns(Symmetry::Own), vec![mlp]].concat();
     let nets = nets(Seed::new(5), &specs, 2);
     let together = Lowering::new(&specs).unwrap();
     let normalization = Normalization::fit(&nets);

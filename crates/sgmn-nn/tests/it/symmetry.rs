@@ -112,7 +112,7 @@ fn each_activation_alone_is_respected() {
 #[test]
 fn reciprocal_reversed_edges_are_exact() {
     let mut examination = Examination::default();
-    for symmetry in [Symmetry::Scale, Symmetry::Hetero] {
+    for symmetry in [Symmetry::Scale, Symmetry::Own] {
         for (what, config) in variants(symmetry, Direction::Bidirectional) {
             // Nothing there bounds the powers of 1/w that pile up: they leave even the range of f64.
             if config.d_mlp.is_empty() {
@@ -128,7 +128,7 @@ fn reciprocal_reversed_edges_are_exact() {
 
 #[test]
 fn published_reversed_edges_are_not_invariant_to_positive_scales() {
-    for symmetry in [Symmetry::Scale, Symmetry::Hetero] {
+    for symmetry in [Symmetry::Scale, Symmetry::Own] {
         let config = ScaleGmnConfig {
             reversed_scale: Some(ReversedScale::Published),
             ..ScaleGmnConfig::new(symmetry, Direction::Bidirectional, 6, 2)

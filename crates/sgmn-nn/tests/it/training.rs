@@ -233,7 +233,7 @@ fn one_seed_gives_the_same_bits_whatever_the_number_of_threads() {
     let config = ScaleGmnConfig {
         dropout: 0.2,
         mlp_dropout: 0.1,
-        ..ScaleGmnConfig::new(Symmetry::Hetero, Direction::Bidirectional, 8, 3)
+        ..ScaleGmnConfig::new(Symmetry::Own, Direction::Bidirectional, 8, 3)
     };
     let bits = |n_threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();

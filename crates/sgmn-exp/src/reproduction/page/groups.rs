@@ -127,7 +127,8 @@ impl Composer<'_> {
                     "{}: test nets of the model that did best on the validation nets.",
                     results.study.nets
                 );
-                blocks.push(figure(results, "scatter", scatter_svg(&model, &run.summary.pairs)?, &caption));
+                let scatter = scatter_svg(&model, &run.summary.pairs, Some((0.0, 1.0)))?;
+                blocks.push(figure(results, "scatter", scatter, &caption));
             }
             Group::Editing => {
                 if let Some(unedited) = run.summary.test.get(UNEDITED) {

@@ -8,7 +8,9 @@ use std::{
 };
 
 use super::setup::{Place, facts, tiny};
+use rand::RngExt;
 use sgmn_exp::config::Experiment;
+use sgmn_graph::Seed;
 
 /// A call of the program that trains `experiment` in the folder `name`, its data below `place`.
 pub(super) fn train(place: &Place, name: &str, experiment: &Experiment) -> Command {
@@ -62,23 +64,76 @@ fn a_killed_process_goes_on_to_the_same_bits() {
 }
 
 #[cfg(unix)]
+fn signal(child: &Child, signal: &str) {
+    assert!(Command::new("kill").arg(signal).arg(child.id().to_string()).status().unwrap().success());
+}
+
+#[cfg(unix)]
 #[test]
-fn ctrl_c_saves_and_says_how_to_go_on() {
+fn ctrl_c_and_what_clusters_send_save_and_say_how_to_go_on() {
     let place = Place::new();
     let experiment = long();
     let straight = finished_straight(&place, &experiment);
-    let folder = place.run_path("stopped");
-    let mut child = start_and_wait(train(&place, "stopped", &experiment), &folder.join("records.jsonl"), 10);
-    assert!(Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap().success());
-    let told: Vec<String> =
-        BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap).collect();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{told:?}");
-    let told = told.join("\n");
-    assert!(told.contains("stopping after this step"), "{told}");
-    assert!(told.ends_with(&format!("saved; continue with --resume --run {}", folder.display())), "{told}");
-    assert!(!folder.join("summary.json").exists());
-    let output = resume(&place, "stopped").output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    for kind in ["-INT", "-TERM"] {
+        let name = format!("stopped{kind}");
+        let folder = place.run_path(&name);
+        let mut child = start_and_wait(train(&place, &name, &experiment), &folder.join("records.jsonl"), 10);
+        signal(&child, kind);
+        // Schedulers signal a process and its group at once: that is one request.
+        signal(&child, kind);
+        let told: Vec<String> =
+            BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap).collect();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{told:?}");
+        let told = told.join("\n");
+        assert!(told.contains("stopping after this step"), "{told}");
+        let expected = format!("saved; continue with --resume --run {}", folder.display());
+        assert!(told.ends_with(&expected), "{told}");
+        assert!(!folder.join("summary.json").exists());
+        let output = resume(&place, &name).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(facts(&folder), facts(&straight), "{kind}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_killed_and_stopped_at_random_moments_ends_with_the_same_bits() {
+    /// Signals before the run is left alone.
+    const N_SIGNALS: usize = 12;
+    let place = Place::new();
+    // Saved by time after every step: kills meet epochs in their middle, and files that are being written.
+    let experiment = tiny(&[
+        "pipeline.augment=[{ kind = \"random_action\", symmetries = [\"permutation\", \"sign\"] }]",
+        "train.epochs=40",
+        "train.checkpoint_every_minutes=1e-9",
+    ]);
+    let straight = finished_straight(&place, &experiment);
+    let folder = place.run_path("killed");
+    let last = folder.join("checkpoints").join("last.safetensors");
+    let changed = || std::fs::metadata(&last).and_then(|facts| facts.modified()).ok();
+    let mut rng = Seed::new(11).rng();
+    for _ in 0..N_SIGNALS {
+        let mut command =
+            if last.exists() { resume(&place, "killed") } else { train(&place, "killed", &experiment) };
+        let before = changed();
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // At least one step, so that the run comes to its end at last; then some time that nobody knows.
+        while changed() == before && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_micros(rng.random_range(0..20_000)));
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        let is_killed: bool = rng.random();
+        signal(&child, if is_killed { "-KILL" } else { "-TERM" });
+        let code = child.wait().unwrap().code();
+        assert!(matches!(code, None | Some(0 | 130)), "{code:?}");
+    }
+    if !folder.join("summary.json").exists() {
+        let output = resume(&place, "killed").output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    }
     assert_eq!(facts(&folder), facts(&straight));
 }
 

@@ -204,7 +204,7 @@ fn the_image_that_a_net_was_fitted_to_is_found_by_the_nets_name() {
     assert_eq!(pictures.image(splits.train[5]).unwrap().values, train.image(5));
     assert_eq!(pictures.image(splits.val[2]).unwrap().values, train.image(102));
     assert_eq!(pictures.image(splits.test[6]).unwrap().values, test.image(6));
-    assert!(tasks::of(experiment.task(), None).is_err(), "no images");
+    assert!(tasks::of(experiment.task(), None, &[]).is_err(), "no images");
     let summary = place.finish("images", &experiment);
     assert!(summary.test[Criterion::Mse.name()].is_finite());
 }
@@ -237,6 +237,76 @@ fn nets_and_images_that_do_not_belong_together_are_refused() {
     assert!(message.starts_with("task.images: expected the folder of the images"), "{message}");
 }
 
+/// The nets of a file in the person's own way: coordinates from 0 to 1.
+fn unit() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/unit01")
+}
+
+#[test]
+fn nets_that_read_coordinates_from_0_to_1_are_drawn_and_edited_there() {
+    let place = Place::new();
+    let folder = place.path().join("unit01");
+    std::fs::create_dir(&folder).unwrap();
+    for entry in std::fs::read_dir(unit()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+    }
+    let experiment = |coordinates: &str| {
+        let data = "data={ kind=\"safetensors_dir\", path=\"unit01\" }";
+        experiment(&[data, coordinates, "train.epochs=1", "train.learning_rate=1e-9", "train.warmup_steps=0"])
+    };
+    let [unit, usual] = ["[0.0, 1.0]", "[-1.0, 1.0]"]
+        .map(|coordinates| experiment(&format!("task.coordinates={coordinates}")));
+    assert!(!usual.to_toml().contains("coordinates"), "what is usual is not written");
+    let nets = datasets::open(unit.data(), place.path(), &false.into()).unwrap();
+    // The error of nets as they are, by the interpreter on the range that was asked for.
+    for (name, experiment, first) in [("unit", &unit, 0.0), ("usual", &usual, -1.0)] {
+        let summary = place.finish(name, experiment);
+        let at = |i: usize, n: usize| first + (1.0 - first) * i as f64 / (n - 1) as f64;
+        let pixels: Vec<_> =
+            (0..SIZE[0]).flat_map(|row| (0..SIZE[1]).map(move |column| (row, column))).collect();
+        let expected: f64 = (nets.splits.test.iter())
+            .map(|&item| {
+                let net = nets.source.get(item).unwrap().net;
+                let drawn: Vec<f64> = pixels
+                    .iter()
+                    .map(|(row, column)| {
+                        eval::run(&net, &[at(*column, SIZE[1]), at(*row, SIZE[0])]).unwrap()[0]
+                    })
+                    .collect();
+                mean_squared_error(&drawn, &dilated(&drawn))
+            })
+            .sum::<f64>()
+            / nets.splits.test.len() as f64;
+        let found = summary.test[UNEDITED];
+        assert!((found - expected).abs() < 1e-4 * expected, "{name}: {found} {expected}");
+    }
+}
+
+#[test]
+fn nets_that_draw_no_picture_are_refused_before_the_first_step() {
+    let place = Place::new();
+    for widths in [[3, 6, 1], [2, 6, 2], [1, 6, 3]] {
+        let spec = Arc::new(NetSpec::mlp(&widths, Activation::Sine { omega: 30.0 }, 0.0).unwrap());
+        let mut writer = Writer::create(&place.path().join("inrs.packed"), BTreeMap::new()).unwrap();
+        for split in Split::ALL {
+            let params = vec![0.1; spec.n_params()];
+            let (id, target) = (any_name(split, 0), Target::None);
+            writer.push(Item { id, spec: spec.clone(), params, target, split: Some(split) }).unwrap();
+        }
+        writer.finish().unwrap();
+        let message = format!("{:#}", place.run("run", &experiment(&[]), false).unwrap_err());
+        let widths = widths.map(|n| n.to_string()).join("-");
+        assert_eq!(
+            message,
+            format!(
+                "task.kind: expected nets that draw pictures, from the 2 coordinates of a pixel to 1 or 3 \
+                 channels, found nets of widths {widths}"
+            )
+        );
+    }
+}
+
 #[test]
 fn an_edit_that_cannot_be_asked_for_is_refused_by_its_key() {
     let complaint = |overrides: &[&str]| format!("{:#}", editor(overrides).resolve().unwrap_err());
@@ -248,6 +318,10 @@ fn an_edit_that_cannot_be_asked_for_is_refused_by_its_key() {
         (
             &["task.target=image"],
             "task.size: expected nothing, since an image has its own size, found a size",
+        ),
+        (
+            &["task.coordinates=[1.0, 0.0]"],
+            "task.coordinates: expected a number and a larger one, such as [0.0, 1.0], found [1, 0]",
         ),
         (&["task.size=[0, 5]"], "task.size: expected at least 1, found 0"),
         (

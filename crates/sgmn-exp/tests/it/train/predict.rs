@@ -96,7 +96,8 @@ fn a_prediction_that_was_stopped_goes_on_to_the_same_bits() {
 #[test]
 fn what_is_no_score_is_found_before_the_first_step() {
     let place = Place::new();
-    for (target, found) in [(Target::Score(1.25), "1.25"), (Target::Class(1), "the class 1")] {
+    let elsewhere = "1.25; task.kind = \"regress\" takes any number";
+    for (target, found) in [(Target::Score(1.25), elsewhere), (Target::Class(1), "the class 1")] {
         write_zoo(&place.path().join("zoo.packed"), [4, 2, 2], |_| target);
         let message = format!("{:#}", place.run("run", &small(&[]), false).unwrap_err());
         assert_eq!(message, format!("train-0: expected a score in [0, 1], found {found}"));
@@ -104,14 +105,69 @@ fn what_is_no_score_is_found_before_the_first_step() {
 }
 
 #[test]
-fn scores_without_an_order_say_that_nothing_can_be_chosen() {
+fn scores_without_an_order_are_refused_before_the_first_step() {
     let place = Place::new();
     write_zoo(&place.path().join("zoo.packed"), [8, 4, 4], |_| Target::Score(0.5));
-    let message = format!("{:#}", place.run("run", &small(&["train.epochs=2"]), false).unwrap_err());
-    assert_eq!(
-        message,
-        "validation: expected a tau in some epoch, found none: predictions were not finite, or all of them or all \
-         targets were equal"
+    for (kind, criterion) in [("predict", "Kendall's τ"), ("regress", "R²")] {
+        let experiment = small(&[&format!("task={{ kind=\"{kind}\" }}")]);
+        let message = format!("{:#}", place.run(kind, &experiment, false).unwrap_err());
+        assert_eq!(
+            message,
+            format!(
+                "data: expected scores of validation nets that differ, since {criterion} is not defined without, \
+                 found 0.5 for each of them"
+            )
+        );
+        assert!(!place.folder_of(kind, &experiment).records().exists(), "a step was taken");
+    }
+}
+
+/// Scores in percent, some below zero.
+fn percent(score: f64) -> Target {
+    Target::Score(150.0 * score - 40.0)
+}
+
+const REGRESS: &str = "task={ kind=\"regress\" }";
+
+#[test]
+fn numbers_of_any_size_are_learned_and_reported_in_their_unit() {
+    let place = Place::new();
+    write_zoo(&place.path().join("zoo.packed"), [64, 16, 24], percent);
+    let experiment = small(&[REGRESS]);
+    let summary = place.finish("run", &experiment);
+    assert_eq!(summary.criterion, Criterion::R2);
+    assert_eq!(summary.test.keys().collect::<Vec<_>>(), ["loss", "mae", "r2", "tau"]);
+    assert!(summary.test["r2"] > 0.5 && summary.test["tau"] > 0.5, "{:?}", summary.test);
+    assert!(summary.pairs.iter().any(|[_, truth]| *truth < 0.0), "true numbers are in percent");
+    let errors = summary.pairs.iter().map(|[predicted, truth]| (predicted - truth).abs());
+    assert!((errors.sum::<f64>() / 24.0 - summary.test["mae"]).abs() < 1e-9);
+    // The loss counts in deviations of the training nets, which the checkpoint knows.
+    let folder = place.folder_of("run", &experiment);
+    let best = sgmn_nn::Checkpoint::read(&folder.best_checkpoint(), &candle_core::Device::Cpu).unwrap();
+    let standard = &best.header.progress["standard"];
+    let deviation = standard["deviation"].as_f64().unwrap();
+    let squares = summary.pairs.iter().map(|[predicted, truth]| ((predicted - truth) / deviation).powi(2));
+    let loss = squares.sum::<f64>() / 24.0;
+    assert!((loss - summary.test["loss"]).abs() < 1e-5 * loss, "{loss}: {:?}", summary.test);
+    assert!(standard["mean"].as_f64().unwrap().abs() < 150.0);
+    let plot = std::fs::read_to_string(folder.plot("scatter")).unwrap();
+    assert!(plot.contains(&format!("R² = {:.3}", summary.test["r2"])), "the scatter plot says R²");
+}
+
+#[test]
+fn a_regression_that_was_stopped_goes_on_to_the_same_bits() {
+    let place = Place::new();
+    write_zoo(&place.path().join("zoo.packed"), [20, 8, 8], percent);
+    let experiment = small(&[REGRESS, "train.epochs=3"]);
+    place.finish("straight", &experiment);
+    while matches!(place.run("stopped", &experiment, true).unwrap(), sgmn_exp::train::Outcome::Interrupted) {}
+    assert_eq!(facts(&place.run_path("stopped")), facts(&place.run_path("straight")));
+    // Other numbers of the training nets are other predictions of the same model.
+    write_zoo(&place.path().join("zoo.packed"), [20, 8, 8], Target::Score);
+    let message = format!("{:#}", place.run("stopped", &experiment, false).unwrap_err());
+    assert!(
+        message.ends_with("expected the nets that the run began with, found that they changed"),
+        "{message}"
     );
 }
 

@@ -69,6 +69,24 @@ fn a_class_out_of_range_is_found_before_the_first_step() {
 }
 
 #[test]
+fn a_symmetry_that_the_nets_do_not_have_is_refused_unless_it_is_meant() {
+    let place = Place::new();
+    assert_eq!(
+        refuse_run(&place, "run", &tiny(&["model.symmetry=scale", "train.epochs=1"])),
+        "error: model.symmetry: expected a symmetry of the nets, such as `own`, or force_symmetry = true where \
+         `scale` is meant, found `scale` for nets 2-5-5-1: hidden layer 1: expected an activation that commutes with \
+         positive numbers, found sine:30, which commutes with signs"
+    );
+    for (name, overrides) in [
+        ("meant", &["model.symmetry=scale", "model.force_symmetry=true"][..]),
+        ("part", &["model.symmetry=permutation"]),
+        ("own", &["model.symmetry=own"]),
+    ] {
+        place.finish(name, &tiny(&[overrides, &["train.epochs=1"]].concat()));
+    }
+}
+
+#[test]
 fn a_run_that_diverges_names_its_step_and_keeps_its_last_checkpoint() {
     let place = Place::new();
     // The first step is taken from variables that are still good, and ruins them.

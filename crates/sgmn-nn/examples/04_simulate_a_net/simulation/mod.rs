@@ -229,10 +229,10 @@ impl Gates {
         }
         let symmetry = match (odd.is_empty(), ramps.is_empty()) {
             (true, false) => Symmetry::Scale,
-            (false, false) => Symmetry::Hetero,
+            (false, false) => Symmetry::Own,
             (_, true) => Symmetry::Sign,
         };
-        let mixed = symmetry == Symmetry::Hetero;
+        let mixed = symmetry == Symmetry::Own;
         let mut branches = Vec::new();
         for (activations, name) in
             [(odd, if mixed { "g_sign" } else { "g1" }), (ramps, if mixed { "g_scale" } else { "g1" })]

@@ -1,0 +1,88 @@
+//! Which scalings of hidden units a reader of nets is to ignore, and whether the nets have them.
+
+use sgmn_graph::{Activation, Topology};
+
+use crate::{Error, Result, ScaleGroup};
+
+/// The scalings of hidden units that whoever reads nets takes as symmetries.
+///
+/// ```
+/// use sgmn_graph::{Activation, NetSpec, Topology};
+/// use sgmn_symmetry::{ScaleGroup, Scaling};
+///
+/// let sines = Topology::new(NetSpec::mlp(&[2, 4, 1], Activation::Sine { omega: 30.0 }, 0.0)?.into())?;
+/// assert_eq!(Scaling::Own.of_units(Activation::Tanh), ScaleGroup::Sign);
+/// assert!(Scaling::Only(ScaleGroup::Sign).check(&sines).is_ok());
+/// // Twice the weights of a sine unit are another function.
+/// assert!(Scaling::Only(ScaleGroup::Positive).check(&sines).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scaling {
+    /// In each layer all that its own activation allows.
+    Own,
+    /// In every layer those of one group.
+    Only(ScaleGroup),
+}
+
+impl Scaling {
+    /// The scalings of units with this activation.
+    pub fn of_units(self, activation: Activation) -> ScaleGroup {
+        match self {
+            Self::Own => ScaleGroup::of(activation),
+            Self::Only(group) => group,
+        }
+    }
+
+    /// Whether every hidden layer of a net has the scalings that are taken as its symmetries.
+    ///
+    /// # Errors
+    /// [`Error::NotOwn`] naming the first layer that has not.
+    pub fn check(self, topology: &Topology) -> Result<()> {
+        for layer in topology.hidden_layers() {
+            let Some(activation) = topology.activation(layer) else { continue };
+            let (wanted, own) = (self.of_units(activation), ScaleGroup::of(activation));
+            if !own.contains(wanted) {
+                return Err(Error::NotOwn { layer, activation, wanted, own });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sgmn_graph::{NetSpec, testing};
+
+    use super::*;
+
+    fn two_layers(first: Activation, second: Activation) -> Topology {
+        Topology::new(Arc::new(NetSpec::mixed_mlp(&[2, 3, 3, 1], &[first, second], 0.0).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn a_layers_own_scalings_and_parts_of_them_are_accepted() {
+        for activation in testing::ACTIVATIONS {
+            let topology = two_layers(activation, activation);
+            let own = ScaleGroup::of(activation);
+            Scaling::Own.check(&topology).unwrap();
+            for group in [ScaleGroup::Trivial, ScaleGroup::Sign, ScaleGroup::Positive, ScaleGroup::NonZero] {
+                let accepted = Scaling::Only(group).check(&topology).is_ok();
+                assert_eq!(accepted, own.contains(group), "{group:?} on {activation:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_layer_that_has_not_the_scalings_is_named() {
+        let topology = two_layers(Activation::Tanh, Activation::Relu);
+        let message = Scaling::Only(ScaleGroup::Sign).check(&topology).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "hidden layer 2: expected an activation that commutes with signs, found relu, which commutes with \
+             positive numbers"
+        );
+    }
+}
