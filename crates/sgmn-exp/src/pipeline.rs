@@ -94,7 +94,6 @@ impl Pipeline {
                 }
             }
         }
-        dataset.splits.check_for_training(&targets)?;
         let lowering = Lowering::new(&specs)?;
         let normalization = rms.finish();
         // Now rather than after hours of training: a net of the test set may have an architecture of its own.

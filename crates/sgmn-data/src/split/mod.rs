@@ -112,42 +112,6 @@ impl Splits {
         Ok(assignment)
     }
 
-    /// Whether a model can learn from these items, be chosen and be judged by them. `targets` are those of all items,
-    /// by position.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if a split is empty, or if all validation items have one and the same score, by which no
-    /// epoch is better than another.
-    pub fn check_for_training(&self, targets: &[Target]) -> Result<()> {
-        let fault = |split: Split, expected: &str, found: String| {
-            Err(Error::Config {
-                field: format!("split {}", split.name()),
-                expected: expected.to_owned(),
-                found,
-            })
-        };
-        for split in Split::ALL {
-            if self.get(split).is_empty() {
-                let n_nets = Split::ALL.iter().map(|split| self.get(*split).len()).sum::<usize>();
-                let found = format!(
-                    "none; the other splits have {n_nets}, and a split can be drawn from a seed with shares"
-                );
-                return fault(split, "at least one net", found);
-            }
-        }
-        let scores = self.val.iter().map(|&i| match targets.get(i) {
-            Some(Target::Score(score)) => Some(*score),
-            _ => None,
-        });
-        match scores.collect::<Option<Vec<f64>>>() {
-            Some(scores) if scores.iter().all(|score| *score == scores[0]) => {
-                let found = format!("{} net(s), all of score {}", scores.len(), scores[0]);
-                fault(Split::Val, "at least two scores, by which epochs can be told apart", found)
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn get_mut(&mut self, split: Split) -> &mut Vec<usize> {
         match split {
             Split::Train => &mut self.train,
@@ -176,21 +140,5 @@ mod tests {
         let splits = Splits::from_assignment(assignment.clone());
         assert_eq!(splits, Splits { train: vec![2, 4], val: vec![3], test: vec![0] });
         assert_eq!(splits.assignment(5).unwrap(), assignment);
-    }
-
-    #[test]
-    fn a_split_that_cannot_be_trained_on_is_refused_before_training() {
-        let classes = vec![Target::Class(0); 4];
-        let splits = Splits { train: vec![0, 1], val: vec![2], test: vec![3] };
-        assert!(splits.check_for_training(&classes).is_ok(), "one class in validation is poor, not useless");
-        let message =
-            |splits: &Splits, targets: &[Target]| splits.check_for_training(targets).unwrap_err().to_string();
-        let without = Splits { val: vec![], ..splits.clone() };
-        assert!(message(&without, &classes).starts_with("split val: expected at least one net, found none"));
-        let scores = vec![Target::Score(0.5); 4];
-        assert!(message(&splits, &scores).starts_with("split val: expected at least two scores"));
-        let varied = [0.1, 0.2, 0.3, 0.4].map(Target::Score);
-        let two = Splits { train: vec![0], val: vec![1, 2], test: vec![3] };
-        assert!(two.check_for_training(&varied).is_ok());
     }
 }
