@@ -94,6 +94,22 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// What is wrong, without the file in which it is, for lists that name the file already.
+    pub fn without_path(&self) -> String {
+        let whole = self.to_string();
+        let path = match self {
+            Self::Io { path, .. }
+            | Self::Format { path, .. }
+            | Self::Checksum { path, .. }
+            | Self::Net { path, .. }
+            | Self::Flow { path, .. }
+            | Self::Unsupported { path, .. }
+            | Self::Unsaid { path, .. } => path,
+            Self::Config { .. } | Self::Unreachable { .. } | Self::Interrupted => return whole,
+        };
+        whole.strip_prefix(&format!("{}: ", path.display())).map(str::to_owned).unwrap_or(whole)
+    }
+
     /// A [`Error::Format`] with the three facts as text, each a line that is not too long: names in them may come from
     /// the file.
     pub fn format(path: impl Into<PathBuf>, expected: impl Into<String>, found: impl Into<String>) -> Self {

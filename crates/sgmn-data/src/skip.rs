@@ -53,7 +53,7 @@ impl OnBadNet {
             Ok(sample) => Ok(Some(sample)),
             Err(Error::Interrupted) => Err(Error::Interrupted),
             Err(why) if self == Self::Skip => {
-                skipped.push(Skipped { net: name(), why: why.to_string() });
+                skipped.push(Skipped { net: name(), why: why.without_path() });
                 Ok(None)
             }
             Err(why) => Err(why),
@@ -212,7 +212,7 @@ mod tests {
             skipped.iter().map(|one| one.net.as_str()).collect::<Vec<_>>(),
             ["item 0", "item 3", "item 6"]
         );
-        let why = "nets: expected a good net, found NaN in 0";
+        let why = "expected a good net, found NaN in 0";
         assert_eq!(checked.notes, [format!("3 net(s) left out, the first: item 0: {why}")]);
 
         let folder = tempfile::tempdir().unwrap();

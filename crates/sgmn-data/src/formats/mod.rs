@@ -39,7 +39,6 @@ macro_rules! register {
         /// A format with what the user chose for it; in files, `kind` names the format and the options stand beside it.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "kind", rename_all = "snake_case")]
-        #[allow(clippy::large_enum_variant, reason = "a program has one or two of them")]
         pub enum Format {
             $(
                 #[doc = concat!("See [`", stringify!($module), "`].")]

@@ -5,7 +5,10 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::Split;
-use crate::{Error, Result, beside::text};
+use crate::{
+    Error, Result,
+    beside::{self, text},
+};
 
 /// One line of a split file: a file or item name, and what else the file states about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +49,7 @@ pub fn read_json(path: &Path) -> Result<SplitFile> {
     let mut lists: [Option<(&str, &Value)>; 3] = [None; 3];
     for (key, list) in keys {
         let Some(split) = Split::from_word(key) else {
-            notes.push(format!("{}: the key {key:?} is left aside", path.display()));
+            notes.push(format!("{}: the key {key:?} is left aside", beside::name(path)));
             continue;
         };
         if let Some((before, _)) = lists[split as usize].replace((key, list)) {

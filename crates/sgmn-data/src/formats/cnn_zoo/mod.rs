@@ -33,7 +33,7 @@ use self::{
 };
 pub(crate) use self::write::{Line, Writer};
 use crate::{
-    Error, Result, Sample, Source, Target,
+    Error, Result, Sample, Source, Target, beside,
     skip::OnBadNet,
     source::Dataset,
     split::{Draw, Splits},
@@ -187,7 +187,7 @@ fn listing(root: &Path, options: &Options, n_rows: usize) -> Result<Listing> {
     let order = order::read(&split_file, options.header, n_rows)?;
     let n_listed = order.rows.len() - usize::from(order.repeats_header);
     let partial = (n_listed < n_rows)
-        .then(|| format!("{}: {n_listed} of {n_rows} rows are listed, the others are not used", split_file.display()));
+        .then(|| format!("{}: {n_listed} of {n_rows} rows are listed, the others are not used", beside::name(&split_file)));
     Ok(Listing { order, draw: None, notes: partial.into_iter().collect() })
 }
 

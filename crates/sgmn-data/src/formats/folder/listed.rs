@@ -6,6 +6,7 @@ use super::{files::File, labels::Listed};
 use crate::{
     Error, Result,
     beside::{
+        self,
         names::{Found, Names},
         table::Table,
     },
@@ -59,7 +60,11 @@ impl Rows {
     /// What a person should know about the rows.
     pub(super) fn notes(&self) -> Vec<String> {
         let foreign = (self.n_foreign > 0).then(|| {
-            format!("{}: {} row(s) about no net of the folder", self.table.path().display(), self.n_foreign)
+            format!(
+                "{}: {} row(s) about no net of the folder",
+                beside::name(self.table.path()),
+                self.n_foreign
+            )
         });
         foreign.into_iter().collect()
     }

@@ -67,7 +67,7 @@ pub struct Options {
     pub on_bad_net: OnBadNet,
     /// How a file is read.
     #[serde(flatten)]
-    pub net: NetOptions,
+    pub net: Box<NetOptions>,
 }
 
 /// Opens a folder: items sorted by name. All files are opened, no numbers are read.
@@ -177,7 +177,7 @@ struct FolderSource {
     files: Vec<File>,
     ids: Vec<String>,
     targets: Vec<Target>,
-    options: NetOptions,
+    options: Box<NetOptions>,
     architectures: Architectures,
 }
 

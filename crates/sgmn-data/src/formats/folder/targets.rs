@@ -8,7 +8,7 @@ use super::{
     listed::{self, Rows},
 };
 use crate::{
-    Error, Result, Target,
+    Error, Result, Target, beside,
     nets::{self, Facts, Label},
 };
 
@@ -71,7 +71,7 @@ pub(super) fn targets(
         }
         None => match listed::only_one(root, files)? {
             Some(rows) => {
-                let path = rows.table.path().display().to_string();
+                let path = beside::name(rows.table.path());
                 notes.push(format!("targets are read from {path}, the only table that lists every net"));
                 of_table(rows, None, asked.target)?
             }
@@ -173,7 +173,7 @@ fn by_name<'a>(
 /// The columns of a table that are asked for.
 fn of_table(rows: Rows, listed: Option<&Listed>, target: Option<&str>) -> Result<Known> {
     let said = listed.and_then(|listed| listed.column.as_deref());
-    let path = rows.table.path().display().to_string();
+    let path = beside::name(rows.table.path());
     let mut known = Known { place: path.clone(), ..Known::default() };
     let label = match said {
         Some(name) => Some(rows.table.column(name)?),

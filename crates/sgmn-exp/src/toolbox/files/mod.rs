@@ -182,11 +182,17 @@ fn format_with(kind: FormatKind, options: &[String], args: &ReadArgs) -> Result<
             .ok_or_else(|| anyhow!("expected KEY=VALUE, found no ="))
             .with_context(fault)?;
         // What is not TOML is a plain text, so that quotes may be left out.
-        let value = format!("value = {value}")
-            .parse::<Table>()
-            .ok()
-            .and_then(|mut table| table.remove("value"))
-            .unwrap_or_else(|| Value::from(value));
+        let value = match format!("value = {value}").parse::<Table>() {
+            Ok(mut table) => table.remove("value").unwrap_or_else(|| Value::from(value)),
+            Err(why) if value.trim_start().starts_with(['{', '[', '"']) => {
+                let why = why.message();
+                return Err(anyhow!(
+                    "expected a value as in TOML, found {why}; in single quotes a backslash is itself"
+                ))
+                .with_context(fault);
+            }
+            Err(_) => Value::from(value),
+        };
         table.insert(key.trim().to_owned(), value);
     }
     Format::deserialize(table).map_err(|error| anyhow!("--option: {}: {}", kind.name(), error.message()))
