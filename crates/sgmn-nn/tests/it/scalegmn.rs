@@ -1,13 +1,51 @@
 //! ScaleGMN among the others: each setting has exactly the symmetries it claims (more in `symmetry.rs`).
 
-use sgmn_nn::models::{Direction, ModelConfig, ScaleGmnConfig, Symmetry};
+use candle_core::DType;
+use sgmn_graph::{Activation, Lowering, Seed};
+use sgmn_nn::{
+    Normalization,
+    models::{Direction, ModelConfig, ScaleGmnConfig, Symmetry},
+};
 
-use crate::claims::{Nets, hold};
+use crate::{
+    claims::{Nets, hold},
+    setup::{device, plain_mlps},
+};
 
 #[test]
 fn each_setting_has_its_own_symmetries_and_no_others() {
     for symmetry in [Symmetry::Sign, Symmetry::Scale, Symmetry::Permutation] {
         let config = ScaleGmnConfig::new(symmetry, Direction::Bidirectional, 6, 2);
         hold("scalegmn", &ModelConfig::ScaleGmn(config), &[Nets::Mlps, Nets::Cnns]);
+    }
+}
+
+#[test]
+fn scalings_that_the_nets_do_not_have_are_refused_unless_they_are_meant() {
+    let build = |symmetry, activation, force_symmetry| {
+        let config = ScaleGmnConfig::new(symmetry, Direction::Forward, 4, 1);
+        let lowering = Lowering::new(&plain_mlps(activation)).unwrap();
+        ModelConfig::ScaleGmn(ScaleGmnConfig { force_symmetry, ..config })
+            .build(&lowering, Normalization::none(), Seed::new(0), DType::F32, &device())
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    for (symmetry, activation) in [
+        (Symmetry::Scale, Activation::Sine { omega: 30.0 }),
+        (Symmetry::Sign, Activation::Relu),
+        (Symmetry::Sign, Activation::Gelu),
+    ] {
+        let message = build(symmetry, activation, false).unwrap_err();
+        assert!(message.starts_with("model.symmetry: expected a symmetry of the nets"), "{message}");
+        assert!(message.contains("hidden layer 1: expected an activation"), "{message}");
+        build(symmetry, activation, true).unwrap();
+    }
+    for (symmetry, activation) in [
+        (Symmetry::Own, Activation::Gelu),
+        (Symmetry::Permutation, Activation::Relu),
+        // Units without activation admit any number but 0.
+        (Symmetry::Scale, Activation::Identity),
+    ] {
+        build(symmetry, activation, false).unwrap();
     }
 }
