@@ -1,7 +1,8 @@
 //! Shorthands of a draft for steps, and for the maps and activations that nearly every block needs.
 
 use super::{
-    blocks::SMOOTH,
+    WIDE_EPSILON,
+    blocks::{ANALYTIC, SMOOTH},
     draft::{Draft, Form, Stream},
 };
 use crate::flow::{
@@ -97,7 +98,7 @@ impl Draft {
 
     /// The core of a norm.
     pub fn normalize(&mut self, x: ValueId, axes: &[usize], centre: bool) -> ValueId {
-        let epsilon = self.one_of(&[1e-5, 1e-6, 1e-3]);
+        let epsilon = if self.wide { WIDE_EPSILON } else { self.one_of(&[1e-5, 1e-6, 1e-3]) };
         self.step(Normalize { axes: axes.to_vec(), centre, epsilon }, &[x])
     }
 
@@ -188,7 +189,9 @@ impl Draft {
     /// An activation, one of the common ones in two of three cases.
     pub fn activate(&mut self, x: Stream) -> Stream {
         use Function::{Gelu, LeakyRelu, Relu, Sigmoid, Silu, Sine, Tanh};
-        let list: &[Function] = if self.chance(0.33) {
+        let list: &[Function] = if self.wide {
+            &ANALYTIC
+        } else if self.chance(0.33) {
             &SMOOTH
         } else {
             &[Relu, LeakyRelu { slope: 0.1 }, Tanh, Sine, Silu, Gelu, Sigmoid]

@@ -7,6 +7,9 @@ use crate::flow::{
 
 fn gate_function(draft: &mut Draft) -> Option<Function> {
     use Function::*;
+    if draft.wide {
+        return draft.one_of(&[Some(Sigmoid), Some(Silu), Some(Gelu), Some(Tanh), None]);
+    }
     draft.one_of(&[Some(Sigmoid), Some(Silu), Some(Gelu), Some(Relu), Some(Tanh), None])
 }
 
@@ -101,9 +104,9 @@ pub(super) fn experts(draft: &mut Draft, x: Stream) -> Stream {
 
 /// `y_o = Σ W_oij a_i b_j`.
 pub(super) fn bilinear(draft: &mut Draft, x: Stream) -> Stream {
-    let (n, n_out) = (draft.n_units(x), 2);
-    let [a, b] = [(); 2].map(|()| draft.mix(x, 2).value);
-    let weight = draft.weight(&[n_out, 2, 2], 4);
+    let (n, n_in) = (draft.n_units(x), draft.width_or(2));
+    let [a, b] = [(); 2].map(|()| draft.mix(x, n_in).value);
+    let weight = draft.weight(&[n_in; 3], n_in * n_in);
     let half = draft.contract(a, weight, &[], &[(1, 1)]);
     let product = draft.contract(half, b, &[(0, 0)], &[(2, 1)]);
     draft.mix(Stream { value: product, ..x }, n)
