@@ -66,7 +66,16 @@ impl Deriver<'_> {
     }
 
     /// Unknowns from the values that a parameter meets index by index.
-    pub(super) fn bear_beside(&mut self, view: &View, name: &[usize], rank: usize, others: &[Guest<'_>]) {
+    ///
+    /// A factor keeps a scalar at each index along axes where the others stand still, for what follows may undo it.
+    pub(super) fn bear_beside(
+        &mut self,
+        view: &View,
+        name: &[usize],
+        rank: usize,
+        others: &[Guest<'_>],
+        is_factor: bool,
+    ) {
         let mut shape = vec![1; rank];
         for (at, axis) in name.iter().enumerate() {
             shape[*axis] = view.axes[at].map_or(1, |of| self.flow.param_shape(view.param)[of]);
@@ -87,7 +96,14 @@ impl Deriver<'_> {
             .filter(|axis| shape[*axis] > 1 && !covered(axis))
             .filter(|axis| others.iter().all(|other| other.repeats_along(*axis)))
             .collect();
+        let standing: Vec<usize> = (0..rank)
+            .filter(|axis| is_factor && shape[*axis] > 1 && !covered(axis) && !open.contains(axis))
+            .collect();
         groups.extend(self.own_groups(&open, &shape));
+        for group in self.own_groups(&standing, &shape) {
+            self.units.freeze(&group.labels);
+            groups.push(group);
+        }
         let motion = self.with_scalar(groups);
         self.bear(view, name, motion);
     }

@@ -24,7 +24,8 @@ pub(in super::super) fn apply(
     if let Some(state) = shifted(deriver, op, from) {
         return state;
     }
-    let mut guests = guests(deriver, from, shape.len());
+    let is_product = matches!(op.by, Combination::Multiply | Combination::Divide);
+    let mut guests = guests(deriver, from, shape.len(), is_product);
     let clusters = meet::meet(&mut guests, &mut deriver.units, &mut deriver.scales);
     let copies = meet::copies(&guests, shape);
     let motion = match op.by {
@@ -44,7 +45,7 @@ pub(in super::super) fn apply(
 
 /// One of two values: both must move alike, and the condition not at all but in its order.
 pub(in super::super) fn select(deriver: &mut Deriver<'_>, from: &[ValueId], shape: &[usize]) -> State {
-    let mut guests = guests(deriver, from, shape.len());
+    let mut guests = guests(deriver, from, shape.len(), false);
     let clusters = meet::meet(&mut guests, &mut deriver.units, &mut deriver.scales);
     let copies = meet::copies(&guests, shape);
     demand_one(deriver, &guests[0]);
@@ -54,8 +55,13 @@ pub(in super::super) fn select(deriver: &mut Deriver<'_>, from: &[ValueId], shap
     State::Moving(Motion { copies, ..motion })
 }
 
-/// The values as guests; parameters that nothing has met yet are born beside the others.
-pub(super) fn guests<'a>(deriver: &mut Deriver<'a>, from: &[ValueId], rank: usize) -> Vec<Guest<'a>> {
+/// The values as guests; parameters that nothing has met yet are born beside the others, as factors of them or not.
+pub(super) fn guests<'a>(
+    deriver: &mut Deriver<'a>,
+    from: &[ValueId],
+    rank: usize,
+    are_factors: bool,
+) -> Vec<Guest<'a>> {
     let names = |deriver: &Deriver<'_>, id: ValueId| -> Vec<usize> {
         (rank - deriver.flow.shape(id).len()..rank).collect()
     };
@@ -76,7 +82,7 @@ pub(super) fn guests<'a>(deriver: &mut Deriver<'a>, from: &[ValueId], rank: usiz
             })
             .collect();
         let name = names(deriver, *id);
-        deriver.bear_beside(&view, &name, rank, &others);
+        deriver.bear_beside(&view, &name, rank, &others, are_factors);
     }
     from.iter()
         .map(|id| {
