@@ -27,14 +27,13 @@ impl Numbers for Acted<'_> {
 }
 
 impl ParamElement {
-    /// `new[i] = scalar · Π scales · (old[from(i)] + plus) − plus`.
+    /// `new[i] = scalar · Π scales · old[from(i)]`, or the same of what the chart makes of a number.
     pub(super) fn act(&self, old: &[f64]) -> Vec<f64> {
         let layout = Layout::of(self);
         let mut new = Vec::with_capacity(old.len());
         layout.walk(|base, scale, row| {
-            let values = row
-                .iter()
-                .map(|(offset, factor)| (old[base + offset] + self.plus) * scale * factor - self.plus);
+            let values =
+                row.iter().map(|(offset, factor)| self.chart.times(old[base + offset], scale * factor));
             new.extend(values);
         });
         new

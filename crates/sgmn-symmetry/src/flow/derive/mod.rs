@@ -7,13 +7,14 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `units.rs`, `scales.rs`, `solve.rs` | the unknowns: labels with union-find, scalars with two linear systems |
-//! | `motion.rs`, `meet.rs`, `unify.rs`, `birth.rs` | how a value moves, what happens when values meet, how a parameter gets its unknowns |
+//! | `motion.rs`, `meet.rs`, `unify.rs`, `birth.rs`, `chart.rs` | how a value moves, what happens when values meet, how a parameter gets its unknowns |
 //! | `rules/` | one file for each kind of operation |
 //!
 //! No type of layer is known here: attention, normalization written out, gates and residual streams follow from sums,
 //! products and reshapes. Whatever cannot be decided ends in "stands still", so the result is always sound.
 
 mod birth;
+mod chart;
 mod meet;
 mod motion;
 mod orbits;
@@ -32,6 +33,7 @@ use sgmn_graph::{
 
 pub(super) use birth::Holding;
 use birth::View;
+pub(super) use chart::Chart;
 use meet::{Guest, Is};
 pub(super) use motion::Group;
 use motion::Motion;

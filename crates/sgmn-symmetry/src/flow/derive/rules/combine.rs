@@ -6,6 +6,7 @@ use super::{
     super::{
         Deriver, State,
         birth::View,
+        chart::Chart,
         meet::{self, Cluster, Guest, Is},
         motion::{Group, Motion},
         scales::{ONE, Side},
@@ -103,8 +104,8 @@ fn shifted(deriver: &mut Deriver<'_>, op: &Combine, from: &[ValueId]) -> Option<
     let view = deriver.unborn(param)?;
     let plus = constant.uniform()?;
     let keeps_shape = constant.data().len() == 1 && constant.shape().len() <= deriver.flow.shape(param).len();
-    let usable = view.lone && view.plus == 0.0 && plus.is_finite() && keeps_shape;
-    usable.then_some(State::View(View { plus, ..view }))
+    let usable = view.lone && view.chart == Chart::PLAIN && plus.is_finite() && keeps_shape;
+    usable.then_some(State::View(View { chart: Chart::Plus(plus), ..view }))
 }
 
 /// A sum: scalars are equal at each index. Beside a constant other than 0 they are 1.

@@ -155,6 +155,12 @@ fn product_of(deriver: &mut Deriver<'_>, groups: Vec<Group>) -> Group {
             // Units at several places of an axis that others join: too much to follow.
             if factor.places.iter().any(|place| *place != 0) {
                 deriver.units.freeze(&factor.labels);
+                // Pairs do not remember the place: those at different places are told apart.
+                let mut place = vec![0; n];
+                for (row, fiber) in fibers.from.chunks(fibers.over).enumerate() {
+                    fiber.iter().for_each(|at| place[*at] = factor.places[row]);
+                }
+                all.tell_apart_by(place, &mut deriver.units);
             }
         }
         all.scales = scales.into();
