@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `units.rs`, `scales.rs`, `solve.rs` | the unknowns: labels with union-find, scalars with two linear systems |
 //! | `motion.rs`, `meet.rs`, `unify.rs`, `birth.rs`, `chart.rs` | how a value moves, what happens when values meet, how a parameter gets its unknowns |
+//! | `ranges.rs` | values that lie on one side of 0, where functions let more through |
 //! | `rules/` | one file for each kind of operation |
 //!
 //! No type of layer is known here: attention, normalization written out, gates and residual streams follow from sums,
@@ -18,6 +19,7 @@ mod chart;
 mod meet;
 mod motion;
 mod orbits;
+mod ranges;
 mod rules;
 mod scales;
 mod solve;
@@ -38,6 +40,7 @@ use meet::{Guest, Is};
 pub(super) use motion::Group;
 use motion::Motion;
 use orbits::Orbits;
+use ranges::Range;
 use scales::Scales;
 use units::Units;
 
@@ -63,7 +66,11 @@ struct Deriver<'a> {
     holdings: Vec<Holding>,
     /// Motions of weights of grouped products, on their axes split into groups.
     split: BTreeMap<usize, (Vec<usize>, Motion)>,
+    /// Groups whose units are pairs, each with the group of one side.
+    pairs: Vec<(Group, Group)>,
     n_readers: Vec<usize>,
+    /// On which side of 0 each value lies.
+    ranges: Vec<Range>,
 }
 
 impl<'a> Deriver<'a> {
@@ -76,7 +83,9 @@ impl<'a> Deriver<'a> {
             born: vec![None; flow.params().len()],
             holdings: Vec::new(),
             split: BTreeMap::new(),
+            pairs: Vec::new(),
             n_readers: flow.readers().iter().map(Vec::len).collect(),
+            ranges: ranges::ranges(flow),
         }
     }
 
@@ -102,6 +111,7 @@ impl<'a> Deriver<'a> {
                 self.bear_still(param);
             }
         }
+        rules::reshape::tell_pairs_apart(self);
     }
 
     fn step(&mut self, at: usize) -> State {
