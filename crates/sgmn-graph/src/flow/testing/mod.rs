@@ -58,8 +58,8 @@ pub fn random_flow_with(seed: Seed, size: usize, block: &str) -> FlowNet {
     random_flow_of(seed, size, Some(block.expect("the name of a block")), false)
 }
 
-/// A random net that loses nothing on the way: all widths are equal, from the inputs to the outputs, functions are smooth,
-/// and no fixed map leaves anything out. What is inferred for such a net should be all that keeps its function.
+/// A random net that loses nothing on the way: all widths are equal, from the inputs to the outputs (which are one wider),
+/// maps have biases, functions are smooth, and no fixed map leaves anything out. What is inferred for such a net should be all that keeps its function.
 ///
 /// # Panics
 /// As [`random_flow`].
@@ -155,8 +155,9 @@ fn finish(draft: &mut Draft, x: Stream) {
                 if draft.chance(0.5) { (table, 1) } else { (draft.permute(table, &[1, 0]), 0) };
             x.value = draft.step(Contract { batch: vec![], sum: vec![(last, axis)] }, &[x.value, weight]);
         }
-        _ if draft.chance(0.85) => {
-            let n_out = draft.width_of(1, 2);
+        _ if draft.wide || draft.chance(0.85) => {
+            // One more than is read, so that shares of the answers show all of it.
+            let n_out = if draft.wide { draft.most_units + 1 } else { draft.number(1, 2) };
             x = draft.mix(x, n_out);
         }
         _ => {}

@@ -155,7 +155,7 @@ impl Draft {
 
     /// Adds a bias for each unit with a probability.
     pub fn maybe_bias(&mut self, y: ValueId, form: Form, probability: f64) -> ValueId {
-        if !self.chance(probability) {
+        if !self.wide && !self.chance(probability) {
             return y;
         }
         let bias = self.bias(&[self.flow.shape(y)[form.units()]]);
@@ -179,7 +179,7 @@ impl Draft {
                 self.contract(x, turned, &[], &[(last, 0)])
             }
         };
-        if self.chance(0.6) {
+        if self.wide || self.chance(0.6) {
             let bias = self.bias(&[n_out]);
             return self.add(y, bias);
         }

@@ -85,7 +85,13 @@ fn of_step(op: &Op, ids: &[ValueId], from: &[Range]) -> Range {
             _ => Any,
         },
         Op::Contract(_) | Op::Convolve(_) => from[0].times(from[1]),
-        Op::Softmax(op) => if op.log { Below } else { Above },
+        Op::Softmax(op) => {
+            if op.log {
+                Below
+            } else {
+                Above
+            }
+        }
         Op::Reduce(op) => match op.by {
             Reduction::Sum | Reduction::Mean | Reduction::Maximum | Reduction::Minimum => from[0],
             Reduction::SquareSum | Reduction::Norm | Reduction::AbsoluteSum => Above,
@@ -95,10 +101,21 @@ fn of_step(op: &Op, ids: &[ValueId], from: &[Range]) -> Range {
         Op::Pad(op) if op.amounts.iter().all(|amount| *amount == (0, 0)) => from[0],
         Op::Pad(op) => Range::all([from[0], of_constant(&Array::full(vec![1], op.value))]),
         // A mean over a window that lies outside altogether has no number; a maximum there is −∞.
-        Op::Pool(op) => if is_inside(op) { from[0] } else { Any },
+        Op::Pool(op) => {
+            if is_inside(op) {
+                from[0]
+            } else {
+                Any
+            }
+        }
         Op::Concat(_) => Range::all(from.iter().copied()),
         Op::Select(_) => Range::all(from[1..].iter().copied()),
-        Op::Cumulate(_) | Op::Expand(_) | Op::Permute(_) | Op::Pick(_) | Op::Reshape(_) | Op::Slice(_)
+        Op::Cumulate(_)
+        | Op::Expand(_)
+        | Op::Permute(_)
+        | Op::Pick(_)
+        | Op::Reshape(_)
+        | Op::Slice(_)
         | Op::Take(_) => from[0],
         Op::Lookup(_) | Op::Normalize(_) => Any,
     }
@@ -112,8 +129,16 @@ fn of_function(function: Function, x: Range) -> Range {
     use Function::*;
     match function {
         Negate => x.turned(),
-        Relu | Absolute | Sigmoid | Exponential | Softplus | HardSigmoid { .. } | HyperbolicCosine | Not
-        | IsNonZero | IsNan => Above,
+        Relu
+        | Absolute
+        | Sigmoid
+        | Exponential
+        | Softplus
+        | HardSigmoid { .. }
+        | HyperbolicCosine
+        | Not
+        | IsNonZero
+        | IsNan => Above,
         Power { exponent } if exponent % 2.0 == 0.0 => Above,
         // A root of a negative number is none.
         Power { exponent } if exponent.fract() != 0.0 => Above,
@@ -121,8 +146,23 @@ fn of_function(function: Function, x: Range) -> Range {
         Clip { low, high } if low >= 0.0 && high >= 0.0 => Above,
         Clip { high, .. } if high <= 0.0 => Below,
         // Functions that keep the side on which a number lies.
-        LeakyRelu { .. } | Tanh | Erf | Sign | Silu | Gelu | GeluTanh | QuickGelu | Softsign | Mish
-        | HardSwish | Power { .. } | Arctangent | HyperbolicSine | InverseHyperbolicSine | Truncate | Round => x,
+        LeakyRelu { .. }
+        | Tanh
+        | Erf
+        | Sign
+        | Silu
+        | Gelu
+        | GeluTanh
+        | QuickGelu
+        | Softsign
+        | Mish
+        | HardSwish
+        | Power { .. }
+        | Arctangent
+        | HyperbolicSine
+        | InverseHyperbolicSine
+        | Truncate
+        | Round => x,
         Elu { alpha, gamma } if alpha >= 0.0 && gamma >= 0.0 => x,
         Celu { alpha } if alpha > 0.0 => x,
         Shrink { bound, bias } if bound >= 0.0 && bias <= bound => x,
@@ -159,15 +199,55 @@ mod tests {
     const FUNCTIONS: &[Function] = {
         use Function::*;
         &[
-            Relu, LeakyRelu { slope: 0.1 }, LeakyRelu { slope: -1.0 }, Tanh, Sine, Cosine, Erf, Absolute, Negate, Sign,
-            Sigmoid, Silu, Gelu, GeluTanh, QuickGelu, Exponential, Logarithm, Softplus, Softsign, Mish,
-            Elu { alpha: 1.7, gamma: 1.1 }, Elu { alpha: -1.0, gamma: 1.0 }, Celu { alpha: 0.7 },
-            HardSigmoid { alpha: 0.2, beta: 0.5 }, HardSwish, Clip { low: 0.0, high: 6.0 },
-            Clip { low: -1.0, high: f64::INFINITY }, Clip { low: f64::NEG_INFINITY, high: 0.5 },
-            Clip { low: 1.0, high: -1.0 }, Power { exponent: 2.0 }, Power { exponent: 3.0 }, Power { exponent: -1.0 },
-            Power { exponent: 0.5 }, Power { exponent: 1.5 }, Shrink { bound: 0.2, bias: 0.2 },
-            Shrink { bound: 0.1, bias: 0.5 }, Threshold { bound: 0.1 }, Threshold { bound: -1.0 }, Floor, Ceiling, Round,
-            Truncate, Not, IsNonZero, IsNan, Tangent, Arctangent, HyperbolicSine, HyperbolicCosine,
+            Relu,
+            LeakyRelu { slope: 0.1 },
+            LeakyRelu { slope: -1.0 },
+            Tanh,
+            Sine,
+            Cosine,
+            Erf,
+            Absolute,
+            Negate,
+            Sign,
+            Sigmoid,
+            Silu,
+            Gelu,
+            GeluTanh,
+            QuickGelu,
+            Exponential,
+            Logarithm,
+            Softplus,
+            Softsign,
+            Mish,
+            Elu { alpha: 1.7, gamma: 1.1 },
+            Elu { alpha: -1.0, gamma: 1.0 },
+            Celu { alpha: 0.7 },
+            HardSigmoid { alpha: 0.2, beta: 0.5 },
+            HardSwish,
+            Clip { low: 0.0, high: 6.0 },
+            Clip { low: -1.0, high: f64::INFINITY },
+            Clip { low: f64::NEG_INFINITY, high: 0.5 },
+            Clip { low: 1.0, high: -1.0 },
+            Power { exponent: 2.0 },
+            Power { exponent: 3.0 },
+            Power { exponent: -1.0 },
+            Power { exponent: 0.5 },
+            Power { exponent: 1.5 },
+            Shrink { bound: 0.2, bias: 0.2 },
+            Shrink { bound: 0.1, bias: 0.5 },
+            Threshold { bound: 0.1 },
+            Threshold { bound: -1.0 },
+            Floor,
+            Ceiling,
+            Round,
+            Truncate,
+            Not,
+            IsNonZero,
+            IsNan,
+            Tangent,
+            Arctangent,
+            HyperbolicSine,
+            HyperbolicCosine,
             InverseHyperbolicSine,
         ]
     };

@@ -44,7 +44,7 @@ pub(super) fn squeeze_excitation(draft: &mut Draft, x: Stream) -> Stream {
     let hidden = draft.mix(means, n_hidden);
     let hidden = draft.activate(hidden);
     let gate = draft.mix(hidden, n).value;
-    let function = draft.one_of(&[Function::Sigmoid, Function::HardSigmoid { alpha: 0.2, beta: 0.5 }]);
+    let function = draft.function_of(&[Function::Sigmoid, Function::HardSigmoid { alpha: 0.2, beta: 0.5 }]);
     let gate = draft.point(function, gate);
     Stream { value: draft.multiply(x.value, gate), ..x }
 }
@@ -153,7 +153,9 @@ pub(super) fn largest_picked(draft: &mut Draft, x: Stream) -> Stream {
 /// Learned values, weighted by products with learned keys.
 pub(super) fn memory(draft: &mut Draft, x: Stream) -> Stream {
     let (n, axis) = (draft.n_units(x), x.form.units());
-    let (keys, values) = (draft.weight(&[3, n], n), draft.weight(&[3, n], 1));
+    // Shares of as many keys as units would lie in a plane.
+    let n_keys = if draft.wide { n + 1 } else { 3 };
+    let (keys, values) = (draft.weight(&[n_keys, n], n), draft.weight(&[n_keys, n], 1));
     let scores = draft.contract(x.value, keys, &[], &[(axis, 1)]);
     let log = draft.chance(0.2);
     let shares = draft.step(Softmax { axis, log }, &[scores]);

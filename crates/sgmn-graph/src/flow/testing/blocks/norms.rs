@@ -75,7 +75,9 @@ pub(super) fn group_norm(draft: &mut Draft, x: Stream) -> Stream {
 /// Over the places of each unit.
 pub(super) fn instance_norm(draft: &mut Draft, x: Stream) -> Stream {
     let value = draft.normalize(x.value, &x.form.places(), true);
-    Stream { value: gains_and_shifts(draft, value, x.form, true), ..x }
+    let y = Stream { value: gains_and_shifts(draft, value, x.form, true), ..x };
+    // The mean over places of what is centred over places is 0, whatever stood before.
+    if draft.wide { draft.activate(y) } else { y }
 }
 
 /// Over units and places together, with gains for each number or each unit.

@@ -2,7 +2,9 @@
 
 use sgmn_graph::flow::{Behaviour, Function, Parity, Pointwise, ValueId};
 
-use super::super::{Deriver, State, birth::View, chart::Chart, motion::Motion, ranges::behaviour, scales::Side, solve::Ratio};
+use super::super::{
+    Deriver, State, birth::View, chart::Chart, motion::Motion, ranges::behaviour, scales::Side, solve::Ratio,
+};
 
 /// `f(q x) = q^p f(x)` lets magnitudes through to the power p; an odd function lets signs through, an even one swallows
 /// them; all other scalars must be 1. Behind what is never negative a function does what its half does.
