@@ -40,6 +40,21 @@ const FIXED_MAPS: &[&str] = &[
     "some_masked",
 ];
 
+/// Blocks that have directions which no rule knows, and what these are; the first that a net has names its kind.
+const KNOWN: &[(&str, &[&str])] = &[
+    ("sine and cosine of one angle", &["learned_phase"]),
+    (
+        "weights cut out of one parameter, or put together",
+        &["of_one_vector", "put_together", "sliced_weight"],
+    ),
+    (
+        "a weight that is a sum with a product, positive, or normalized",
+        &["low_rank", "normalized_weight", "positive_weight"],
+    ),
+    ("products of maps of one value", &["bilinear", "film", "gated_mlp", "gated_units"]),
+    ("constants between maps", &["fixed_scales"]),
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let wide = std::env::args().any(|word| word == "wide");
     let words = std::env::args().skip(1).filter(|word| word != "wide");
@@ -100,7 +115,8 @@ fn kind(net: &FlowNet, found: &Completeness, number: u64) -> Result<&'static str
     } else if is_narrow(net) {
         "narrow"
     } else {
-        "none of these"
+        let has = |(_, list): &&(&str, &[&str])| any(list);
+        KNOWN.iter().find(has).map_or("none of these", |(kind, _)| kind)
     })
 }
 

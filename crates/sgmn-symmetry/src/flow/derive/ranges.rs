@@ -78,7 +78,7 @@ fn of_step(op: &Op, ids: &[ValueId], from: &[Range]) -> Range {
             Combination::Add => Range::all(from.iter().copied()),
             Combination::Subtract => Range::all([from[0], from[1].turned()]),
             Combination::Multiply if ids[0] == ids[1] => Above,
-            Combination::Multiply | Combination::Divide => from[0].times(from[1]),
+            Combination::Multiply => from[0].times(from[1]),
             Combination::Maximum if from.contains(&Above) => Above,
             Combination::Minimum if from.contains(&Below) => Below,
             Combination::Maximum | Combination::Minimum => Range::all(from.iter().copied()),
@@ -145,7 +145,8 @@ fn of_function(function: Function, x: Range) -> Range {
         LeakyRelu { slope } if slope <= 0.0 => Above,
         Clip { low, high } if low >= 0.0 && high >= 0.0 => Above,
         Clip { high, .. } if high <= 0.0 => Below,
-        // Functions that keep the side on which a number lies.
+        // Functions that keep the side on which a number lies. A power below 0 makes −∞ of a 0 with a sign.
+        Power { exponent } if exponent > 0.0 => x,
         LeakyRelu { .. }
         | Tanh
         | Erf
