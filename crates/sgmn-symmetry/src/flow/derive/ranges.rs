@@ -158,7 +158,6 @@ fn of_function(function: Function, x: Range) -> Range {
         | Softsign
         | Mish
         | HardSwish
-        | Power { .. }
         | Arctangent
         | HyperbolicSine
         | InverseHyperbolicSine
