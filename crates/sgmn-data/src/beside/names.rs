@@ -119,7 +119,7 @@ mod tests {
             "7",
             "./a/0007",
             "C:\\data\\a\\0007.pth",
-            "/home/me/a/0007",
+            "/sets/mine/a/0007",
         ] {
             assert_eq!(names.find(written), Found::One(0), "{written}");
         }

@@ -9,7 +9,7 @@ pub use self::{
     draw::Draw,
     file::{Entry, SplitFile, read_json},
 };
-use crate::{Error, Result, Target};
+use crate::{Error, Result};
 
 /// The three uses of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

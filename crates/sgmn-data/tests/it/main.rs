@@ -5,6 +5,7 @@ mod any_net_architecture;
 mod any_net_files;
 mod any_net_onnx;
 mod any_net_pt2;
+mod collections;
 mod containers;
 mod containers_fuzz;
 mod containers_hostile;

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use sgmn_graph::flow::Numbers;
 
-use super::element::{FlowElement, ParamElement, PartElement};
+use super::{
+    derive::Chart,
+    element::{FlowElement, ParamElement, PartElement},
+};
 
 /// A net that an element acts on.
 #[derive(Clone, Copy)]
@@ -54,14 +57,13 @@ impl Numbers for Acted<'_> {
 }
 
 impl ParamElement {
-    /// `new[i] = scalar · Π scales · (old[from(i)] + plus) − plus`.
+    /// `new[i] = scalar · Π scales · old[from(i)]`, or the same of what the chart makes of a number.
     pub(super) fn act(&self, old: &[f64]) -> Vec<f64> {
         let layout = Layout::of(self);
         let mut new = Vec::with_capacity(old.len());
         layout.walk(self.scalar, |base, scale, row| {
-            let values = row
-                .iter()
-                .map(|(offset, factor)| (old[base + offset] + self.plus) * scale * factor - self.plus);
+            let values =
+                row.iter().map(|(offset, factor)| self.chart.times(old[base + offset], scale * factor));
             new.extend(values);
         });
         new
@@ -76,7 +78,7 @@ struct Rows {
     /// What is done within each row, and the numbers of one.
     rest: Layout,
     len: usize,
-    plus: f64,
+    chart: Chart,
 }
 
 impl Rows {
@@ -95,8 +97,9 @@ impl Rows {
             ..part.clone()
         };
         let parts = rest.into_iter().map(inside).collect();
-        let rest = Layout::of(&ParamElement { shape: shape.to_vec(), plus: 0.0, scalar: 1.0, parts });
-        Some(Self { from, scales, rest, len: shape.iter().product(), plus: element.plus })
+        let rest =
+            Layout::of(&ParamElement { shape: shape.to_vec(), chart: Chart::PLAIN, scalar: 1.0, parts });
+        Some(Self { from, scales, rest, len: shape.iter().product(), chart: element.chart })
     }
 
     /// Row `place` of the result, from the row that it comes from.
@@ -104,7 +107,7 @@ impl Rows {
         let mut rest = new.iter_mut();
         self.rest.walk(self.scales[place], |base, scale, row| {
             for ((offset, factor), new) in row.iter().zip(rest.by_ref()) {
-                *new = (old[base + offset] + self.plus) * scale * factor - self.plus;
+                *new = self.chart.times(old[base + offset], scale * factor);
             }
         });
     }
@@ -264,8 +267,12 @@ mod tests {
         // A cycle of three rows, one that stays, and columns in another order; powers of two, so that nothing is rounded.
         let rows = PartElement { axes: vec![0], from: vec![2, 0, 1, 3], scales: vec![2.0, 1.0, 0.5, -1.0] };
         let columns = PartElement { axes: vec![2], from: vec![1, 2, 0], scales: vec![1.0, -4.0, 1.0] };
-        let param =
-            ParamElement { shape: vec![4, 2, 3], plus: 1.0, scalar: 0.25, parts: vec![columns, rows] };
+        let param = ParamElement {
+            shape: vec![4, 2, 3],
+            chart: Chart::Plus(1.0),
+            scalar: 0.25,
+            parts: vec![columns, rows],
+        };
         let old: Vec<f64> = (0..24).map(f64::from).collect();
         let expected = param.act(&old);
         let element = FlowElement { params: vec![param] };

@@ -1,5 +1,6 @@
 //! Elements of the group of a flow: what is done to each axis of each parameter, and the group law.
 
+use super::derive::Chart;
 use crate::{Error, Result};
 
 /// One change of all parameters that leaves the function alone: an order and scalars for each axis that holds units.
@@ -13,8 +14,8 @@ pub struct FlowElement {
 pub struct ParamElement {
     /// The shape that the parts speak of: the parameter's, or with an axis split into groups.
     pub(super) shape: Vec<usize>,
-    /// Added before and subtracted after.
-    pub(super) plus: f64,
+    /// What of the parameter scalars act on.
+    pub(super) chart: Chart,
     /// Factor of all numbers.
     pub(super) scalar: f64,
     pub(super) parts: Vec<PartElement>,

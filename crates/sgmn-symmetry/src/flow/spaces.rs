@@ -139,7 +139,7 @@ impl Spaces {
             });
             ParamElement {
                 shape: holding.shape.clone(),
-                plus: holding.plus,
+                chart: holding.chart,
                 scalar: scalar(holding.motion.scalar),
                 parts: parts.collect(),
             }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use rand::{RngExt, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 
+use super::blocks::ANALYTIC;
 use crate::{
     Seed,
-    flow::{Array, FlowBuilder, FlowNet, InputKind, Role, Stored, ValueId},
+    flow::{Array, FlowBuilder, FlowNet, Function, InputKind, Role, Stored, ValueId},
     testing::normal,
 };
 
@@ -61,6 +62,8 @@ pub struct Draft {
     pub rng: ChaCha8Rng,
     /// Units of one axis at most.
     pub most_units: usize,
+    /// Whether every width is the largest one, and nothing is lost on the way.
+    pub wide: bool,
     /// How deep blocks stand in blocks.
     pub depth: usize,
     /// The block that is built, for the names of steps.
@@ -74,11 +77,12 @@ pub struct Draft {
 }
 
 impl Draft {
-    pub(super) fn new(seed: Seed, most_units: usize) -> Self {
+    pub(super) fn new(seed: Seed, most_units: usize, wide: bool) -> Self {
         Self {
             flow: FlowBuilder::new(),
             rng: seed.rng(),
             most_units,
+            wide,
             depth: 0,
             block: "start",
             others: Vec::new(),
@@ -109,12 +113,29 @@ impl Draft {
 
     /// A width.
     pub fn width(&mut self) -> usize {
-        self.number(2, self.most_units)
+        self.width_of(2, self.most_units)
+    }
+
+    /// A width that is usually this one.
+    pub fn width_or(&self, usual: usize) -> usize {
+        if self.wide { self.most_units } else { usual }
+    }
+
+    /// A width of a range.
+    pub fn width_of(&mut self, low: usize, high: usize) -> usize {
+        if self.wide { self.most_units } else { self.number(low, high) }
     }
 
     /// True with a probability.
     pub fn chance(&mut self, probability: f64) -> bool {
         self.rng.random_bool(probability)
+    }
+
+    /// One of several functions; of those without kinks and jumps in wide nets, where there are any.
+    pub fn function_of(&mut self, list: &[Function]) -> Function {
+        let kept: Vec<Function> =
+            list.iter().copied().filter(|f| !self.wide || ANALYTIC.contains(f)).collect();
+        self.one_of(if kept.is_empty() { list } else { &kept })
     }
 
     /// One of several.

@@ -29,6 +29,11 @@ const MOST_DRAFTS: u64 = 2000;
 /// Outputs lie between these, in magnitude.
 const MAGNITUDES: std::ops::Range<f64> = 1e-3..1e3;
 
+/// The ε of norms in wide nets: magnitudes before a norm with a small one are nearly free.
+const WIDE_EPSILON: f64 = 0.3;
+/// The width of wide nets.
+const WIDE: std::ops::RangeInclusive<usize> = 3..=4;
+
 /// Differences of numbers that would be equal but for rounding are smaller.
 const ROUNDING: f64 = 1e-13;
 
@@ -41,7 +46,7 @@ const ROUNDING: f64 = 1e-13;
 /// # Panics
 /// If 2000 drafts are all thrown away, which no size does.
 pub fn random_flow(seed: Seed, size: usize) -> FlowNet {
-    random_flow_of(seed, size, None)
+    random_flow_of(seed, size, None, false)
 }
 
 /// As [`random_flow`], with a certain block in it.
@@ -50,20 +55,31 @@ pub fn random_flow(seed: Seed, size: usize) -> FlowNet {
 /// If no block has this name, or it is too large for `size`.
 pub fn random_flow_with(seed: Seed, size: usize, block: &str) -> FlowNet {
     let block = BLOCKS.iter().find(|known| known.name == block);
-    random_flow_of(seed, size, Some(block.expect("the name of a block")))
+    random_flow_of(seed, size, Some(block.expect("the name of a block")), false)
 }
 
-fn random_flow_of(seed: Seed, size: usize, block: Option<&'static Block>) -> FlowNet {
+/// A random net that loses nothing on the way: all widths are equal, from the inputs to the outputs (which are one wider),
+/// maps have biases, functions are smooth, and no fixed map leaves anything out. What is inferred for such a net should be all that keeps its function.
+///
+/// # Panics
+/// As [`random_flow`].
+pub fn random_wide_flow(seed: Seed, size: usize) -> FlowNet {
+    random_flow_of(seed.child("wide"), size, None, true)
+}
+
+fn random_flow_of(seed: Seed, size: usize, block: Option<&'static Block>, wide: bool) -> FlowNet {
     let size = size.max(LEAST_NUMBERS);
-    let drafts = (0..MOST_DRAFTS).map(|i| drafted(seed.child("flow").index(i), size, block));
+    let drafts = (0..MOST_DRAFTS).map(|i| drafted(seed.child("flow").index(i), size, block, wide));
     let good = |net: &FlowNet| (0..3).all(|i| is_well_scaled(net, Seed::new(i)));
     let found = drafts.flatten().find(|net| net.flow().n_numbers() <= size && good(net));
     found.unwrap_or_else(|| panic!("no net of {size} numbers with {:?}", block.map(|block| block.name)))
 }
 
 /// A net, unless it became too large on the way.
-fn drafted(seed: Seed, size: usize, block: Option<&'static Block>) -> Option<FlowNet> {
-    let mut draft = Draft::new(seed, (size.isqrt() / 4).clamp(2, 12));
+fn drafted(seed: Seed, size: usize, block: Option<&'static Block>, wide: bool) -> Option<FlowNet> {
+    let most_units = (size.isqrt() / 4).clamp(2, 12);
+    let most_units = if wide { most_units.clamp(*WIDE.start(), *WIDE.end()) } else { most_units };
+    let mut draft = Draft::new(seed, most_units, wide);
     let form = match block {
         Some(block) => draft.one_of(block.forms),
         None => draft.one_of(&[Form::Row, Form::Tokens, Form::Tokens, Form::Signal, Form::Image]),
@@ -97,9 +113,11 @@ fn numbers_of(draft: &Draft, x: Stream) -> usize {
 
 /// An input, or tokens looked up, and a first map most of the time.
 fn start(draft: &mut Draft, form: Form) -> Stream {
-    let n = draft.number(1, 3);
-    let places = draft.number(2, 4);
-    if form == Form::Tokens && draft.chance(0.35) {
+    let n = draft.width_of(1, 3);
+    let least = if draft.wide { 3 } else { 2 };
+    let places = draft.number(least, 4);
+    // A table of few rows shows few of all vectors.
+    if form == Form::Tokens && !draft.wide && draft.chance(0.35) {
         let width = draft.width();
         let ids = draft.input(&[1, places], InputKind::Whole);
         let table = draft.weight(&[5, width], 1);
@@ -110,7 +128,7 @@ fn start(draft: &mut Draft, form: Form) -> Stream {
         Form::Row => vec![if draft.chance(0.2) { 2 } else { 1 }, n],
         Form::Tokens => vec![1, places, n],
         Form::Signal => vec![1, n, places],
-        Form::Image => vec![1, n, places, draft.number(2, 4)],
+        Form::Image => vec![1, n, places, draft.number(least, 4)],
     };
     let x = Stream { value: draft.input(&shape, InputKind::Real), form };
     if draft.chance(0.1) {
@@ -137,8 +155,9 @@ fn finish(draft: &mut Draft, x: Stream) {
                 if draft.chance(0.5) { (table, 1) } else { (draft.permute(table, &[1, 0]), 0) };
             x.value = draft.step(Contract { batch: vec![], sum: vec![(last, axis)] }, &[x.value, weight]);
         }
-        _ if draft.chance(0.85) => {
-            let n_out = draft.number(1, 2);
+        _ if draft.wide || draft.chance(0.85) => {
+            // One more than is read, so that shares of the answers show all of it.
+            let n_out = if draft.wide { draft.most_units + 1 } else { draft.number(1, 2) };
             x = draft.mix(x, n_out);
         }
         _ => {}

@@ -1,7 +1,8 @@
 //! Shorthands of a draft for steps, and for the maps and activations that nearly every block needs.
 
 use super::{
-    blocks::SMOOTH,
+    WIDE_EPSILON,
+    blocks::{ANALYTIC, SMOOTH},
     draft::{Draft, Form, Stream},
 };
 use crate::flow::{
@@ -97,7 +98,7 @@ impl Draft {
 
     /// The core of a norm.
     pub fn normalize(&mut self, x: ValueId, axes: &[usize], centre: bool) -> ValueId {
-        let epsilon = self.one_of(&[1e-5, 1e-6, 1e-3]);
+        let epsilon = if self.wide { WIDE_EPSILON } else { self.one_of(&[1e-5, 1e-6, 1e-3]) };
         self.step(Normalize { axes: axes.to_vec(), centre, epsilon }, &[x])
     }
 
@@ -154,7 +155,7 @@ impl Draft {
 
     /// Adds a bias for each unit with a probability.
     pub fn maybe_bias(&mut self, y: ValueId, form: Form, probability: f64) -> ValueId {
-        if !self.chance(probability) {
+        if !self.wide && !self.chance(probability) {
             return y;
         }
         let bias = self.bias(&[self.flow.shape(y)[form.units()]]);
@@ -178,7 +179,7 @@ impl Draft {
                 self.contract(x, turned, &[], &[(last, 0)])
             }
         };
-        if self.chance(0.6) {
+        if self.wide || self.chance(0.6) {
             let bias = self.bias(&[n_out]);
             return self.add(y, bias);
         }
@@ -188,7 +189,9 @@ impl Draft {
     /// An activation, one of the common ones in two of three cases.
     pub fn activate(&mut self, x: Stream) -> Stream {
         use Function::{Gelu, LeakyRelu, Relu, Sigmoid, Silu, Sine, Tanh};
-        let list: &[Function] = if self.chance(0.33) {
+        let list: &[Function] = if self.wide {
+            &ANALYTIC
+        } else if self.chance(0.33) {
             &SMOOTH
         } else {
             &[Relu, LeakyRelu { slope: 0.1 }, Tanh, Sine, Silu, Gelu, Sigmoid]

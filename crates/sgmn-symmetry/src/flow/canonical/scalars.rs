@@ -197,7 +197,7 @@ impl Scalars {
         };
         for (number, value) in numbers.iter().enumerate() {
             let at = index(number);
-            let value = value + holding.plus;
+            let value = holding.chart.seen(*value);
             if let Some((var, by)) = logs[at]
                 && let Some(row) = rows.get_mut(&var)
                 && row.log == Some(by)

@@ -50,7 +50,7 @@ pub struct Completeness {
     pub missing: Vec<Vec<f64>>,
 }
 
-/// Rows of the Jacobian for each number, at most; where derived directions fill the kernel of fewer, no more are asked.
+/// Rows of the Jacobian for each number, of each output, at most; where derived directions fill the kernel of fewer, no more are asked.
 const MOST_ROWS: f64 = 3.0;
 
 /// Compares what is derived for a net with the kernel of its Jacobian, on random inputs of a seed. For nets of up to a
@@ -66,7 +66,7 @@ pub fn completeness(net: &FlowNet, seed: Seed) -> Result<Completeness> {
     let mut jacobian = Jacobian::new(net, seed);
     let mut ratio = 1.1;
     loop {
-        jacobian.grow((ratio * numbers as f64) as usize + 8)?;
+        jacobian.grow(ratio)?;
         let kernel = kernel(&jacobian.rows, numbers);
         if kernel.vectors.len() > derived.len() && ratio < MOST_ROWS {
             ratio = (2.0 * ratio).min(MOST_ROWS);

@@ -74,8 +74,12 @@ pub(super) struct Kernel {
     pub(super) gap: f64,
 }
 
-/// Singular values below this part of the largest count as 0.
-const ZERO: f64 = 1e-7;
+/// Singular values above this part of the largest are not in the kernel. Of those below, the kernel begins where they
+/// fall most: numbers that are hardly seen still lie far above what rounding leaves of 0.
+const SEEN: f64 = 1e-7;
+
+/// What rounding leaves of a singular value that is 0, beside the largest.
+const ROUNDING: f64 = 1e-12;
 
 /// The kernel of rows of n numbers.
 pub(super) fn kernel(rows: &[Vec<f64>], n: usize) -> Kernel {
@@ -87,12 +91,14 @@ pub(super) fn kernel(rows: &[Vec<f64>], n: usize) -> Kernel {
     }
     let (vectors, values) = left_singular(&turned, n);
     let largest = values.first().copied().unwrap_or(0.0);
-    let rank = values.iter().filter(|value| **value > ZERO * largest).count();
-    let gap = if rank == 0 || rank == n || values[rank] == 0.0 {
-        f64::INFINITY
-    } else {
-        values[rank - 1] / values[rank]
+    let seen = values.iter().filter(|value| **value > SEEN * largest).count();
+    let fall = |rank: usize| {
+        let below = values.get(rank).copied().unwrap_or(0.0).max(ROUNDING * largest);
+        if rank == 0 { 1.0 } else { values[rank - 1] / below }
     };
+    // The first of equal ones.
+    let rank = (seen..=n).fold(seen, |best, rank| if fall(rank) > fall(best) { rank } else { best });
+    let gap = if rank == 0 || rank == n { f64::INFINITY } else { fall(rank) };
     Kernel { vectors: vectors.chunks(n.max(1)).skip(rank).map(<[f64]>::to_vec).collect(), gap }
 }
 

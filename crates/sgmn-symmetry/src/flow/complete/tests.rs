@@ -2,7 +2,9 @@
 
 use sgmn_graph::{
     Seed,
-    flow::{Contract, Function, Normalize, ValueId, testing::random_flow},
+    flow::{
+        Combination, Combine, Contract, Function, Normalize, Reduce, Reduction, ValueId, testing::random_flow,
+    },
 };
 
 use super::{Completeness, completeness, redrawn};
@@ -162,6 +164,71 @@ fn nothing_is_missed_in_recurrences() {
     }
     let y = s.linear(state.unwrap(), "head", 3);
     complete("recurrence", s.output(y));
+}
+
+/// An input, something, tanh and a layer behind it.
+fn before_a_layer(front: impl Fn(&mut Sketch, ValueId) -> ValueId) -> Sketch {
+    let mut s = Sketch::new();
+    let x = s.input(&[1, 4]);
+    let x = front(&mut s, x);
+    let x = s.apply(Function::Tanh, x);
+    let y = s.linear(x, "head", 3);
+    s.output(y)
+}
+
+#[test]
+fn factors_beside_inputs_keep_their_scalars() {
+    let sketch = || {
+        before_a_layer(|s, x| {
+            let (gain, divisor) = (s.param("gain", &[4]), s.param("var.divisor", &[4]));
+            let x = s.multiply(x, gain);
+            s.step(Combine { by: Combination::Divide }, &[x, divisor])
+        })
+    };
+    complete("gain and divisor", sketch());
+    assert_eq!(judged(sketch()).derived, 4);
+}
+
+#[test]
+fn exponentials_of_parameters_take_up_scalars() {
+    let sketch = || {
+        before_a_layer(|s, x| {
+            let x = s.linear(x, "one", 4);
+            let slope = s.param("slope", &[4]);
+            let slope = s.apply(Function::Exponential, slope);
+            s.step(Combine { by: Combination::Divide }, &[x, slope])
+        })
+    };
+    complete("divided by an exponential", sketch());
+    assert_eq!(judged(sketch()).derived, 4);
+}
+
+#[test]
+fn functions_behind_what_is_never_negative_let_positive_scalars_through() {
+    let elu = Function::Elu { alpha: 1.0, gamma: 1.0 };
+    let of = |first: Function| {
+        let sketch = mlp(move |s: &mut Sketch, x, _: &str| {
+            let x = s.apply(first, x);
+            s.apply(elu, x)
+        });
+        judged(sketch).derived
+    };
+    assert_eq!((of(Function::Relu), of(Function::Absolute), of(Function::Tanh)), (8, 8, 0));
+}
+
+#[test]
+fn what_is_added_to_all_before_they_are_centred_is_not_seen() {
+    for by in [Reduction::LogSumExp, Reduction::Mean, Reduction::Maximum] {
+        let sketch = || {
+            before_a_layer(|s, x| {
+                let x = s.linear(x, "one", 4);
+                let one = s.step(Reduce { by, axes: vec![1], keep: true }, &[x]);
+                s.subtract(x, one)
+            })
+        };
+        complete(&format!("less {by:?}"), sketch());
+        assert_eq!(judged(sketch()).derived, 5, "{by:?}");
+    }
 }
 
 #[test]

@@ -5,9 +5,10 @@
 
 use super::{
     Deriver,
+    chart::Chart,
     meet::{Guest, Is},
     motion::{Group, Motion},
-    scales::ONE,
+    scales::{ONE, Side},
     units::Label,
 };
 
@@ -19,8 +20,8 @@ pub(in crate::flow) struct View {
     pub(in crate::flow) axes: Vec<Option<usize>>,
     /// Whether nothing else reads the parameter.
     pub(in crate::flow) lone: bool,
-    /// A constant that is added to the parameter and to nothing else: the action is on the sum.
-    pub(in crate::flow) plus: f64,
+    /// What of the parameter scalars act on.
+    pub(in crate::flow) chart: Chart,
 }
 
 /// The unknowns of a parameter.
@@ -29,8 +30,8 @@ pub(in crate::flow) struct Holding {
     pub(in crate::flow) param: usize,
     /// The shape that the motion speaks of: the parameter's own, or that of a weight split into groups.
     pub(in crate::flow) shape: Vec<usize>,
-    /// A constant that is added before the action and subtracted after it.
-    pub(in crate::flow) plus: f64,
+    /// What of the parameter scalars act on.
+    pub(in crate::flow) chart: Chart,
     pub(in crate::flow) motion: Motion,
 }
 
@@ -40,7 +41,7 @@ pub(super) const MOST_JOINT: usize = 1 << 21;
 impl View {
     /// A parameter as it is.
     pub(super) fn whole(param: usize, rank: usize, lone: bool) -> Self {
-        Self { param, axes: (0..rank).map(Some).collect(), lone, plus: 0.0 }
+        Self { param, axes: (0..rank).map(Some).collect(), lone, chart: Chart::PLAIN }
     }
 
     /// Whether it is the parameter as it is.
@@ -66,7 +67,16 @@ impl Deriver<'_> {
     }
 
     /// Unknowns from the values that a parameter meets index by index.
-    pub(super) fn bear_beside(&mut self, view: &View, name: &[usize], rank: usize, others: &[Guest<'_>]) {
+    ///
+    /// A factor keeps a scalar at each index along axes where the others stand still, for what follows may undo it.
+    pub(super) fn bear_beside(
+        &mut self,
+        view: &View,
+        name: &[usize],
+        rank: usize,
+        others: &[Guest<'_>],
+        is_factor: bool,
+    ) {
         let (own, mut shape) = (self.param_shape(view.param), vec![1; rank]);
         for (at, axis) in name.iter().enumerate() {
             shape[*axis] = view.axes[at].map_or(1, |of| own[of]);
@@ -87,7 +97,14 @@ impl Deriver<'_> {
             .filter(|axis| shape[*axis] > 1 && !covered(axis))
             .filter(|axis| others.iter().all(|other| other.repeats_along(*axis)))
             .collect();
+        let standing: Vec<usize> = (0..rank)
+            .filter(|axis| is_factor && shape[*axis] > 1 && !covered(axis) && !open.contains(axis))
+            .collect();
         groups.extend(self.own_groups(&open, &shape));
+        for group in self.own_groups(&standing, &shape) {
+            self.units.freeze(&group.labels);
+            groups.push(group);
+        }
         let motion = self.with_scalar(groups);
         self.bear(view, name, motion);
     }
@@ -107,14 +124,17 @@ impl Deriver<'_> {
         self.holdings.push(Holding {
             param: view.param,
             shape: shape.clone(),
-            plus: 0.0,
+            chart: Chart::PLAIN,
             motion: motion.clone(),
         });
         self.split.insert(view.param, (shape, motion));
     }
 
     fn hold(&mut self, view: &View, shape: Vec<usize>, motion: Motion) {
-        self.holdings.push(Holding { param: view.param, shape, plus: view.plus, motion: motion.clone() });
+        if view.chart == Chart::Exponential {
+            motion.demand_one(&mut self.scales, Side::Sign);
+        }
+        self.holdings.push(Holding { param: view.param, shape, chart: view.chart, motion: motion.clone() });
         self.born[view.param] = Some(motion);
     }
 

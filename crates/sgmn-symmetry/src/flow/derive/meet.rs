@@ -109,8 +109,10 @@ pub(crate) fn copies(guests: &[Guest<'_>], shape: &[usize]) -> Vec<usize> {
         .collect()
 }
 
-/// Units meet numbers that do not move: their axis becomes places.
+/// Units meet numbers that do not move: their axis becomes places. Where that leaves nothing of a group, each index keeps
+/// its scalar, and its unit stands still.
 fn stand_where_others_stand(guests: &mut [Guest<'_>], units: &mut Units, scales: &mut Scales) {
+    let mut frozen: Vec<(usize, Vec<usize>)> = Vec::new();
     loop {
         let mut found = None;
         for (at, guest) in guests.iter().enumerate() {
@@ -119,13 +121,19 @@ fn stand_where_others_stand(guests: &mut [Guest<'_>], units: &mut Units, scales:
                     guests.iter().enumerate().any(|(other, guest)| other != at && guest.stands_at(*axis))
                 };
                 let keep: Vec<usize> = group.axes.iter().copied().filter(|axis| !stands(axis)).collect();
-                if keep.len() < group.axes.len() {
-                    found = Some((at, group.axes.clone(), keep));
+                let is_frozen = || frozen.iter().any(|(guest, axes)| *guest == at && *axes == group.axes);
+                if keep.len() < group.axes.len() && !is_frozen() {
+                    found = Some((at, group.axes.clone(), keep, group.labels.clone()));
                 }
             }
         }
-        let Some((at, axes, keep)) = found else { return };
-        project(&mut guests[at], &axes, &keep, units, scales);
+        let Some((at, axes, keep, labels)) = found else { return };
+        if keep.is_empty() {
+            units.freeze(&labels);
+            frozen.push((at, axes));
+        } else {
+            project(&mut guests[at], &axes, &keep, units, scales);
+        }
     }
 }
 

@@ -7,16 +7,19 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `units.rs`, `scales.rs`, `solve.rs` | the unknowns: labels with union-find, scalars with two linear systems |
-//! | `motion.rs`, `meet.rs`, `unify.rs`, `birth.rs`, `stacks.rs` | how a value moves, what happens when values meet, how a parameter gets its unknowns |
+//! | `motion.rs`, `meet.rs`, `unify.rs`, `birth.rs`, `stacks.rs`, `chart.rs` | how a value moves, what happens when values meet, how a parameter gets its unknowns |
+//! | `ranges.rs` | values that lie on one side of 0, where functions let more through |
 //! | `rules/` | one file for each kind of operation |
 //!
 //! No type of layer is known here: attention, normalization written out, gates and residual streams follow from sums,
 //! products and reshapes. Whatever cannot be decided ends in "stands still", so the result is always sound.
 
 mod birth;
+mod chart;
 mod meet;
 mod motion;
 mod orbits;
+mod ranges;
 mod rules;
 mod scales;
 mod solve;
@@ -33,10 +36,12 @@ use sgmn_graph::{
 
 pub(super) use birth::Holding;
 use birth::View;
+pub(super) use chart::Chart;
 use meet::{Guest, Is};
 pub(super) use motion::Group;
 use motion::Motion;
 use orbits::Orbits;
+use ranges::Range;
 use scales::Scales;
 use stacks::Stack;
 use units::Units;
@@ -65,7 +70,11 @@ struct Deriver<'a> {
     split: BTreeMap<usize, (Vec<usize>, Motion)>,
     /// Parameters that are several; their parts are numbered behind all parameters.
     stacks: Vec<Stack>,
+    /// Groups whose units are pairs, each with the group of one side.
+    pairs: Vec<(Group, Group)>,
     n_readers: Vec<usize>,
+    /// On which side of 0 each value lies.
+    ranges: Vec<Range>,
 }
 
 impl<'a> Deriver<'a> {
@@ -81,7 +90,9 @@ impl<'a> Deriver<'a> {
             holdings: Vec::new(),
             split: BTreeMap::new(),
             stacks,
+            pairs: Vec::new(),
             n_readers: flow.readers().iter().map(Vec::len).collect(),
+            ranges: ranges::ranges(flow),
         }
     }
 
@@ -109,6 +120,7 @@ impl<'a> Deriver<'a> {
             }
         }
         self.join_stacks();
+        rules::reshape::tell_pairs_apart(self);
     }
 
     fn step(&mut self, at: usize) -> State {

@@ -7,7 +7,7 @@
 use sgmn_graph::flow::{Flow, Op, Slice};
 
 use super::{
-    Deriver,
+    Chart, Deriver,
     birth::{Holding, MOST_JOINT},
     motion::{Group, Motion, transposed},
     scales::ONE,
@@ -82,7 +82,7 @@ impl Deriver<'_> {
                     Motion::still()
                 }
             };
-            self.holdings.push(Holding { param: stack.param, shape, plus: 0.0, motion });
+            self.holdings.push(Holding { param: stack.param, shape, chart: Chart::PLAIN, motion });
         }
     }
 
@@ -92,7 +92,7 @@ impl Deriver<'_> {
         for part in parts {
             let mut own = shape.to_vec();
             own[stack.axis] = 1;
-            if part.shape != own || part.plus != 0.0 {
+            if part.shape != own || part.chart != Chart::PLAIN {
                 return None;
             }
             for group in &part.motion.groups {

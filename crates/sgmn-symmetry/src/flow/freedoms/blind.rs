@@ -105,13 +105,23 @@ pub(crate) fn unseen(view: &View<'_>) -> Vec<Option<Flat>> {
         if view.is_output(id) || std::mem::replace(&mut done[id.index()], true) {
             return;
         }
-        let mut uses = view.uses(id).iter();
-        let Some(first) = uses.next() else { return };
-        let mut flat = unseen_by(view, *first, of);
-        for other in uses {
-            flat = flat.and_then(|flat| Some(flat.and(&unseen_by(view, *other, of)?)));
+        // What is centred is read twice, and what both see of it together is one.
+        let mut seen = Vec::new();
+        let mut readings = Vec::new();
+        for at in view.uses(id) {
+            if let Some((reduce, op)) = view.centring(at.step).filter(|_| at.operand == 0) {
+                let mean = view.flow.steps()[reduce].to;
+                if view.uses(mean).len() == 1 && !view.is_output(mean) {
+                    readings.push(Some(Flat::along(view.flow.shape(id), &op.axes)));
+                    seen.extend([at.step, reduce]);
+                }
+            }
         }
-        of[id.index()] = flat;
+        let others = view.uses(id).iter().filter(|at| !seen.contains(&at.step));
+        readings.extend(others.map(|at| unseen_by(view, *at, of)));
+        let mut readings = readings.into_iter();
+        let Some(first) = readings.next() else { return };
+        of[id.index()] = readings.fold(first, |flat, other| Some(flat?.and(&other?)));
     };
     for step in flow.steps().iter().rev() {
         settle(step.to, &mut of);

@@ -6,7 +6,7 @@ use sgmn_graph::flow::{
 
 use super::{
     linear::{How, Paths, Term},
-    view::{Use, View},
+    view::{Use, View, follows},
 };
 
 /// Numbers that are so low that softmax gives 0 for them whatever is added.
@@ -208,7 +208,7 @@ pub(crate) fn carry(
             if op.axes.iter().all(|axis| field.shape[*axis] == 1) {
                 let count: usize = op.axes.iter().map(|axis| shape[*axis]).product();
                 let factor = match op.by {
-                    Reduction::Mean | Reduction::Maximum | Reduction::Minimum => 1.0,
+                    by if follows(by) => 1.0,
                     Reduction::Sum => count as f64,
                     _ => return None,
                 };

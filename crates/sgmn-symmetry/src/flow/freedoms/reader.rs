@@ -74,7 +74,7 @@ const SMALLEST: f64 = 1e-9;
 fn laws(view: &View<'_>) -> Vec<Option<Law>> {
     let flow = view.flow;
     let mut laws: Vec<Option<Law>> = vec![None; flow.values().len()];
-    for step in flow.steps() {
+    for (at, step) in flow.steps().iter().enumerate() {
         let shape = flow.shape(step.to);
         let of = |operand: usize| laws[step.from[operand].index()].clone();
         laws[step.to.index()] = match &step.op {
@@ -101,11 +101,28 @@ fn laws(view: &View<'_>) -> Vec<Option<Law>> {
                     law.since.push((since, other));
                     fits.then_some(law)
                 };
+                // Divided by one number for all, what sums to 0 still does.
+                let by_one_number = |operand: usize| {
+                    let mut law = of(operand).filter(Law::is_silent)?;
+                    let other = flow.shape(step.from[1 - operand]);
+                    law.axis += shape.len() - flow.shape(step.from[operand]).len();
+                    let along = (law.axis + other.len()).checked_sub(shape.len());
+                    along.is_none_or(|axis| other[axis] == 1).then_some(law)
+                };
+                let centred = || {
+                    let (_, op) = view.centring(at).filter(|(_, op)| op.by == Reduction::Mean)?;
+                    let mut real = op.axes.iter().filter(|axis| shape[**axis] > 1);
+                    let axis = *real.next()?;
+                    real.next().is_none().then(|| Law { axis, since: Vec::new(), total: 0.0 })
+                };
                 match op.by {
                     Combination::Add => with(0, Since::Plus).or_else(|| with(1, Since::Plus)),
-                    Combination::Subtract => with(0, Since::Minus),
-                    Combination::Multiply => with(0, Since::Times).or_else(|| with(1, Since::Times)),
-                    Combination::Divide => with(0, Since::Divided),
+                    Combination::Subtract => centred().or_else(|| with(0, Since::Minus)),
+                    Combination::Multiply => {
+                        let fixed = with(0, Since::Times).or_else(|| with(1, Since::Times));
+                        fixed.or_else(|| by_one_number(0)).or_else(|| by_one_number(1))
+                    }
+                    Combination::Divide => with(0, Since::Divided).or_else(|| by_one_number(0)),
                     _ => None,
                 }
             }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sgmn_graph::flow::{Array, Combination, Combine, Flow, Numbers, Op, Operation, Origin, Permute, ValueId};
+use sgmn_graph::flow::{
+    Array, Combination, Combine, Flow, Numbers, Op, Operation, Origin, Permute, Reduce, Reduction, ValueId,
+};
 
 /// One reading of a value: operand `operand` of step `step`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +85,19 @@ impl<'a> View<'a> {
         self.flow.constant(id).and_then(Array::uniform)
     }
 
+    /// `x − m(x)` with `m(x + c) = m(x) + c`: what a step subtracts from a value, if it is the value's mean, maximum,
+    /// minimum or log-sum-exp over some axes. The step that reduces.
+    pub(crate) fn centring(&self, step: usize) -> Option<(usize, &Reduce)> {
+        let step = &self.flow.steps()[step];
+        let Op::Combine(Combine { by: Combination::Subtract }) = step.op else { return None };
+        let Origin::Step(at) = self.flow.origin(step.from[1]) else { return None };
+        let reduce = &self.flow.steps()[at];
+        match &reduce.op {
+            Op::Reduce(op) if op.keep && reduce.from[0] == step.from[0] && follows(op.by) => Some((at, op)),
+            _ => None,
+        }
+    }
+
     /// The parameter that a value is, up to the order of its axes, if nobody else reads it: the parameter, and for each
     /// axis of the value the axis of the parameter.
     pub(crate) fn lone_param(&self, mut id: ValueId) -> Option<(usize, Vec<usize>)> {
@@ -156,6 +171,11 @@ fn leaf(flow: &Flow, net: &dyn Numbers, made: &BTreeMap<ValueId, Array>, id: Val
             .expect("a net has as many numbers as its shapes say"),
         _ => made.get(&id).cloned().expect("a fixed value depends on no input"),
     }
+}
+
+/// Whether what is added to all numbers alike is added to the one that stands for them.
+pub(crate) fn follows(by: Reduction) -> bool {
+    matches!(by, Reduction::Mean | Reduction::Maximum | Reduction::Minimum | Reduction::LogSumExp)
 }
 
 /// Whether a step is a sum or a difference.

@@ -2,7 +2,10 @@
 
 use sgmn_graph::{
     Seed,
-    flow::{self, Array, FlowNet, random_inputs, testing::random_flow},
+    flow::{
+        self, Array, FlowNet, random_inputs,
+        testing::{random_flow, random_wide_flow},
+    },
 };
 use sgmn_symmetry::flow::{Draw, derive};
 
@@ -42,4 +45,25 @@ fn what_is_inferred_keeps_the_function_of_random_graphs() {
         assert!(change < 1e-9, "random flow {number}: outputs changed by {change:.1e}");
     }
     assert!(n_moved > N * 9 / 10, "{n_moved} of {N} moved at all");
+}
+
+#[test]
+fn units_that_stand_several_times_are_told_apart_in_pairs() {
+    // Two readings of one channel stand side by side, and are flattened together with places or other units.
+    for number in [1315, 11_940, 14_436] {
+        let net = random_flow(Seed::new(number), 200);
+        for again in 0..4 {
+            let (change, _) = moves_and_keeps(&net, Seed::new(number).index(again));
+            assert!(change < 1e-9, "random flow {number}: outputs changed by {change:.1e}");
+        }
+    }
+}
+
+#[test]
+fn what_is_inferred_keeps_the_function_of_wide_graphs() {
+    for number in 0..100 {
+        let seed = Seed::new(number);
+        let (change, _) = moves_and_keeps(&random_wide_flow(seed, 200), seed);
+        assert!(change < 1e-9, "wide flow {number}: outputs changed by {change:.1e}");
+    }
 }

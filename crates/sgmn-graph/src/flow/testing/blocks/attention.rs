@@ -194,7 +194,8 @@ pub(super) fn linear_attention(draft: &mut Draft, x: Stream) -> Stream {
     let (q, k) = if draft.chance(0.5) {
         (draft.softmax(q, 2), draft.softmax(k, 1))
     } else {
-        let function = draft.one_of(&[Function::Relu, Function::Elu { alpha: 1.0, gamma: 1.0 }]);
+        let list = [Function::Relu, Function::Elu { alpha: 1.0, gamma: 1.0 }];
+        let function = if draft.wide { Function::Softplus } else { draft.one_of(&list) };
         (draft.point(function, q), draft.point(function, k))
     };
     let pairs = draft.contract(k, v, &[(0, 0)], &[(1, 1)]);

@@ -57,7 +57,8 @@ pub(super) fn dilated(draft: &mut Draft, x: Stream) -> Stream {
 
 /// A kernel for each channel, perhaps two, and a mixture of channels behind it at times.
 pub(super) fn depthwise(draft: &mut Draft, x: Stream) -> Stream {
-    let (n, copies) = (draft.n_units(x), draft.number(1, 2));
+    let n = draft.n_units(x);
+    let copies = if draft.wide { 1 } else { draft.number(1, 2) };
     let kernel = draft.number(2, 3);
     let weight = weight(draft, x, n * copies, 1, kernel);
     let value = draft.convolve(x.value, weight, 1, (1, 1), n);

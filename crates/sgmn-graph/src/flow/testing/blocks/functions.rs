@@ -44,9 +44,15 @@ pub(in crate::flow::testing) const SMOOTH: [Function; 32] = {
     ]
 };
 
+/// Functions that take every number and have neither jumps nor kinks.
+pub(in crate::flow::testing) const ANALYTIC: [Function; 10] = {
+    use Function::*;
+    [Tanh, Sine, Cosine, Erf, Sigmoid, Silu, Gelu, GeluTanh, Softplus, Arctangent]
+};
+
 /// Any function that takes every number and is nearly smooth.
 pub(super) fn activation(draft: &mut Draft, x: Stream) -> Stream {
-    let function = draft.one_of(&SMOOTH);
+    let function = if draft.wide { draft.one_of(&ANALYTIC) } else { draft.one_of(&SMOOTH) };
     let y = if draft.chance(0.7) { draft.mix(x, draft.n_units(x)) } else { x };
     Stream { value: draft.point(function, y.value), ..x }
 }
@@ -67,7 +73,7 @@ pub(super) fn guarded(draft: &mut Draft, x: Stream) -> Stream {
         let function = draft.one_of(&bounds);
         draft.point(function, bounded)
     } else {
-        let before = draft.one_of(&[Softplus, Exponential, Absolute, Power { exponent: 2.0 }]);
+        let before = draft.function_of(&[Softplus, Exponential, Absolute, Power { exponent: 2.0 }]);
         let mut positive = if before == Exponential { draft.point(Tanh, x.value) } else { x.value };
         positive = draft.point(before, positive);
         let small = draft.scalar(0.3);

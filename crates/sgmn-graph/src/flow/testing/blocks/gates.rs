@@ -7,6 +7,9 @@ use crate::flow::{
 
 fn gate_function(draft: &mut Draft) -> Option<Function> {
     use Function::*;
+    if draft.wide {
+        return draft.one_of(&[Some(Sigmoid), Some(Silu), Some(Gelu), Some(Tanh), None]);
+    }
     draft.one_of(&[Some(Sigmoid), Some(Silu), Some(Gelu), Some(Relu), Some(Tanh), None])
 }
 
@@ -41,7 +44,7 @@ pub(super) fn squeeze_excitation(draft: &mut Draft, x: Stream) -> Stream {
     let hidden = draft.mix(means, n_hidden);
     let hidden = draft.activate(hidden);
     let gate = draft.mix(hidden, n).value;
-    let function = draft.one_of(&[Function::Sigmoid, Function::HardSigmoid { alpha: 0.2, beta: 0.5 }]);
+    let function = draft.function_of(&[Function::Sigmoid, Function::HardSigmoid { alpha: 0.2, beta: 0.5 }]);
     let gate = draft.point(function, gate);
     Stream { value: draft.multiply(x.value, gate), ..x }
 }
@@ -101,9 +104,9 @@ pub(super) fn experts(draft: &mut Draft, x: Stream) -> Stream {
 
 /// `y_o = Σ W_oij a_i b_j`.
 pub(super) fn bilinear(draft: &mut Draft, x: Stream) -> Stream {
-    let (n, n_out) = (draft.n_units(x), 2);
-    let [a, b] = [(); 2].map(|()| draft.mix(x, 2).value);
-    let weight = draft.weight(&[n_out, 2, 2], 4);
+    let (n, n_in) = (draft.n_units(x), draft.width_or(2));
+    let [a, b] = [(); 2].map(|()| draft.mix(x, n_in).value);
+    let weight = draft.weight(&[n_in; 3], n_in * n_in);
     let half = draft.contract(a, weight, &[], &[(1, 1)]);
     let product = draft.contract(half, b, &[(0, 0)], &[(2, 1)]);
     draft.mix(Stream { value: product, ..x }, n)
@@ -150,7 +153,9 @@ pub(super) fn largest_picked(draft: &mut Draft, x: Stream) -> Stream {
 /// Learned values, weighted by products with learned keys.
 pub(super) fn memory(draft: &mut Draft, x: Stream) -> Stream {
     let (n, axis) = (draft.n_units(x), x.form.units());
-    let (keys, values) = (draft.weight(&[3, n], n), draft.weight(&[3, n], 1));
+    // Shares of as many keys as units would lie in a plane.
+    let n_keys = if draft.wide { n + 1 } else { 3 };
+    let (keys, values) = (draft.weight(&[n_keys, n], n), draft.weight(&[n_keys, n], 1));
     let scores = draft.contract(x.value, keys, &[], &[(axis, 1)]);
     let log = draft.chance(0.2);
     let shares = draft.step(Softmax { axis, log }, &[scores]);

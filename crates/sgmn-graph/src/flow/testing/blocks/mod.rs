@@ -11,7 +11,7 @@ mod recurrent;
 mod units;
 mod weights;
 
-pub(super) use functions::SMOOTH;
+pub(super) use functions::{ANALYTIC, SMOOTH};
 
 use super::draft::{Draft, Form, Stream};
 
@@ -140,9 +140,75 @@ blocks! {
     weights::weight_of_places on TOKENS,
 }
 
+/// Blocks that lose nothing of what they read, if all widths are equal: no jumps, no fixed maps that leave something
+/// out, no maps to fewer units or places.
+const KEEPING: &[&str] = &[
+    "activation",
+    "additive_attention",
+    "aside",
+    "batch_norm",
+    "bilinear",
+    "branches",
+    "class_token",
+    "cross_attention",
+    "depthwise",
+    "dilated",
+    "experts",
+    "film",
+    "fixed_scales",
+    "flattened",
+    "gated_mlp",
+    "gated_recurrence",
+    "gated_units",
+    "guarded",
+    "halves",
+    "instance_norm",
+    "layer_norm",
+    "learned_phase",
+    "learned_scales",
+    "length_one",
+    "linear_attention",
+    "long_memory",
+    "low_rank",
+    "memory",
+    "mixed",
+    "mlp",
+    "norm_of_all",
+    "norm_written_out",
+    "normalized_weight",
+    "of_one_vector",
+    "places_gated",
+    "plain",
+    "plain_recurrence",
+    "pooled_attention",
+    "positions",
+    "positive_weight",
+    "post_norm",
+    "put_together",
+    "relative_attention",
+    "repeated_layer",
+    "residual",
+    "rms_norm",
+    "rotary_attention",
+    "scalar_parameters",
+    "scaled_weight",
+    "second_input",
+    "self_attention",
+    "shares",
+    "sliced_weight",
+    "squeeze_excitation",
+    "strided",
+    "tied_back",
+    "token_convolution",
+    "weight_of_places",
+];
+
 /// A random block, of those that take this form.
 pub(super) fn random_block(draft: &mut Draft, form: Form) -> &'static Block {
-    let fitting: Vec<&Block> = BLOCKS.iter().filter(|block| block.forms.contains(&form)).collect();
+    let fitting: Vec<&Block> = BLOCKS
+        .iter()
+        .filter(|block| block.forms.contains(&form) && (!draft.wide || KEEPING.contains(&block.name)))
+        .collect();
     draft.one_of(&fitting)
 }
 

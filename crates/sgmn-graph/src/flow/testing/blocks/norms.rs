@@ -2,7 +2,10 @@
 
 use crate::flow::{
     Combination, Function, Reduction, Role, ValueId,
-    testing::draft::{Draft, Form, Stream},
+    testing::{
+        WIDE_EPSILON,
+        draft::{Draft, Form, Stream},
+    },
 };
 
 /// Gains and shifts for each unit, with some probability.
@@ -45,7 +48,7 @@ pub(super) fn norm_written_out(draft: &mut Draft, x: Stream) -> Stream {
         draft.multiply(centred, centred)
     };
     let mean = draft.reduce(Reduction::Mean, squares, &axis, true);
-    let epsilon = draft.scalar(1e-5);
+    let epsilon = draft.scalar(if draft.wide { WIDE_EPSILON } else { 1e-5 });
     let mean = draft.add(mean, epsilon);
     let value = if draft.chance(0.5) {
         let root = draft.point(Function::Power { exponent: 0.5 }, mean);
@@ -72,7 +75,9 @@ pub(super) fn group_norm(draft: &mut Draft, x: Stream) -> Stream {
 /// Over the places of each unit.
 pub(super) fn instance_norm(draft: &mut Draft, x: Stream) -> Stream {
     let value = draft.normalize(x.value, &x.form.places(), true);
-    Stream { value: gains_and_shifts(draft, value, x.form, true), ..x }
+    let y = Stream { value: gains_and_shifts(draft, value, x.form, true), ..x };
+    // The mean over places of what is centred over places is 0, whatever stood before.
+    if draft.wide { draft.activate(y) } else { y }
 }
 
 /// Over units and places together, with gains for each number or each unit.
@@ -110,10 +115,11 @@ pub(super) fn batch_norm(draft: &mut Draft, x: Stream) -> Stream {
 
 /// Divided by the length over units, perhaps kept above a small number.
 pub(super) fn length_one(draft: &mut Draft, x: Stream) -> Stream {
-    let by = draft.one_of(&[Reduction::Norm, Reduction::AbsoluteSum]);
+    let by =
+        if draft.wide { Reduction::Norm } else { draft.one_of(&[Reduction::Norm, Reduction::AbsoluteSum]) };
     let y = draft.mix(x, draft.n_units(x)).value;
     let mut length = draft.reduce(by, y, &[x.form.units()], true);
-    if draft.chance(0.5) {
+    if !draft.wide && draft.chance(0.5) {
         let least = draft.scalar(1e-3);
         length = draft.combine(Combination::Maximum, length, least);
     }

@@ -68,7 +68,9 @@ pub(super) fn dense_connection(draft: &mut Draft, x: Stream) -> Stream {
 /// Two blocks on one x, added or side by side.
 pub(super) fn branches(draft: &mut Draft, x: Stream) -> Stream {
     let [a, b] = [(); 2].map(|()| inner_of_same_shape(draft, x).value);
-    let value = if draft.chance(0.5) { draft.add(a, b) } else { draft.concat(x.form.units(), &[a, b]) };
+    // Side by side, two maps of one x depend on each other.
+    let value =
+        if draft.wide || draft.chance(0.5) { draft.add(a, b) } else { draft.concat(x.form.units(), &[a, b]) };
     Stream { value, ..x }
 }
 
@@ -82,7 +84,7 @@ pub(super) fn mlp(draft: &mut Draft, x: Stream) -> Stream {
 
 /// A value on the way becomes an output too.
 pub(super) fn aside(draft: &mut Draft, x: Stream) -> Stream {
-    let head = draft.mix(x, 2);
+    let head = draft.mix(x, draft.width_or(2));
     let other = if draft.chance(0.5) { head.value } else { x.value };
     draft.others.push(other);
     Stream { value: draft.point(Function::Tanh, x.value), ..x }
@@ -94,7 +96,7 @@ pub(super) fn second_input(draft: &mut Draft, x: Stream) -> Stream {
     let other = Stream { value: draft.input(&shape, InputKind::Real), ..x };
     let n = draft.n_units(x);
     let other = if draft.chance(0.7) { draft.mix(other, n) } else { other };
-    let value = match draft.number(0, 2) {
+    let value = match draft.number(0, if draft.wide { 1 } else { 2 }) {
         0 => draft.add(x.value, other.value),
         1 => draft.multiply(x.value, other.value),
         _ => draft.concat(x.form.units(), &[x.value, other.value]),

@@ -65,7 +65,7 @@ pub(super) fn flattened(draft: &mut Draft, x: Stream) -> Stream {
 /// A map of places, the same for each unit.
 pub(super) fn mixed(draft: &mut Draft, x: Stream) -> Stream {
     let (axis, n) = a_place_axis(draft, x);
-    let n_out = if draft.chance(0.6) { n } else { draft.number(1, 3) };
+    let n_out = if draft.wide || draft.chance(0.6) { n } else { draft.number(1, 3) };
     let rank = draft.shape(x.value).len();
     let weight = draft.weight(&[n_out, n], n);
     // The new places come last; then they go where the old ones were.

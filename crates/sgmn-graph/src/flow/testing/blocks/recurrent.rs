@@ -85,7 +85,7 @@ fn first_state(draft: &mut Draft, n: usize) -> Option<ValueId> {
 pub(super) fn plain_recurrence(draft: &mut Draft, x: Stream) -> Stream {
     let n = draft.width();
     let cell = Cell::new(draft, draft.n_units(x), n, 1);
-    let function = draft.one_of(&[Function::Tanh, Function::Relu]);
+    let function = draft.function_of(&[Function::Tanh, Function::Relu]);
     let first = first_state(draft, n);
     unrolled(draft, x, n, first, |draft, x, state| {
         let [a, b] = cell.gates(draft, x, state);
@@ -96,7 +96,7 @@ pub(super) fn plain_recurrence(draft: &mut Draft, x: Stream) -> Stream {
 
 /// A GRU, its gates in ONNX's order z, r, h; the reset before or behind the map of the state.
 pub(super) fn gated_recurrence(draft: &mut Draft, x: Stream) -> Stream {
-    let n = 2;
+    let n = draft.width_or(2);
     let cell = Cell::new(draft, draft.n_units(x), n, 3);
     let first = first_state(draft, n);
     unrolled(draft, x, n, first, |draft, x, state| {
@@ -125,7 +125,7 @@ pub(super) fn gated_recurrence(draft: &mut Draft, x: Stream) -> Stream {
 
 /// An LSTM, its gates in ONNX's order i, o, f, c.
 pub(super) fn long_memory(draft: &mut Draft, x: Stream) -> Stream {
-    let n = 2;
+    let n = draft.width_or(2);
     let cell = Cell::new(draft, draft.n_units(x), n, 4);
     let first = first_state(draft, n);
     let mut memory = None;

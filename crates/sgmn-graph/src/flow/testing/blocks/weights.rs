@@ -85,7 +85,7 @@ pub(super) fn of_one_vector(draft: &mut Draft, x: Stream) -> Stream {
 
 /// One fused weight, cut into the weights of two maps.
 pub(super) fn sliced_weight(draft: &mut Draft, x: Stream) -> Stream {
-    let (n, n_out) = (draft.n_units(x), draft.number(1, 2));
+    let (n, n_out) = (draft.n_units(x), draft.width_of(1, 2));
     let fused = draft.weight(&[2 * n_out, n], n);
     let [a, b] = [0, 1].map(|i| {
         let weight = draft.slice(fused, 0, i * n_out, n_out);
@@ -122,7 +122,7 @@ pub(super) fn tied_back(draft: &mut Draft, x: Stream) -> Stream {
 pub(super) fn repeated_layer(draft: &mut Draft, x: Stream) -> Stream {
     let (n, last) = (draft.n_units(x), x.form.units());
     let (weight, bias) = (draft.weight(&[n, n], n), draft.bias(&[n]));
-    let function = draft.one_of(&[Function::Tanh, Function::Relu, Function::Sine]);
+    let function = draft.function_of(&[Function::Tanh, Function::Relu, Function::Sine]);
     let sums = draft.chance(0.5);
     let mut value = x.value;
     for _ in 0..2 {
@@ -136,7 +136,7 @@ pub(super) fn repeated_layer(draft: &mut Draft, x: Stream) -> Stream {
 
 /// A map of its own for each place.
 pub(super) fn weight_of_places(draft: &mut Draft, x: Stream) -> Stream {
-    let (shape, n_out) = (draft.shape(x.value), draft.number(1, 2));
+    let (shape, n_out) = (draft.shape(x.value), draft.width_of(1, 2));
     let weight = draft.weight(&[shape[1], n_out, shape[2]], shape[2]);
     let y = draft.contract(x.value, weight, &[(1, 0)], &[(2, 2)]);
     Stream { value: draft.permute(y, &[1, 0, 2]), ..x }

@@ -6,6 +6,7 @@ use super::{
     super::{
         Deriver, State,
         birth::View,
+        chart::Chart,
         meet::{self, Cluster, Guest, Is},
         motion::{Group, Motion},
         scales::{ONE, Side},
@@ -24,7 +25,8 @@ pub(in super::super) fn apply(
     if let Some(state) = shifted(deriver, op, from) {
         return state;
     }
-    let mut guests = guests(deriver, from, shape.len());
+    let is_product = matches!(op.by, Combination::Multiply | Combination::Divide);
+    let mut guests = guests(deriver, from, shape.len(), is_product);
     let clusters = meet::meet(&mut guests, &mut deriver.units, &mut deriver.scales);
     let copies = meet::copies(&guests, shape);
     let motion = match op.by {
@@ -44,7 +46,7 @@ pub(in super::super) fn apply(
 
 /// One of two values: both must move alike, and the condition not at all but in its order.
 pub(in super::super) fn select(deriver: &mut Deriver<'_>, from: &[ValueId], shape: &[usize]) -> State {
-    let mut guests = guests(deriver, from, shape.len());
+    let mut guests = guests(deriver, from, shape.len(), false);
     let clusters = meet::meet(&mut guests, &mut deriver.units, &mut deriver.scales);
     let copies = meet::copies(&guests, shape);
     demand_one(deriver, &guests[0]);
@@ -54,8 +56,13 @@ pub(in super::super) fn select(deriver: &mut Deriver<'_>, from: &[ValueId], shap
     State::Moving(Motion { copies, ..motion })
 }
 
-/// The values as guests; parameters that nothing has met yet are born beside the others.
-pub(super) fn guests<'a>(deriver: &mut Deriver<'a>, from: &[ValueId], rank: usize) -> Vec<Guest<'a>> {
+/// The values as guests; parameters that nothing has met yet are born beside the others, as factors of them or not.
+pub(super) fn guests<'a>(
+    deriver: &mut Deriver<'a>,
+    from: &[ValueId],
+    rank: usize,
+    are_factors: bool,
+) -> Vec<Guest<'a>> {
     let names = |deriver: &Deriver<'_>, id: ValueId| -> Vec<usize> {
         (rank - deriver.flow.shape(id).len()..rank).collect()
     };
@@ -76,7 +83,7 @@ pub(super) fn guests<'a>(deriver: &mut Deriver<'a>, from: &[ValueId], rank: usiz
             })
             .collect();
         let name = names(deriver, *id);
-        deriver.bear_beside(&view, &name, rank, &others);
+        deriver.bear_beside(&view, &name, rank, &others, are_factors);
     }
     from.iter()
         .map(|id| {
@@ -97,8 +104,8 @@ fn shifted(deriver: &mut Deriver<'_>, op: &Combine, from: &[ValueId]) -> Option<
     let view = deriver.unborn(param)?;
     let plus = constant.uniform()?;
     let keeps_shape = constant.data().len() == 1 && constant.shape().len() <= deriver.flow.shape(param).len();
-    let usable = view.lone && view.plus == 0.0 && plus.is_finite() && keeps_shape;
-    usable.then_some(State::View(View { plus, ..view }))
+    let usable = view.lone && view.chart == Chart::PLAIN && plus.is_finite() && keeps_shape;
+    usable.then_some(State::View(View { chart: Chart::Plus(plus), ..view }))
 }
 
 /// A sum: scalars are equal at each index. Beside a constant other than 0 they are 1.

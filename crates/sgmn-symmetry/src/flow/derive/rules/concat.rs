@@ -18,7 +18,7 @@ pub(in super::super) fn apply(
     shape: &[usize],
 ) -> State {
     let rank = shape.len();
-    let mut guests = guests(deriver, from, rank);
+    let mut guests = guests(deriver, from, rank, false);
     let units_there =
         |guest: &Guest<'_>| matches!(&guest.is, Is::Moving(motion) if motion.at(op.axis).is_some());
     // Values of one unit each, of width 1: their scalars become those of units side by side.

@@ -4,6 +4,7 @@ use sgmn_graph::flow::{Convolve, ValueId};
 
 use super::super::{
     Deriver, State,
+    chart::Chart,
     meet::{Guest, Is},
     motion::Motion,
 };
@@ -75,7 +76,7 @@ fn kernel<'a>(
                 // The axis of groups has size 1; the weight's own axes follow it.
                 deriver.bear(&view, &name[1..], motion);
             }
-            Some(motion) if view.is_whole() && view.plus == 0.0 => {
+            Some(motion) if view.is_whole() && view.chart == Chart::PLAIN => {
                 deriver.bear_split(&view, split.to_vec(), motion.renamed(back));
             }
             _ => deriver.bear_alone(&view),

@@ -152,15 +152,32 @@ fn product_of(deriver: &mut Deriver<'_>, groups: Vec<Group>) -> Group {
                     scales[*at] = deriver.scales.product(scales[*at], factor.scales[row]);
                 }
             }
-            // Units at several places of an axis that others join: too much to follow.
-            if factor.places.iter().any(|place| *place != 0) {
-                deriver.units.freeze(&factor.labels);
-            }
+            deriver.pairs.push((all.clone(), factor.clone()));
         }
         all.scales = scales.into();
         product = all;
     }
     product
+}
+
+/// Units that stand several times along an axis that others joined are too much to follow: they stand still. Their pairs
+/// do not remember where they stand, so those of different stands are told apart. Which units are one is known at the
+/// end of a walk.
+pub(in super::super) fn tell_pairs_apart(deriver: &mut Deriver<'_>) {
+    for (all, factor) in std::mem::take(&mut deriver.pairs) {
+        let stands = factor.stands(&deriver.units).into_iter();
+        let stands: Vec<(u32, u32)> = stands.map(|(_, place, turn)| (place, turn)).collect();
+        if stands.iter().all(|stand| *stand == (0, 0)) {
+            continue;
+        }
+        deriver.units.freeze(&factor.labels);
+        let mut stand = vec![(0, 0); all.len()];
+        let fibers = all.fibers(&factor.axes);
+        for (row, fiber) in fibers.from.chunks(fibers.over).enumerate() {
+            fiber.iter().for_each(|at| stand[*at] = stands[row]);
+        }
+        all.tell_apart_by(stand, &mut deriver.units);
+    }
 }
 
 /// The group on further axes: its units are repeated at places there, or as copies where the value repeats itself.
