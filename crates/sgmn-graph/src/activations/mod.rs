@@ -93,7 +93,7 @@ macro_rules! register {
         /// A pointwise function after a layer's map. It decides which scalings of a unit leave the net's function alone.
         ///
         /// In files it is one of its words, such as `"sine:30"`, or `{"kind": "sine", "omega": 30}`;
-        /// [`from_str`](Self::from_str) has the words.
+        /// [`FromStr`](std::str::FromStr) has the words.
         #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
         #[serde(tag = "kind", rename_all = "snake_case")]
         pub enum Activation {
