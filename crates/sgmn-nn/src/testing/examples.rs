@@ -118,7 +118,9 @@ pub fn examples() -> Vec<Example> {
         add("inr2vec", ModelConfig::Inr2Vec(inr2vec(reconstruction)));
         for symmetry in [Symmetry::Sign, Symmetry::Scale, Symmetry::Own, Symmetry::Permutation] {
             for direction in DIRECTIONS {
-                let base = ScaleGmnConfig::new(symmetry, direction, 8, 3);
+                // The nets of the checks need not have the symmetry: what is computed is asked about.
+                let base =
+                    ScaleGmnConfig { force_symmetry: true, ..ScaleGmnConfig::new(symmetry, direction, 8, 3) };
                 let changes = OutputConfig::PerParam { initial_scale: 0.5, n_copies: 1 };
                 let edits = ScaleGmnConfig { output: changes, ..base.clone() };
                 add(&format!("scalegmn {symmetry:?} {direction:?}"), ModelConfig::ScaleGmn(base));

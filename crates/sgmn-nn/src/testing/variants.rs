@@ -22,7 +22,8 @@ pub fn per_graph(readout: ReadoutRange, mlp_directions: bool) -> OutputConfig {
 
 /// Between them every option, in the exact setting, for one symmetry and direction.
 pub fn variants(symmetry: Symmetry, direction: Direction) -> Vec<(&'static str, ScaleGmnConfig)> {
-    let base = ScaleGmnConfig::new(symmetry, direction, 6, 2);
+    // The nets of the checks need not have the symmetry: what is computed is asked about.
+    let base = ScaleGmnConfig { force_symmetry: true, ..ScaleGmnConfig::new(symmetry, direction, 6, 2) };
     let both = |form: EquivariantConfig| ScaleGmnConfig { message: form, update: form, ..base.clone() };
     let changes = OutputConfig::PerParam { initial_scale: 0.5, n_copies: 1 };
     vec![
