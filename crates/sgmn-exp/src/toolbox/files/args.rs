@@ -35,7 +35,7 @@ pub(in crate::toolbox) struct ReadArgs {
     /// Each layer reads the one before it and nothing else: no residual connections, whatever the names
     #[arg(long)]
     chain: bool,
-    /// Activations of the hidden layers, one for all or one for each: sine:30, relu, sine:30,sine:1; see sgmn list
+    /// Activations of the hidden layers, one for all or one for each: sine:30, relu, sine:30,sine:1; an unknown word lists all
     #[arg(long, value_name = "WORDS")]
     activation: Option<ActivationWords>,
     /// Activation of the last layer; none if left out
