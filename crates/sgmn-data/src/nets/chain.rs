@@ -32,6 +32,7 @@ pub(super) fn layers(
     order: Option<&LayerOrder>,
     as_built: bool,
     unsaid: &mut Vec<Unsaid>,
+    notes: &mut Vec<String>,
 ) -> Result<Vec<Layer>, Fault> {
     let (mut affine, mut norms) = (Vec::new(), Vec::new());
     let (mut strange, mut other_norms) = (parts.others, Vec::new());
@@ -74,7 +75,10 @@ pub(super) fn layers(
     if order.is_none()
         && let Some(double) = second_name(&layers, &links, as_built)
     {
-        layers.remove(double);
+        notes.push(format!(
+            "{} is a second name of another layer and is left out",
+            layers.remove(double).part.name
+        ));
         links.remove(double);
     }
     let order = order_of(&links, order, as_built, unsaid)?;

@@ -112,7 +112,8 @@ pub fn from_tree(tree: Tree, options: &NetOptions) -> Result<NetFile> {
     };
     // A whole spec says that there is nothing else.
     said.chain |= written.is_some();
-    let layers = chain::layers(parts, options, order.as_ref(), as_built, &mut unsaid).map_err(fault)?;
+    let layers =
+        chain::layers(parts, options, order.as_ref(), as_built, &mut unsaid, &mut notes).map_err(fault)?;
     let spec = match written {
         Some(spec) => Some(agreeing(spec, &layers).map_err(fault)?),
         None => architecture::spec(&layers, &said, options, &mut unsaid, &mut notes).map_err(fault)?,

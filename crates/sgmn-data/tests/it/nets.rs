@@ -211,7 +211,9 @@ fn absent_biases_are_absent() {
 
 #[test]
 fn storage_is_read_exactly() {
-    let tied = net("09-strided/tied.safetensors", &NetOptions::default());
+    let file = open("09-strided/tied.safetensors", &NetOptions::default());
+    assert_eq!(file.notes, ["a is a second name of another layer and is left out"]);
+    let tied = file.net().unwrap();
     assert_eq!(tied.spec().widths(), [2, 16, 16, 16, 1]);
     assert_eq!(tied.weight(1), tied.weight(2));
     let expanded = net("09-strided/expanded_bias.pth", &words("sine:30"));
