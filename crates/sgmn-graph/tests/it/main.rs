@@ -5,7 +5,9 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use sgmn_graph::{
     Activation, Batch, Graph, GraphBatch, LentNet, Lowering, NetSpec, Seed, Topology, eval, lower,
-    testing::{ACTIVATIONS, input_values, random_cnn, random_mlp, random_net, without_some_biases},
+    testing::{
+        ACTIVATIONS, input_values, random_cnn, random_mlp, random_net, with_some_pools, without_some_biases,
+    },
 };
 
 fn random_specs(n: u64) -> impl Iterator<Item = (Seed, Arc<NetSpec>)> {
@@ -14,7 +16,8 @@ fn random_specs(n: u64) -> impl Iterator<Item = (Seed, Arc<NetSpec>)> {
         let activation = ACTIVATIONS[i as usize % ACTIVATIONS.len()];
         let specs = [random_mlp(seed, activation), random_cnn(seed, activation)];
         let without = specs.clone().map(|spec| without_some_biases(seed, &spec));
-        specs.into_iter().chain(without).map(move |spec| (seed, spec))
+        let pooled = with_some_pools(seed, &specs[1]);
+        specs.into_iter().chain(without).chain([pooled]).map(move |spec| (seed, spec))
     })
 }
 
