@@ -106,7 +106,7 @@ pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
             format!("epochs {found}"),
         ));
     }
-    let mut notes = vec![architecture::LEFT_OUT.to_owned()];
+    let mut notes = Vec::new();
     if n_without > 0 {
         notes.push(format!("{n_without} training(s) without a checkpoint that was asked for"));
     }

@@ -114,7 +114,10 @@ impl PoolWords {
             [one] => Ok(vec![one; n]),
             _ if self.words.len() == n => Ok(self.words.clone()),
             _ => Err(Error::Pooling {
-                expected: format!("{n} words, one for each convolution, or one for all"),
+                expected: match n {
+                    0 | 1 => "one word, for one convolution at most".to_owned(),
+                    _ => format!("{n} words, one for each convolution, or one for all"),
+                },
                 found: format!("{} ({self})", self.words.len()),
             }),
         }
