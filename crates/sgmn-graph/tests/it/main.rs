@@ -184,10 +184,9 @@ fn a_spec_says_nothing_of_biases_that_are_there() {
 /// A convolution from one channel to two, and what is said about pooling behind it.
 fn pooled(activation: Activation, word: &str) -> LayerSpec {
     let map = LayerMap::Conv { n_in: 1, n_out: 2, kernel: [1, 1], stride: [1, 1], padding: [0, 0] };
-    LayerSpec {
-        pool: word.parse::<PoolWords>().unwrap().for_convolutions(1).unwrap()[0],
-        ..LayerSpec::new(map, activation)
-    }
+    let words: PoolWords = word.parse().expect("a word that is known");
+    let pools = words.for_convolutions(1).expect("one word for one convolution");
+    LayerSpec { pool: pools[0], ..LayerSpec::new(map, activation) }
 }
 
 #[test]

@@ -160,7 +160,7 @@ pub fn run_nets(params: &Tensor, form: &NetForm, inputs: &Tensor) -> Result<Tens
         let weight = params.narrow(1, weights.start, weights.len())?.reshape((n_nets, n_out, d_in))?;
         let bias = params.narrow(1, biases.start, biases.len())?.unsqueeze(2)?;
         let sum = weight.matmul(&gathered)?.broadcast_add(&bias)?;
-        let by_position = |signal: &Tensor| signal.reshape((n_nets, n_out, (), n_inputs));
+        let by_position = |signal: &Tensor| signal.reshape((n_nets, n_out, positions, n_inputs));
         let pooled = match &layer.pool {
             None => by_position(&layer.activation.on_tensor(&sum)?)?,
             Some(form) if form.at == PoolAt::BeforeActivation => {
