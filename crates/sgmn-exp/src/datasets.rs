@@ -217,6 +217,10 @@ pub fn packed_path(files: &Files, data_dir: &Path) -> Result<PathBuf> {
         Format::CnnPark(options) => Some(&options.splits),
         _ => None,
     };
+    if matches!(files.format, Format::ModelZoo(_)) {
+        // Copies of versions whose reader knew no pooling hold the same numbers as other nets.
+        request.extend(b"pooled");
+    }
     // Without the file the reader draws a split or says what is missing.
     if let Some(splits) =
         splits.map(|splits| data_dir.join(&files.path).join(splits)).filter(|path| path.exists())
