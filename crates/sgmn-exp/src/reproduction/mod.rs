@@ -25,7 +25,7 @@ mod studies;
 mod study;
 
 pub use examples::{Example, Examples, psnr_db};
-pub use nets::{Nets, make};
+pub use nets::{Nets, make as make_nets};
 pub use plan::{Plan, PlannedRun, PlannedStudy, Request, RunState};
 pub use rates::Grid;
 pub use report::{Report, write};

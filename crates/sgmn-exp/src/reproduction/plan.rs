@@ -136,7 +136,7 @@ impl Request {
             Study::named(name)?;
         }
         let is_asked_for = |study: &&Study| {
-            // Ablations have one size, and a night has room for them.
+            // Ablations have one size; a long job has room for them.
             let scale =
                 study.scale == self.scale || study.group == Group::Ablations && self.scale == Scale::Small;
             scale
