@@ -74,6 +74,9 @@ impl Runner<'_> {
         let here = plan.studies.iter().map(|study| study.name).filter(|name| !absent.contains(name));
         let request = Request { studies: here.map(str::to_owned).collect(), ..self.request.clone() };
         nets::make(&request, self.stop)?;
+        if !self.wishes.methods.is_empty() {
+            plan.runs.retain(|run| self.wishes.methods.iter().any(|name| name == run.method));
+        }
         self.train(&mut plan, &absent)
     }
 
@@ -117,9 +120,6 @@ impl Runner<'_> {
         for place in 0..n_runs {
             plan.runs[place].look_again()?;
             let run = &plan.runs[place];
-            if !self.wishes.methods.is_empty() && !self.wishes.methods.iter().any(|name| name == run.method) {
-                continue;
-            }
             eprintln!(
                 "\n[{}/{n_runs}] {}: {}, seed {} ({} since the start)",
                 place + 1,
