@@ -199,7 +199,7 @@ impl TuneArgs {
         if which.only.is_empty() {
             which.only = vec![Group::Classification, Group::Generalization, Group::Editing];
         }
-        let out = self.out.as_deref().map(|out| which.from_here(out)).transpose()?;
+        let out = self.out.as_deref().map(|out| which.in_place(out)).transpose()?;
         let mut request = which.request(None, self.seeds)?;
         // The nets are those of the reproduction.
         request.out = out.unwrap_or_else(|| PathBuf::from("target/tune"));
@@ -264,12 +264,12 @@ impl Which {
             Size::Paper => Scale::Paper,
         };
         let out = match (out, scale) {
-            (Some(out), _) => self.from_here(out)?,
+            (Some(out), _) => self.in_place(out)?,
             (None, Scale::Quick) => PathBuf::from(REPRODUCE),
             (None, _) => Path::new(REPRODUCE).join(scale.name()),
         };
         let data_dir = match (&self.data_dir, scale) {
-            (Some(folder), _) => self.from_here(folder)?,
+            (Some(folder), _) => self.in_place(folder)?,
             // Everything that is read at this scale is made on the way, and goes with the rest.
             (None, Scale::Quick) => out.join("data"),
             (None, _) => PathBuf::from("data"),
@@ -292,7 +292,7 @@ impl Which {
     }
 
     /// A path as a person typed it, as it reads in the folder that the program runs in.
-    fn from_here(&self, path: &Path) -> Result<PathBuf> {
+    fn in_place(&self, path: &Path) -> Result<PathBuf> {
         let current = env::current_dir().context("the current folder")?;
         let path = self.here.as_deref().unwrap_or(&current).join(path);
         Ok(path.strip_prefix(&current).map(Path::to_path_buf).unwrap_or(path))

@@ -229,7 +229,27 @@ pub(super) fn size_table(results: &StudyResults) -> Table {
 /// What the claims of a study come to, a sentence each; nothing about models that were not run.
 pub(super) fn findings(results: &StudyResults) -> Vec<String> {
     let claims = results.study.claims.iter();
-    claims.filter_map(|(better, than)| finding(results, results.row(better)?, results.row(than)?)).collect()
+    let compared =
+        claims.filter_map(|(better, than)| finding(results, results.row(better)?, results.row(than)?));
+    at_chance(results).into_iter().chain(compared).collect()
+}
+
+/// What chance is, and which models it explains.
+fn at_chance(results: &StudyResults) -> Option<String> {
+    let (criterion, chance) = (results.criterion, results.chance()?);
+    let explained = results.rows.iter().filter(|row| {
+        let mean = Spread::of(&row.test(criterion)).map(|spread| spread.mean);
+        mean.is_some_and(|mean| chance.explains(criterion, mean, row.runs.len()))
+    });
+    let names: Vec<&str> = explained.map(|row| row.row.method).collect();
+    let explained = if names.is_empty() { "no model".to_owned() } else { names.join(", ") };
+    Some(format!(
+        "{}: {} is {} ({}); no better, but for luck: {explained}.",
+        results.study.nets,
+        constant(criterion),
+        criterion.shown(chance.value),
+        criterion.heading(),
+    ))
 }
 
 fn finding(results: &StudyResults, better: &RowResults, than: &RowResults) -> Option<String> {

@@ -102,8 +102,8 @@ impl Composer<'_> {
         }
         let title = format!("{}: {} of the validation nets", results.study.nets, criterion.name());
         if let Some(svg) = results.curves(&title, Split::Val, criterion.name(), criterion.range())? {
-            let mut caption = "Mean over seeds; the band runs from the worst to the best seed.".to_owned();
-            if results.rows.len() > MOST_CURVES {
+            let mut caption = "Mean over seeds; a band runs from the worst to the best seed.".to_owned();
+            if results.shown().count() > MOST_CURVES {
                 caption += &format!(" The {MOST_CURVES} models that are best on the validation nets.");
             }
             if criterion == Criterion::Mse {

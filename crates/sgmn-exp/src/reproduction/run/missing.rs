@@ -10,7 +10,7 @@ use sgmn_data::{
 
 /// Why the data of a manifest cannot be read, in a sentence that says how to get them; nothing if they are there.
 pub(super) fn missing(manifests: &Path, name: &str, data_dir: &Path) -> Result<Option<String>> {
-    let manifest = Manifest::named(manifests.to_owned(), name)?;
+    let manifest = Manifest::named(manifests, name)?;
     let places = Places { data_dir: data_dir.to_owned(), hub_endpoint: None };
     if fetch::is_present(&manifest, &places) {
         return Ok(None);
