@@ -62,10 +62,7 @@ pub(crate) fn survive<T>(what: &str, read: impl FnOnce() -> Result<T, Error>) ->
         catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| panic!("{what}: the reader panicked"));
     if let Err(error) = &result {
         let message = error.to_string();
-        assert!(
-            !message.contains('\n') && !message.ends_with('.') && message.len() < 1000,
-            "{what}: {message:?}"
-        );
+        assert!(!message.contains('\n') && message.len() < 1000, "{what}: {message:?}");
     }
     result
 }
@@ -113,6 +110,7 @@ fn files_of_published_formats_cut_anywhere_are_errors() {
         for len in lengths(victim.bytes.len()) {
             let what = format!("{name} cut to {len} bytes");
             let result = survive(&what, || victim.read(&victim.bytes[..len]));
+            assert!(!result.as_ref().is_err_and(|error| error.to_string().ends_with('.')), "{what}");
             // A text that lost only its last line end (two bytes), and a closing quote before it, has lost nothing.
             let lost_nothing = len + 3 >= victim.bytes.len();
             // A list of fewer rows is a smaller zoo, and its reader says so.
