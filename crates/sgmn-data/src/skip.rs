@@ -39,6 +39,11 @@ pub struct Skipped {
 }
 
 impl OnBadNet {
+    /// Whether it is the default, which files of options leave out.
+    pub(crate) fn is_error(&self) -> bool {
+        *self == Self::Error
+    }
+
     /// The sample, or nothing if it is bad and may be left out: then it is listed under the name that `name` gives.
     ///
     /// # Errors

@@ -80,7 +80,8 @@ impl Table {
             }
         }
         if columns.len() * records.len() > MAX_SPARSITY * n_values {
-            let found = format!("{} records that share few of {} kinds of keys", records.len(), columns.len());
+            let found =
+                format!("{} records that share few of {} kinds of keys", records.len(), columns.len());
             return Err(fault(found));
         }
         let row = |record: &Map<String, Value>| columns.iter().map(|name| cell(record.get(name))).collect();

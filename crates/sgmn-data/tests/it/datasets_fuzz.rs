@@ -31,7 +31,12 @@ enum Kind {
 }
 
 /// Reads `n_inputs` mutated inputs. Returns how many were read as datasets.
-fn fuzz(name: &str, kind: Kind, samples: &[Vec<u8>], read: &dyn Fn(Vec<u8>, u64) -> Result<(), Error>) -> u64 {
+fn fuzz(
+    name: &str,
+    kind: Kind,
+    samples: &[Vec<u8>],
+    read: &dyn Fn(Vec<u8>, u64) -> Result<(), Error>,
+) -> u64 {
     let seed = Seed::new(13).child("fuzz").child(name);
     for (i, sample) in samples.iter().enumerate() {
         let what = format!("sample {i} of {name}");
@@ -118,15 +123,16 @@ impl Folder {
         let read = |name: Vec<u8>, i| {
             let Some(place) = place(&String::from_utf8_lossy(&name)) else { return Ok(()) };
             let path = self.folder.path().join(&place);
-            let first = self.folder.path().join(place.iter().next().unwrap());
-            let is_new = !first.exists();
-            let made = path.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok())
-                && fs::write(&path, &content).is_ok();
+            let made = path.ancestors().take_while(|part| !part.exists()).last();
+            let folder = path.parent().unwrap();
+            if fs::create_dir_all(folder).is_ok() && !path.is_dir() {
+                fs::write(&path, &content).unwrap();
+            }
             let result = read_all(self.format.open(self.folder.path()), i);
-            match is_new {
-                true if first.is_dir() => fs::remove_dir_all(&first).unwrap(),
-                true if made => fs::remove_file(&first).unwrap(),
-                _ => drop(fs::remove_file(&path)),
+            match made {
+                Some(made) if made.is_dir() => fs::remove_dir_all(made).unwrap(),
+                Some(made) => drop(fs::remove_file(made)),
+                None => {}
             }
             result
         };
@@ -272,7 +278,8 @@ fn mutated_texts_of_a_model_zoo() {
     let [params, result] = ["params.json", "result.json"].map(|file| format!("{training}/{file}"));
     let sample = r#"{"model::nlin": "leakyrelu", "model::type": "CNN", "model::channels_in": 1, "seed": 1}"#;
     folder.fuzz_text(("settings of a model zoo", &params), &[sample]);
-    let epoch = |n: u32| format!("{{\"training_iteration\": {n}, \"test_acc\": 0.{n}, \"config\": {{\"a\": 0}}}}\n");
+    let epoch =
+        |n: u32| format!("{{\"training_iteration\": {n}, \"test_acc\": 0.{n}, \"config\": {{\"a\": 0}}}}\n");
     let sample = [epoch(49), epoch(50), epoch(51)].concat();
     folder.fuzz_text(("results of a model zoo", &result), &[&sample]);
 }
@@ -288,7 +295,8 @@ fn mutated_checkpoints_of_a_model_zoo() {
 #[test]
 fn mutated_files_of_the_cnn_park() {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cnn_park");
-    let nets = [10, 20].map(|step| format!("cifar10_zooV2/NN_tune_trainable_00000/checkpoint_0000{step}/checkpoint.pt"));
+    let nets = [10, 20]
+        .map(|step| format!("cifar10_zooV2/NN_tune_trainable_00000/checkpoint_0000{step}/checkpoint.pt"));
     let list = |i: usize| format!(r#"{{"path": ["{}"], "score": [0.5], "step": [{}0]}}"#, nets[i], i + 1);
     let splits = format!(r#"{{"train": {}, "val": {}, "test": []}}"#, list(0), list(1));
     let files = [(nets[0].as_str(), from.join(&nets[0])), (nets[1].as_str(), from.join(&nets[1]))];
@@ -333,7 +341,11 @@ fn mutated_files_of_fashion_inrs() {
 #[test]
 fn mutated_files_of_cifar_inrs() {
     let from = testdata("siren_cifar_wts");
-    let files = ["randinit_smaller_3s/net14.pth", "randinit_smaller_4s/net0.pth", "randinit_smaller_aug0_3s/net14.pth"];
+    let files = [
+        "randinit_smaller_3s/net14.pth",
+        "randinit_smaller_4s/net0.pth",
+        "randinit_smaller_aug0_3s/net14.pth",
+    ];
     let files = files.map(|name| (name, from.join(name)));
     let options = nfn_cifar::Options { augmentations: 1, ..Default::default() };
     let folder = Folder::new(Format::NfnCifar(options), &files);

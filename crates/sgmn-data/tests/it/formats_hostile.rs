@@ -230,6 +230,37 @@ fn split_files_that_lead_elsewhere_or_contradict_names_are_refused() {
     assert!(mnist.read(&b"[".repeat(1 << 20)).is_err(), "deep nesting");
 }
 
+#[test]
+fn bad_inrs_of_published_formats_are_left_out_if_that_is_asked_for() {
+    let net =
+        |format: &str, name: &str, file: &str| Victim::new(serde_json::from_str(format).unwrap(), name, file);
+    for (victim, n_good) in [
+        (
+            net(
+                r#"{"kind": "dws_mnist", "on_bad_net": "skip"}"#,
+                "mnist-inrs",
+                "mnist_png_training_1_40/checkpoints/model_final.pth",
+            ),
+            3,
+        ),
+        (net(r#"{"kind": "dws_fmnist", "on_bad_net": "skip"}"#, "fmnist_inrs", "train/model_8.pth"), 2),
+        (
+            net(
+                r#"{"kind": "nfn_cifar", "on_bad_net": "skip"}"#,
+                "siren_cifar_wts",
+                "randinit_smaller_3s/net14.pth",
+            ),
+            2,
+        ),
+    ] {
+        let message = victim.read(b"no net").unwrap_err().to_string();
+        let dataset = victim.format.open(victim.folder.path()).unwrap();
+        let (dataset, skipped) = dataset.checked(|_, _| {}, &false.into()).unwrap();
+        assert_eq!((dataset.source.len(), skipped.len()), (n_good, 1), "{message}");
+        assert!(message.ends_with(&skipped[0].why), "{message}");
+    }
+}
+
 /// The whole test process stays far below what the hostile headers ask for, reserved memory included.
 pub(crate) fn assert_modest_memory() {
     if cfg!(target_os = "linux") {

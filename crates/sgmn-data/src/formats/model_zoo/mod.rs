@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 
 use self::params::Params;
 use super::{
+    architectures::Architectures,
     known::{self, Epochs},
-    named_layers::Architectures,
 };
 use crate::{
     Error, Result, Sample, Source, Target, containers, skip::OnBadNet, source::Dataset, split::Draw,
