@@ -130,10 +130,9 @@ fn a_training_without_its_text_files_may_be_left_out() {
         toml::from_str::<Format>(&format!("kind = \"model_zoo\"\n{text}")).unwrap().open(folder.path())
     };
     assert!(open("").unwrap_err().to_string().contains("result.json: expected the metric \"test_acc\""));
-    let (dataset, skipped) =
-        open("on_bad_net = \"skip\"").unwrap().checked(|_, _| {}, &false.into()).unwrap();
+    let dataset = open("on_bad_net = \"skip\"").unwrap().checked(|_, _| {}, &false.into()).unwrap();
     assert_eq!(
-        (ids(&dataset), skipped[0].net.as_str()),
+        (ids(&dataset), dataset.skipped[0].net.as_str()),
         (vec!["a/checkpoint_000050".to_owned()], "b/checkpoint_000050")
     );
 }
@@ -170,8 +169,8 @@ fn the_park_is_read_and_residual_nets_are_refused_with_their_reason() {
         "{message}"
     );
 
-    let (checked, skipped) = open("on_bad_net = \"skip\"").checked(|_, _| {}, &false.into()).unwrap();
-    assert_eq!((checked.source.len(), skipped.len(), sizes(&checked.splits)), (6, 2, [2, 2, 2]));
+    let checked = open("on_bad_net = \"skip\"").checked(|_, _| {}, &false.into()).unwrap();
+    assert_eq!((checked.source.len(), checked.skipped.len(), sizes(&checked.splits)), (6, 2, [2, 2, 2]));
     let last = open("steps = \"last\"");
     assert_eq!((last.source.len(), last.source.get(0).unwrap().target), (4, Target::Score(0.1 + 0.02)));
     assert_eq!(open("steps = 10").source.len(), 4);

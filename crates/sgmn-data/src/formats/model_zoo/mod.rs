@@ -217,6 +217,9 @@ impl Source for CollectionSource {
         let tree = containers::read(path)?;
         let state_dict = tree.root.clone();
         let layers = known::layers(&state_dict);
+        if let Some((name, shape)) = layers.iter().find(|(_, shape)| shape.contains(&0)) {
+            return Err(Error::format(path, format!("{name}.weight without an axis of 0"), format!("{shape:?}")));
+        }
         let spec = architecture::spec(params, &layers).map_err(|why| known::unsupported(&tree, why))?;
         let names = layers.into_iter().map(|(name, _)| name).collect();
         let net = known::net(tree, state_dict, names, &spec, &self.architectures)?;
