@@ -70,10 +70,12 @@ pub(crate) fn n_inputs() -> u64 {
     std::env::var("SGMN_FUZZ").ok().and_then(|text| text.parse().ok()).unwrap_or(DEFAULT)
 }
 
-/// Says how far it came to who fuzzes by hand (with `--nocapture`).
+/// Says how far it came to who fuzzes by hand (with `--nocapture`), and the most memory that the process has had.
 #[allow(clippy::print_stdout, reason = "the numbers are what fuzzing by hand is for")]
 pub(crate) fn say(name: &str, n_read: u64) {
-    println!("{name}: {} inputs, {n_read} of them read", n_inputs());
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let memory = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("unknown").trim();
+    println!("{name}: {} inputs, {n_read} of them read, memory at most {memory}", n_inputs());
 }
 
 /// Changes some places of a sample, or puts two samples together.
