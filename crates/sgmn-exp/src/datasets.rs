@@ -256,9 +256,14 @@ pub(crate) fn without_bad_nets(dataset: Dataset, path: &Path, stop: &AtomicBool)
     let bar = ProgressBar::new(dataset.source.len() as u64);
     let checked = dataset.checked(|n_done, _| bar.set_position(n_done as u64), stop);
     bar.finish_and_clear();
-    let (dataset, skipped) = checked?;
-    for Skipped { net, why } in &skipped {
+    let dataset = checked?;
+    /// Nets that are named; a run's folder names all.
+    const MOST: usize = 10;
+    for Skipped { net, why } in dataset.skipped.iter().take(MOST) {
         eprintln!("left out: {}: {net}: {why}", path.display());
+    }
+    if dataset.skipped.len() > MOST {
+        eprintln!("left out: {}: {} more nets", path.display(), dataset.skipped.len() - MOST);
     }
     Ok(dataset)
 }

@@ -70,6 +70,7 @@ fn finish(run: &PlannedRun, accuracy: f64) -> RunFolder {
         seed: run.seed,
         n_params: 1234,
         n_nets: [2000, 250, 500],
+        n_skipped: 0,
         best_epoch: 3,
         best_val: accuracy,
         test: BTreeMap::from([("accuracy".to_owned(), accuracy), ("loss".to_owned(), 0.1)]),

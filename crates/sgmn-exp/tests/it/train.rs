@@ -2,6 +2,7 @@
 
 mod binary;
 mod edit;
+mod own;
 mod predict;
 mod refusals;
 mod setup;

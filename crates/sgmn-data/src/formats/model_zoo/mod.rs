@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 
 use self::params::Params;
 use super::{
+    architectures::Architectures,
     known::{self, Epochs},
-    named_layers::Architectures,
 };
 use crate::{
     Error, Result, Sample, Source, Target, containers, skip::OnBadNet, source::Dataset, split::Draw,
@@ -217,6 +217,9 @@ impl Source for CollectionSource {
         let tree = containers::read(path)?;
         let state_dict = tree.root.clone();
         let layers = known::layers(&state_dict);
+        if let Some((name, shape)) = layers.iter().find(|(_, shape)| shape.contains(&0)) {
+            return Err(Error::format(path, format!("{name}.weight without an axis of 0"), format!("{shape:?}")));
+        }
         let spec = architecture::spec(params, &layers).map_err(|why| known::unsupported(&tree, why))?;
         let names = layers.into_iter().map(|(name, _)| name).collect();
         let net = known::net(tree, state_dict, names, &spec, &self.architectures)?;

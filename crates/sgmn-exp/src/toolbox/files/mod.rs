@@ -74,7 +74,7 @@ pub(super) fn open(path: &Path, args: &ReadArgs) -> Result<Input> {
     file.take(8).read_to_end(&mut start).with_context(|| path.display().to_string())?;
     match start.as_slice() {
         [b'S', b'G', b'M', b'N', b'P', b'A', b'C', b'K'] => Ok(Input::Dataset(open_dataset(path, args)?)),
-        [0, 0, 8, 1..=8, ..] | [0x1f, 0x8b, ..] => Ok(Input::Idx(formats::idx::read(path)?)),
+        _ if formats::idx::detects(path) => Ok(Input::Idx(formats::idx::read(path)?)),
         _ => open_tree(path, args),
     }
 }
