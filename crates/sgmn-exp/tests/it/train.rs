@@ -4,7 +4,7 @@ mod binary;
 mod edit;
 mod predict;
 mod refusals;
-mod setup;
+pub(crate) mod setup;
 
 use candle_core::{DType, Device};
 use sgmn_data::{
