@@ -45,8 +45,7 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nets.packed");
     write_nets(&path, &nets);
-    let batches: Vec<_> =
-        nets.chunks(BATCH_SIZE).map(|nets| trained.intake.batch(nets).unwrap()).collect();
+    let batches: Vec<_> = nets.chunks(BATCH_SIZE).map(|nets| trained.intake.batch(nets).unwrap()).collect();
     let table = |ending: &str| {
         let out = folder.path().join(format!("answers.{ending}"));
         let dataset = packed::open(&path, &packed::Options::default()).unwrap();

@@ -49,8 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let classes = Tensor::new((0..48).map(|i| i % 3).collect::<Vec<u32>>(), &Device::Cpu)?;
     for step in 0..=200 {
         // New nets in every step: there is nothing to learn by heart.
-        let batch =
-            Batch::from_nets(&waves(seed.child("train").index(step), 48)?, DType::F32, &Device::Cpu)?;
+        let batch = Batch::from_nets(&waves(seed.child("train").index(step), 48)?, DType::F32, &Device::Cpu)?;
         let output = model.forward(&batch, &Pass::train(seed.child("step").index(step)))?;
         let Output::PerGraph(logits) = output else { unreachable!("the model answers about whole nets") };
         let loss = cross_entropy(&logits, &classes)?;
@@ -63,8 +62,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let (specs, progress) = (vec![spec.as_ref().clone()], serde_json::Value::Null);
-    let about = Some(About::of(Answers::Classes { names: ["slow", "medium", "fast"].map(Into::into).into() }));
-    let header = Header { model: config, specs, normalization, n_steps: optimizer.n_steps(), progress, about };
+    let about =
+        Some(About::of(Answers::Classes { names: ["slow", "medium", "fast"].map(Into::into).into() }));
+    let header =
+        Header { model: config, specs, normalization, n_steps: optimizer.n_steps(), progress, about };
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("waves.safetensors");
     Checkpoint { header, vars: vars.snapshot()?, optimizer: BTreeMap::new() }.write(&path)?;

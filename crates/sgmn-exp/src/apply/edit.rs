@@ -36,7 +36,9 @@ pub fn edit(
     stop: &AtomicBool,
 ) -> Result<Applied> {
     if trained.answers != (Answers::Changes {}) {
-        bail!("expected a model that changes nets, found one that answers about them; `sgmn predict` writes that");
+        bail!(
+            "expected a model that changes nets, found one that answers about them; `sgmn predict` writes that"
+        );
     }
     if let Some(classes) = reading.classes() {
         provenance.insert(packed::CLASSES.to_owned(), serde_json::to_string(classes)?);

@@ -4,11 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use candle_core::{DType, Device};
-use sgmn_nn::{
-    Checkpoint,
-    checkpoint::About,
-    trained::TrainedModel,
-};
+use sgmn_nn::{Checkpoint, checkpoint::About, trained::TrainedModel};
 
 use crate::{config::Experiment, run_folder::RunFolder, tasks};
 

@@ -43,7 +43,9 @@ pub fn predict(
     stop: &AtomicBool,
 ) -> Result<Applied> {
     if wanted == Wanted::Answers && trained.answers == (Answers::Changes {}) {
-        bail!("expected a model that answers about nets, found one that changes them; `sgmn edit` writes them");
+        bail!(
+            "expected a model that answers about nets, found one that changes them; `sgmn edit` writes them"
+        );
     }
     let (mut table, mut left_out) = (None, Vec::new());
     let (mut n_nets, mut n_done) = (0, 0);

@@ -139,7 +139,8 @@ impl Reading {
         let Sample { id, net, target } = self.dataset.source.get(item)?;
         self.fits(&id, net.spec())?;
         let graph = self.intake.graph(&net);
-        let (graph, _) = graph.map_err(|why| Error::format(&id, "a net that the model reads", why.to_string()))?;
+        let (graph, _) =
+            graph.map_err(|why| Error::format(&id, "a net that the model reads", why.to_string()))?;
         Ok((id, target, graph))
     }
 

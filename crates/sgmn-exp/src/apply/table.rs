@@ -65,7 +65,11 @@ enum Form {
     Csv(Box<csv::Writer<AtomicFile>>),
     Jsonl(AtomicFile),
     /// A tensor's header holds the number of its rows, so they wait in a file without a name.
-    Safetensors { rows: BufWriter<File>, nets: Vec<String>, classes: Vec<u32> },
+    Safetensors {
+        rows: BufWriter<File>,
+        nets: Vec<String>,
+        classes: Vec<u32>,
+    },
 }
 
 impl Table {
@@ -255,7 +259,11 @@ mod tests {
 
     use super::*;
 
-    fn written(name: &str, columns: &Columns, rows: &[(&str, Option<usize>, &[f64])]) -> (tempfile::TempDir, PathBuf) {
+    fn written(
+        name: &str,
+        columns: &Columns,
+        rows: &[(&str, Option<usize>, &[f64])],
+    ) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         let mut table = Table::create(&path, columns.clone()).unwrap();

@@ -68,12 +68,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     checkpoint.header.progress = serde_json::json!({ "imported_from": origin });
     checkpoint.write(&args.out)?;
     let n_params: usize = checkpoint.vars.values().map(Tensor::elem_count).sum();
-    writeln!(
-        out,
-        "read {} variables with {n_params} numbers, {}",
-        checkpoint.vars.len(),
-        dtype.as_str()
-    )?;
+    writeln!(out, "read {} variables with {n_params} numbers, {}", checkpoint.vars.len(), dtype.as_str())?;
     writeln!(
         out,
         "wrote {}, with published compatibility: its outputs are those of the published program",

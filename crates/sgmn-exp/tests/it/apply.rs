@@ -91,8 +91,12 @@ fn predictions_are_those_of_training_in_all_three_forms() {
         text_of.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 48);
     for (line, (name, class, numbers)) in lines.iter().zip(&rows) {
-        assert_eq!((line["net"].as_str().unwrap(), line["class"].as_str().unwrap()), (name.as_str(), class.as_str()));
-        let found: Vec<f64> = (0..3).map(|c| line["probabilities"][c.to_string()].as_f64().unwrap()).collect();
+        assert_eq!(
+            (line["net"].as_str().unwrap(), line["class"].as_str().unwrap()),
+            (name.as_str(), class.as_str())
+        );
+        let found: Vec<f64> =
+            (0..3).map(|c| line["probabilities"][c.to_string()].as_f64().unwrap()).collect();
         assert!(close(&found, numbers));
     }
 
@@ -116,7 +120,9 @@ fn mixed(place: &Place) -> PathBuf {
         let spec = Arc::new(NetSpec::mlp(widths, Activation::Sine { omega: 30.0 }, 0.5).unwrap());
         let net = testing::random_net(Seed::new(i as u64), &spec);
         let params = net.params().iter().map(|value| *value as f32).collect();
-        writer.push(Item { id: format!("net {i}"), spec, params, target: Target::None, split: None }).unwrap();
+        writer
+            .push(Item { id: format!("net {i}"), spec, params, target: Target::None, split: None })
+            .unwrap();
     }
     writer.finish().unwrap();
     path
@@ -157,8 +163,16 @@ fn a_net_of_another_architecture_is_refused_by_its_name_or_left_out_and_listed()
     succeed(&[&in_folder[..], &["--on-bad-net", "skip"]].concat());
     let numbers = |path: &Path| rows(path).into_iter().map(|(.., numbers)| numbers).collect::<Vec<_>>();
     assert!(numbers(&out).iter().zip(numbers(&again)).all(|(a, b)| close(a, &b)));
-    let message =
-        refuse(&["predict", text(&best), text(&alone), "--out", text(&again), "--force", "--on-bad-net", "skip"]);
+    let message = refuse(&[
+        "predict",
+        text(&best),
+        text(&alone),
+        "--out",
+        text(&again),
+        "--force",
+        "--on-bad-net",
+        "skip",
+    ]);
     assert!(message.contains("expected at least one net that can be read, found none of 1"), "{message}");
 }
 
@@ -188,7 +202,10 @@ fn checkpoints_of_earlier_versions_are_used_where_their_experiment_is_certain() 
     assert_eq!(predict(&beside, &[]).code, Some(0));
     assert!(numbers().iter().zip(&expected).all(|(found, expected)| close(found, expected)));
     let Ran { code, err, .. } = predict(&elsewhere, &[]);
-    assert!(code == Some(0) && err.contains("does not say what it was trained on (--experiment says it)"), "{err}");
+    assert!(
+        code == Some(0) && err.contains("does not say what it was trained on (--experiment says it)"),
+        "{err}"
+    );
     let head = std::fs::read_to_string(&out).unwrap();
     assert!(head.starts_with("net,output 0,output 1,output 2\n"), "{head}");
     let resolved = place.run_path("run").join("resolved.toml");
@@ -228,8 +245,7 @@ fn a_checkpoint_says_what_it_is_for_on_what_it_was_trained_and_how_good_it_is() 
 }
 
 /// What the published program has: nets as they are, and its quirks.
-const PUBLISHED: [&str; 3] =
-    ["train.epochs=1", "model.compatibility=published", "pipeline.normalize=none"];
+const PUBLISHED: [&str; 3] = ["train.epochs=1", "model.compatibility=published", "pipeline.normalize=none"];
 
 #[test]
 fn a_trained_model_goes_to_the_published_program_and_comes_back_with_its_answers() {
@@ -237,7 +253,8 @@ fn a_trained_model_goes_to_the_published_program_and_comes_back_with_its_answers
     let packed = place.path().join("nets.packed");
     let (_, nets) = nets(&packed);
     let [official, config, back, csv] =
-        ["official.safetensors", "config.json", "back.safetensors", "back.csv"].map(|name| place.path().join(name));
+        ["official.safetensors", "config.json", "back.safetensors", "back.csv"]
+            .map(|name| place.path().join(name));
     let said =
         succeed(&["export-checkpoint", text(&best), "--out", text(&official), "--config", text(&config)]);
     assert!(said.contains("the published form answers as this model"), "{said}");
@@ -250,7 +267,8 @@ fn a_trained_model_goes_to_the_published_program_and_comes_back_with_its_answers
 
     // With the configuration in the file, and with that beside it.
     for more in [&[][..], &["--config", text(&config)]] {
-        let import = ["import-checkpoint", text(&official), "--nets", text(&packed), "--out", text(&back), "--force"];
+        let import =
+            ["import-checkpoint", text(&official), "--nets", text(&packed), "--out", text(&back), "--force"];
         succeed(&[&import[..], more].concat());
         let resolved = place.run_path("run").join("resolved.toml");
         let predict = ["predict", text(&back), text(&packed), "--out", text(&csv), "--force"];
@@ -284,7 +302,10 @@ fn what_is_no_checkpoint_or_no_net_is_said() {
     };
     for (message, expected) in [
         (refusal(&packed, &packed, &out), "expected a checkpoint, found a dataset"),
-        (refusal(&place.run_path("run"), &packed, &out), "a run keeps its own in checkpoints/best.safetensors"),
+        (
+            refusal(&place.run_path("run"), &packed, &out),
+            "a run keeps its own in checkpoints/best.safetensors",
+        ),
         (refusal(&best, &best, &out), "expected nets, found a checkpoint"),
         (refusal(&best, &place.path().join("net.onnx"), &out), "expected a net that is a chain of layers"),
         (refusal(&best, &packed, &out.with_extension("txt")), "ends with .csv, .jsonl or .safetensors"),

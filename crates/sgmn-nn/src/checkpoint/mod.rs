@@ -125,10 +125,7 @@ impl Checkpoint {
 /// Writes tensors and one text beside them; the file is old or new, never half.
 fn write_tensors(path: &Path, tensors: Vec<(String, &Tensor)>, key: &str, text: String) -> Result<()> {
     let fault = |why: String| Error::Checkpoint { path: path.to_path_buf(), why };
-    #[allow(
-        clippy::disallowed_types,
-        reason = "the safetensors crate asks for this map; it holds one entry"
-    )]
+    #[allow(clippy::disallowed_types, reason = "the safetensors crate asks for this map; it holds one entry")]
     let metadata = std::collections::HashMap::from([(key.to_owned(), text)]);
     let temporary = sibling(path);
     safetensors::serialize_to_file(tensors, Some(metadata), &temporary)

@@ -74,8 +74,11 @@ impl Output {
             let biases = graphs.nodes[1..].iter().map(|nodes| Ok(nodes.squeeze(2)?));
             let biases = biases.collect::<Result<Vec<_>>>()?;
             for deltas in copies {
-                let params =
-                    params(topology, &sums(&graphs.edges, &deltas.weights)?, &sums(&biases, &deltas.biases)?)?;
+                let params = params(
+                    topology,
+                    &sums(&graphs.edges, &deltas.weights)?,
+                    &sums(&biases, &deltas.biases)?,
+                )?;
                 for (position, params) in bucket.positions.iter().zip(params) {
                     let net = Net::new(topology.spec().clone(), params).map_err(Error::from);
                     let copies = std::mem::replace(&mut nets[*position], Ok(Vec::new()));

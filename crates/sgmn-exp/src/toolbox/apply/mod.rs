@@ -90,7 +90,9 @@ impl Subject {
     fn trained(&self, device: &Device) -> Result<TrainedModel> {
         let shown = self.checkpoint.display();
         if self.checkpoint.is_dir() {
-            bail!("{shown}: expected a checkpoint, found a folder; a run keeps its own in checkpoints/best.safetensors");
+            bail!(
+                "{shown}: expected a checkpoint, found a folder; a run keeps its own in checkpoints/best.safetensors"
+            );
         }
         match files::open(&self.checkpoint, &ReadArgs::default())? {
             Input::Checkpoint => {}

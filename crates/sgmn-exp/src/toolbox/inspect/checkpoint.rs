@@ -23,7 +23,10 @@ pub(super) fn describe(path: &Path, each: bool, out: &mut impl Write) -> Result<
     )?;
     match about {
         Some(about) => self::about::describe(about, out)?,
-        None => writeln!(out, "asked and trained on: not said, as in files of earlier versions and of the published program")?,
+        None => writeln!(
+            out,
+            "asked and trained on: not said, as in files of earlier versions and of the published program"
+        )?,
     }
     writeln!(
         out,

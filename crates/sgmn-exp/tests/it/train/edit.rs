@@ -361,7 +361,8 @@ fn a_checkpoint_edits_nets_as_its_run_did_into_any_form() {
         let of_run = Reader::open(&folder.edited()).unwrap();
         let best = folder.best_checkpoint();
         let nets = place.path().join("inrs.packed");
-        let [packed, as_folder] = ["packed", "folder"].map(|form| place.path().join(format!("{name}.{form}")));
+        let [packed, as_folder] =
+            ["packed", "folder"].map(|form| place.path().join(format!("{name}.{form}")));
         for out in [&packed, &as_folder] {
             succeed(&["edit", text(&best), text(&nets), "--out", text(out), "--batch", "5"]);
         }
@@ -375,7 +376,8 @@ fn a_checkpoint_edits_nets_as_its_run_did_into_any_form() {
             assert!(apart.fold(0.0, f32::max) < 1e-5, "{}", of_run.id(i));
         }
         let n_files = std::fs::read_dir(&as_folder).unwrap();
-        let n_files = n_files.filter(|entry| entry.as_ref().unwrap().path().extension() == Some("safetensors".as_ref()));
+        let n_files = n_files
+            .filter(|entry| entry.as_ref().unwrap().path().extension() == Some("safetensors".as_ref()));
         assert_eq!(n_files.count(), 37 * n_copies);
     }
 }
@@ -392,14 +394,23 @@ fn one_net_is_edited_into_a_file_of_its_own() {
     succeed(&["edit", text(&best), text(&before), "--out", text(&after)]);
     let net = sgmn_data::nets::open(&after, &Default::default()).unwrap().net().unwrap();
     assert_eq!(net.spec(), sample.net.spec());
-    assert!(net.params().iter().zip(sample.net.params()).any(|(a, b)| (a - b).abs() > 1e-6), "nothing changed");
+    assert!(
+        net.params().iter().zip(sample.net.params()).any(|(a, b)| (a - b).abs() > 1e-6),
+        "nothing changed"
+    );
     let all = place.path().join("inrs.packed");
     let message = refuse(&["edit", text(&best), text(&all), "--out", text(&after), "--force"]);
     assert!(message.contains("expected NAME.packed or a folder for a dataset"), "{message}");
     let table = place.path().join("out.csv");
     for (more, expected) in [
-        (&[][..], "expected a model that answers about nets, found one that changes them; `sgmn edit` writes them"),
-        (&["--embed"], "expected a model with features of whole nets before a head, found one that changes nets"),
+        (
+            &[][..],
+            "expected a model that answers about nets, found one that changes them; `sgmn edit` writes them",
+        ),
+        (
+            &["--embed"],
+            "expected a model with features of whole nets before a head, found one that changes nets",
+        ),
     ] {
         let message = refuse(&[&["predict", text(&best), text(&all), "--out", text(&table)], more].concat());
         assert!(message.ends_with(expected), "{message}");

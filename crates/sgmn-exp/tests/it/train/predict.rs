@@ -125,7 +125,8 @@ fn scores_without_an_order_are_refused_before_the_first_step() {
 /// What the best model of a run says about all nets, by the library: the answers about the test nets.
 fn answers(place: &Place, name: &str, experiment: &Experiment) -> Vec<f64> {
     let best = place.folder_of(name, experiment).best_checkpoint();
-    let trained = sgmn_exp::apply::open(&best, None, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
+    let trained =
+        sgmn_exp::apply::open(&best, None, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
     let dataset = sgmn_exp::datasets::open_existing(experiment.data(), place.path()).unwrap();
     let test: Vec<_> =
         dataset.splits.test.iter().map(|item| dataset.source.get(*item).unwrap().net).collect();

@@ -172,6 +172,8 @@ fn output(keys: &mut Keys<'_>, config: &mut ScaleGmnConfig) -> Result<()> {
     keys.option("equivariant", &mut changes)?;
     if changes {
         keys.number("out_scale", &mut initial_scale)?;
+        // It belongs to read-outs.
+        keys.unread("concat_mlp_directions", false);
         config.output = OutputConfig::PerParam { initial_scale, n_copies: 1 };
         return Ok(());
     }
