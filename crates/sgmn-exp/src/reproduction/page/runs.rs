@@ -47,7 +47,7 @@ impl Composer<'_> {
     }
 }
 
-/// One row a run, those that were not made included.
+/// One row a run that was begun.
 fn table_of_runs(results: &StudyResults) -> Table {
     let criterion = results.criterion;
     let test = format!("test {}", criterion.heading());
@@ -68,7 +68,8 @@ fn table_of_runs(results: &StudyResults) -> Table {
         }
         for run in &row.missing {
             let state = match run.state {
-                RunState::New => "not run",
+                // The part of the report says in one line which models were not run.
+                RunState::New => continue,
                 RunState::Diverged => "diverged",
                 RunState::Unfinished | RunState::Finished { .. } => "unfinished",
             };
