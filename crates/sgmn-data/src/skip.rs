@@ -11,9 +11,13 @@ use std::{
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sgmn_graph::LentNet;
 
-use crate::{Error, Result, Sample, Source, bytes::atomic::AtomicFile, source::Dataset, split::Splits};
+use crate::{
+    Error, Result, Sample, Source,
+    bytes::atomic::AtomicFile,
+    source::{Dataset, LentSample},
+    split::Splits,
+};
 
 /// Items read at once: enough to keep all cores busy, few enough for any memory.
 const BLOCK: usize = 256;
@@ -111,7 +115,7 @@ impl Dataset {
 ///
 /// # Errors
 /// [`Error::Format`] with what is wrong with the first net.
-pub(crate) fn refuse_nothing(n_kept: usize, skipped: &[Skipped]) -> Result<()> {
+pub fn refuse_nothing(n_kept: usize, skipped: &[Skipped]) -> Result<()> {
     match skipped.first() {
         Some(Skipped { net, why }) if n_kept == 0 => {
             let found = format!("none of {}; {net}: {why}", skipped.len());
@@ -162,7 +166,7 @@ impl Source for Kept {
         self.source.name(self.kept[i])
     }
 
-    fn lend(&self, i: usize) -> Result<Option<LentNet<'_>>> {
+    fn lend(&self, i: usize) -> Result<Option<LentSample<'_>>> {
         self.source.lend(self.kept[i])
     }
 }

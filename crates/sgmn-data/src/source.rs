@@ -3,7 +3,7 @@
 use sgmn_graph::LentNet;
 
 use crate::{
-    Result, Sample,
+    Result, Sample, Target,
     skip::{OnBadNet, Skipped},
     split::Splits,
 };
@@ -32,7 +32,7 @@ pub trait Source: Send + Sync {
         format!("item {i}")
     }
 
-    /// The net of item `i` without a copy, if the source has its numbers at hand in single precision; most have not.
+    /// Item `i` without a copy, if the source has its numbers at hand in single precision; most have not.
     ///
     /// These are the numbers that [`Source::get`] widens.
     ///
@@ -41,7 +41,7 @@ pub trait Source: Send + Sync {
     ///
     /// # Panics
     /// As [`Source::get`].
-    fn lend(&self, _i: usize) -> Result<Option<LentNet<'_>>> {
+    fn lend(&self, _i: usize) -> Result<Option<LentSample<'_>>> {
         Ok(None)
     }
 
@@ -49,6 +49,17 @@ pub trait Source: Send + Sync {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// One item of a dataset that is not copied.
+#[derive(Debug, Clone, Copy)]
+pub struct LentSample<'a> {
+    /// Stable name of the item inside its dataset.
+    pub id: &'a str,
+    /// The net.
+    pub net: LentNet<'a>,
+    /// What is to be predicted from it.
+    pub target: Target,
 }
 
 /// A source together with the positions of its training, validation and test items.

@@ -1,5 +1,6 @@
 //! The training loop: steps, evaluations, checkpoints. A run that was stopped goes on as if it had not been.
 
+mod about;
 mod diverged;
 mod report;
 mod standing;
@@ -20,7 +21,7 @@ use sgmn_data::{skip, split::Split as Part};
 use sgmn_graph::{NetSpec, Seed};
 use sgmn_nn::{
     Checkpoint, Normalization, Pass, VarStore,
-    checkpoint::Header,
+    checkpoint::{About, Header},
     models::Model,
     no_grad,
     optim::{AdamW, AdamWConfig, Gradients, Warmup, clip_by_global_norm},
@@ -104,6 +105,7 @@ struct Run<'a> {
     optimizer: AdamW,
     task: Box<dyn Task>,
     criterion: Criterion,
+    about: About,
     pictures: Option<Arc<Pictures>>,
     seed: Seed,
     standing: Standing,
@@ -137,6 +139,7 @@ impl<'a> Run<'a> {
         }
         let task = tasks::of(experiment.task(), pictures.clone(), classes, &pipeline.targets(Part::Train))?;
         task.check_nets(pipeline.lowering())?;
+        let about = about::of_run(experiment, task.as_ref(), &pipeline)?;
         let (model, vars) =
             experiment.model().build(pipeline.lowering(), normalization.clone(), seed, dtype, device)?;
         let mut optimizer = AdamW::new(AdamWConfig::new(train.weight_decay), &vars)?;
@@ -191,6 +194,7 @@ impl<'a> Run<'a> {
             optimizer,
             task,
             criterion: tasks::criterion(experiment.task()),
+            about,
             pictures,
             seed,
             standing,
@@ -360,11 +364,12 @@ impl<'a> Run<'a> {
             )
         };
         let best = self.folder.best_checkpoint();
-        let checkpoint = Checkpoint::read(&best, self.vars.device())?;
+        let mut checkpoint = Checkpoint::read(&best, self.vars.device())?;
         self.vars.load(&checkpoint.vars).with_context(|| best.display().to_string())?;
         let began = Instant::now();
         let scores = self.measure(Part::Test).context("test of the best model")?;
         let rate = self.pipeline.n_nets(Part::Test) as f64 / began.elapsed().as_secs_f64();
+        self.tell_test(&mut checkpoint, &scores).write(&best)?;
         let already = read_records(&self.folder.records())?.iter().any(|record| record.split == Split::Test);
         if !already {
             self.record(Split::Test, scores.metrics(), rate, None)?;
@@ -413,6 +418,7 @@ impl<'a> Run<'a> {
             normalization: self.normalization.clone(),
             n_steps: self.optimizer.n_steps(),
             progress: serde_json::to_value(standing)?,
+            about: Some(if resumable { self.about.clone() } else { self.about_best() }),
         };
         let optimizer = if resumable { self.optimizer.state(&self.vars)? } else { Default::default() };
         Ok(Checkpoint { header, vars, optimizer }.write(path)?)

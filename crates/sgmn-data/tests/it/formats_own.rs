@@ -68,7 +68,12 @@ fn a_packed_file_gives_back_what_was_pushed() {
         assert_eq!((sample.id.as_str(), sample.target), (item.id.as_str(), item.target));
         assert!(sample.net.params().iter().zip(&item.params).all(|(&a, &b)| a == f64::from(b)));
         let lent = reader.lend(i).unwrap().unwrap();
-        assert_eq!((lent.spec(), lent.weight(0).as_ptr()), (&item.spec, reader.row(i).as_ptr()), "no copy");
+        assert_eq!((lent.id, lent.target, reader.name(i)), (item.id.as_str(), item.target, item.id.clone()));
+        assert_eq!(
+            (lent.net.spec(), lent.net.weight(0).as_ptr()),
+            (&item.spec, reader.row(i).as_ptr()),
+            "no copy"
+        );
     }
     assert_eq!(*reader.splits(), Splits { train: vec![2], val: vec![], test: vec![0, 3] });
     assert_eq!(reader.provenance()["source"], "a test");

@@ -1,5 +1,6 @@
 //! Questions about nets: the loss to learn by and the metrics to judge by.
 
+mod answers;
 mod before;
 mod classify;
 mod edit;
@@ -15,6 +16,7 @@ use sgmn_data::Target;
 use sgmn_graph::Lowering;
 use sgmn_nn::models::Output;
 
+pub use answers::answers;
 pub use before::before;
 pub use classify::Classify;
 pub use edit::{EditNets, UNEDITED};

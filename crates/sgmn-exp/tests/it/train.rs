@@ -5,7 +5,7 @@ mod edit;
 mod own;
 mod predict;
 mod refusals;
-mod setup;
+pub(crate) mod setup;
 
 use candle_core::{DType, Device};
 use sgmn_data::{

@@ -7,6 +7,7 @@ use super::{
     Blueprint, ChangeScales, Direction, Layout, Model, Output, OutputConfig, ReversedScale, ScaleGmnConfig,
     Symmetry,
     layout::hidden_of,
+    output::rows_of_nets,
     plan::{Groups, Paths, ReversedEdges, is_message},
     reach::{Live, Reach},
 };
@@ -381,6 +382,16 @@ impl Model for ScaleGmn {
             Head::PerParam(_) => Ok(Output::PerParam(deltas)),
             Head::PerGraph(_) => Output::of_buckets(batch, &rows),
         }
+    }
+
+    fn features(&self, batch: &Batch, pass: &Pass) -> Result<Option<Tensor>> {
+        let Head::PerGraph(readout) = &self.head else { return Ok(None) };
+        let of_bucket = |graphs: &GraphBatch| -> Result<Tensor> {
+            let scales = self.normalization.scales(&graphs.topology)?;
+            let state = self.pass_messages(graphs, &scales, pass)?;
+            readout.features(&state.nodes, &state.groups.of_features, pass)
+        };
+        rows_of_nets(batch, of_bucket).map(Some)
     }
 
     fn may_lack_gradient(&self, name: &str) -> bool {

@@ -9,6 +9,7 @@ mod counts;
 mod device_program;
 mod dws;
 mod editing;
+mod exchange;
 mod flat_mlp;
 mod form;
 mod golden;
@@ -30,6 +31,7 @@ mod setup;
 mod stat_nn;
 mod symmetry;
 mod theorem;
+mod trained;
 mod training;
 
 #[global_allocator]

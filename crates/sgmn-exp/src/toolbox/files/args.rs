@@ -8,7 +8,7 @@ use sgmn_data::{
 use sgmn_graph::{Activation, ActivationWords, PoolWords};
 
 /// How to read what files do not say themselves.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Reading")]
 pub(in crate::toolbox) struct ReadArgs {
     /// Format of a dataset; found out if left out
