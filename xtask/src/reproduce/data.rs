@@ -70,7 +70,7 @@ mod tests {
             ("svhn-gs-relu", "cnn-zoo-svhn"),
         ] {
             let manifest = Manifest::named(repository::root().join("datasets"), manifest).unwrap();
-            let file = repository::root().join(format!("crates/sgmn-exp/experiments/{experiment}.toml"));
+            let file = repository::root().join(format!("crates/sgmn-exp/experiments/published/{experiment}.toml"));
             let experiment: toml::Table = std::fs::read_to_string(file).unwrap().parse().unwrap();
             let path = experiment["data"]["path"].as_str().unwrap();
             assert_eq!(Path::new("data").join(path), manifest.root(Path::new("data")), "{}", manifest.name);

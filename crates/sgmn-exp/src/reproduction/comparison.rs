@@ -29,9 +29,9 @@ pub(super) fn table(results: &Results, group: Group) -> Option<Table> {
         columns.push(Column::Paper(paper, place));
     }
     let mut methods: Vec<&str> = paper.rows.iter().map(|row| row.method).collect();
-    for row in studies.iter().flat_map(|results| results.study.rows) {
-        if !methods.contains(&row.method) {
-            methods.push(row.method);
+    for row in studies.iter().flat_map(|results| &results.study.rows) {
+        if !methods.contains(&row.method.as_str()) {
+            methods.push(&row.method);
         }
     }
     let heading = |column: &Column<'_>| column.heading(paper.criterion);
@@ -106,8 +106,8 @@ pub(super) fn ablation_table(results: &StudyResults) -> Table {
         let difference = against_first(row).filter(|_| place > 0);
         let seconds = Spread::of(&row.values(|run| run.summary.seconds));
         vec![
-            row.row.method.to_owned(),
-            row.row.knows.to_owned(),
+            row.row.method.clone(),
+            row.row.knows.clone(),
             row.cell(criterion),
             difference.map_or_else(dash, |spread| signed(criterion, spread)),
             row.runs.len().to_string(),

@@ -76,9 +76,9 @@ impl Results {
         let mut studies = Vec::new();
         for study in request.studies()? {
             let mut rows = Vec::new();
-            for row in study.rows {
+            for row in &study.rows {
                 let experiment = request.experiment(study, row, 0)?;
-                let mut results = RowResults { row: *row, experiment, runs: Vec::new(), missing: Vec::new() };
+                let mut results = RowResults { row: row.clone(), experiment, runs: Vec::new(), missing: Vec::new() };
                 for seed in 0..request.n_seeds {
                     let wanted = request.experiment(study, row, seed)?;
                     let run = plan.runs.iter().find(|run| run.experiment == wanted);

@@ -5,7 +5,7 @@ mod check;
 mod convert;
 mod distance;
 mod equal;
-mod files;
+pub(crate) mod files;
 mod fit;
 mod import_checkpoint;
 mod inspect;
