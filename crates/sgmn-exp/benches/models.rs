@@ -38,8 +38,11 @@ fn main() {
         ["study", name] => {
             for row in &Study::named(name).unwrap().rows {
                 let this = std::env::current_exe().unwrap();
-                let status =
-                    Command::new(this).args(&options).args(["model", row.experiment.as_str()]).status().unwrap();
+                let status = Command::new(this)
+                    .args(&options)
+                    .args(["model", row.experiment.as_str()])
+                    .status()
+                    .unwrap();
                 assert!(status.success(), "{}: {status}", row.experiment);
             }
         }

@@ -66,8 +66,7 @@ impl ExperimentFile {
         };
         let label = origin.label();
         trail.enter(&label)?;
-        let (mut table, parents) =
-            origin::read(&origin).with_context(|| format!("experiment {label}"))?;
+        let (mut table, parents) = origin::read(&origin).with_context(|| format!("experiment {label}"))?;
         let name = match table.remove("name") {
             None => origin.name(),
             Some(Value::String(name)) => name,

@@ -11,12 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
-use sgmn_data::{
-    Error, Target,
-    formats::Format,
-    source::{Dataset, Source},
-    split::Split,
-};
+use sgmn_data::{Error, Target, formats::Format, source::Dataset, split::Split};
 use sgmn_graph::NetSpec;
 use toml::{Table, Value};
 
@@ -102,8 +97,7 @@ fn name_of(path: &str) -> String {
 fn look(dataset: &Dataset, stop: &AtomicBool) -> Result<(Vec<Target>, Vec<Arc<NetSpec>>)> {
     /// Nets that are in memory at once.
     const LOOKED_AT_ONCE: usize = 256;
-    let items: Vec<usize> =
-        Split::ALL.iter().flat_map(|split| dataset.splits.get(*split)).copied().collect();
+    let items: Vec<usize> = Split::ALL.iter().flat_map(|split| dataset.splits.get(*split)).copied().collect();
     let (mut targets, mut specs) = (Vec::with_capacity(items.len()), Vec::<Arc<NetSpec>>::new());
     // The bar hides itself where nobody looks at a terminal.
     let bar = ProgressBar::new(items.len() as u64);
@@ -172,7 +166,8 @@ mod tests {
         assert_eq!(kinds(&[share], NetKind::Cnns), [Predict, Regress]);
         assert_eq!(kinds(&[share, large], NetKind::Perceptrons), [Regress, Edit]);
         assert!(kinds(&[Target::None], NetKind::Cnns).is_empty());
-        let n_classes = |names: Option<&[String]>| tasks(&[class], names, NetKind::Cnns)[0].1["n_classes"].clone();
+        let n_classes =
+            |names: Option<&[String]>| tasks(&[class], names, NetKind::Cnns)[0].1["n_classes"].clone();
         assert_eq!(n_classes(None), Value::Integer(3));
         assert_eq!(n_classes(Some(&["a", "b", "c", "d"].map(str::to_owned))), Value::Integer(4));
     }

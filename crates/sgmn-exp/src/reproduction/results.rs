@@ -78,7 +78,8 @@ impl Results {
             let mut rows = Vec::new();
             for row in &study.rows {
                 let experiment = request.experiment(study, row, 0)?;
-                let mut results = RowResults { row: row.clone(), experiment, runs: Vec::new(), missing: Vec::new() };
+                let mut results =
+                    RowResults { row: row.clone(), experiment, runs: Vec::new(), missing: Vec::new() };
                 for seed in 0..request.n_seeds {
                     let wanted = request.experiment(study, row, seed)?;
                     let run = plan.runs.iter().find(|run| run.experiment == wanted);
@@ -222,7 +223,7 @@ impl RowResults {
 
     /// Its name in a figure, which may have no line for it.
     fn label(&self) -> String {
-        let title = self.row.method;
+        let title = &self.row.method;
         if self.runs.is_empty() { format!("{title} (not run)") } else { title.to_owned() }
     }
 }

@@ -48,8 +48,14 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     for size in SizePart::all() {
         row(out, size.name(), size.sentence())?;
     }
-    writeln!(out, "\nnames of compositions (--experiment NAME, sgmn check NAME): SIZE[-DATA][-TASK][-MODEL]")?;
-    writeln!(out, "  such as quick, quick-zoo-tanh-gmn, small-editing-bidirectional; left out is what goes without saying")?;
+    writeln!(
+        out,
+        "\nnames of compositions (--experiment NAME, sgmn check NAME): SIZE[-DATA][-TASK][-MODEL]"
+    )?;
+    writeln!(
+        out,
+        "  such as quick, quick-zoo-tanh-gmn, small-editing-bidirectional; left out is what goes without saying"
+    )?;
     writeln!(out, "\npublished experiments (--experiment NAME)")?;
     for experiment in PUBLISHED {
         let program = ExperimentFile::open(experiment.name)?.resolve()?.task().program();

@@ -91,7 +91,10 @@ fn unknown_parts_list_the_known_ones() {
             "data: expected one of mini-inrs, mnist-inrs, zoo-hetero, zoo-relu, zoo-tanh, or the path",
         ),
         (complaint(ModelPart::open("gnn")), "model: expected one of bidirectional, dws, "),
-        (complaint(SizePart::open("tiny")), "size: expected one of quick, small, or the path of a TOML file, found \"tiny\""),
+        (
+            complaint(SizePart::open("tiny")),
+            "size: expected one of quick, small, or the path of a TOML file, found \"tiny\"",
+        ),
         (
             complaint(composed("zoo-relu", Some(TaskKind::Edit), "gmn", "quick")),
             "data zoo-relu: expected a task among predict, regress, found edit",
@@ -137,10 +140,16 @@ fn a_part_that_makes_no_sense_names_its_file_and_key() {
     let path = |text: &str| write(folder.path(), "part.toml", text);
     let of_model = |text: &str| complaint(composed("mini-inrs", None, &path(text), "quick"));
     for (text, expected) in [
-        ("knws = \"x\"", "unknown key `knws`, expected one of inherits, when, title, knows, tasks, data, pipeline, "),
+        (
+            "knws = \"x\"",
+            "unknown key `knws`, expected one of inherits, when, title, knows, tasks, data, pipeline, ",
+        ),
         ("model = 3", "model: expected a table of settings, found 3"),
         ("[[when]]\nsize = \"quick\"\nset.modl.a = 1", "unknown key `when.set.modl`, expected one of data, "),
-        ("[[when]]\nsize = \"smal\"\nset.model.a = 1", "when.size: expected the name of a part, found \"smal\""),
+        (
+            "[[when]]\nsize = \"smal\"\nset.model.a = 1",
+            "when.size: expected the name of a part, found \"smal\"",
+        ),
         ("[[when]]\ntask = \"guess\"\nset.model.a = 1", "when: "),
         ("[[when]]\nsizes = \"small\"\nset.model.a = 1", "when: unknown field `sizes`"),
         ("[[when]]\nsize = []\nset.model.a = 1", "found an empty list"),

@@ -66,7 +66,10 @@ impl ModelPart {
             && let Some((key, after)) = rest.split_once('}')
         {
             let settings: Table = experiment.to_toml().parse().unwrap_or_default();
-            let setting = key.split('.').try_fold(&Value::Table(settings), |value, key| value.get(key)).map_or_else(|| "?".to_owned(), Value::to_string);
+            let setting = key
+                .split('.')
+                .try_fold(&Value::Table(settings), |value, key| value.get(key))
+                .map_or_else(|| "?".to_owned(), Value::to_string);
             title = format!("{before}{setting}{after}");
         }
         title
@@ -82,8 +85,10 @@ impl ModelPart {
         }
         let names = |kinds: &[TaskKind]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
         if task == TaskKind::Edit {
-            let editors: Vec<String> =
-                Self::all().filter(|model| model.tasks.contains(&task)).map(|model| model.part.name).collect();
+            let editors: Vec<String> = Self::all()
+                .filter(|model| model.tasks.contains(&task))
+                .map(|model| model.part.name)
+                .collect();
             bail!(
                 "model {}: it says numbers about whole nets and changes no parameter, so it cannot edit; expected one \
                  of {}",

@@ -22,8 +22,7 @@ pub(super) struct Room {
     keys: &'static [&'static str],
 }
 
-pub(super) const DATA_ROOM: Room =
-    Room { word: "data", lists: &[DATA], keys: &["nets", "symmetry", "task"] };
+pub(super) const DATA_ROOM: Room = Room { word: "data", lists: &[DATA], keys: &["nets", "symmetry", "task"] };
 pub(super) const MODEL_ROOM: Room =
     Room { word: "model", lists: &[MODELS, VARIANTS], keys: &["title", "knows", "tasks"] };
 pub(super) const SIZE_ROOM: Room = Room { word: "size", lists: &[SIZES], keys: &["home"] };
@@ -62,16 +61,15 @@ impl Part {
     /// # Errors
     /// Unknown name (the known ones are listed), unreadable file, unknown key, unknown parent, parents in a circle.
     pub(super) fn open(room: &Room, name_or_path: &str) -> Result<Self> {
-        let origin = match Origin::path(name_or_path, None)
-            .or_else(|| origin::embedded(room.lists, name_or_path))
-        {
-            Some(origin) => origin,
-            None => bail!(
-                "{}: expected one of {}, or the path of a TOML file, found {name_or_path:?}",
-                room.word,
-                origin::known(room.lists)
-            ),
-        };
+        let origin =
+            match Origin::path(name_or_path, None).or_else(|| origin::embedded(room.lists, name_or_path)) {
+                Some(origin) => origin,
+                None => bail!(
+                    "{}: expected one of {}, or the path of a TOML file, found {name_or_path:?}",
+                    room.word,
+                    origin::known(room.lists)
+                ),
+            };
         Self::load(room, &origin, &mut Trail::default())
             .with_context(|| format!("{} {}", room.word, origin.label()))
     }
@@ -163,7 +161,7 @@ impl Layer {
     }
 
     /// Lays the settings that hold over those of earlier layers.
-    pub(super) fn lay_over(&self, merged: &mut Table, facts: &Facts) {
+    pub(super) fn lay_over(&self, merged: &mut Table, facts: &Facts<'_>) {
         merge::merge(merged, self.settings.clone());
         for when in self.whens.iter().filter(|when| when.holds(facts)) {
             merge::merge(merged, when.set.clone());

@@ -39,7 +39,7 @@ pub(super) struct Facts<'a> {
 
 impl When {
     /// Whether the settings hold.
-    pub(super) fn holds(&self, facts: &Facts) -> bool {
+    pub(super) fn holds(&self, facts: &Facts<'_>) -> bool {
         let is_named = |wanted: &Option<Vec<String>>, lineage: &[String]| {
             wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|name| lineage.contains(name)))
         };

@@ -55,53 +55,62 @@ const CLAIMS: &[(&str, &str)] = &[
 pub(super) fn studies() -> Vec<Study> {
     let terms = |data, size| Terms { data, task: TaskKind::Classify, size };
     vec![
-    Study {
-        name: "digits",
-        differs: Some(
-            "Here are 2,000 nets to train on, fitted to the 2,500 digits that come with the project, and models of a \
+        Study {
+            name: "digits",
+            differs: Some(
+                "Here are 2,000 nets to train on, fitted to the 2,500 digits that come with the project, and models of a \
              quarter of the published width for a tenth of the epochs or less; the paper's nets are 55,000 of MNIST-INR.",
-        ),
-        rows: terms("mini-inrs", "quick").rows(&MODELS, &MNIST),
-        claims: CLAIMS,
-        ..study(Group::Classification, Scale::Quick, "INRs of digits", QUESTION)
-    },
-    Study {
-        name: "small-digits",
-        differs: Some(
-            "Here are 10,000 nets to train on, fitted to images of MNIST, and models of half the published width for 30 \
+            ),
+            rows: terms("mini-inrs", "quick").rows(&MODELS, &MNIST),
+            claims: CLAIMS,
+            ..study(Group::Classification, Scale::Quick, "INRs of digits", QUESTION)
+        },
+        Study {
+            name: "small-digits",
+            differs: Some(
+                "Here are 10,000 nets to train on, fitted to images of MNIST, and models of half the published width for 30 \
              epochs; the paper's nets are 55,000 of MNIST-INR, its models are trained for 200 epochs.",
-        ),
-        manifests: &["mnist"],
-        rows: terms("mnist-inrs", "small").rows(&MODELS, &MNIST),
-        claims: CLAIMS,
-        ..study(Group::Classification, Scale::Small, "INRs of MNIST digits", QUESTION)
-    },
-    Study {
-        name: "mnist",
-        manifests: &["mnist-inr"],
-        images: Some("mnist"),
-        rows: paper(&MNIST),
-        ..of_the_paper("MNIST", 0)
-    },
-    Study {
-        name: "fmnist",
-        manifests: &["fmnist-inr"],
-        images: Some("fashion-mnist"),
-        rows: paper(&[("scalegmn", published("fmnist", 1_160_970, DWS)), ("bidirectional", published("fmnist-bidirectional", 1_722_378, DWS))]),
-        ..of_the_paper("F-MNIST", 1)
-    },
-    Study {
-        name: "cifar",
-        manifests: &["cifar-inr"],
-        rows: paper(&[("scalegmn", published("cifar", 397_450, NFN)), ("bidirectional", published("cifar-bidirectional", 492_298, NFN))]),
-        ..of_the_paper("CIFAR-10", 2)
-    },
-    Study {
-        name: "cifar-aug",
-        manifests: &["cifar-inr-aug"],
-        rows: paper(&[("scalegmn", published("cifar-aug", 2_285_322, None)), ("bidirectional", published("cifar-aug-bidirectional", 3_324_938, None))]),
-        ..of_the_paper("augmented CIFAR-10", 3)
-    },
+            ),
+            manifests: &["mnist"],
+            rows: terms("mnist-inrs", "small").rows(&MODELS, &MNIST),
+            claims: CLAIMS,
+            ..study(Group::Classification, Scale::Small, "INRs of MNIST digits", QUESTION)
+        },
+        Study {
+            name: "mnist",
+            manifests: &["mnist-inr"],
+            images: Some("mnist"),
+            rows: paper(&MNIST),
+            ..of_the_paper("MNIST", 0)
+        },
+        Study {
+            name: "fmnist",
+            manifests: &["fmnist-inr"],
+            images: Some("fashion-mnist"),
+            rows: paper(&[
+                ("scalegmn", published("fmnist", 1_160_970, DWS)),
+                ("bidirectional", published("fmnist-bidirectional", 1_722_378, DWS)),
+            ]),
+            ..of_the_paper("F-MNIST", 1)
+        },
+        Study {
+            name: "cifar",
+            manifests: &["cifar-inr"],
+            rows: paper(&[
+                ("scalegmn", published("cifar", 397_450, NFN)),
+                ("bidirectional", published("cifar-bidirectional", 492_298, NFN)),
+            ]),
+            ..of_the_paper("CIFAR-10", 2)
+        },
+        Study {
+            name: "cifar-aug",
+            manifests: &["cifar-inr-aug"],
+            rows: paper(&[
+                ("scalegmn", published("cifar-aug", 2_285_322, None)),
+                ("bidirectional", published("cifar-aug-bidirectional", 3_324_938, None)),
+            ]),
+            ..of_the_paper("augmented CIFAR-10", 3)
+        },
     ]
 }
 

@@ -52,48 +52,48 @@ const CLAIMS: &[(&str, &str)] = &[
 
 pub(super) fn studies() -> Vec<Study> {
     vec![
-    Study {
-        name: "digits-dilated",
-        differs: Some(
-            "Here are 2,000 nets to train on, fitted to the digits that come with the project, and small models of a few \
+        Study {
+            name: "digits-dilated",
+            differs: Some(
+                "Here are 2,000 nets to train on, fitted to the digits that come with the project, and small models of a few \
              layers for a few epochs; the paper's are models of width 128 and ten layers, trained for 300 epochs on \
              55,000 nets.",
-        ),
-        rows: rows("mini-inrs", "quick", &["averaged-2", "averaged-4", "averaged-8"]),
-        claims: CLAIMS,
-        ..study(Group::Editing, Scale::Quick, "INRs of digits", QUESTION)
-    },
-    Study {
-        name: "small-digits-dilated",
-        differs: Some(
-            "Here are 10,000 nets to train on, fitted to images of MNIST, and models of half the published width and depth; \
+            ),
+            rows: rows("mini-inrs", "quick", &["averaged-2", "averaged-4", "averaged-8"]),
+            claims: CLAIMS,
+            ..study(Group::Editing, Scale::Quick, "INRs of digits", QUESTION)
+        },
+        Study {
+            name: "small-digits-dilated",
+            differs: Some(
+                "Here are 10,000 nets to train on, fitted to images of MNIST, and models of half the published width and depth; \
              the paper's are models of width 128 and ten layers, trained for 300 epochs on 55,000 nets.",
-        ),
-        manifests: &["mnist"],
-        rows: rows("mnist-inrs", "small", &["averaged-8"]),
-        claims: CLAIMS,
-        ..study(Group::Editing, Scale::Small, "INRs of MNIST digits", QUESTION)
-    },
-    Study {
-        name: "mnist-dilated",
-        manifests: &["mnist-inr", "mnist"],
-        images: Some("mnist"),
-        rows: [paper(&MNIST), vec![ours("averaged-8", "mnist-editing-averaged-8")]].concat(),
-        claims: &[("ScaleGMN-B", "ScaleGMN"), ("ScaleGMN-B, mean of 8 edited nets", "ScaleGMN-B")],
-        paper_column: Some(0),
-        ..study(Group::Editing, Scale::Paper, "MNIST, dilated", QUESTION)
-    },
-    Study {
-        name: "cifar-contrast",
-        question: CONTRAST,
-        manifests: &["cifar-inr"],
-        rows: vec![
-            ours("scalegmn", "cifar-contrast"),
-            ours("bidirectional", "cifar-contrast-bidirectional"),
-        ],
-        claims: &[("ScaleGMN-B", "ScaleGMN")],
-        ..study(Group::Editing, Scale::Paper, "CIFAR-10, more contrast", QUESTION)
-    },
+            ),
+            manifests: &["mnist"],
+            rows: rows("mnist-inrs", "small", &["averaged-8"]),
+            claims: CLAIMS,
+            ..study(Group::Editing, Scale::Small, "INRs of MNIST digits", QUESTION)
+        },
+        Study {
+            name: "mnist-dilated",
+            manifests: &["mnist-inr", "mnist"],
+            images: Some("mnist"),
+            rows: [paper(&MNIST), vec![ours("averaged-8", "mnist-editing-averaged-8")]].concat(),
+            claims: &[("ScaleGMN-B", "ScaleGMN"), ("ScaleGMN-B, mean of 8 edited nets", "ScaleGMN-B")],
+            paper_column: Some(0),
+            ..study(Group::Editing, Scale::Paper, "MNIST, dilated", QUESTION)
+        },
+        Study {
+            name: "cifar-contrast",
+            question: CONTRAST,
+            manifests: &["cifar-inr"],
+            rows: vec![
+                ours("scalegmn", "cifar-contrast"),
+                ours("bidirectional", "cifar-contrast-bidirectional"),
+            ],
+            claims: &[("ScaleGMN-B", "ScaleGMN")],
+            ..study(Group::Editing, Scale::Paper, "CIFAR-10, more contrast", QUESTION)
+        },
     ]
 }
 

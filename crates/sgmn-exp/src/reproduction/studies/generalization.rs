@@ -56,71 +56,77 @@ const CLAIMS: &[(&str, &str)] = &[
 pub(super) fn studies() -> Vec<Study> {
     let terms = |data, size| Terms { data, task: TaskKind::Predict, size };
     vec![
-    Study {
-        name: "zoo-relu",
-        differs: QUICK,
-        rows: terms("zoo-relu", "quick").rows(&MODELS, &RELU),
-        claims: CLAIMS,
-        ..study(Group::Generalization, Scale::Quick, "own zoo, ReLU", QUESTION)
-    },
-    Study {
-        name: "zoo-tanh",
-        differs: QUICK,
-        rows: terms("zoo-tanh", "quick").rows(&MODELS, &TANH),
-        claims: CLAIMS,
-        ..study(Group::Generalization, Scale::Quick, "own zoo, tanh", QUESTION)
-    },
-    Study {
-        name: "zoo-hetero",
-        differs: QUICK,
-        rows: terms("zoo-hetero", "quick").rows(&["stat-nn", "scalegmn", "bidirectional"], &HETERO),
-        claims: &[("ScaleGMN", "StatNN"), ("ScaleGMN-B", "StatNN")],
-        ..study(Group::Generalization, Scale::Quick, "own zoo, both", QUESTION)
-    },
-    Study {
-        name: "small-zoo-relu",
-        differs: SMALL,
-        rows: terms("zoo-relu", "small").rows(&MODELS, &RELU),
-        claims: CLAIMS,
-        ..study(Group::Generalization, Scale::Small, "own zoo, ReLU", QUESTION)
-    },
-    Study {
-        name: "small-zoo-tanh",
-        differs: SMALL,
-        rows: terms("zoo-tanh", "small").rows(&MODELS, &TANH),
-        claims: CLAIMS,
-        ..study(Group::Generalization, Scale::Small, "own zoo, tanh", QUESTION)
-    },
-    Study {
-        name: "cifar10-gs-relu",
-        manifests: &["cnn-zoo-cifar10"],
-        rows: paper(&RELU),
-        ..of_the_paper("CIFAR-10-GS ReLU", Some(0))
-    },
-    Study {
-        name: "svhn-gs-relu",
-        manifests: &["cnn-zoo-svhn"],
-        rows: paper(&[("scalegmn", published("svhn-gs-relu", 467_969)), ("bidirectional", published("svhn-gs-relu-bidirectional", 559_105))]),
-        ..of_the_paper("SVHN-GS ReLU", Some(1))
-    },
-    Study {
-        name: "cifar10-gs-tanh",
-        manifests: &["cnn-zoo-cifar10"],
-        rows: paper(&TANH),
-        ..of_the_paper("CIFAR-10-GS tanh", Some(2))
-    },
-    Study {
-        name: "svhn-gs-tanh",
-        manifests: &["cnn-zoo-svhn"],
-        rows: paper(&[("scalegmn", published("svhn-gs-tanh", 547_457)), ("bidirectional", published("svhn-gs-tanh-bidirectional", 2_680_577))]),
-        ..of_the_paper("SVHN-GS tanh", Some(3))
-    },
-    Study {
-        name: "cifar10-gs-hetero",
-        manifests: &["cnn-zoo-cifar10"],
-        rows: paper(&HETERO),
-        ..of_the_paper("CIFAR-10-GS both", None)
-    },
+        Study {
+            name: "zoo-relu",
+            differs: QUICK,
+            rows: terms("zoo-relu", "quick").rows(&MODELS, &RELU),
+            claims: CLAIMS,
+            ..study(Group::Generalization, Scale::Quick, "own zoo, ReLU", QUESTION)
+        },
+        Study {
+            name: "zoo-tanh",
+            differs: QUICK,
+            rows: terms("zoo-tanh", "quick").rows(&MODELS, &TANH),
+            claims: CLAIMS,
+            ..study(Group::Generalization, Scale::Quick, "own zoo, tanh", QUESTION)
+        },
+        Study {
+            name: "zoo-hetero",
+            differs: QUICK,
+            rows: terms("zoo-hetero", "quick").rows(&["stat-nn", "scalegmn", "bidirectional"], &HETERO),
+            claims: &[("ScaleGMN", "StatNN"), ("ScaleGMN-B", "StatNN")],
+            ..study(Group::Generalization, Scale::Quick, "own zoo, both", QUESTION)
+        },
+        Study {
+            name: "small-zoo-relu",
+            differs: SMALL,
+            rows: terms("zoo-relu", "small").rows(&MODELS, &RELU),
+            claims: CLAIMS,
+            ..study(Group::Generalization, Scale::Small, "own zoo, ReLU", QUESTION)
+        },
+        Study {
+            name: "small-zoo-tanh",
+            differs: SMALL,
+            rows: terms("zoo-tanh", "small").rows(&MODELS, &TANH),
+            claims: CLAIMS,
+            ..study(Group::Generalization, Scale::Small, "own zoo, tanh", QUESTION)
+        },
+        Study {
+            name: "cifar10-gs-relu",
+            manifests: &["cnn-zoo-cifar10"],
+            rows: paper(&RELU),
+            ..of_the_paper("CIFAR-10-GS ReLU", Some(0))
+        },
+        Study {
+            name: "svhn-gs-relu",
+            manifests: &["cnn-zoo-svhn"],
+            rows: paper(&[
+                ("scalegmn", published("svhn-gs-relu", 467_969)),
+                ("bidirectional", published("svhn-gs-relu-bidirectional", 559_105)),
+            ]),
+            ..of_the_paper("SVHN-GS ReLU", Some(1))
+        },
+        Study {
+            name: "cifar10-gs-tanh",
+            manifests: &["cnn-zoo-cifar10"],
+            rows: paper(&TANH),
+            ..of_the_paper("CIFAR-10-GS tanh", Some(2))
+        },
+        Study {
+            name: "svhn-gs-tanh",
+            manifests: &["cnn-zoo-svhn"],
+            rows: paper(&[
+                ("scalegmn", published("svhn-gs-tanh", 547_457)),
+                ("bidirectional", published("svhn-gs-tanh-bidirectional", 2_680_577)),
+            ]),
+            ..of_the_paper("SVHN-GS tanh", Some(3))
+        },
+        Study {
+            name: "cifar10-gs-hetero",
+            manifests: &["cnn-zoo-cifar10"],
+            rows: paper(&HETERO),
+            ..of_the_paper("CIFAR-10-GS both", None)
+        },
     ]
 }
 

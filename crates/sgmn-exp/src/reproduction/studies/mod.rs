@@ -13,7 +13,8 @@ use crate::config::{Composition, DataPart, ModelPart, SizePart, TaskKind};
 /// All studies, in the order of the report.
 pub(super) fn all() -> &'static [Study] {
     static ALL: LazyLock<Vec<Study>> = LazyLock::new(|| {
-        [classification::studies(), generalization::studies(), editing::studies(), ablations::studies()].concat()
+        [classification::studies(), generalization::studies(), editing::studies(), ablations::studies()]
+            .concat()
     });
     &ALL
 }
