@@ -21,6 +21,7 @@ use crate::{
     interrupt::{INTERRUPTED, exit_code, stop_on_interrupt},
     report::{MachineFacts, commit},
     run_folder::{RunFacts, RunFolder},
+    toolbox::files::ReadArgs,
     train::{self, Outcome, Summary},
 };
 
@@ -52,6 +53,9 @@ struct Args {
     /// Lists what comes with the program: data, models and sizes to compose, and published experiments
     #[arg(long)]
     list: bool,
+    // Last, since everything behind it stands under its heading.
+    #[command(flatten)]
+    read: ReadArgs,
 }
 
 impl Program {
@@ -162,7 +166,7 @@ fn open(args: &Args, program: &Program, stop: &AtomicBool) -> Result<(Experiment
     if args.asked.is_nothing() && !args.resume {
         bail!("expected what to run, --experiment or --data, or --resume; --list says what there is");
     }
-    let found = args.asked.find(program, stop)?;
+    let found = args.asked.find(program, &args.read, stop)?;
     let (asked, own) = found.map_or((None, None), |Found { experiment, own }| (Some(experiment), own));
     let default = |asked: &Experiment| {
         PathBuf::from("runs").join(format!("{}-seed{}", asked.name(), asked.train().seed))

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::AtomicBool,
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::Program;
 use crate::{
@@ -43,8 +43,6 @@ pub(super) struct Asked {
     /// PATH is in]
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
-    #[command(flatten)]
-    read: ReadArgs,
 }
 
 /// An experiment, and where its nets are.
@@ -70,11 +68,16 @@ impl Asked {
     ///
     /// # Errors
     /// If it does not resolve, parts make no sense together, or the program asks something else.
-    pub(super) fn find(&self, program: &Program, stop: &AtomicBool) -> Result<Option<Found>> {
-        let own = self.own_nets(stop)?;
+    pub(super) fn find(
+        &self,
+        program: &Program,
+        read: &ReadArgs,
+        stop: &AtomicBool,
+    ) -> Result<Option<Found>> {
+        let own = self.own_nets(read, stop)?;
         if own.is_none() {
             ensure!(
-                self.read == ReadArgs::default(),
+                *read == ReadArgs::default(),
                 "options of reading: expected --data PATH beside them, since nets that come with the program say \
                  everything themselves"
             );
@@ -103,17 +106,39 @@ impl Asked {
                 return Ok(None);
             }
         };
+        if let Some(own) = &own {
+            self.check_edit(program, &own.data)?;
+        }
         for assignment in &self.overrides {
             file.set(assignment)?;
         }
         if let Some(device) = self.device {
             file.set(&format!("train.device={}", device.name()))?;
         }
-        Ok(Some(Found { experiment: file.resolve()?, own }))
+        let experiment = file.resolve()?;
+        if let Some(own) = &own {
+            // Before a folder is made for a run that cannot begin.
+            experiment.reads(&own.specs).with_context(|| format!("experiment {}", experiment.name()))?;
+        }
+        Ok(Some(Found { experiment, own }))
+    }
+
+    /// Asks which edit is wanted, since a person's own nets do not say.
+    fn check_edit(&self, program: &Program, data: &DataPart) -> Result<()> {
+        let is_edit = TaskKind::Edit.program() == program.name;
+        let is_said = |key: &str| self.overrides.iter().any(|assignment| assignment.starts_with(key));
+        ensure!(
+            !is_edit || is_said("task.edit=") && is_said("task.target="),
+            "data {}: expected to be told which edit, --set task.edit=dilate or contrast, and of which picture, \
+             --set task.target=drawing --set task.size=[HEIGHT,WIDTH] for what nets draw, or --set task.target=image \
+             --set task.images=FOLDER for what they were fitted to, found nothing",
+            data.name()
+        );
+        Ok(())
     }
 
     /// The nets of a path; nothing where --data is the name of a part, or its file.
-    fn own_nets(&self, stop: &AtomicBool) -> Result<Option<OwnNets>> {
+    fn own_nets(&self, read: &ReadArgs, stop: &AtomicBool) -> Result<Option<OwnNets>> {
         let Some(data) = &self.data else { return Ok(None) };
         if data.ends_with(".toml") || DataPart::all().any(|part| part.name() == data) {
             return Ok(None);
@@ -122,11 +147,11 @@ impl Asked {
         if !path.exists() {
             let known: Vec<String> = DataPart::all().map(|part| part.name().to_owned()).collect();
             bail!(
-                "--data: expected one of {}, or the path of nets or of a part (.toml), found {data:?}",
+                "data: expected one of {}, or the path of nets or of a part (.toml), found {data:?}",
                 known.join(", ")
             );
         }
-        let format = format_of(path, &self.read)?;
+        let format = format_of(path, read)?;
         datasets::own(path, format, self.data_dir.as_deref(), stop).map(Some)
     }
 }

@@ -61,16 +61,12 @@ impl ModelPart {
 
     /// What tables and figures call it in an experiment; a setting in braces, such as `{model.probes.n}`, is filled in.
     pub fn title(&self, experiment: &Experiment) -> String {
-        let mut title = self.title.clone();
-        while let Some((before, rest)) = title.split_once('{')
-            && let Some((key, after)) = rest.split_once('}')
-        {
-            let settings: Table = experiment.to_toml().parse().unwrap_or_default();
-            let setting = key
-                .split('.')
-                .try_fold(&Value::Table(settings), |value, key| value.get(key))
-                .map_or_else(|| "?".to_owned(), Value::to_string);
-            title = format!("{before}{setting}{after}");
+        let mut pieces = self.title.split('{');
+        let mut title = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            let (key, after) = piece.split_once('}').unwrap_or((piece, ""));
+            title += &setting(experiment, key).unwrap_or_else(|| "?".to_owned());
+            title += after;
         }
         title
     }
@@ -98,4 +94,11 @@ impl ModelPart {
         }
         bail!("model {}: expected a task among {}, found {}", self.name(), names(&self.tasks), task.name())
     }
+}
+
+/// The value of a setting by its dotted name.
+fn setting(experiment: &Experiment, name: &str) -> Option<String> {
+    let settings: Table = experiment.to_toml().parse().ok()?;
+    let value = name.split('.').try_fold(&Value::Table(settings), |value, key| value.get(key))?.to_string();
+    Some(value.trim_matches('"').to_owned())
 }

@@ -40,6 +40,8 @@ pub(super) struct Part {
     pub(super) lineage: Vec<String>,
     /// Its settings, those of parents first.
     pub(super) layers: Vec<Layer>,
+    /// How messages name it.
+    label: String,
     /// What it says beside settings, over what its parents say.
     said: Table,
     /// What it says itself.
@@ -70,25 +72,24 @@ impl Part {
                     origin::known(room.lists)
                 ),
             };
-        Self::load(room, &origin, &mut Trail::default())
-            .with_context(|| format!("{} {}", room.word, origin.label()))
+        Self::load(room, &origin, &mut Trail::default()).with_context(|| label(room, &origin))
     }
 
     /// A part that is in no file.
     pub(super) fn of(name: String, sentence: String, settings: Table) -> Self {
         let layer = Layer { name: name.clone(), settings, whens: Vec::new() };
-        let lineage = vec![name.clone()];
-        Self { name, sentence, lineage, layers: vec![layer], said: Table::new(), own: Table::new() }
+        let (label, lineage) = (name.clone(), vec![name.clone()]);
+        Self { name, sentence, lineage, layers: vec![layer], label, said: Table::new(), own: Table::new() }
     }
 
     /// What the part or one of its parents says under a key, typed.
     pub(super) fn said<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        typed(&self.said, key)
+        typed(&self.said, key).with_context(|| self.label.clone())
     }
 
     /// What the part itself says.
     pub(super) fn own<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        typed(&self.own, key)
+        typed(&self.own, key).with_context(|| self.label.clone())
     }
 
     fn load(room: &Room, origin: &Origin, trail: &mut Trail) -> Result<Self> {
@@ -101,6 +102,7 @@ impl Part {
             sentence,
             lineage: Vec::new(),
             layers: Vec::new(),
+            label: label(room, origin),
             said: Table::new(),
             own: own.clone(),
         };
@@ -167,6 +169,10 @@ impl Layer {
             merge::merge(merged, when.set.clone());
         }
     }
+}
+
+fn label(room: &Room, origin: &Origin) -> String {
+    format!("{} {}", room.word, origin.label())
 }
 
 fn typed<T: DeserializeOwned>(table: &Table, key: &str) -> Result<Option<T>> {
