@@ -1,6 +1,7 @@
 //! From `[data]` of an experiment to nets that can be read: what is many small files is packed once and kept, and so
 //! are INRs that are fitted here and CNNs that are trained here.
 
+mod own;
 mod trained;
 
 use std::{
@@ -23,7 +24,10 @@ use sgmn_graph::Seed;
 use sha2::{Digest, Sha256};
 
 pub(crate) use self::trained::{describe, train};
-pub use self::trained::{name, trained_path};
+pub use self::{
+    own::{OwnNets, own},
+    trained::{name, trained_path},
+};
 use crate::{
     config::{Data, EditTarget, EditTask, Experiment, Files, Fitted, Task},
     editing::Pictures,
@@ -155,6 +159,14 @@ impl From<Dataset> for Material {
 pub fn material(experiment: &Experiment, data_dir: &Path, stop: &AtomicBool) -> Result<Material> {
     let folder = folder_of_images(experiment)?;
     Material::new(open(experiment.data(), data_dir, stop)?, folder, data_dir)
+}
+
+/// The same, of nets that were opened already.
+///
+/// # Errors
+/// As [`Pictures::open`].
+pub fn material_of(experiment: &Experiment, dataset: Dataset, data_dir: &Path) -> Result<Material> {
+    Material::new(dataset, folder_of_images(experiment)?, data_dir)
 }
 
 /// What [`material`] opens, if it is there: nothing is packed, fitted or trained.

@@ -22,9 +22,9 @@ pub(super) fn table(results: &Results, group: Group) -> Option<Table> {
     let studies: Vec<&StudyResults> = results.of(group).collect();
     let columns = columns(&studies, paper);
     let mut methods: Vec<&str> = paper.rows.iter().map(|row| row.method).collect();
-    for row in studies.iter().flat_map(|results| results.study.rows) {
-        if !methods.contains(&row.method) {
-            methods.push(row.method);
+    for row in studies.iter().flat_map(|results| &results.study.rows) {
+        if !methods.contains(&row.method.as_str()) {
+            methods.push(&row.method);
         }
     }
     methods.retain(|method| !is_unrun(&studies, method));
@@ -51,8 +51,8 @@ pub(super) fn short_table(results: &Results, group: Group) -> Option<Table> {
 pub(super) fn unrun<'a>(studies: &[&'a StudyResults]) -> Vec<&'a str> {
     let mut methods: Vec<&str> = Vec::new();
     for row in studies.iter().flat_map(|results| &results.rows) {
-        if !methods.contains(&row.row.method) && is_unrun(studies, row.row.method) {
-            methods.push(row.row.method);
+        if !methods.contains(&row.row.method.as_str()) && is_unrun(studies, &row.row.method) {
+            methods.push(&row.row.method);
         }
     }
     methods
@@ -181,8 +181,8 @@ pub(super) fn ablation_table(results: &StudyResults) -> Table {
         let difference = against_first(row).filter(|_| !is_first);
         let seconds = Spread::of(&row.values(|run| run.summary.seconds));
         vec![
-            row.row.method.to_owned(),
-            row.row.knows.to_owned(),
+            row.row.method.clone(),
+            row.row.knows.clone(),
             row.cell(criterion, chance),
             difference.map_or_else(dash, |spread| signed(criterion, spread)),
             row.runs.len().to_string(),
@@ -241,7 +241,7 @@ fn at_chance(results: &StudyResults) -> Option<String> {
         let mean = Spread::of(&row.test(criterion)).map(|spread| spread.mean);
         mean.is_some_and(|mean| chance.explains(criterion, mean, row.runs.len()))
     });
-    let names: Vec<&str> = explained.map(|row| row.row.method).collect();
+    let names: Vec<&str> = explained.map(|row| row.row.method.as_str()).collect();
     let explained = if names.is_empty() { "no model".to_owned() } else { names.join(", ") };
     Some(format!(
         "{}: {} is {} ({}); no better, but for luck: {explained}.",

@@ -59,7 +59,7 @@ pub struct PlannedRun {
     /// Name of the first study that shows it.
     pub study: &'static str,
     /// Name of the model there.
-    pub method: &'static str,
+    pub method: String,
     /// Its seed.
     pub seed: u64,
     /// The folder of the run.
@@ -113,7 +113,7 @@ impl Plan {
                 if seed > 0 && is_ablation(study) != ablations {
                     continue;
                 }
-                for row in study.rows {
+                for row in &study.rows {
                     let run = PlannedRun::new(request, study, row, seed)?;
                     if runs.iter().all(|other| other.folder != run.folder) {
                         runs.push(run);
@@ -159,7 +159,7 @@ impl Request {
     /// # Errors
     /// If it does not resolve.
     pub fn experiment(&self, study: &Study, row: &Row, seed: u64) -> Result<Experiment> {
-        let mut file = ExperimentFile::open(row.experiment)?;
+        let mut file = ExperimentFile::open(&row.experiment)?;
         for assignment in self.assignments(study, seed) {
             file.set(&assignment)?;
         }
@@ -172,7 +172,7 @@ impl Request {
     /// If they do not resolve, or not all read the same.
     pub fn data(&self, study: &Study) -> Result<Data> {
         let mut shared: Option<Data> = None;
-        for row in study.rows {
+        for row in &study.rows {
             let experiment = self.experiment(study, row, 0)?;
             let data = shared.get_or_insert_with(|| experiment.data().clone());
             ensure!(
@@ -222,14 +222,14 @@ impl PlannedRun {
         };
         let mut arguments = Vec::new();
         let mut push = |option: &str, value: String| arguments.extend([option.to_owned(), value]);
-        push("--experiment", row.experiment.to_owned());
+        push("--experiment", row.experiment.clone());
         for assignment in request.assignments(study, seed) {
             push("--set", assignment);
         }
         push("--run", text(&folder)?);
         push("--data-dir", text(&request.data_dir)?);
         let program = experiment.task().program();
-        let (study, method, state) = (study.name, row.method, RunState::New);
+        let (study, method, state) = (study.name, row.method.clone(), RunState::New);
         let mut run = Self { study, method, seed, folder, avoided, state, program, arguments, experiment };
         run.look_again()?;
         Ok(run)

@@ -8,7 +8,7 @@ mod convert;
 mod distance;
 mod equal;
 mod export_checkpoint;
-mod files;
+pub(crate) mod files;
 mod fit;
 mod import_checkpoint;
 mod inspect;

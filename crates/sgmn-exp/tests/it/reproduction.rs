@@ -98,7 +98,7 @@ fn states(plan: &Plan) -> Vec<RunState> {
 fn every_model_comes_with_seed_0_before_any_comes_with_seed_1() {
     let folder = tempfile::tempdir().unwrap();
     let plan = Plan::new(&request(folder.path(), &["train.epochs=1"])).unwrap();
-    let names: Vec<(&str, u64)> = plan.runs.iter().map(|run| (run.method, run.seed)).collect();
+    let names: Vec<(&str, u64)> = plan.runs.iter().map(|run| (run.method.as_str(), run.seed)).collect();
     let n_models = Study::named("digits").unwrap().rows.len();
     assert_eq!(names[..2], [("MLP", 0), ("Inr2Vec", 0)]);
     assert_eq!(names[n_models], ("MLP", 1));

@@ -75,13 +75,13 @@ impl Runner<'_> {
         let request = Request { studies: here.map(str::to_owned).collect(), ..self.request.clone() };
         nets::make(&request, self.stop)?;
         if !self.wishes.methods.is_empty() {
-            plan.runs.retain(|run| self.wishes.methods.iter().any(|name| name == run.method));
+            plan.runs.retain(|run| self.wishes.methods.iter().any(|name| *name == run.method));
         }
         self.train(&mut plan, &absent)
     }
 
     fn check_methods(&self, plan: &Plan) -> Result<()> {
-        let mut known: Vec<&str> = plan.runs.iter().map(|run| run.method).collect();
+        let mut known: Vec<&str> = plan.runs.iter().map(|run| run.method.as_str()).collect();
         known.sort_unstable();
         known.dedup();
         if let Some(unknown) = self.wishes.methods.iter().find(|method| !known.contains(&method.as_str())) {
@@ -175,7 +175,7 @@ impl Runner<'_> {
         }
         let rest = self.wishes.time.saturating_sub(self.began.elapsed()).as_secs_f64();
         let earlier = plan.runs.iter().find(|other| {
-            (other.study, other.method) == (run.study, run.method) && other.seed + 1 == run.seed
+            (other.study, &other.method) == (run.study, &run.method) && other.seed + 1 == run.seed
         });
         match earlier?.state {
             RunState::Finished { seconds } if seconds <= rest => None,

@@ -8,9 +8,9 @@ use sgmn_data::{
 use sgmn_graph::{Activation, ActivationWords, PoolWords};
 
 /// How to read what files do not say themselves.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 #[command(next_help_heading = "Reading")]
-pub(in crate::toolbox) struct ReadArgs {
+pub(crate) struct ReadArgs {
     /// Format of a dataset; found out if left out
     #[arg(long = "from", value_name = "FORMAT")]
     pub(super) format: Option<FormatKind>,
