@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use self::trained::{describe, train};
 pub use self::{
-    own::{OwnNets, own},
+    own::{OwnNets, architectures, own},
     trained::{name, trained_path},
 };
 use crate::{

@@ -95,6 +95,14 @@ fn beside(columns: &[Column<'_>], methods: &[&str], criterion: Criterion) -> Tab
     Table { header: header.collect(), rows }
 }
 
+/// The row of chance in a table whose first columns are the model and the criterion; nothing if it is not known.
+pub(super) fn chance_row(results: &StudyResults, n_columns: usize) -> Option<Vec<String>> {
+    let mut cells =
+        vec![constant(results.criterion).to_owned(), results.criterion.shown(results.chance()?.value)];
+    cells.resize_with(n_columns, dash);
+    Some(cells)
+}
+
 /// The name of what an answer reaches that does not look at the nets.
 fn constant(criterion: Criterion) -> &'static str {
     match criterion {
@@ -235,7 +243,7 @@ pub(super) fn findings(results: &StudyResults) -> Vec<String> {
 }
 
 /// What chance is, and which models it explains.
-fn at_chance(results: &StudyResults) -> Option<String> {
+pub(super) fn at_chance(results: &StudyResults) -> Option<String> {
     let (criterion, chance) = (results.criterion, results.chance()?);
     let explained = results.rows.iter().filter(|row| {
         let mean = Spread::of(&row.test(criterion)).map(|spread| spread.mean);

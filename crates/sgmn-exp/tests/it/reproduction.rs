@@ -26,6 +26,7 @@ fn request(out: &Path, overrides: &[&str]) -> Request {
         overrides: overrides.iter().map(|&assignment| assignment.to_owned()).collect(),
         out: out.to_owned(),
         data_dir: out.join("data"),
+        own: None,
     }
 }
 
