@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     fn rows(values: &[[f64; 3]]) -> Tensor {
-        Tensor::new(values, &Device::Cpu).unwrap()
+        Tensor::from_slice(values.as_flattened(), (values.len(), 3), &Device::Cpu).unwrap()
     }
 
     #[test]

@@ -19,11 +19,14 @@ pub struct Entrant {
     pub experiment: Experiment,
 }
 
-/// The models that can read the nets, and the titles of the others with the reason of each.
+/// A model that is left out: its name, and the reason.
+pub(in crate::reproduction) type Excluded = (String, String);
+
+/// The models that can read the nets, and the others.
 ///
 /// # Errors
 /// If an assignment of the comparison does not fit any experiment.
-pub(super) fn entrants(comparison: &Comparison) -> Result<(Vec<Entrant>, Vec<(String, String)>)> {
+pub(super) fn entrants(comparison: &Comparison) -> Result<(Vec<Entrant>, Vec<Excluded>)> {
     let (mut entrants, mut excluded) = (Vec::new(), Vec::new());
     for model in &comparison.models {
         let composition = Composition::new(

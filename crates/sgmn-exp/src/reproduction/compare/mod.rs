@@ -21,7 +21,7 @@ use anyhow::{Result, ensure};
 use sgmn_graph::NetSpec;
 
 pub use self::entrants::Entrant;
-pub(super) use self::rates::Choice;
+pub(super) use self::{entrants::Excluded, rates::Choice};
 use self::{entrants::entrants, rates::choose};
 use super::{
     Report, Wishes, page,

@@ -10,7 +10,7 @@ use crate::{
     metrics::{Criterion, Spread},
     report::{Block, Page, Section, Table},
     reproduction::{
-        compare::Choice,
+        compare::{Choice, Excluded},
         comparison::{at_chance, chance_row, dash, size_table, unrun},
         plan::Request,
         results::{Results, RowResults, StudyResults},
@@ -22,7 +22,7 @@ pub(in crate::reproduction) struct Told<'a> {
     pub(in crate::reproduction) choices: &'a [Choice],
     pub(in crate::reproduction) rates: &'a [f64],
     /// Models that cannot read the nets, and why.
-    pub(in crate::reproduction) excluded: &'a [(String, String)],
+    pub(in crate::reproduction) excluded: &'a [Excluded],
     pub(in crate::reproduction) size: &'a SizePart,
 }
 

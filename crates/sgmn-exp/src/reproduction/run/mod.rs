@@ -75,7 +75,7 @@ impl Runner<'_> {
         let request = Request { studies: here.map(str::to_owned).collect(), ..self.request.clone() };
         nets::make(&request, self.stop)?;
         if !self.wishes.methods.is_empty() {
-            plan.runs.retain(|run| self.wishes.methods.iter().any(|name| *name == run.method));
+            plan.runs.retain(|run| self.wishes.methods.contains(&run.method));
         }
         self.train(&mut plan, &absent)
     }
