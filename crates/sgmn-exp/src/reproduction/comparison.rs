@@ -250,11 +250,20 @@ pub(super) fn at_chance(results: &StudyResults) -> Option<String> {
         mean.is_some_and(|mean| chance.explains(criterion, mean, row.runs.len()))
     });
     let names: Vec<&str> = explained.map(|row| row.row.method.as_str()).collect();
-    let explained = if names.is_empty() { "no model".to_owned() } else { names.join(", ") };
+    let reached = match criterion {
+        Criterion::Accuracy => "always the commonest class is",
+        Criterion::Tau | Criterion::R2 => "any constant answer is",
+        Criterion::Mse => "leaving nets as they are is",
+    };
+    let n_shown = results.shown().count();
+    let explained = match names.len() {
+        0 => "every model is better by more than luck".to_owned(),
+        n if n == n_shown => "no model is better by more than luck".to_owned(),
+        _ => format!("no better by more than luck: {}", names.join("; ")),
+    };
     Some(format!(
-        "{}: {} is {} ({}); no better, but for luck: {explained}.",
+        "{}: {reached} {} ({}); {explained}.",
         results.study.nets,
-        constant(criterion),
         criterion.shown(chance.value),
         criterion.heading(),
     ))

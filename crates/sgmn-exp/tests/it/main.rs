@@ -12,3 +12,4 @@ mod run_folder;
 mod statistics;
 mod toolbox;
 mod train;
+mod tutorial;

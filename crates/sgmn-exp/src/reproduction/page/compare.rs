@@ -99,10 +99,10 @@ fn short(study: &StudyResults) -> Vec<Block> {
     let mut items = Vec::new();
     if let Some(spread) = Spread::of(&row.test(criterion)) {
         items.push(format!(
-            "By the validation nets {} is the best model; on the test nets it has {} {}.",
+            "By the validation nets {} is the best model; on the test nets it has {} ({}).",
             row.row.method,
-            criterion.heading(),
             criterion.shown_spread(spread.mean, spread.std),
+            criterion.heading(),
         ));
     }
     items.extend(at_chance(study));
