@@ -45,12 +45,12 @@ struct Embedded {
 /// The name by which an experiment asks for the digits that come with the program.
 pub const MINI_NAME: &str = "mini";
 
-/// A balanced sample of MNIST; `datasets/mini/README.md` says how it was taken.
+/// A balanced sample of MNIST; `mini/README.md` says how it was taken.
 const MINI: Embedded = Embedded {
-    train_images: include_bytes!("../../../datasets/mini/mini-images-idx3-ubyte.gz"),
-    train_labels: include_bytes!("../../../datasets/mini/mini-labels-idx1-ubyte.gz"),
-    test_images: include_bytes!("../../../datasets/mini/mini-test-images-idx3-ubyte.gz"),
-    test_labels: include_bytes!("../../../datasets/mini/mini-test-labels-idx1-ubyte.gz"),
+    train_images: include_bytes!("../mini/mini-images-idx3-ubyte.gz"),
+    train_labels: include_bytes!("../mini/mini-labels-idx1-ubyte.gz"),
+    test_images: include_bytes!("../mini/mini-test-images-idx3-ubyte.gz"),
+    test_labels: include_bytes!("../mini/mini-test-labels-idx1-ubyte.gz"),
 };
 
 /// Opens the nets of an experiment, with progress where that takes long: published nets that lie in a file each are

@@ -136,7 +136,7 @@ impl Request {
             Study::named(name)?;
         }
         let is_asked_for = |study: &&Study| {
-            // Ablations have one size, and a night has room for them.
+            // Ablations have one size; a long job has room for them.
             let scale =
                 study.scale == self.scale || study.group == Group::Ablations && self.scale == Scale::Small;
             scale
@@ -220,7 +220,6 @@ impl PlannedRun {
                 (runs.join(format!("{}-seed{seed}-{}", row.experiment, &experiment.hash()[..8])), Some(plain))
             }
         };
-        let state = state_of(&folder, &experiment)?;
         let mut arguments = Vec::new();
         let mut push = |option: &str, value: String| arguments.extend([option.to_owned(), value]);
         push("--experiment", row.experiment.clone());
@@ -229,12 +228,25 @@ impl PlannedRun {
         }
         push("--run", text(&folder)?);
         push("--data-dir", text(&request.data_dir)?);
-        if state != RunState::New {
-            arguments.push("--resume".to_owned());
-        }
         let program = experiment.task().program();
-        let (study, method) = (study.name, row.method.clone());
-        Ok(Self { study, method, seed, folder, avoided, state, program, arguments, experiment })
+        let (study, method, state) = (study.name, row.method.clone(), RunState::New);
+        let mut run = Self { study, method, seed, folder, avoided, state, program, arguments, experiment };
+        run.look_again()?;
+        Ok(run)
+    }
+
+    /// Finds out from the disk how far the run is now.
+    ///
+    /// # Errors
+    /// If a file of the run is damaged.
+    pub fn look_again(&mut self) -> Result<()> {
+        const RESUME: &str = "--resume";
+        self.state = state_of(&self.folder, &self.experiment)?;
+        let is_resumed = self.arguments.last().is_some_and(|word| word == RESUME);
+        if self.state != RunState::New && !is_resumed {
+            self.arguments.push(RESUME.to_owned());
+        }
+        Ok(())
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Report {
     pub figures: Vec<PathBuf>,
     /// The tables of results under the titles of their parts.
     pub tables: Vec<(String, Table)>,
+    /// A few lines of each part that has a table in the paper, for a front page.
+    pub short_tables: Vec<(String, Table)>,
 }
 
 /// Writes the report of a request from the folders of its runs, whatever is finished by now.
@@ -52,6 +54,11 @@ pub fn write(request: &Request, command: &str) -> Result<Report> {
             .iter()
             .filter(|group| results.of(**group).next().is_some())
             .flat_map(|group| comparison::tables(&results, *group))
+            .collect(),
+        short_tables: Group::ALL
+            .iter()
+            .filter(|group| results.of(**group).next().is_some())
+            .filter_map(|group| Some((group.title().to_owned(), comparison::short_table(&results, *group)?)))
             .collect(),
     };
     write_atomic(&report.html, page.to_html()?.as_bytes())?;
@@ -112,7 +119,7 @@ impl Report {
         Ok(path)
     }
 
-    /// Puts the tables between the lines `<!-- results -->` and `<!-- /results -->` of a file.
+    /// Puts the short tables between the lines `<!-- results -->` and `<!-- /results -->` of a file.
     ///
     /// # Errors
     /// If the file cannot be read or written, or does not have the two lines.
@@ -127,7 +134,7 @@ impl Report {
             )
         })?;
         let mut shown = String::new();
-        for (title, table) in &self.tables {
+        for (title, table) in &self.short_tables {
             write!(shown, "\n{title}:\n\n{}", table.to_markdown())?;
         }
         write_atomic(file, format!("{before}{BEGIN}{shown}\n{END}{after}").as_bytes())

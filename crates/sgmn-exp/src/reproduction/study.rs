@@ -27,7 +27,7 @@ pub enum Group {
 pub enum Scale {
     /// Small models on the data that come with the project: minutes on two cores
     Quick,
-    /// Larger models on thousands of nets, made here from images of digits: a night on a laptop
+    /// Larger models on thousands of nets, made here from images of digits
     Small,
     /// The published configurations on the published data: days on a processor, hours on a GPU
     Paper,

@@ -19,6 +19,7 @@ use crate::config::{DataPart, ExperimentFile, ModelPart, PROGRAMS, PUBLISHED, Si
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  sgmn list | grep zoo")]
 pub(super) struct Args {
     /// Folder of dataset manifests; left out, `datasets` here or in a folder above
     #[arg(long, value_name = "FOLDER")]

@@ -2,6 +2,7 @@
 
 mod canonicalize;
 mod check;
+mod completions;
 mod convert;
 mod distance;
 mod equal;
@@ -72,6 +73,10 @@ enum Command {
     Measure(measure::Args),
     /// Lists the known experiments, models, symmetries, formats and datasets
     List(list::Args),
+    /// Prints what a shell needs to complete the words of these commands
+    Completions(completions::Args),
+    /// Prints the manual page, or writes one for each command
+    Man(completions::ManArgs),
 }
 
 const EXAMPLES: &str = "\
@@ -147,6 +152,8 @@ fn run(cli: &Cli, out: &mut impl Write) -> Result<Verdict> {
         Command::Zoo(args) => zoo::run(args, out),
         Command::Measure(args) => measure::run(args, out),
         Command::List(args) => list::run(args, out),
+        Command::Completions(args) => completions::run(args, out),
+        Command::Man(args) => completions::man(args, out),
     }
 }
 
@@ -179,6 +186,27 @@ mod tests {
     #[test]
     fn the_command_line_contradicts_itself_nowhere() {
         Cli::command().debug_assert();
+    }
+
+    /// The lines of a command's help that show a call of it.
+    fn examples(command: &clap::Command) -> Vec<String> {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        help.lines().map(str::trim).filter(|line| line.starts_with("sgmn ")).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_help_of_every_command_shows_calls_of_it_that_are_understood() {
+        let cli = Cli::command();
+        for command in std::iter::once(&cli).chain(cli.get_subcommands()).filter(|c| c.get_name() != "help") {
+            let examples = examples(command);
+            assert!(!examples.is_empty(), "{}: no example", command.get_name());
+            for example in examples {
+                // What goes to a file is a matter of the shell.
+                let words = example.split_whitespace().take_while(|word| !matches!(*word, ">" | "|" | "#"));
+                let understood = Cli::try_parse_from(words);
+                assert!(understood.is_ok(), "{example}: {}", understood.unwrap_err());
+            }
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ fn introduction(request: &Request) -> &'static str {
              models, so they say what the method can do, not what to expect here."
         }
         Scale::Small => {
-            "Models that read neural networks by their weights, trained and tested in a night on networks that were made on \
+            "Models that read neural networks by their weights, trained and tested on networks that were made on \
              this machine. The paper's numbers stand beside ours; its networks are more and others, its models larger."
         }
         Scale::Paper => {

@@ -47,7 +47,7 @@ impl Composer<'_> {
     }
 }
 
-/// One row a run, those that were not made included.
+/// One row a run that was begun.
 fn table_of_runs(results: &StudyResults) -> Table {
     let criterion = results.criterion;
     let test = format!("test {}", criterion.heading());
@@ -57,7 +57,7 @@ fn table_of_runs(results: &StudyResults) -> Table {
         for RunResult { summary, .. } in &row.runs {
             let value = summary.test.get(criterion.name());
             rows.push(vec![
-                row.row.method.to_owned(),
+                row.row.method.clone(),
                 summary.seed.to_string(),
                 value.map_or_else(dash, |value| criterion.shown(*value)),
                 criterion.shown(summary.best_val),
@@ -68,11 +68,12 @@ fn table_of_runs(results: &StudyResults) -> Table {
         }
         for run in &row.missing {
             let state = match run.state {
-                RunState::New => "not run",
+                // The part of the report says in one line which models were not run.
+                RunState::New => continue,
                 RunState::Diverged => "diverged",
                 RunState::Unfinished | RunState::Finished { .. } => "unfinished",
             };
-            let mut cells = vec![row.row.method.to_owned(), run.seed.to_string(), state.to_owned()];
+            let mut cells = vec![row.row.method.clone(), run.seed.to_string(), state.to_owned()];
             cells.resize_with(header.len(), dash);
             rows.push(cells);
         }

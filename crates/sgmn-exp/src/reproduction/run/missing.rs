@@ -1,6 +1,6 @@
 //! Where the nets and images of a reproduction are, and what a person does to get what is missing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use sgmn_data::{
@@ -8,16 +8,11 @@ use sgmn_data::{
     manifest::Manifest,
 };
 
-use crate::repository;
-
 /// Why the data of a manifest cannot be read, in a sentence that says how to get them; nothing if they are there.
-///
-/// `data_dir` counts from the root of the repository, where all commands run.
-pub(super) fn missing(manifest: &str, data_dir: &Path) -> Result<Option<String>> {
-    let manifest = Manifest::named(repository::root().join("datasets"), manifest)?;
+pub(super) fn missing(manifests: &Path, name: &str, data_dir: &Path) -> Result<Option<String>> {
+    let manifest = Manifest::named(manifests, name)?;
     let places = Places { data_dir: data_dir.to_owned(), hub_endpoint: None };
-    let in_root = Places { data_dir: in_root(data_dir), ..places.clone() };
-    if fetch::is_present(&manifest, &in_root) {
+    if fetch::is_present(&manifest, &places) {
         return Ok(None);
     }
     Ok(Some(format!(
@@ -28,20 +23,23 @@ pub(super) fn missing(manifest: &str, data_dir: &Path) -> Result<Option<String>>
     )))
 }
 
-fn in_root(path: &Path) -> PathBuf {
-    repository::root().join(path)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::config::{Data, ExperimentFile};
+
+    fn manifests() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets")
+    }
 
     #[test]
     fn missing_nets_are_one_sentence_that_says_how_to_get_them() {
         let folder = tempfile::tempdir().unwrap();
         for manifest in ["mnist", "mnist-inr", "fmnist-inr", "cifar-inr", "cifar-inr-aug", "cnn-zoo-cifar10"]
         {
-            let message = missing(manifest, folder.path()).unwrap().unwrap();
+            let message = missing(&manifests(), manifest, folder.path()).unwrap().unwrap();
             assert!(message.contains(&format!("cargo xtask datasets fetch {manifest}")), "{message}");
             assert!(!message.contains('\n'), "{message}");
         }
@@ -55,7 +53,7 @@ mod tests {
         for part in ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"] {
             std::fs::write(images.join(format!("{part}-ubyte.gz")), "").unwrap();
         }
-        assert_eq!(missing("mnist", folder.path()).unwrap(), None);
+        assert_eq!(missing(&manifests(), "mnist", folder.path()).unwrap(), None);
     }
 
     #[test]
@@ -69,11 +67,15 @@ mod tests {
             ("cifar10-gs-hetero", "cnn-zoo-cifar10"),
             ("svhn-gs-relu", "cnn-zoo-svhn"),
         ] {
-            let manifest = Manifest::named(repository::root().join("datasets"), manifest).unwrap();
-            let file = repository::root().join(format!("crates/sgmn-exp/experiments/published/{experiment}.toml"));
-            let experiment: toml::Table = std::fs::read_to_string(file).unwrap().parse().unwrap();
-            let path = experiment["data"]["path"].as_str().unwrap();
-            assert_eq!(Path::new("data").join(path), manifest.root(Path::new("data")), "{}", manifest.name);
+            let manifest = Manifest::named(manifests(), manifest).unwrap();
+            let experiment = ExperimentFile::open(experiment).unwrap().resolve().unwrap();
+            let Data::Files(files) = experiment.data() else { panic!("{}", manifest.name) };
+            assert_eq!(
+                Path::new("data").join(&files.path),
+                manifest.root(Path::new("data")),
+                "{}",
+                manifest.name
+            );
         }
     }
 }
