@@ -5,7 +5,7 @@ use toml::{Table, Value};
 
 use super::{
     Composition, Experiment, PUBLISHED, merge,
-    origin::{self, Origin, Trail},
+    origin::{self, Origin, Trail, Written},
     resolve,
 };
 
@@ -66,7 +66,8 @@ impl ExperimentFile {
         };
         let label = origin.label();
         trail.enter(&label)?;
-        let (mut table, parents) = origin::read(&origin).with_context(|| format!("experiment {label}"))?;
+        let Written { mut table, parents, .. } =
+            origin::read(&origin).with_context(|| format!("experiment {label}"))?;
         let name = match table.remove("name") {
             None => origin.name(),
             Some(Value::String(name)) => name,
@@ -100,8 +101,7 @@ enum Found {
 impl Found {
     /// A reference with a slash or the ending `.toml` is a path, taken from `folder` on; all else is a name.
     fn find(reference: &str, folder: Option<&std::path::Path>) -> Result<Self> {
-        if let Some(file) =
-            Origin::path(reference, folder).or_else(|| origin::embedded(&[PUBLISHED], reference))
+        if let Some(file) = Origin::path(reference, folder).or_else(|| origin::named(&[PUBLISHED], reference))
         {
             return Ok(Self::File(file));
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use toml::{Table, Value};
 
-use super::Embedded;
+use super::{Embedded, embedded};
 
 /// A file longer than this is not an experiment file; the bound keeps a wrong path from filling the memory.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -58,7 +58,7 @@ impl Origin {
         }
     }
 
-    pub(super) fn read(&self) -> Result<String> {
+    fn read(&self) -> Result<String> {
         match self {
             Self::Embedded(embedded) => Ok(embedded.text.to_owned()),
             Self::Text { text, .. } => Ok(text.clone()),
@@ -104,9 +104,20 @@ impl Trail {
     }
 }
 
-/// A file as a table, with its parents taken out: `inherits` is one name or path, or a list of them.
-pub(super) fn read(origin: &Origin) -> Result<(Table, Vec<String>)> {
-    let mut table: Table = origin.read()?.parse().map_err(one_line)?;
+/// What stands in a file.
+pub(super) struct Written {
+    /// All but its parents.
+    pub(super) table: Table,
+    /// Names or paths of its parents: `inherits` is one, or a list of them.
+    pub(super) parents: Vec<String>,
+    /// The first sentence of its comment.
+    pub(super) sentence: String,
+}
+
+/// Reads a file.
+pub(super) fn read(origin: &Origin) -> Result<Written> {
+    let written = origin.read()?;
+    let mut table: Table = written.parse().map_err(one_line)?;
     let text = |value: Value| match value {
         Value::String(parent) => Ok(parent),
         other => bail!("inherits: expected a name or a path, found {other}"),
@@ -116,11 +127,11 @@ pub(super) fn read(origin: &Origin) -> Result<(Table, Vec<String>)> {
         Some(Value::Array(parents)) => parents.into_iter().map(text).collect::<Result<_>>()?,
         Some(one) => vec![text(one)?],
     };
-    Ok((table, parents))
+    Ok(Written { table, parents, sentence: embedded::sentence(&written) })
 }
 
 /// The embedded file of a name in one of several lists.
-pub(super) fn embedded(lists: &[&'static [Embedded]], name: &str) -> Option<Origin> {
+pub(super) fn named(lists: &[&'static [Embedded]], name: &str) -> Option<Origin> {
     lists.iter().copied().flatten().find(|file| file.name == name).map(Origin::Embedded)
 }
 
@@ -143,7 +154,8 @@ mod tests {
     #[test]
     fn parents_are_one_or_several() {
         let parents = |text: &str| {
-            read(&Origin::Text { name: "one".to_owned(), text: text.to_owned() }).map(|(_, parents)| parents)
+            read(&Origin::Text { name: "one".to_owned(), text: text.to_owned() })
+                .map(|written| written.parents)
         };
         assert!(parents("a = 1").unwrap().is_empty());
         assert_eq!(parents("inherits = \"a\"").unwrap(), ["a"]);

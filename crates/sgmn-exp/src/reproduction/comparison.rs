@@ -51,8 +51,9 @@ pub(super) fn short_table(results: &Results, group: Group) -> Option<Table> {
 pub(super) fn unrun<'a>(studies: &[&'a StudyResults]) -> Vec<&'a str> {
     let mut methods: Vec<&str> = Vec::new();
     for row in studies.iter().flat_map(|results| &results.rows) {
-        if !methods.contains(&row.row.method.as_str()) && is_unrun(studies, &row.row.method) {
-            methods.push(&row.row.method);
+        let method = row.row.method.as_str();
+        if !methods.contains(&method) && is_unrun(studies, method) {
+            methods.push(method);
         }
     }
     methods
@@ -218,7 +219,7 @@ pub(super) fn size_table(results: &StudyResults) -> Table {
         let speed = Spread::of(&row.values(|run| run.summary.nets_per_second));
         let train = row.experiment.train();
         vec![
-            row.row.method.to_owned(),
+            row.row.method.clone(),
             row.cell(results.criterion, chance),
             row.runs.first().map_or_else(dash, |run| thousands(run.summary.n_params)),
             format!("{:e}", train.learning_rate),

@@ -249,7 +249,7 @@ impl RowResults {
     /// Its name in a figure, which may have no line for it.
     fn label(&self) -> String {
         let title = &self.row.method;
-        if self.runs.is_empty() { format!("{title} (not run)") } else { title.to_owned() }
+        if self.runs.is_empty() { format!("{title} (not run)") } else { title.clone() }
     }
 }
 

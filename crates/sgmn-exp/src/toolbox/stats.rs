@@ -31,9 +31,9 @@ bias; for every net and layer, the share of positive signs, beside that of fair 
 Examples:
   sgmn stats digits.packed
   sgmn stats smallcnnzoo --option activation=relu --out figures
-  sgmn stats quick --nets 1000 --out figures")]
+  sgmn stats mini-inrs --nets 1000 --out figures")]
 pub(super) struct Args {
-    /// File or folder of nets, or an experiment whose nets are there
+    /// File or folder of nets, or the name of data or an experiment whose nets are there
     #[arg(value_name = "DATASET")]
     dataset: String,
     /// Measure N nets drawn at random; all if left out, or if there are fewer
@@ -106,7 +106,10 @@ fn open(args: &Args) -> Result<Box<dyn Source>> {
     let file = match data {
         Some(data) => ExperimentFile::compose(&Composition::usual(data)?),
         None => ExperimentFile::open(&args.dataset).with_context(|| {
-            format!("{}: expected a file, a folder, data or an experiment (`sgmn list`)", args.dataset)
+            format!(
+                "{}: expected a file, a folder, or the name of data or an experiment (`sgmn list`)",
+                args.dataset
+            )
         })?,
     };
     let experiment = file.resolve()?;

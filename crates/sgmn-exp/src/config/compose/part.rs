@@ -7,9 +7,9 @@ use toml::{Table, Value};
 use super::when::{Facts, When};
 use crate::config::{
     Embedded, blame,
-    embedded::{self, DATA, MODELS, PIECES, SIZES, VARIANTS},
+    embedded::{DATA, MODELS, PIECES, SIZES, VARIANTS},
     merge,
-    origin::{self, Origin, Trail},
+    origin::{self, Origin, Trail, Written},
 };
 
 /// The parts that stand for the same thing.
@@ -64,7 +64,7 @@ impl Part {
     /// Unknown name (the known ones are listed), unreadable file, unknown key, unknown parent, parents in a circle.
     pub(super) fn open(room: &Room, name_or_path: &str) -> Result<Self> {
         let origin =
-            match Origin::path(name_or_path, None).or_else(|| origin::embedded(room.lists, name_or_path)) {
+            match Origin::path(name_or_path, None).or_else(|| origin::named(room.lists, name_or_path)) {
                 Some(origin) => origin,
                 None => bail!(
                     "{}: expected one of {}, or the path of a TOML file, found {name_or_path:?}",
@@ -94,8 +94,8 @@ impl Part {
 
     fn load(room: &Room, origin: &Origin, trail: &mut Trail) -> Result<Self> {
         trail.enter(&origin.label())?;
-        let (table, parents) = origin::read(origin)?;
-        let (name, sentence) = (origin.name(), embedded::sentence(&origin.read()?));
+        let Written { table, parents, sentence } = origin::read(origin)?;
+        let name = origin.name();
         let (layer, own) = Layer::read(room, &name, table)?;
         let mut part = Self {
             name,
@@ -108,8 +108,8 @@ impl Part {
         };
         for parent in parents {
             let origin = Origin::path(&parent, origin.folder())
-                .or_else(|| origin::embedded(room.lists, &parent))
-                .or_else(|| origin::embedded(&[PIECES], &parent))
+                .or_else(|| origin::named(room.lists, &parent))
+                .or_else(|| origin::named(&[PIECES], &parent))
                 .with_context(|| {
                     let known = [origin::known(room.lists), origin::known(&[PIECES])].join(", ");
                     format!("inherits: expected one of {known}, or the path of a TOML file, found {parent:?}")
@@ -158,8 +158,8 @@ impl Layer {
     /// The layer of a file that is no part.
     pub(super) fn of(file: &'static Embedded) -> Result<Self> {
         const NO_PART: Room = Room { word: "file", lists: &[], keys: &[] };
-        let (table, _) = origin::read(&Origin::Embedded(file))?;
-        Ok(Self::read(&NO_PART, file.name, table)?.0)
+        let written = origin::read(&Origin::Embedded(file))?;
+        Ok(Self::read(&NO_PART, file.name, written.table)?.0)
     }
 
     /// Lays the settings that hold over those of earlier layers.

@@ -182,7 +182,7 @@ fn pictures(Examples { of_each_class, mistakes }: &Examples, model: &str) -> Vec
 
 fn knows(studies: &[&StudyResults]) -> Vec<Block> {
     let rows = studies.iter().flat_map(|results| &results.study.rows);
-    let facts = rows.map(|row| (row.method.to_owned(), row.knows.to_owned()));
+    let facts = rows.map(|row| (row.method.clone(), row.knows.clone()));
     vec![Block::Facts(distinct(facts))]
 }
 

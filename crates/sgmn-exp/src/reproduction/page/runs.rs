@@ -67,7 +67,7 @@ fn table_of_runs(results: &StudyResults) -> Table {
         for RunResult { summary, .. } in &row.runs {
             let value = summary.test.get(criterion.name());
             rows.push(vec![
-                row.row.method.to_owned(),
+                row.row.method.clone(),
                 summary.seed.to_string(),
                 value.map_or_else(dash, |value| criterion.shown(*value)),
                 criterion.shown(summary.best_val),
@@ -83,7 +83,7 @@ fn table_of_runs(results: &StudyResults) -> Table {
                 RunState::Diverged => "diverged",
                 RunState::Unfinished | RunState::Finished { .. } => "unfinished",
             };
-            let mut cells = vec![row.row.method.to_owned(), run.seed.to_string(), state.to_owned()];
+            let mut cells = vec![row.row.method.clone(), run.seed.to_string(), state.to_owned()];
             cells.resize_with(header.len(), dash);
             rows.push(cells);
         }

@@ -1,6 +1,11 @@
 //! Experiments composed on the command line: a person's own nets, what follows from them, and what is asked for.
 
-use std::{collections::BTreeMap, path::Path, process::Command, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::{Command, Output},
+    sync::Arc,
+};
 
 use sgmn_data::{
     Target,
@@ -15,8 +20,8 @@ use sgmn_graph::{Activation, NetSpec, Seed, testing};
 
 use super::setup::{Place, write_nets};
 
-/// What a program says, called in a folder: its exit status and its standard error.
-fn call(program: &str, folder: &Path, words: &[&str]) -> (Option<i32>, String) {
+/// A call of a program in a folder.
+fn output(program: &str, folder: &Path, words: &[&str]) -> Output {
     let program = match program {
         "inr-classification" => env!("CARGO_BIN_EXE_inr-classification"),
         "inr-editing" => env!("CARGO_BIN_EXE_inr-editing"),
@@ -25,8 +30,19 @@ fn call(program: &str, folder: &Path, words: &[&str]) -> (Option<i32>, String) {
             env!("CARGO_BIN_EXE_generalization-prediction")
         }
     };
-    let output = Command::new(program).current_dir(folder).args(words).output().unwrap();
+    Command::new(program).current_dir(folder).args(words).output().unwrap()
+}
+
+/// Its exit status and its standard error.
+fn call(program: &str, folder: &Path, words: &[&str]) -> (Option<i32>, String) {
+    let output = output(program, folder, words);
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// Its exit status and its standard output.
+fn printed(program: &str, folder: &Path, words: &[&str]) -> (Option<i32>, String) {
+    let output = output(program, folder, words);
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
 
 /// The experiment of a run that must come to its end.
@@ -77,6 +93,22 @@ fn own_nets_with_numbers_are_predicted_and_numbers_of_any_size_regressed() {
     assert_eq!(run(&["--data", "sizes.packed"], "quick-sizes-stat-nn-seed0"), Task::Regress {});
     let chosen = ["--data", "./shares.packed", "--task", "regress"];
     assert_eq!(run(&chosen, "quick-shares-regress-stat-nn-seed0"), Task::Regress {});
+}
+
+#[test]
+fn every_example_of_the_help_is_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    for program in sgmn_exp::config::PROGRAMS {
+        let (_, help) = printed(program, folder.path(), &["--help"]);
+        let examples: Vec<&str> =
+            help.lines().filter_map(|line| line.trim().strip_prefix(program)?.strip_prefix(' ')).collect();
+        assert!(examples.len() >= 4, "{help}");
+        for example in examples {
+            // With --list the words are read and nothing is run.
+            let words: Vec<&str> = example.split_whitespace().chain(["--list"]).collect();
+            assert_eq!(printed(program, folder.path(), &words).0, Some(0), "{program} {example}");
+        }
+    }
 }
 
 #[test]
