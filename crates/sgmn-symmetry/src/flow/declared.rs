@@ -173,7 +173,7 @@ impl Declared {
         let (kind, rest) = term.split_at_checked(1)?;
         let (name, power) =
             rest.split_once('^').map_or(Some((rest, 1)), |(n, p)| p.parse().ok().map(|p| (n, p)))?;
-        let (on, group, power): (&[String], &str, i64) = match kind {
+        let (on, group, power): (&[String], &str, i32) = match kind {
             "^" | "/" => {
                 let (on, group) = self.scales.get(name)?;
                 (on, group, if kind == "^" { power } else { -power })
