@@ -33,7 +33,31 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     examples()?;
     println!("$ cargo xtask check-gpu --dry-run");
     check_gpu::quick()?;
+    nothing_is_built_twice()?;
     repository::run(&mut cargo(&["test", "--workspace"]))
+}
+
+/// Calls of cargo from this program, such as those of `cargo xtask reproduce`, leave nothing to build to a call from a
+/// shell.
+fn nothing_is_built_twice() -> Result<()> {
+    repository::run(&mut repository::cargo(&["build", "--workspace", "--quiet"]))?;
+    let mut help = repository::cargo(&["xtask", "reproduce", "--help"]);
+    println!("$ {}", repository::describe(&help));
+    let output = help.stderr(Stdio::inherit()).output().context("could not start cargo")?;
+    ensure!(output.status.success(), "cargo xtask reproduce --help failed with {}", output.status);
+    let mut again = repository::cargo(&["build", "--workspace", "--quiet", "--message-format=json"]);
+    println!("$ {}", repository::describe(&again));
+    let output = again.stderr(Stdio::inherit()).output().context("could not start cargo")?;
+    for message in Message::parse_stream(output.stdout.as_slice()) {
+        if let Message::CompilerArtifact(artifact) = message.context("a message of cargo")? {
+            ensure!(
+                artifact.fresh,
+                "{}: expected nothing to build, and it was built again",
+                artifact.target.name
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Builds all examples and runs the quick ones: those that their package does not list in

@@ -32,9 +32,4 @@ impl Device {
             Self::Cuda | Self::Metal => vec![format!("--features=sgmn-exp/{}", self.name())],
         }
     }
-
-    /// The assignment that makes an experiment run on it; experiments run on the CPU of themselves.
-    pub(crate) fn assignment(self) -> Option<String> {
-        (self != Self::Cpu).then(|| format!("train.device={}", self.name()))
-    }
 }

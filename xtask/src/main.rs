@@ -15,7 +15,6 @@ mod device;
 mod repository;
 mod reproduce;
 mod tidy;
-mod tune;
 
 use std::process::ExitCode;
 
@@ -36,7 +35,7 @@ enum Command {
     /// Fit nets, train the models on them, write the report: the main job from end to end.
     Reproduce(reproduce::Arguments),
     /// Train every model at every learning rate of one grid, and write down which is best on the validation nets.
-    Tune(tune::Arguments),
+    Tune(reproduce::Arguments),
     /// Measure steps, fits and canonical forms beside what the machine can do.
     #[command(after_help = bench::ABOUT_PROFILE)]
     Bench(bench::Arguments),
@@ -58,8 +57,8 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Datasets(arguments) => datasets::run(&arguments),
-        Command::Reproduce(arguments) => reproduce::run(&arguments),
-        Command::Tune(arguments) => tune::run(&arguments),
+        Command::Reproduce(arguments) => reproduce::run("reproduce", "run", &arguments),
+        Command::Tune(arguments) => reproduce::run("tune", "tune", &arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Ci(arguments) => ci::run(&arguments),

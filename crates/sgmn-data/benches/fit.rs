@@ -23,7 +23,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn digits(n: usize) -> Images {
     let read = |file| idx::read_bytes(Path::new("mini digits"), file).unwrap();
-    let images = read(&include_bytes!("../../../datasets/mini/mini-images-idx3-ubyte.gz")[..]);
+    let images = read(&include_bytes!("../../sgmn-exp/mini/mini-images-idx3-ubyte.gz")[..]);
     let images = Images::from_idx(&images, None).unwrap();
     let pixels = (0..n).flat_map(|i| images.image(i).to_vec()).collect();
     Images::new(images.size(), pixels, None).unwrap()

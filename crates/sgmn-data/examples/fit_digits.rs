@@ -14,7 +14,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> sgmn_data::Result<()> {
     let n_nets = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(64);
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets/mini/mini-images-idx3-ubyte.gz");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sgmn-exp/mini/mini-images-idx3-ubyte.gz");
     let all = idx::read_images(&file)?;
     let n_nets = all.len().min(n_nets);
     let first = Idx::new(vec![n_nets, 28, 28], all.bytes()[..n_nets * 784].to_vec()).expect("whole images");

@@ -27,7 +27,8 @@ pub struct Manifest {
     pub contents: Contents,
     /// Which reader of [`crate::formats`] opens it.
     pub format: Format,
-    /// Folder of the data below the data folder, where two datasets share one; absent: the name.
+    /// Folder of the data below the data folder, where two datasets share one, or for embedded data from the folder of the
+    /// manifest; absent: the name.
     pub folder: Option<String>,
     /// Folder inside the dataset's own folder at which the reader is opened; absent: that folder itself.
     pub root: Option<String>,
@@ -150,7 +151,7 @@ pub enum Origin {
         /// Path inside the repository.
         path: String,
     },
-    /// Part of this project: it lies in the folder named like the dataset, beside the manifest.
+    /// Part of this project: it lies in the dataset's folder, counted from that of the manifest.
     Embedded {},
 }
 
@@ -230,7 +231,8 @@ impl Manifest {
         Self::load(directory.join(format!("{name}.toml")))
     }
 
-    /// The folder of this dataset, by default `data_dir/NAME`, or the one beside the manifest for embedded data.
+    /// The folder of this dataset, by default `data_dir/NAME`; for embedded data it counts from the folder of the
+    /// manifest.
     pub fn folder(&self, data_dir: &Path) -> PathBuf {
         let folder = self.folder.as_ref().unwrap_or(&self.name);
         if self.is_embedded() { self.directory.join(folder) } else { data_dir.join(folder) }

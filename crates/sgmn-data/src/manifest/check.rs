@@ -28,9 +28,9 @@ impl Manifest {
         if !self.homepage.starts_with("https://") && !self.homepage.starts_with("http://") {
             return wrong("homepage", "an address that begins with http", &self.homepage);
         }
-        let inner_paths =
-            [("folder", &self.folder), ("root", &self.root), ("splits.file", &self.splits.file)];
-        for (field, inner) in inner_paths {
+        // Embedded data may lie anywhere in the project: nothing is fetched into their folder.
+        let folder = if self.is_embedded() { &None } else { &self.folder };
+        for (field, inner) in [("folder", folder), ("root", &self.root), ("splits.file", &self.splits.file)] {
             if let Some(inner) = inner.as_ref().filter(|p| !is_inner_path(p)) {
                 return wrong(field, "a relative path without ..", inner);
             }

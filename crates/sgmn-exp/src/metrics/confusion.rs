@@ -50,6 +50,13 @@ impl Confusion {
         self.counts.iter().sum()
     }
 
+    /// Share of the commonest true class among all answers: what always saying it would reach; nothing before the first
+    /// answer.
+    pub fn commonest(&self) -> Option<f64> {
+        let counts = (0..self.labels.len()).map(|target| self.row(target).iter().sum::<u64>());
+        counts.max().filter(|_| self.n_all() > 0).map(|count| count as f64 / self.n_all() as f64)
+    }
+
     /// Share of a true class that is classified rightly, in [0, 1]; nothing if the class never came.
     pub fn recall(&self, target: usize) -> Option<f64> {
         let row = self.row(target);

@@ -1,6 +1,7 @@
 //! Numbers that say how good a model is, one per file.
 
 mod argmax;
+mod chance;
 mod confusion;
 mod criterion;
 mod kendall;
@@ -9,6 +10,7 @@ mod regression;
 mod spread;
 
 pub use argmax::argmax;
+pub use chance::Chance;
 pub use confusion::Confusion;
 pub use criterion::Criterion;
 pub use kendall::kendall_tau;

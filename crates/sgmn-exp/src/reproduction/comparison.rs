@@ -8,17 +8,64 @@ use super::{
 };
 use crate::{
     config::TrainLength,
-    metrics::{Criterion, Spread},
+    metrics::{Chance, Criterion, Spread},
     report::{Table, duration, thousands},
 };
 
 /// One table of a part of the report: a row a method, a column for each of our studies, and the paper's columns.
 ///
-/// A study on the paper's own nets stands left of the paper's column on them, other studies stand first. Methods of the
-/// paper come in its order, others after them. Nothing if the part has no table in the paper.
+/// A study on the paper's own nets stands left of the paper's column on them, other studies stand first. The first row is
+/// what an answer reaches that does not look at the nets. Methods of the paper come in its order, others after them; those
+/// of our studies that were not run are left out. Nothing if the part has no table in the paper.
 pub(super) fn table(results: &Results, group: Group) -> Option<Table> {
     let paper = paper::table(group)?;
     let studies: Vec<&StudyResults> = results.of(group).collect();
+    let columns = columns(&studies, paper);
+    let mut methods: Vec<&str> = paper.rows.iter().map(|row| row.method).collect();
+    for row in studies.iter().flat_map(|results| &results.study.rows) {
+        if !methods.contains(&row.method.as_str()) {
+            methods.push(&row.method);
+        }
+    }
+    methods.retain(|method| !is_unrun(&studies, method));
+    Some(beside(&columns, &methods, paper.criterion))
+}
+
+/// The table of a part in the few lines of a front page: chance, the paper's methods and the rival that knows one symmetry
+/// less, beside the paper's first column.
+pub(super) fn short_table(results: &Results, group: Group) -> Option<Table> {
+    let paper = paper::table(group)?;
+    let studies: Vec<&StudyResults> = results.of(group).collect();
+    let mut columns: Vec<Column<'_>> = studies.iter().map(|results| Column::Ours(results)).collect();
+    columns.push(Column::Paper(paper, 0));
+    let published = paper.rows.iter().map(|row| row.method);
+    let mut methods: Vec<&str> = published.filter(|method| !method.starts_with("elsewhere")).collect();
+    methods.push("GMN");
+    methods.retain(|method| {
+        studies.iter().any(|results| results.row(method).is_some()) && !is_unrun(&studies, method)
+    });
+    Some(beside(&columns, &methods, paper.criterion))
+}
+
+/// The methods of a part of which no run has come to an end.
+pub(super) fn unrun<'a>(studies: &[&'a StudyResults]) -> Vec<&'a str> {
+    let mut methods: Vec<&str> = Vec::new();
+    for row in studies.iter().flat_map(|results| &results.rows) {
+        if !methods.contains(&row.row.method.as_str()) && is_unrun(studies, &row.row.method) {
+            methods.push(&row.row.method);
+        }
+    }
+    methods
+}
+
+/// Whether our studies have the method, and none has run it.
+fn is_unrun(studies: &[&StudyResults], method: &str) -> bool {
+    let mut rows = studies.iter().filter_map(|results| results.row(method)).peekable();
+    rows.peek().is_some() && rows.all(RowResults::is_unrun)
+}
+
+/// Our studies, each left of the paper's column on the same nets or else first, and the paper's columns.
+fn columns<'a>(studies: &[&'a StudyResults], paper: &'static PaperTable) -> Vec<Column<'a>> {
     let mut columns: Vec<Column<'_>> = Vec::new();
     let own = |place: Option<usize>| {
         studies.iter().filter(move |results| results.study.paper_column == place).map(|r| Column::Ours(r))
@@ -28,20 +75,45 @@ pub(super) fn table(results: &Results, group: Group) -> Option<Table> {
         columns.extend(own(Some(place)));
         columns.push(Column::Paper(paper, place));
     }
-    let mut methods: Vec<&str> = paper.rows.iter().map(|row| row.method).collect();
-    for row in studies.iter().flat_map(|results| results.study.rows) {
-        if !methods.contains(&row.method) {
-            methods.push(row.method);
-        }
-    }
-    let heading = |column: &Column<'_>| column.heading(paper.criterion);
-    let header = std::iter::once("method".to_owned()).chain(columns.iter().map(heading)).collect();
-    let row = |method: &&str| {
-        let cells = columns.iter().map(|column| column.cell(method, paper.criterion));
-        std::iter::once((*method).to_owned()).chain(cells).collect()
-    };
-    Some(Table { header, rows: methods.iter().map(row).collect() })
+    columns
 }
+
+/// A row of chance, if it is known, and one for each method.
+fn beside(columns: &[Column<'_>], methods: &[&str], criterion: Criterion) -> Table {
+    let header =
+        std::iter::once("method".to_owned()).chain(columns.iter().map(|column| column.heading(criterion)));
+    let row = |name: &str, cell: &dyn Fn(&Column<'_>) -> String| -> Vec<String> {
+        std::iter::once(name.to_owned()).chain(columns.iter().map(cell)).collect()
+    };
+    let mut rows = Vec::new();
+    let is_known =
+        |column: &Column<'_>| matches!(column, Column::Ours(results) if results.chance().is_some());
+    if columns.iter().any(is_known) {
+        rows.push(row(constant(criterion), &|column| column.chance(criterion)));
+    }
+    rows.extend(methods.iter().map(|method| row(method, &|column| column.cell(method, criterion))));
+    Table { header: header.collect(), rows }
+}
+
+/// The row of chance in a table whose first columns are the model and the criterion; nothing if it is not known.
+pub(super) fn chance_row(results: &StudyResults, n_columns: usize) -> Option<Vec<String>> {
+    let mut cells =
+        vec![constant(results.criterion).to_owned(), results.criterion.shown(results.chance()?.value)];
+    cells.resize_with(n_columns, dash);
+    Some(cells)
+}
+
+/// The name of what an answer reaches that does not look at the nets.
+fn constant(criterion: Criterion) -> &'static str {
+    match criterion {
+        Criterion::Accuracy => "chance: always the commonest class",
+        Criterion::Tau | Criterion::R2 => "chance: any constant",
+        Criterion::Mse => "nets left as they are",
+    }
+}
+
+/// Behind a value that chance explains.
+const CHANCE_MARK: &str = " ≈ chance";
 
 enum Column<'a> {
     Ours(&'a StudyResults),
@@ -56,9 +128,18 @@ impl Column<'_> {
         }
     }
 
+    fn chance(&self, criterion: Criterion) -> String {
+        match self {
+            Self::Ours(results) => results.chance().map_or_else(dash, |chance| criterion.shown(chance.value)),
+            Self::Paper(..) => dash(),
+        }
+    }
+
     fn cell(&self, method: &str, criterion: Criterion) -> String {
         match self {
-            Self::Ours(results) => results.row(method).map_or_else(dash, |row| row.cell(criterion)),
+            Self::Ours(results) => {
+                results.row(method).map_or_else(dash, |row| row.cell(criterion, results.chance()))
+            }
             Self::Paper(table, place) => {
                 let shown = |(mean, std): Value| criterion.shown_spread(mean, std);
                 table.value(method, *place).map_or_else(dash, shown)
@@ -102,13 +183,15 @@ pub(super) fn ablation_table(results: &StudyResults) -> Table {
         "seeds",
         "time a seed",
     ];
-    let rows = results.rows.iter().enumerate().map(|(place, row)| {
-        let difference = against_first(row).filter(|_| place > 0);
+    let chance = results.chance();
+    let rows = results.shown().map(|row| {
+        let is_first = results.rows.first().is_some_and(|first| first.row == row.row);
+        let difference = against_first(row).filter(|_| !is_first);
         let seconds = Spread::of(&row.values(|run| run.summary.seconds));
         vec![
-            row.row.method.to_owned(),
-            row.row.knows.to_owned(),
-            row.cell(criterion),
+            row.row.method.clone(),
+            row.row.knows.clone(),
+            row.cell(criterion, chance),
             difference.map_or_else(dash, |spread| signed(criterion, spread)),
             row.runs.len().to_string(),
             seconds.map_or_else(dash, |spread| duration(spread.mean)),
@@ -129,13 +212,14 @@ pub(super) fn size_table(results: &StudyResults) -> Table {
         "time a seed",
         "nets/s in training",
     ];
-    let rows = results.rows.iter().map(|row| {
+    let chance = results.chance();
+    let rows = results.shown().map(|row| {
         let seconds = Spread::of(&row.values(|run| run.summary.seconds));
         let speed = Spread::of(&row.values(|run| run.summary.nets_per_second));
         let train = row.experiment.train();
         vec![
             row.row.method.to_owned(),
-            row.cell(results.criterion),
+            row.cell(results.criterion, chance),
             row.runs.first().map_or_else(dash, |run| thousands(run.summary.n_params)),
             format!("{:e}", train.learning_rate),
             match train.length() {
@@ -153,7 +237,27 @@ pub(super) fn size_table(results: &StudyResults) -> Table {
 /// What the claims of a study come to, a sentence each; nothing about models that were not run.
 pub(super) fn findings(results: &StudyResults) -> Vec<String> {
     let claims = results.study.claims.iter();
-    claims.filter_map(|(better, than)| finding(results, results.row(better)?, results.row(than)?)).collect()
+    let compared =
+        claims.filter_map(|(better, than)| finding(results, results.row(better)?, results.row(than)?));
+    at_chance(results).into_iter().chain(compared).collect()
+}
+
+/// What chance is, and which models it explains.
+pub(super) fn at_chance(results: &StudyResults) -> Option<String> {
+    let (criterion, chance) = (results.criterion, results.chance()?);
+    let explained = results.rows.iter().filter(|row| {
+        let mean = Spread::of(&row.test(criterion)).map(|spread| spread.mean);
+        mean.is_some_and(|mean| chance.explains(criterion, mean, row.runs.len()))
+    });
+    let names: Vec<&str> = explained.map(|row| row.row.method.as_str()).collect();
+    let explained = if names.is_empty() { "no model".to_owned() } else { names.join(", ") };
+    Some(format!(
+        "{}: {} is {} ({}); no better, but for luck: {explained}.",
+        results.study.nets,
+        constant(criterion),
+        criterion.shown(chance.value),
+        criterion.heading(),
+    ))
 }
 
 fn finding(results: &StudyResults, better: &RowResults, than: &RowResults) -> Option<String> {
@@ -186,14 +290,17 @@ fn finding(results: &StudyResults, better: &RowResults, than: &RowResults) -> Op
 }
 
 impl RowResults {
-    /// Mean ± standard deviation over the finished runs; says so if there is none.
-    fn cell(&self, criterion: Criterion) -> String {
+    /// Mean ± standard deviation over the finished runs; says so if there is none, or if chance explains it.
+    fn cell(&self, criterion: Criterion, chance: Option<Chance>) -> String {
         let n_diverged = self.missing.iter().filter(|run| run.state == RunState::Diverged).count();
+        let shown = |Spread { mean, std }: Spread| {
+            let is_chance = chance.is_some_and(|chance| chance.explains(criterion, mean, self.runs.len()));
+            let mark = if is_chance { CHANCE_MARK } else { "" };
+            format!("{}{mark}", criterion.shown_spread(mean, std))
+        };
         match (Spread::of(&self.test(criterion)), n_diverged) {
-            (Some(spread), 0) => criterion.shown_spread(spread.mean, spread.std),
-            (Some(spread), n) => {
-                format!("{}, {n} diverged", criterion.shown_spread(spread.mean, spread.std))
-            }
+            (Some(spread), 0) => shown(spread),
+            (Some(spread), n) => format!("{}, {n} diverged", shown(spread)),
             (None, 0) => "not run".to_owned(),
             (None, _) => "diverged".to_owned(),
         }

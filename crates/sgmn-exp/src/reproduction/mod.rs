@@ -6,10 +6,12 @@
 //! studies/: our rows and columns                              paper: the published tables beside them
 //! ```
 //!
-//! `cargo xtask reproduce` asks the binary `sgmn-report` for the plan, runs the experiment programs for what is missing
-//! while time allows, and has the report written. Everything is found out from the disk, so a call that was stopped
-//! is continued by the same call.
+//! `run` makes what is missing with the experiment programs while time allows. Everything is found out from the disk, so
+//! a call that was stopped is continued by the same call. `cargo xtask reproduce` builds the programs and hands its
+//! words over to `sgmn-report run`.
 
+pub mod commands;
+mod compare;
 mod comparison;
 mod examples;
 mod nets;
@@ -19,13 +21,16 @@ mod plan;
 mod rates;
 mod report;
 mod results;
+mod run;
 mod studies;
 mod study;
 
+pub use compare::{Compared, Comparison, Entrant};
 pub use examples::{Example, Examples, psnr_db};
-pub use nets::{Nets, make};
+pub use nets::{Nets, make as make_nets};
 pub use plan::{Plan, PlannedRun, PlannedStudy, Request, RunState};
 pub use rates::Grid;
 pub use report::{Report, write};
 pub use results::{Results, RowResults, RunResult, StudyResults};
+pub use run::{Wishes, clock, run, run_grid};
 pub use study::{Group, Published, Row, Scale, Study};

@@ -8,9 +8,10 @@ use super::{
 };
 use crate::{
     config::{EvalEvery, Experiment},
-    metrics::{Criterion, Spread},
+    metrics::{Chance, Criterion, Spread},
     report::{Curve, CurvePlot, RunRecord, Split, Svg, read_records},
     run_folder::{RunFacts, RunFolder, read_json},
+    tasks::UNEDITED,
     train::Summary,
 };
 
@@ -76,9 +77,10 @@ impl Results {
         let mut studies = Vec::new();
         for study in request.studies()? {
             let mut rows = Vec::new();
-            for row in study.rows {
+            for row in &study.rows {
                 let experiment = request.experiment(study, row, 0)?;
-                let mut results = RowResults { row: *row, experiment, runs: Vec::new(), missing: Vec::new() };
+                let mut results =
+                    RowResults { row: row.clone(), experiment, runs: Vec::new(), missing: Vec::new() };
                 for seed in 0..request.n_seeds {
                     let wanted = request.experiment(study, row, seed)?;
                     let run = plan.runs.iter().find(|run| run.experiment == wanted);
@@ -124,6 +126,25 @@ impl StudyResults {
     /// The row of a method.
     pub fn row(&self, method: &str) -> Option<&RowResults> {
         self.rows.iter().find(|row| row.row.method == method)
+    }
+
+    /// What an answer reaches that does not look at the nets; nothing before a run is finished.
+    ///
+    /// Of classes it is the commonest one among the test nets, of scores any constant, of edits none.
+    pub fn chance(&self) -> Option<Chance> {
+        let summary = &self.runs().next()?.summary;
+        let n_test = summary.n_nets[2];
+        match self.criterion {
+            Criterion::Accuracy => Some(Chance::of_classes(summary.confusion.as_ref()?.commonest()?, n_test)),
+            Criterion::Tau => Some(Chance::of_ranks(n_test)),
+            Criterion::R2 => Some(Chance::level(0.0)),
+            Criterion::Mse => summary.test.get(UNEDITED).copied().map(Chance::level),
+        }
+    }
+
+    /// The models that were run, or that are to be shown because they diverged.
+    pub fn shown(&self) -> impl Iterator<Item = &RowResults> {
+        self.rows.iter().filter(|row| !row.is_unrun())
     }
 
     /// The model with the best mean criterion on the validation nets, and its best run by the same measure.
@@ -210,6 +231,11 @@ impl StudyResults {
 }
 
 impl RowResults {
+    /// Whether no run of it has come to an end of any kind.
+    pub fn is_unrun(&self) -> bool {
+        self.runs.is_empty() && self.missing.iter().all(|run| run.state != RunState::Diverged)
+    }
+
     /// One number of every finished run.
     pub fn values(&self, value: impl Fn(&RunResult) -> f64) -> Vec<f64> {
         self.runs.iter().map(value).collect()
@@ -222,7 +248,7 @@ impl RowResults {
 
     /// Its name in a figure, which may have no line for it.
     fn label(&self) -> String {
-        let title = self.row.method;
+        let title = &self.row.method;
         if self.runs.is_empty() { format!("{title} (not run)") } else { title.to_owned() }
     }
 }

@@ -16,7 +16,7 @@ use super::{
     files::{self, Input, OneNet, ReadArgs, refuse_existing},
 };
 use crate::{
-    config::{EMBEDDED, ExperimentFile},
+    config::{Composition, DataPart, ExperimentFile},
     datasets,
     run_folder::{write_atomic, write_json},
     statistics::{self, Sample, Statistics},
@@ -101,13 +101,15 @@ fn open(args: &Args) -> Result<Box<dyn Source>> {
             other => bail!("{}: expected nets, found {}", path.display(), other.name()),
         };
     }
-    if !is_experiment_file && EMBEDDED.iter().all(|experiment| experiment.name != args.dataset) {
-        bail!(
-            "{}: expected a file, a folder or the name of an experiment (`sgmn list`), found none of them",
-            args.dataset
-        );
-    }
-    let experiment = ExperimentFile::open(&args.dataset)?.resolve()?;
+    // Data are nets in themselves; every experiment on them says where they are.
+    let data = DataPart::all().find(|data| data.name() == args.dataset);
+    let file = match data {
+        Some(data) => ExperimentFile::compose(&Composition::usual(data)?),
+        None => ExperimentFile::open(&args.dataset).with_context(|| {
+            format!("{}: expected a file, a folder, data or an experiment (`sgmn list`)", args.dataset)
+        })?,
+    };
+    let experiment = file.resolve()?;
     Ok(datasets::open_existing(experiment.data(), &args.data_dir)?.source)
 }
 

@@ -1,6 +1,8 @@
 //! Tests of the crate from outside, one module per part.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod apply;
+mod compose;
 mod config;
 mod datasets;
 mod published;

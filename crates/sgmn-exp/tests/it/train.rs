@@ -1,10 +1,12 @@
 //! Training from outside: what was stopped goes on to the same bits, whatever runs it learns, whatever fails says why.
 
 mod binary;
+mod composed;
 mod edit;
+mod own;
 mod predict;
 mod refusals;
-mod setup;
+pub(crate) mod setup;
 
 use candle_core::{DType, Device};
 use sgmn_data::{

@@ -12,7 +12,7 @@ use crate::{
     metrics::Criterion,
     report::{Block, Split, confusion_svg, scatter_svg},
     reproduction::{
-        comparison::{ablation_table, size_table, table},
+        comparison::{ablation_table, size_table, table, unrun},
         examples::{Example, Examples},
         nets::Nets,
         plan::RunState,
@@ -29,13 +29,17 @@ impl Composer<'_> {
     pub(super) fn group(&self, group: Group) -> Result<Vec<Block>> {
         let studies: Vec<&StudyResults> = self.results.of(group).collect();
         let mut blocks = Vec::new();
-        for question in distinct(studies.iter().map(|results| results.study.question)) {
-            blocks.push(Block::Text(question.to_owned()));
-            // Ablations are compared within one study, everything else across the studies of the part.
-            for results in studies.iter().filter(|results| results.study.question == question) {
-                if group == Group::Ablations {
-                    blocks.push(Block::Table(ablation_table(results)));
-                }
+        let questions = distinct(studies.iter().map(|results| results.study.question));
+        blocks.extend(questions.iter().map(|question| Block::Text((*question).to_owned())));
+        // What is seen at a glance first, numbers after.
+        for results in &studies {
+            blocks.extend(self.figures(results)?);
+        }
+        if group == Group::Ablations {
+            // They are compared within one study, everything else across the studies of the part.
+            for results in studies.iter().filter(|results| results.runs().next().is_some()) {
+                blocks.push(Block::Text(format!("{}:", results.study.nets)));
+                blocks.push(Block::Table(ablation_table(results)));
             }
         }
         if let Some(table) = table(self.results, group) {
@@ -48,9 +52,6 @@ impl Composer<'_> {
         let mut missing = studies.iter().flat_map(|results| &results.rows).flat_map(|row| &row.missing);
         if missing.any(|run| run.state != RunState::Diverged) {
             blocks.push(Block::Text(self.not_run(&studies)));
-        }
-        for results in &studies {
-            blocks.extend(self.figures(results)?);
         }
         let mut described = Vec::new();
         for results in &studies {
@@ -78,10 +79,11 @@ impl Composer<'_> {
 
     /// Why there are rows without a number, or with fewer seeds than were asked for.
     fn not_run(&self, studies: &[&StudyResults]) -> String {
-        let mut text =
-            "Not all runs were made: seeds after the first are run while time allows, and the same command \
-                        goes on from here."
-                .to_owned();
+        let mut text = match unrun(studies).as_slice() {
+            [] => String::new(),
+            methods => format!("Not run: {}. ", methods.join("; ")),
+        };
+        text += "Seeds after the first are run while time allows, and the same command goes on from here.";
         for results in studies {
             let study = results.study;
             let is_here = self.request.data(study).is_ok_and(|data| is_here(&data, &self.request.data_dir));
@@ -92,7 +94,7 @@ impl Composer<'_> {
         text
     }
 
-    fn figures(&self, results: &StudyResults) -> Result<Vec<Block>> {
+    pub(super) fn figures(&self, results: &StudyResults) -> Result<Vec<Block>> {
         let mut blocks = Vec::new();
         let criterion = results.criterion;
         if results.study.group == Group::Ablations {
@@ -100,8 +102,8 @@ impl Composer<'_> {
         }
         let title = format!("{}: {} of the validation nets", results.study.nets, criterion.name());
         if let Some(svg) = results.curves(&title, Split::Val, criterion.name(), criterion.range())? {
-            let mut caption = "Mean over seeds; the band runs from the worst to the best seed.".to_owned();
-            if results.rows.len() > MOST_CURVES {
+            let mut caption = "Mean over seeds; a band runs from the worst to the best seed.".to_owned();
+            if results.shown().count() > MOST_CURVES {
                 caption += &format!(" The {MOST_CURVES} models that are best on the validation nets.");
             }
             if criterion == Criterion::Mse {
@@ -127,7 +129,11 @@ impl Composer<'_> {
                     "{}: test nets of the model that did best on the validation nets.",
                     results.study.nets
                 );
-                let scatter = scatter_svg(&model, &run.summary.pairs, Some((0.0, 1.0)))?;
+                let scatter = scatter_svg(
+                    &model,
+                    &run.summary.pairs,
+                    (criterion == Criterion::Tau).then_some((0.0, 1.0)),
+                )?;
                 blocks.push(figure(results, "scatter", scatter, &caption));
             }
             Group::Editing => {
@@ -175,7 +181,7 @@ fn pictures(Examples { of_each_class, mistakes }: &Examples, model: &str) -> Vec
 }
 
 fn knows(studies: &[&StudyResults]) -> Vec<Block> {
-    let rows = studies.iter().flat_map(|results| results.study.rows);
+    let rows = studies.iter().flat_map(|results| &results.study.rows);
     let facts = rows.map(|row| (row.method.to_owned(), row.knows.to_owned()));
     vec![Block::Facts(distinct(facts))]
 }
@@ -196,15 +202,19 @@ fn budget(scale: Scale) -> &'static str {
 }
 
 /// How the values of a part are to be read.
-fn note(group: Group) -> &'static str {
+pub(super) fn note(group: Group) -> &'static str {
     match group {
         Group::Classification => {
             "Accuracy on nets that neither training nor the choice of the best epoch has seen; mean ± sample standard deviation \
-             over seeds. A dash: not published, or not run on these nets. Elsewhere: the best result of another paper."
+             over seeds. \"≈ chance\": no more than two standard deviations of luck above always saying the commonest class. \
+             Probes ask another, easier question: a model with probes also runs each net at places that it chooses, so it sees \
+             what the net draws; the others see weights alone. A dash: not published, or not run on these nets. Elsewhere: \
+             the best result of another paper."
         }
         Group::Generalization => {
             "Kendall's τ-b on nets that neither training nor the choice of the best epoch has seen; mean ± sample standard \
-             deviation over seeds. A dash: not published, or not run on these nets. Elsewhere: the best result of another paper."
+             deviation over seeds. Any constant prediction has τ = 0. Probes: the model also runs each net on inputs that it \
+             learns. A dash: not published, or not run on these nets. Elsewhere: the best result of another paper."
         }
         Group::Editing => {
             "Error on nets that neither training nor the choice of the best epoch has seen, times 100: less is better; mean ± \

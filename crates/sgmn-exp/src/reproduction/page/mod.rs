@@ -1,10 +1,13 @@
 //! What the report says: text, tables and figures, the same for Markdown and for the page.
 
+mod compare;
 mod differences;
 mod groups;
 mod runs;
 
 use anyhow::Result;
+
+pub(super) use self::compare::{Told, compare, table};
 
 use super::{
     nets::distributions,
@@ -41,7 +44,7 @@ fn introduction(request: &Request) -> &'static str {
              models, so they say what the method can do, not what to expect here."
         }
         Scale::Small => {
-            "Models that read neural networks by their weights, trained and tested in a night on networks that were made on \
+            "Models that read neural networks by their weights, trained and tested on networks that were made on \
              this machine. The paper's numbers stand beside ours; its networks are more and others, its models larger."
         }
         Scale::Paper => {

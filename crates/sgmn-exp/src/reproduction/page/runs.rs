@@ -37,6 +37,7 @@ impl Composer<'_> {
             }
             blocks.push(Block::Facts(facts));
         }
+        blocks.extend(self.results.studies.iter().filter_map(left_out).map(Block::Text));
         let tables = self.results.studies.iter().flat_map(|results| {
             [Block::Text(format!("{}:", results.study.name)), Block::Table(table_of_runs(results))]
         });
@@ -47,7 +48,16 @@ impl Composer<'_> {
     }
 }
 
-/// One row a run, those that were not made included.
+/// How many nets of a study could not be read, if there are any.
+fn left_out(results: &StudyResults) -> Option<String> {
+    let n = results.runs().map(|run| run.summary.n_skipped).max().filter(|n| *n > 0)?;
+    let nets = results.study.nets;
+    Some(format!(
+        "{nets}: {n} nets could not be read and were left out; `skipped.csv` in the folder of each run names them."
+    ))
+}
+
+/// One row a run that was begun.
 fn table_of_runs(results: &StudyResults) -> Table {
     let criterion = results.criterion;
     let test = format!("test {}", criterion.heading());
@@ -68,7 +78,8 @@ fn table_of_runs(results: &StudyResults) -> Table {
         }
         for run in &row.missing {
             let state = match run.state {
-                RunState::New => "not run",
+                // The part of the report says in one line which models were not run.
+                RunState::New => continue,
                 RunState::Diverged => "diverged",
                 RunState::Unfinished | RunState::Finished { .. } => "unfinished",
             };

@@ -86,7 +86,11 @@ fn ctrl_c_and_what_clusters_send_save_and_say_how_to_go_on() {
         assert_eq!(child.wait().unwrap().code(), Some(130), "{told:?}");
         let told = told.join("\n");
         assert!(told.contains("stopping after this step"), "{told}");
-        let expected = format!("saved; continue with --resume --run {}", folder.display());
+        let expected = format!(
+            "saved; continue with --resume --run {} --data-dir {}",
+            folder.display(),
+            place.path().display()
+        );
         assert!(told.ends_with(&expected), "{told}");
         assert!(!folder.join("summary.json").exists());
         let output = resume(&place, &name).output().unwrap();

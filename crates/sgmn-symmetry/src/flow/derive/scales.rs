@@ -79,15 +79,6 @@ impl Scales {
         Self { forms: Forms::new(), log: System::default(), sign: System::default(), n_vars: 0 }
     }
 
-    pub(crate) fn n(&self) -> String {
-        format!(
-            "{} / {} logs {} signs, {} vars",
-            self.forms.ends.len(),
-            self.forms.logs.len(),
-            self.forms.signs.len(),
-            self.n_vars
-        )
-    }
     /// The forms of these scalars in free variables, once nothing more is demanded; others are forgotten.
     pub(crate) fn settled(&self, kept: impl Iterator<Item = ScaleId>) -> Forms {
         let mut keeps = vec![false; self.forms.ends.len()];
