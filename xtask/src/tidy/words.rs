@@ -2,7 +2,7 @@
 
 use super::{Complaint, TextFile, code};
 
-/// Where unsafe code may stand: kernels, the products of flows, the one memory map, and one call into the allocator.
+/// Where unsafe code may stand: kernels, the products of flows, the one memory map, and calls into the allocator.
 const UNSAFE_ALLOWED: &[&str] = &[
     "crates/sgmn-graph/src/flow/product.rs",
     "crates/sgmn-nn/src/ops/",

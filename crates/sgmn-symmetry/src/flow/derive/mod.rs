@@ -215,7 +215,7 @@ fn in_order<'a>(array: &'a Array, name: &[usize]) -> Cow<'a, Array> {
 }
 
 pub(super) use scales::{Scale, ScaleId};
-pub(super) use solve::{Bit, Form, Ratio, System};
+pub(super) use solve::{Bit, Field, Form, Ratio, System};
 pub(super) use units::Label;
 
 /// What the walk has found.
