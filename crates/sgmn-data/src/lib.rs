@@ -29,6 +29,7 @@ pub mod source;
 pub mod split;
 pub mod zoo;
 
+pub use bytes::atomic::AtomicFile;
 pub use error::{Error, Result};
 pub use sample::{Sample, Target};
 pub use skip::{OnBadNet, Skipped};

@@ -2,7 +2,11 @@
 
 use sgmn_graph::LentNet;
 
-use crate::{Result, Sample, skip::OnBadNet, split::Splits};
+use crate::{
+    Result, Sample, Target,
+    skip::{OnBadNet, Skipped},
+    split::Splits,
+};
 
 /// A dataset that can be read item by item, in a fixed order.
 ///
@@ -28,7 +32,7 @@ pub trait Source: Send + Sync {
         format!("item {i}")
     }
 
-    /// The net of item `i` without a copy, if the source has its numbers at hand in single precision; most have not.
+    /// Item `i` without a copy, if the source has its numbers at hand in single precision; most have not.
     ///
     /// These are the numbers that [`Source::get`] widens.
     ///
@@ -37,7 +41,7 @@ pub trait Source: Send + Sync {
     ///
     /// # Panics
     /// As [`Source::get`].
-    fn lend(&self, _i: usize) -> Result<Option<LentNet<'_>>> {
+    fn lend(&self, _i: usize) -> Result<Option<LentSample<'_>>> {
         Ok(None)
     }
 
@@ -45,6 +49,17 @@ pub trait Source: Send + Sync {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// One item of a dataset that is not copied.
+#[derive(Debug, Clone, Copy)]
+pub struct LentSample<'a> {
+    /// Stable name of the item inside its dataset.
+    pub id: &'a str,
+    /// The net.
+    pub net: LentNet<'a>,
+    /// What is to be predicted from it.
+    pub target: Target,
 }
 
 /// A source together with the positions of its training, validation and test items.
@@ -59,6 +74,8 @@ pub struct Dataset {
     pub notes: Vec<String>,
     /// What becomes of items that cannot be read.
     pub on_bad_net: OnBadNet,
+    /// Nets that were left out of it, in their order.
+    pub skipped: Vec<Skipped>,
 }
 
 impl Dataset {
@@ -70,6 +87,7 @@ impl Dataset {
             classes: None,
             notes: Vec::new(),
             on_bad_net: OnBadNet::Error,
+            skipped: Vec::new(),
         }
     }
 }

@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use self::trained::{describe, train};
 pub use self::{
-    own::{OwnNets, own},
+    own::{OwnNets, architectures, own},
     trained::{name, trained_path},
 };
 use crate::{
@@ -229,6 +229,10 @@ pub fn packed_path(files: &Files, data_dir: &Path) -> Result<PathBuf> {
         Format::CnnPark(options) => Some(&options.splits),
         _ => None,
     };
+    if matches!(files.format, Format::ModelZoo(_)) {
+        // Copies of versions whose reader knew no pooling hold the same numbers as other nets.
+        request.extend(b"pooled");
+    }
     // Without the file the reader draws a split or says what is missing.
     if let Some(splits) =
         splits.map(|splits| data_dir.join(&files.path).join(splits)).filter(|path| path.exists())
@@ -264,9 +268,14 @@ pub(crate) fn without_bad_nets(dataset: Dataset, path: &Path, stop: &AtomicBool)
     let bar = ProgressBar::new(dataset.source.len() as u64);
     let checked = dataset.checked(|n_done, _| bar.set_position(n_done as u64), stop);
     bar.finish_and_clear();
-    let (dataset, skipped) = checked?;
-    for Skipped { net, why } in &skipped {
+    let dataset = checked?;
+    /// Nets that are named; a run's folder names all.
+    const MOST: usize = 10;
+    for Skipped { net, why } in dataset.skipped.iter().take(MOST) {
         eprintln!("left out: {}: {net}: {why}", path.display());
+    }
+    if dataset.skipped.len() > MOST {
+        eprintln!("left out: {}: {} more nets", path.display(), dataset.skipped.len() - MOST);
     }
     Ok(dataset)
 }

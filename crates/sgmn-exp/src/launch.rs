@@ -217,5 +217,12 @@ fn print_summary(summary: &Summary, folder: &RunFolder) {
         summary.seconds,
         summary.nets_per_second,
     );
+    if summary.n_skipped > 0 {
+        println!(
+            "{} nets could not be read and were left out: {}",
+            summary.n_skipped,
+            folder.skipped().display()
+        );
+    }
     println!("report: {}", folder.path().display());
 }

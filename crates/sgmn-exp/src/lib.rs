@@ -7,6 +7,7 @@
 //! ```
 //!
 //! - [`config`]: what a person writes, checked and completed into what is run;
+//! - [`apply`]: a trained model and nets go in, predictions, features or changed nets come out;
 //! - [`any_net`]: nets of any architecture, what may change in them, and the proof;
 //! - [`architectures`]: of the published nets, where the nets themselves are not at hand;
 //! - [`datasets`]: the nets that an experiment names, fitted where they do not exist yet;
@@ -45,6 +46,7 @@
 )]
 
 pub mod any_net;
+pub mod apply;
 pub mod architectures;
 pub mod config;
 pub mod datasets;

@@ -1,6 +1,7 @@
 //! The way of a net to the model: read, lower, canonicalize, augment, collate; ahead of training, in a fixed order.
 
 mod ahead;
+mod digest;
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,11 +11,15 @@ use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use sgmn_data::{Sample, Target, source::Dataset, split::Split};
 use sgmn_graph::{Batch, Graph, LentNet, Lowering, Net, NetSpec, Seed};
-use sgmn_nn::normalization::{Normalization, RmsAccumulator};
-use sgmn_symmetry::{Ranges, Repairs, augment, canonicalize, canonicalize_net};
+use sgmn_nn::{
+    normalization::{Normalization, RmsAccumulator},
+    trained::Intake,
+};
+use sgmn_symmetry::{Ranges, Repairs, augment, canonicalize_net};
 
 pub use self::ahead::Batches;
-use self::ahead::Waiting;
+pub(crate) use self::ahead::Waiting;
+use self::digest::DataDigest;
 use crate::config::{Augment, Normalize, Pipeline as PipelineConfig};
 
 /// A dataset with everything that happens to its nets before a model reads them.
@@ -30,11 +35,11 @@ struct Shared {
     /// What is asked about each item of the source; nothing about those that are in no split.
     targets: Vec<Target>,
     config: PipelineConfig,
-    lowering: Lowering,
+    intake: Intake,
     pool: rayon::ThreadPool,
     seed: Seed,
-    dtype: DType,
-    device: Device,
+    /// What tells these nets and targets from others.
+    sha256: String,
 }
 
 /// A batch on the device with what is asked about its nets.
@@ -71,20 +76,23 @@ impl Pipeline {
         let mut targets = vec![Target::None; dataset.source.len()];
         let mut specs: Vec<Arc<NetSpec>> = Vec::new();
         let mut rms = RmsAccumulator::default();
+        let mut digest_of_all = DataDigest::default();
         for split in Split::ALL {
             let normalizes = split == Split::Train && config.normalize == Normalize::LayerRms;
-            let look = |&item: &usize| -> Result<(Net, Target)> {
+            let look = |&item: &usize| -> Result<(Net, Target, [u8; 32])> {
                 let Sample { id, net, target } = dataset.source.get(item)?;
+                let digest = digest::of_net(&net, &target);
                 let changes = normalizes && !config.canonicalize.is_empty();
                 let net =
                     if changes { canonicalize_net(&net, &config.canonicalize).context(id)?.0 } else { net };
-                Ok((net, target))
+                Ok((net, target, digest))
             };
             // Looked at side by side, added in order, and never all in memory.
             for items in dataset.splits.get(split).chunks(LOOKED_AT_ONCE) {
                 let nets = pool.install(|| items.par_iter().map(look).collect::<Result<Vec<_>>>())?;
-                for (item, (net, target)) in items.iter().zip(nets) {
+                for (item, (net, target, digest)) in items.iter().zip(nets) {
                     targets[*item] = target;
+                    digest_of_all.add(split, &digest);
                     if !specs.iter().any(|spec| Arc::ptr_eq(spec, net.spec()) || spec == net.spec()) {
                         specs.push(net.spec().clone());
                     }
@@ -98,14 +106,22 @@ impl Pipeline {
         let normalization = rms.finish();
         // Now rather than after hours of training: a net of the test set may have an architecture of its own.
         lowering.topologies().iter().try_for_each(|topology| normalization.scales(topology).map(|_| ()))?;
-        let (seed, device) = (seed.child("pipeline"), device.clone());
-        let shared = Shared { dataset, targets, config: config.clone(), lowering, pool, seed, dtype, device };
+        let canonicalize = config.canonicalize.clone();
+        let intake = Intake { lowering, canonicalize, dtype, device: device.clone() };
+        let (seed, sha256) = (seed.child("pipeline"), digest_of_all.finish());
+        let shared = Shared { dataset, targets, config: config.clone(), intake, pool, seed, sha256 };
         Ok((Self { shared: Arc::new(shared), waiting: Waiting::default() }, normalization))
     }
 
     /// The architectures of the dataset.
     pub fn lowering(&self) -> &Lowering {
-        &self.shared.lowering
+        &self.shared.intake.lowering
+    }
+
+    /// SHA-256 over the nets and their targets as 64 hexadecimal digits, part by part in their order: equal for equal
+    /// data, in any format and by any names.
+    pub fn sha256(&self) -> &str {
+        &self.shared.sha256
     }
 
     /// Nets of a part of the dataset.
@@ -164,18 +180,17 @@ impl Pipeline {
 
     fn ahead(&self, batches: Vec<Vec<usize>>, first: usize, augment: Option<Seed>) -> Batches {
         let shared = Arc::clone(&self.shared);
-        Batches::ahead(batches.len(), self.waiting.clone(), move |i| {
+        let device = shared.intake.device.clone();
+        Batches::ahead(batches.len(), self.waiting.clone(), device, move |i| {
             shared.prepare(&batches[i], augment.map(|seed| seed.index((first + i) as u64)))
         })
     }
 }
 
 impl Shared {
-    /// One batch; `seed` augments it. It is on the device when this returns.
+    /// One batch; `seed` augments it.
     fn prepare(&self, items: &[usize], seed: Option<Seed>) -> Result<PreparedBatch> {
         let (batch, repairs) = self.collated(items, seed)?;
-        // A CUDA device keeps a queue for each thread, and no other queue waits for this thread's uploads.
-        self.device.synchronize()?;
         let targets = items.iter().map(|item| self.targets[*item]).collect();
         Ok(PreparedBatch { batch, items: items.to_vec(), targets, repairs })
     }
@@ -184,8 +199,7 @@ impl Shared {
         let is_left_alone =
             self.config.canonicalize.is_empty() && (seed.is_none() || self.config.augment.is_empty());
         if is_left_alone && let Some(nets) = self.lent(items)? {
-            let batch = Batch::from_lent(&self.lowering, &nets, self.dtype, &self.device)?;
-            return Ok((batch, Repairs::default()));
+            return Ok((self.intake.lent(&nets)?, Repairs::default()));
         }
         let one =
             |(place, &item): (usize, &usize)| self.graph(item, seed.map(|seed| seed.index(place as u64)));
@@ -197,7 +211,7 @@ impl Shared {
             graphs.push(graph);
             repairs += repair;
         }
-        Ok((Batch::collate(&graphs, self.dtype, &self.device)?, repairs))
+        Ok((self.intake.collate(&graphs)?, repairs))
     }
 
     /// The nets of a batch without copies, if the source can lend all of them.
@@ -205,7 +219,7 @@ impl Shared {
         let mut nets = Vec::with_capacity(items.len());
         for &item in items {
             match self.dataset.source.lend(item)? {
-                Some(net) => nets.push(net),
+                Some(lent) => nets.push(lent.net),
                 None => return Ok(None),
             }
         }
@@ -215,12 +229,7 @@ impl Shared {
     /// The graph of one net, canonical and augmented as configured.
     fn graph(&self, item: usize, seed: Option<Seed>) -> Result<(Graph, Repairs)> {
         let Sample { id, net, .. } = self.dataset.source.get(item)?;
-        let mut graph = self.lowering.lower(&net)?;
-        let mut repairs = Repairs::default();
-        if !self.config.canonicalize.is_empty() {
-            let canonical = canonicalize(&graph, &self.config.canonicalize).with_context(|| id.clone())?;
-            (graph, repairs) = (canonical.graph, canonical.repairs);
-        }
+        let (mut graph, repairs) = self.intake.graph(&net).with_context(|| id.clone())?;
         if let Some(seed) = seed {
             for (i, change) in self.config.augment.iter().enumerate() {
                 let Augment::RandomAction { symmetries } = change;

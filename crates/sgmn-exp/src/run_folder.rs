@@ -7,6 +7,7 @@
 //! events.out.tfevents.sgmn   the same for TensorBoard
 //! checkpoints/last.safetensors, best.safetensors
 //! plots/*.svg, *.png
+//! skipped.csv                nets that could not be read and were left out, with the reason, if there are any
 //! edited.packed              test nets after their edit, for runs that edit nets
 //! summary.json               final numbers; its presence says that the run is finished
 //! ```
@@ -14,13 +15,12 @@
 //! Files appear whole or not at all; only the two logs grow.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sgmn_data::lock::FileLock;
+use sgmn_data::{AtomicFile, lock::FileLock};
 
 use crate::config::{Experiment, ExperimentFile};
 use crate::report::MachineFacts;
@@ -144,6 +144,11 @@ impl RunFolder {
         self.path.join("edited.packed")
     }
 
+    /// `skipped.csv`, the nets that were left out
+    pub fn skipped(&self) -> PathBuf {
+        self.path.join("skipped.csv")
+    }
+
     /// `plots/NAME.svg`
     pub fn plot(&self, name: &str) -> PathBuf {
         self.path.join("plots").join(format!("{name}.svg"))
@@ -166,21 +171,9 @@ impl RunFolder {
 /// # Errors
 /// If the file cannot be written; the old content then stays.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        // As any new file: the default of temporary files would hide reports from everybody else.
-        #[cfg(unix)]
-        let permissions: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-        #[cfg(unix)]
-        builder.permissions(permissions);
-        let mut file = builder.suffix(".tmp").tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| path.display().to_string())
+    let mut file = AtomicFile::create(path)?;
+    file.write(bytes)?;
+    Ok(file.commit()?)
 }
 
 /// Writes a value as indented JSON, atomically.

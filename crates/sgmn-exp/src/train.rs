@@ -1,5 +1,6 @@
 //! The training loop: steps, evaluations, checkpoints. A run that was stopped goes on as if it had not been.
 
+mod about;
 mod diverged;
 mod report;
 mod standing;
@@ -16,11 +17,11 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
-use sgmn_data::split::Split as Part;
+use sgmn_data::{skip, split::Split as Part};
 use sgmn_graph::{NetSpec, Seed};
 use sgmn_nn::{
     Checkpoint, Normalization, Pass, VarStore,
-    checkpoint::Header,
+    checkpoint::{About, Header},
     models::Model,
     no_grad,
     optim::{AdamW, AdamWConfig, Gradients, Warmup, clip_by_global_norm},
@@ -60,6 +61,9 @@ pub fn run(
 ) -> Result<Outcome> {
     let _lock = folder.lock()?;
     let material = material.into();
+    if !material.dataset.skipped.is_empty() {
+        skip::write_skipped(&folder.skipped(), &material.dataset.skipped)?;
+    }
     let train = experiment.train();
     let device = device(train.device)?;
     if let Some(facts) = crate::device::describe(&device) {
@@ -101,6 +105,7 @@ struct Run<'a> {
     optimizer: AdamW,
     task: Box<dyn Task>,
     criterion: Criterion,
+    about: About,
     pictures: Option<Arc<Pictures>>,
     seed: Seed,
     standing: Standing,
@@ -128,11 +133,13 @@ impl<'a> Run<'a> {
         let (pipeline, normalization) = Pipeline::new(dataset, experiment.pipeline(), seed, dtype, device)?;
         // Now rather than after days of training, when the last test net is asked about.
         pipeline.check_targets(|target| tasks::check(experiment.task(), target))?;
-        for note in tasks::before(experiment.task(), |part| pipeline.targets(part))? {
+        let classes = pipeline.dataset().classes.as_deref();
+        for note in tasks::before(experiment.task(), classes, |part| pipeline.targets(part))? {
             eprintln!("note: {note}");
         }
-        let task = tasks::of(experiment.task(), pictures.clone(), &pipeline.targets(Part::Train))?;
+        let task = tasks::of(experiment.task(), pictures.clone(), classes, &pipeline.targets(Part::Train))?;
         task.check_nets(pipeline.lowering())?;
+        let about = about::of_run(experiment, task.as_ref(), &pipeline)?;
         let (model, vars) =
             experiment.model().build(pipeline.lowering(), normalization.clone(), seed, dtype, device)?;
         let mut optimizer = AdamW::new(AdamWConfig::new(train.weight_decay), &vars)?;
@@ -187,6 +194,7 @@ impl<'a> Run<'a> {
             optimizer,
             task,
             criterion: tasks::criterion(experiment.task()),
+            about,
             pictures,
             seed,
             standing,
@@ -356,11 +364,12 @@ impl<'a> Run<'a> {
             )
         };
         let best = self.folder.best_checkpoint();
-        let checkpoint = Checkpoint::read(&best, self.vars.device())?;
+        let mut checkpoint = Checkpoint::read(&best, self.vars.device())?;
         self.vars.load(&checkpoint.vars).with_context(|| best.display().to_string())?;
         let began = Instant::now();
         let scores = self.measure(Part::Test).context("test of the best model")?;
         let rate = self.pipeline.n_nets(Part::Test) as f64 / began.elapsed().as_secs_f64();
+        self.tell_test(&mut checkpoint, &scores).write(&best)?;
         let already = read_records(&self.folder.records())?.iter().any(|record| record.split == Split::Test);
         if !already {
             self.record(Split::Test, scores.metrics(), rate, None)?;
@@ -372,6 +381,7 @@ impl<'a> Run<'a> {
             seed: self.experiment.train().seed,
             n_params: self.vars.n_params(),
             n_nets: standing.n_nets,
+            n_skipped: self.pipeline.dataset().skipped.len(),
             criterion: self.criterion,
             best_epoch: standing.best_epoch,
             best_val,
@@ -408,6 +418,7 @@ impl<'a> Run<'a> {
             normalization: self.normalization.clone(),
             n_steps: self.optimizer.n_steps(),
             progress: serde_json::to_value(standing)?,
+            about: Some(if resumable { self.about.clone() } else { self.about_best() }),
         };
         let optimizer = if resumable { self.optimizer.state(&self.vars)? } else { Default::default() };
         Ok(Checkpoint { header, vars, optimizer }.write(path)?)

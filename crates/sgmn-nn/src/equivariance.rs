@@ -84,49 +84,4 @@ impl Output {
             }
         }
     }
-
-    /// One vector of numbers for each net, in the batch's order: its row, or the changes of its parameters in the order
-    /// of [`Net::params`], copy after copy.
-    ///
-    /// # Errors
-    /// If the device refuses, or the output does not belong to the batch.
-    pub fn of_nets(&self, batch: &Batch) -> Result<Vec<Vec<f64>>> {
-        let values =
-            |tensor: &candle_core::Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
-        match self {
-            Self::PerGraph(rows) => {
-                let rows = rows.to_device(&Device::Cpu)?;
-                (0..batch.n_nets()).map(|net| Ok(values(&rows.get(net)?)?)).collect()
-            }
-            Self::PerParam(deltas) => {
-                let mut vectors = vec![Vec::new(); batch.n_nets()];
-                let copies = batch
-                    .buckets
-                    .iter()
-                    .zip(deltas)
-                    .flat_map(|(bucket, copies)| copies.iter().map(move |delta| (bucket, delta)));
-                for (bucket, delta) in copies {
-                    let topology = &bucket.graphs.topology;
-                    for l in 0..topology.n_layers() {
-                        let slots = topology.edge_slots(l);
-                        let weights = values(&delta.weights[l].to_device(&Device::Cpu)?)?;
-                        let biases = values(&delta.biases[l].to_device(&Device::Cpu)?)?;
-                        let (n_weights, n_biases) =
-                            (weights.len() / bucket.positions.len(), topology.widths()[l + 1]);
-                        for (i, position) in bucket.positions.iter().enumerate() {
-                            // Slots that only pad a kernel hold no parameter.
-                            let edges =
-                                weights[i * n_weights..][..n_weights].chunks_exact(topology.n_edge_values());
-                            vectors[*position]
-                                .extend(edges.flat_map(|edge| slots.iter().map(|slot| edge[*slot])));
-                            if topology.has_bias(l + 1) {
-                                vectors[*position].extend_from_slice(&biases[i * n_biases..][..n_biases]);
-                            }
-                        }
-                    }
-                }
-                Ok(vectors)
-            }
-        }
-    }
 }

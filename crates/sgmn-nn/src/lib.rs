@@ -59,6 +59,7 @@
 //! | [`models`] | configurations and models, published compatibility |
 //! | [`ops`] | the only door to the arithmetic |
 //! | [`vars`], [`checkpoint`] | learned numbers, their start and their file |
+//! | [`trained`] | a model from its checkpoint, ready to read nets, and what its answers mean |
 //! | [`probes`] | learned inputs, and what every unit of a net answers to them |
 //! | [`render`] | nets run as functions, with gradients into their weights |
 //! | [`loss`], [`optim`] | the published training step |
@@ -81,6 +82,7 @@ pub mod probes;
 pub mod render;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod trained;
 pub mod vars;
 
 pub use checkpoint::Checkpoint;

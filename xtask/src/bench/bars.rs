@@ -77,6 +77,12 @@ fn all(results: &Results) -> Vec<Bar> {
         bar("CNN zoo, ReLU: a step's share", AtLeast(0.5), Share, share("cnn-zoo-relu")),
         bar("editing, 10 layers: a step's share", AtLeast(0.5), Share, share("editing")),
         bar(
+            "predictions from a packed file to a CSV: share of the model's inference",
+            AtLeast(0.9),
+            Share,
+            middle(results.slowdown("predict", "inference", "csv")),
+        ),
+        bar(
             "fitting INRs to 28×28 images, to 40 dB",
             AtLeast(30.0),
             NetsPerSecond,
@@ -173,7 +179,8 @@ mod tests {
         let mut results = Results::default();
         let output = "fact mnist/step_flop 10\nsamples mnist/product 100 1\nsamples mnist/step 7 1\n\
             samples mnist/inference 7 0.4\nsamples mnist/twin-plain 2 6\nsamples mnist/twin-fused 2 1\n\
-            fact mnist-batch-128/peak_bytes 2e9\nsamples fit/digits 32 0.5\nfact fit/n_steps 250\n";
+            fact mnist-batch-128/peak_bytes 2e9\nsamples fit/digits 32 0.5\nfact fit/n_steps 250\n\
+            samples predict/inference 8 0.95\nsamples predict/csv 8 1\n";
         results.read(output).unwrap();
         let text = bars(&results);
         let verdict = |what: &str| {
@@ -187,6 +194,7 @@ mod tests {
         assert_eq!(verdict("peak memory"), expect("2.00 GB", "missed"));
         assert_eq!(verdict("inference"), expect("2.50 ×", "missed"));
         assert_eq!(verdict("editing"), expect("not measured", "–"));
+        assert_eq!(verdict("predictions from a packed file"), expect("95.0 %", "met"));
         assert_eq!(verdict("fitting"), expect("64.0 nets/s", "met"));
         // Half a second for 32 nets of 250 steps each.
         assert_eq!(verdict("a net and step"), expect("0.0625 ms", "aim not reached"));

@@ -32,7 +32,7 @@ enum Measures {
 use Measures::{Group, Rounds};
 
 /// Every process, in the order in which they run.
-pub(super) const PROCESSES: [Process; 21] = [
+pub(super) const PROCESSES: [Process; 22] = [
     Process { name: "mnist", program: "step", measures: Rounds(&["model", "mnist"]) },
     Process { name: "mnist-full-graph", program: "step", measures: Rounds(&["model", "mnist-full-graph"]) },
     Process {
@@ -59,6 +59,7 @@ pub(super) const PROCESSES: [Process; 21] = [
     Process { name: "inr", program: "canonicalize", measures: Group("inr") },
     Process { name: "cnn-zoo", program: "canonicalize", measures: Group("cnn-zoo") },
     Process { name: "loader", program: "loader", measures: Group("loader") },
+    Process { name: "predict", program: "predict", measures: Rounds(&[]) },
     Process { name: "growth-batch", program: "step", measures: Rounds(&["growth", "batch"]) },
     Process { name: "growth-width", program: "step", measures: Rounds(&["growth", "width"]) },
     Process { name: "growth-nets", program: "step", measures: Rounds(&["growth", "nets"]) },

@@ -31,7 +31,7 @@ const MODELS: [(&str, &str); 6] = [
 ];
 
 /// What is done to nets outside of models, in words.
-const OTHERS: [(&str, &str); 19] = [
+const OTHERS: [(&str, &str); 22] = [
     ("render/28x28", "render an INR, 28×28"),
     ("load/packed-open", "open and check a packed file"),
     ("load/packed-read", "read nets from it"),
@@ -51,6 +51,9 @@ const OTHERS: [(&str, &str); 19] = [
     ("loader/cnn-zoo", "CNN: packed file to batches, as it is"),
     ("loader/cnn-zoo-canonical", "CNN: the same in canonical form"),
     ("loader/cnn-zoo-augmented", "CNN: the same, augmented"),
+    ("predict/inference", "quick, d = 32: inference on batches that lie ready"),
+    ("predict/csv", "quick: packed file to a CSV of predictions"),
+    ("predict/safetensors", "quick: packed file to predictions as safetensors"),
 ];
 
 /// The report in Markdown; `figure_prefix` begins the names of the figures' files beside it.

@@ -10,8 +10,10 @@ use tempfile::NamedTempFile;
 use crate::{Error, Result};
 
 /// A file being written beside its final place; dropped without [`AtomicFile::commit`], it leaves nothing behind.
+///
+/// Its errors name it, but for those of [`std::io::Write`], which writers of formats ask for.
 #[derive(Debug)]
-pub(crate) struct AtomicFile {
+pub struct AtomicFile {
     file: BufWriter<NamedTempFile>,
     path: PathBuf,
 }
@@ -21,7 +23,7 @@ impl AtomicFile {
     ///
     /// # Errors
     /// [`Error::Io`] if the folder does not take a new file.
-    pub(crate) fn create(path: &Path) -> Result<Self> {
+    pub fn create(path: &Path) -> Result<Self> {
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -41,7 +43,7 @@ impl AtomicFile {
     ///
     /// # Errors
     /// [`Error::Io`] if the disk is full or gone.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(Error::io(&self.path))
     }
 
@@ -49,7 +51,7 @@ impl AtomicFile {
     ///
     /// # Errors
     /// [`Error::Io`] as in [`AtomicFile::write`].
-    pub(crate) fn write_start(&mut self, bytes: &[u8]) -> Result<()> {
+    pub fn write_start(&mut self, bytes: &[u8]) -> Result<()> {
         let mut replace = || -> io::Result<()> {
             self.file.seek(SeekFrom::Start(0))?;
             self.file.write_all(bytes)?;
@@ -63,11 +65,21 @@ impl AtomicFile {
     ///
     /// # Errors
     /// [`Error::Io`] if flushing or renaming fails; then the old file, if any, is untouched.
-    pub(crate) fn commit(self) -> Result<()> {
+    pub fn commit(self) -> Result<()> {
         let Self { file, path } = self;
         let file = file.into_inner().map_err(|failed| Error::io(&path)(failed.into_error()))?;
         file.as_file().sync_all().map_err(Error::io(&path))?;
         file.persist(&path).map_err(|failed| Error::io(&path)(failed.error))?;
         Ok(())
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }

@@ -60,6 +60,14 @@ pub fn own(path: &Path, format: Format, data_dir: Option<&Path>, stop: &AtomicBo
     Ok(OwnNets { data: DataPart::own(name, &files, nets, tasks), files: data, data_dir, specs, dataset })
 }
 
+/// The architectures of all nets that are in a split.
+///
+/// # Errors
+/// If a net cannot be read, or `stop` was raised.
+pub fn architectures(dataset: &Dataset, stop: &AtomicBool) -> Result<Vec<Arc<NetSpec>>> {
+    look(dataset, stop).map(|(_, specs)| specs)
+}
+
 /// The folder from which the path of the nets counts, and that path.
 fn place(path: &Path, data_dir: Option<&Path>) -> Result<(PathBuf, String)> {
     let whole = path.canonicalize().with_context(|| path.display().to_string())?;

@@ -20,6 +20,7 @@ use sgmn_nn::{
     render::{Grid, NetTensors, Renderer},
 };
 
+pub(crate) use self::outcome::items;
 pub use self::{
     filter::Pixels,
     outcome::{grid, keep},

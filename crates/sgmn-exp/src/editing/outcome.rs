@@ -5,18 +5,15 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device, Tensor};
 use sgmn_data::{
-    Sample,
+    Sample, Target,
     formats::packed::{Item, Reader, Writer},
     source::{Dataset, Source},
     split::Split,
 };
 use sgmn_graph::{Batch, Bucket, Net};
-use sgmn_nn::{
-    models::{Output, ParamDeltas},
-    render::NetTensors,
-};
+use sgmn_nn::models::{Output, ParamDeltas};
 
-use super::{Easel, deltas};
+use super::Easel;
 use crate::{
     config::Task,
     datasets::{self, Material},
@@ -33,8 +30,6 @@ const ZOOM: u32 = 3;
 /// Writes the edited test nets into the folder of a run as `edited.packed`, and some of them as `plots/edited.png`: what
 /// they drew above what they should draw above what they draw.
 ///
-/// A net keeps its name; of several copies each has a number behind it, `NAME-copy0`.
-///
 /// # Errors
 /// If a batch fails, a number is not finite, or a file cannot be written.
 pub fn keep(
@@ -47,20 +42,11 @@ pub fn keep(
     let mut writer = Writer::create(&folder.edited(), provenance)?;
     for answer in answers {
         let (asked, output) = answer?;
-        let copies = deltas(&output)?;
-        for (bucket, copies) in asked.batch.buckets.iter().zip(copies) {
-            let spec = bucket.graphs.topology.spec();
-            for (c, deltas) in copies.iter().enumerate() {
-                let changed = NetTensors::changed(&bucket.graphs, deltas)?;
-                for (i, position) in bucket.positions.iter().enumerate() {
-                    let item = asked.items[*position];
-                    let id = copy_name(&dataset.source.get(item)?.id, c, copies.len());
-                    let net = changed.net(i, spec).with_context(|| id.clone())?;
-                    let params = net.params().iter().map(|value| *value as f32).collect();
-                    let target = asked.targets[*position];
-                    writer.push(Item { id, spec: spec.clone(), params, target, split: Some(Split::Test) })?;
-                }
-            }
+        for (position, copies) in output.edited(&asked.batch)?.into_iter().enumerate() {
+            let id = dataset.source.get(asked.items[position])?.id;
+            let copies = copies.with_context(|| id.clone())?;
+            let target = asked.targets[position];
+            items(&id, copies, target, Some(Split::Test)).try_for_each(|item| writer.push(item))?;
         }
     }
     writer.finish()?;
@@ -151,6 +137,24 @@ fn difference(from: &Bucket, to: &Bucket) -> Result<ParamDeltas> {
     let biases = pairs(&from.graphs.nodes[1..], &to.graphs.nodes[1..])?;
     let biases = biases.iter().map(|biases| biases.squeeze(2)).collect::<Result<_, _>>()?;
     Ok(ParamDeltas { weights, biases })
+}
+
+/// The changed copies of a net as rows of a packed file: the net keeps its name; of several copies each has a number
+/// behind it, `NAME-copy0`.
+pub(crate) fn items(
+    id: &str,
+    copies: Vec<Net>,
+    target: Target,
+    split: Option<Split>,
+) -> impl Iterator<Item = Item> {
+    let n_copies = copies.len();
+    copies.into_iter().enumerate().map(move |(copy, net)| Item {
+        id: copy_name(id, copy, n_copies),
+        spec: net.spec().clone(),
+        params: net.params().iter().map(|value| *value as f32).collect(),
+        target,
+        split,
+    })
 }
 
 fn copy_name(id: &str, copy: usize, n_copies: usize) -> String {

@@ -1,11 +1,12 @@
 //! The class that a model decides for.
 
-/// The class with the largest logit, the first of equal ones; nothing if no logit is a number.
-pub fn argmax(logits: &[f32]) -> Option<usize> {
-    let mut best: Option<(usize, f32)> = None;
-    for (class, &logit) in logits.iter().enumerate() {
-        if !logit.is_nan() && best.is_none_or(|(_, largest)| logit > largest) {
-            best = Some((class, logit));
+/// The class with the largest logit or probability, the first of equal ones; nothing if none is a number.
+pub fn argmax<T: Copy + PartialOrd>(values: &[T]) -> Option<usize> {
+    let mut best: Option<(usize, T)> = None;
+    for (class, &value) in values.iter().enumerate() {
+        let is_number = value.partial_cmp(&value).is_some();
+        if is_number && best.is_none_or(|(_, largest)| value > largest) {
+            best = Some((class, value));
         }
     }
     best.map(|(class, _)| class)
@@ -20,6 +21,6 @@ mod tests {
         assert_eq!(argmax(&[f32::NAN, -1.0, 3.0, 3.0]), Some(2));
         assert_eq!(argmax(&[f32::NEG_INFINITY]), Some(0));
         assert_eq!(argmax(&[f32::NAN]), None);
-        assert_eq!(argmax(&[]), None);
+        assert_eq!(argmax::<f64>(&[]), None);
     }
 }

@@ -30,6 +30,13 @@ impl Criterion {
         }
     }
 
+    /// The criterion of a name in records, summaries and checkpoints.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Accuracy, Self::Tau, Self::R2, Self::Mse]
+            .into_iter()
+            .find(|criterion| criterion.name() == name)
+    }
+
     /// Its heading in tables, with the unit of [`Criterion::shown`].
     pub fn heading(self) -> &'static str {
         match self {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow};
+use candle_core::Device;
 
 use super::PreparedBatch;
 
@@ -18,18 +19,26 @@ use super::PreparedBatch;
 ///
 /// Dropping it ends the preparation.
 #[derive(Debug)]
-pub struct Batches {
-    receiver: Receiver<Result<PreparedBatch>>,
+pub struct Batches<T = PreparedBatch> {
+    receiver: Receiver<Result<T>>,
     waiting: Waiting,
 }
 
-impl Batches {
-    /// Begins to make `n_batches` batches; `prepare` is called for each in turn, on one other thread.
-    pub(super) fn ahead(
+impl<T: Send + 'static> Batches<T> {
+    /// Begins to make `n_batches` batches; `prepare` is called for each in turn, on one other thread. A batch is on the
+    /// device when it is handed out.
+    pub(crate) fn ahead(
         n_batches: usize,
         waiting: Waiting,
-        prepare: impl Fn(usize) -> Result<PreparedBatch> + Send + 'static,
+        device: Device,
+        prepare: impl Fn(usize) -> Result<T> + Send + 'static,
     ) -> Self {
+        // A CUDA device keeps a queue for each thread, and no other queue waits for this thread's uploads.
+        let prepare = move |i| {
+            let prepared = prepare(i)?;
+            device.synchronize()?;
+            Ok(prepared)
+        };
         // Two batches ahead hide the preparation; more would only hold memory.
         const AHEAD: usize = 2;
         let (sender, receiver) = sync_channel(AHEAD);
@@ -48,8 +57,8 @@ impl Batches {
     }
 }
 
-impl Iterator for Batches {
-    type Item = Result<PreparedBatch>;
+impl<T> Iterator for Batches<T> {
+    type Item = Result<T>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let began = Instant::now();
@@ -61,7 +70,7 @@ impl Iterator for Batches {
 
 /// Time spent waiting for batches, added up over all who wait.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     nanoseconds: Arc<AtomicU64>,
 }
 

@@ -96,6 +96,14 @@ fn beside(columns: &[Column<'_>], methods: &[&str], criterion: Criterion) -> Tab
     Table { header: header.collect(), rows }
 }
 
+/// The row of chance in a table whose first columns are the model and the criterion; nothing if it is not known.
+pub(super) fn chance_row(results: &StudyResults, n_columns: usize) -> Option<Vec<String>> {
+    let mut cells =
+        vec![constant(results.criterion).to_owned(), results.criterion.shown(results.chance()?.value)];
+    cells.resize_with(n_columns, dash);
+    Some(cells)
+}
+
 /// The name of what an answer reaches that does not look at the nets.
 fn constant(criterion: Criterion) -> &'static str {
     match criterion {
@@ -236,18 +244,27 @@ pub(super) fn findings(results: &StudyResults) -> Vec<String> {
 }
 
 /// What chance is, and which models it explains.
-fn at_chance(results: &StudyResults) -> Option<String> {
+pub(super) fn at_chance(results: &StudyResults) -> Option<String> {
     let (criterion, chance) = (results.criterion, results.chance()?);
     let explained = results.rows.iter().filter(|row| {
         let mean = Spread::of(&row.test(criterion)).map(|spread| spread.mean);
         mean.is_some_and(|mean| chance.explains(criterion, mean, row.runs.len()))
     });
     let names: Vec<&str> = explained.map(|row| row.row.method.as_str()).collect();
-    let explained = if names.is_empty() { "no model".to_owned() } else { names.join(", ") };
+    let reached = match criterion {
+        Criterion::Accuracy => "always the commonest class is",
+        Criterion::Tau | Criterion::R2 => "any constant answer is",
+        Criterion::Mse => "leaving nets as they are is",
+    };
+    let n_shown = results.shown().count();
+    let explained = match names.len() {
+        0 => "every model is better by more than luck".to_owned(),
+        n if n == n_shown => "no model is better by more than luck".to_owned(),
+        _ => format!("no better by more than luck: {}", names.join("; ")),
+    };
     Some(format!(
-        "{}: {} is {} ({}); no better, but for luck: {explained}.",
+        "{}: {reached} {} ({}); {explained}.",
         results.study.nets,
-        constant(criterion),
         criterion.shown(chance.value),
         criterion.heading(),
     ))

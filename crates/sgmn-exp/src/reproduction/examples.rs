@@ -1,16 +1,15 @@
 //! Single nets to look at: the image, what its net draws, and what a trained model says about the net.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use candle_core::{DType, Device};
 use sgmn_data::{Target, fit::Renderer, formats::packed::Reader, source::Source};
-use sgmn_graph::{Batch, Lowering, Net, Seed};
-use sgmn_nn::{Checkpoint, Pass, models::Output, no_grad};
-use sgmn_symmetry::canonicalize_net;
+use sgmn_graph::Net;
 
 use super::{plan::Request, results::RunResult};
 use crate::{
+    apply,
     config::{Data, Experiment, Fitted},
     datasets,
     metrics::argmax,
@@ -125,7 +124,7 @@ impl Pictures {
         Ok(Some(Self { reader, images, position, renderer, size }))
     }
 
-    fn example(&mut self, item: usize, class: u32, predicted: usize, belief: &[f32]) -> Result<Example> {
+    fn example(&mut self, item: usize, class: u32, predicted: usize, belief: &[f64]) -> Result<Example> {
         let id = self.reader.id(item);
         let position =
             self.position.get(id).with_context(|| format!("net {id}: expected an image of this name"))?;
@@ -136,7 +135,7 @@ impl Pictures {
             picture: self.one_above_the_other(image, &drawing)?,
             class,
             predicted,
-            probability: f64::from(belief[predicted]),
+            probability: belief[predicted],
             psnr_db: psnr_db(image, &drawing),
         })
     }
@@ -154,42 +153,14 @@ impl Pictures {
 }
 
 /// Probabilities of the classes for each net, by the best model of a run.
-fn beliefs(run: &RunResult, experiment: &Experiment, nets: &[Net]) -> Result<Vec<Vec<f32>>> {
+fn beliefs(run: &RunResult, experiment: &Experiment, nets: &[Net]) -> Result<Vec<Vec<f64>>> {
     let path = run.folder.best_checkpoint();
-    let checkpoint = Checkpoint::read(&path, &Device::Cpu)?;
-    let specs: Vec<Arc<_>> = checkpoint.header.specs.iter().cloned().map(Arc::new).collect();
-    let lowering = Lowering::new(&specs)?;
-    let normalization = checkpoint.header.normalization.clone();
-    // The seed draws variables that the checkpoint replaces.
-    let (model, vars) =
-        checkpoint.header.model.build(&lowering, normalization, Seed::new(0), DType::F32, &Device::Cpu)?;
-    let in_f32 =
-        |(name, tensor): (&String, &candle_core::Tensor)| Ok((name.clone(), tensor.to_dtype(DType::F32)?));
-    let loaded = checkpoint.vars.iter().map(in_f32).collect::<Result<_>>()?;
-    vars.load(&loaded).with_context(|| path.display().to_string())?;
-    let symmetries = &experiment.pipeline().canonicalize;
+    let trained = apply::open(&path, Some(experiment), DType::F32, &Device::Cpu)?;
     let mut beliefs = Vec::with_capacity(nets.len());
     for nets in nets.chunks(BATCH_SIZE) {
-        let lower = |net: &Net| match symmetries.as_slice() {
-            [] => Ok(lowering.lower(net)?),
-            symmetries => Ok(lowering.lower(&canonicalize_net(net, symmetries)?.0)?),
-        };
-        let graphs = nets.iter().map(lower).collect::<Result<Vec<_>>>()?;
-        let batch = Batch::collate(&graphs, DType::F32, &Device::Cpu)?;
-        match no_grad(|| model.forward(&batch, &Pass::eval()))? {
-            Output::PerGraph(logits) => beliefs.extend(logits.to_vec2()?.iter().map(|row| softmax(row))),
-            Output::PerParam(_) => bail!("{}: expected a model of whole nets", path.display()),
-        }
+        beliefs.extend(trained.predict(nets).with_context(|| path.display().to_string())?);
     }
     Ok(beliefs)
-}
-
-/// `exp(x_c) / Σ_d exp(x_d)`, safe for large logits.
-fn softmax(logits: &[f32]) -> Vec<f32> {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
-    let total: f32 = exponentials.iter().sum();
-    exponentials.iter().map(|value| value / total).collect()
 }
 
 #[cfg(test)]
@@ -199,11 +170,5 @@ mod tests {
     #[test]
     fn a_drawing_that_is_off_by_a_tenth_everywhere_has_20_decibels() {
         assert!((psnr_db(&[0.0, 0.5], &[0.1, 0.4]) - 20.0).abs() < 1e-5);
-    }
-
-    #[test]
-    fn probabilities_sum_to_one_for_large_logits_too() {
-        let probabilities = softmax(&[1000.0, 1000.0, -1000.0]);
-        assert_eq!(probabilities, [0.5, 0.5, 0.0]);
     }
 }

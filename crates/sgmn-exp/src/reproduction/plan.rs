@@ -31,6 +31,8 @@ pub struct Request {
     pub out: PathBuf,
     /// Folder of the nets.
     pub data_dir: PathBuf,
+    /// A study that is made up on the spot, in place of those that come with the program.
+    pub own: Option<&'static Study>,
 }
 
 /// All runs in the order in which they are made.
@@ -132,6 +134,9 @@ impl Request {
     /// # Errors
     /// If a name is unknown, or none is left.
     pub fn studies(&self) -> Result<Vec<&'static Study>> {
+        if let Some(own) = self.own {
+            return Ok(vec![own]);
+        }
         for name in &self.studies {
             Study::named(name)?;
         }
@@ -212,13 +217,12 @@ impl PlannedRun {
     fn new(request: &Request, study: &Study, row: &Row, seed: u64) -> Result<Self> {
         let experiment = request.experiment(study, row, seed)?;
         let runs = request.out.join("runs");
-        let plain = runs.join(format!("{}-seed{seed}", row.experiment));
+        let name = row.name();
+        let plain = runs.join(format!("{name}-seed{seed}"));
         // A run of other settings stays where it is; this one goes beside it.
         let (folder, avoided) = match holds_other(&plain, &experiment) {
             false => (plain, None),
-            true => {
-                (runs.join(format!("{}-seed{seed}-{}", row.experiment, &experiment.hash()[..8])), Some(plain))
-            }
+            true => (runs.join(format!("{name}-seed{seed}-{}", &experiment.hash()[..8])), Some(plain)),
         };
         let mut arguments = Vec::new();
         let mut push = |option: &str, value: String| arguments.extend([option.to_owned(), value]);

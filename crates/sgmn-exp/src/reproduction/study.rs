@@ -1,5 +1,7 @@
 //! Which experiments are compared with each other: the rows and columns of the report.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -65,7 +67,7 @@ pub struct Study {
 pub struct Row {
     /// The method, by its name in the paper's tables where it is there.
     pub method: String,
-    /// The name of its experiment; all experiments of a study name the same data.
+    /// The name of its experiment, or the path of its file; all experiments of a study name the same data.
     pub experiment: String,
     /// What the model knows about nets, or what is changed against the first row, in a few words.
     pub knows: String,
@@ -127,6 +129,13 @@ impl Row {
         let resolved = ExperimentFile::open(experiment)?.resolve()?;
         let (method, knows) = (model.title(&resolved), model.knows().to_owned());
         Ok(Self { method, experiment: experiment.to_owned(), knows, published: None })
+    }
+
+    /// A word for its experiment in names of folders: its name, or that of its file.
+    pub fn name(&self) -> &str {
+        let path = Path::new(&self.experiment);
+        let stem = path.file_stem().filter(|_| path.extension().is_some_and(|ending| ending == "toml"));
+        stem.and_then(|stem| stem.to_str()).unwrap_or(&self.experiment)
     }
 
     /// The same row under another name.

@@ -1,10 +1,6 @@
 //! `sgmn import-checkpoint`: a published PyTorch checkpoint of ScaleGMN to one of ours, outputs unchanged.
 
-use std::{
-    collections::BTreeMap,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, io::Write, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
@@ -13,12 +9,7 @@ use sgmn_data::{
     formats::FormatKind,
     nets::{self, Inside},
 };
-use sgmn_graph::{Lowering, Seed};
-use sgmn_nn::{
-    Checkpoint, Normalization,
-    checkpoint::Header,
-    models::{ModelConfig, from_published},
-};
+use sgmn_nn::{Checkpoint, checkpoint::Published};
 
 use super::{
     Verdict,
@@ -34,14 +25,15 @@ The configuration is the published YAML file as JSON; its part `scalegmn_args` d
 
 Examples:
   sgmn import-checkpoint best.pt --config mnist_cls.json --data dws_mnist --out model.safetensors
-  sgmn import-checkpoint best.pt --config own.json --nets my-nets/ --out model.safetensors")]
+  sgmn import-checkpoint best.pt --config own.json --nets my-nets/ --out model.safetensors
+  sgmn import-checkpoint official.safetensors --data dws_mnist --out model.safetensors")]
 pub(super) struct Args {
     /// PyTorch file with the model's state dict
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Published configuration, as JSON
+    /// Published configuration, as JSON; a file that sgmn export-checkpoint wrote holds it
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    config: Option<PathBuf>,
     /// Checkpoint to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -58,35 +50,25 @@ pub(super) struct Args {
     read: ReadArgs,
 }
 
-/// Part of a published configuration that describes the model.
-const MODEL_PART: &str = "scalegmn_args";
 /// Nets looked at for the architectures of `--nets`.
 const MOST_NETS: usize = 1000;
 
 /// Builds the configured model, loads the tensors into it, and writes it with its configuration.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     refuse_existing(&args.out, args.force)?;
-    let config = ModelConfig::ScaleGmn(
-        from_published(&read_config(&args.config)?).with_context(|| args.config.display().to_string())?,
-    );
-    let specs = args.specs()?;
     let tree = containers::read(&args.file)?;
+    let config = args.config(&tree)?;
+    let specs = args.specs()?.iter().map(|spec| spec.as_ref().clone()).collect();
     let inside = nets::one_inside(&tree, args.read.under())?;
     let (tensors, dtype) = tensors(&tree, &inside)?;
-    let lowering = Lowering::new(&specs)?;
-    // The seed is of no account: every variable is replaced, or loading fails.
-    let (_, vars) = config.build(&lowering, Normalization::none(), Seed::new(0), dtype, &Device::Cpu)?;
-    vars.load(&tensors).with_context(|| args.file.display().to_string())?;
+    let published = Published { args: config, tensors };
+    let mut checkpoint = Checkpoint::from_published(&published, specs, dtype)
+        .with_context(|| args.file.display().to_string())?;
     let origin = args.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let header = Header {
-        model: config,
-        specs: specs.iter().map(|spec| spec.as_ref().clone()).collect(),
-        normalization: Normalization::none(),
-        n_steps: 0,
-        progress: serde_json::json!({ "imported_from": origin }),
-    };
-    Checkpoint { header, vars: vars.snapshot()?, optimizer: BTreeMap::new() }.write(&args.out)?;
-    writeln!(out, "read {} variables with {} numbers, {}", vars.len(), vars.n_params(), dtype.as_str())?;
+    checkpoint.header.progress = serde_json::json!({ "imported_from": origin });
+    checkpoint.write(&args.out)?;
+    let n_params: usize = checkpoint.vars.values().map(Tensor::elem_count).sum();
+    writeln!(out, "read {} variables with {n_params} numbers, {}", checkpoint.vars.len(), dtype.as_str())?;
     writeln!(
         out,
         "wrote {}, with published compatibility: its outputs are those of the published program",
@@ -96,6 +78,24 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
 }
 
 impl Args {
+    /// The model's part of the published configuration: of the file that is given, or from the metadata that
+    /// `sgmn export-checkpoint` writes beside tensors.
+    fn config(&self, tree: &Tree) -> Result<serde_json::Value> {
+        let (path, text) = match &self.config {
+            Some(path) => (path, std::fs::read_to_string(path).with_context(|| path.display().to_string())?),
+            None => {
+                let text = tree.metadata.get(Published::PART).with_context(|| {
+                    let (file, part) = (self.file.display(), Published::PART);
+                    format!("{file}: expected metadata `{part}`, or --config, found neither")
+                })?;
+                (&self.file, text.clone())
+            }
+        };
+        let config: serde_json::Value = serde_json::from_str(&text)
+            .with_context(|| format!("{}: expected the published configuration as JSON", path.display()))?;
+        Ok(config.get(Published::PART).unwrap_or(&config).clone())
+    }
+
     fn specs(&self) -> Result<Vec<std::sync::Arc<sgmn_graph::NetSpec>>> {
         let Some(path) = &self.nets else {
             let kind = self.data.context("the command line demands one of --data and --nets")?;
@@ -109,15 +109,6 @@ impl Args {
         }
         Ok(specs)
     }
-}
-
-/// The model's part of a published configuration.
-fn read_config(path: &Path) -> Result<serde_json::Value> {
-    let context = || path.display().to_string();
-    let text = std::fs::read(path).with_context(context)?;
-    let config: serde_json::Value = serde_json::from_slice(&text)
-        .with_context(|| format!("{}: expected the published configuration as JSON", path.display()))?;
-    Ok(config.get(MODEL_PART).unwrap_or(&config).clone())
 }
 
 /// The tensors in candle's form, and the widest of their number types.

@@ -74,6 +74,12 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
             .collect();
         row(out, symmetry.name(), &names.join(", "))?;
     }
+    writeln!(out, "\nactivations (--activation WORD), with the symmetries of their units")?;
+    for activation in Activation::usual() {
+        let admitted = Symmetry::ALL.iter().filter(|symmetry| symmetry.applies(activation));
+        let names: Vec<&str> = admitted.map(|symmetry| symmetry.name()).collect();
+        row(out, &activation.to_string(), &names.join(", "))?;
+    }
     writeln!(out, "\nformats of nets")?;
     for format in formats::ALL {
         row(out, format.name(), about(*format))?;

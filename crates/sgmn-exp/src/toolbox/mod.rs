@@ -1,11 +1,14 @@
 //! The toolbox `sgmn` for a person's own nets, images and checkpoints: one file a subcommand.
 
+mod apply;
 mod canonicalize;
 mod check;
+mod compare;
 mod completions;
 mod convert;
 mod distance;
 mod equal;
+mod export_checkpoint;
 pub(crate) mod files;
 mod fit;
 mod import_checkpoint;
@@ -61,16 +64,24 @@ enum Command {
     Distance(distance::Args),
     /// Writes nets of any known format as a packed file or as safetensors
     Convert(convert::Args),
+    /// Writes what a trained model says about nets, as a table
+    Predict(apply::predict::Args),
+    /// Writes nets as a trained model changes them
+    Edit(apply::edit::Args),
     /// Holds nets of which the exact truth is known against it
     Prove(prove::Args),
     /// Writes another file of the same function
     Twin(twin::Args),
     /// Turns a published PyTorch checkpoint of ScaleGMN into one of ours
     ImportCheckpoint(import_checkpoint::Args),
+    /// Turns one of our checkpoints of ScaleGMN into what the published PyTorch program loads
+    ExportCheckpoint(export_checkpoint::Args),
     /// Trains many small CNNs on images, as the Small CNN Zoo did; stopped, a second call continues
     Zoo(zoo::Args),
     /// Measures a device: its products, training steps there, and whether a seed repeats its bits
     Measure(measure::Args),
+    /// Trains every model that can read your nets, on equal terms, and says which reads them best
+    Compare(compare::Args),
     /// Lists the known experiments, models, symmetries, formats and datasets
     List(list::Args),
     /// Prints what a shell needs to complete the words of these commands
@@ -89,6 +100,7 @@ Examples:
   sgmn zoo --images mini --n 100 --epochs 5 --checkpoints none --out zoo
   sgmn stats digits.packed --out figures
   sgmn canonicalize digits.packed canonical.packed
+  sgmn predict runs/quick-seed0/checkpoints/best.safetensors digits.packed --out digits.csv
   sgmn check quick-bidirectional
   sgmn parity golden/*.safetensors --dtype f32
 
@@ -146,11 +158,15 @@ fn run(cli: &Cli, out: &mut impl Write) -> Result<Verdict> {
         Command::Equal(args) => equal::run(args, out),
         Command::Distance(args) => distance::run(args, out),
         Command::Convert(args) => convert::run(args, out),
+        Command::Predict(args) => apply::predict::run(args, out),
+        Command::Edit(args) => apply::edit::run(args, out),
         Command::Prove(args) => prove::run(args, out),
         Command::Twin(args) => twin::run(args, out),
         Command::ImportCheckpoint(args) => import_checkpoint::run(args, out),
+        Command::ExportCheckpoint(args) => export_checkpoint::run(args, out),
         Command::Zoo(args) => zoo::run(args, out),
         Command::Measure(args) => measure::run(args, out),
+        Command::Compare(args) => compare::run(args, out),
         Command::List(args) => list::run(args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => completions::man(args, out),

@@ -1,6 +1,7 @@
 //! Tests of the crate from outside, one module per part.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod apply;
 mod compose;
 mod config;
 mod datasets;
@@ -11,3 +12,4 @@ mod run_folder;
 mod statistics;
 mod toolbox;
 mod train;
+mod tutorial;

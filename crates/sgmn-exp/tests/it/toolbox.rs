@@ -28,27 +28,27 @@ use sgmn_nn::{Checkpoint, golden::Golden};
 use tempfile::TempDir;
 
 /// What a call of the toolbox left behind.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
-fn sgmn(arguments: &[&str]) -> Ran {
+pub(crate) fn sgmn(arguments: &[&str]) -> Ran {
     let output = Command::new(env!("CARGO_BIN_EXE_sgmn")).args(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 /// A call that must succeed; what it printed.
-fn succeed(arguments: &[&str]) -> String {
+pub(crate) fn succeed(arguments: &[&str]) -> String {
     let Ran { code, out, err } = sgmn(arguments);
     assert_eq!(code, Some(0), "{arguments:?}: {out}{err}");
     out
 }
 
 /// A call that must fail by the caller's fault; its one line of error.
-fn refuse(arguments: &[&str]) -> String {
+pub(crate) fn refuse(arguments: &[&str]) -> String {
     let Ran { code, err, .. } = sgmn(arguments);
     assert_eq!(code, Some(1), "{arguments:?}: {err}");
     let lines: Vec<&str> = err.lines().filter(|line| line.starts_with("error: ")).collect();
@@ -57,11 +57,11 @@ fn refuse(arguments: &[&str]) -> String {
     lines[0].to_owned()
 }
 
-fn golden(name: &str) -> PathBuf {
+pub(crate) fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../sgmn-nn/testdata/golden").join(name)
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -511,7 +511,17 @@ fn faults_of_the_caller_are_one_line_each() {
 fn everything_that_has_a_name_is_listed() {
     let datasets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
     let out = succeed(&["list", "--datasets", text(&datasets)]);
-    for name in ["zoo-tanh", "ng-gnn", "quick", "cifar-aug", "flat_mlp", "permutation", "folder", "mini"] {
+    for name in [
+        "zoo-tanh",
+        "ng-gnn",
+        "quick",
+        "cifar-aug",
+        "flat_mlp",
+        "permutation",
+        "folder",
+        "mini",
+        "leaky_relu:0.01",
+    ] {
         assert!(out.lines().any(|line| line.trim().starts_with(name)), "no {name} in {out}");
     }
     assert!(succeed(&["--help"]).contains("Examples:"));

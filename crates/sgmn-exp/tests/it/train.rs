@@ -3,9 +3,10 @@
 mod binary;
 mod composed;
 mod edit;
+mod own;
 mod predict;
 mod refusals;
-mod setup;
+pub(crate) mod setup;
 
 use candle_core::{DType, Device};
 use sgmn_data::{

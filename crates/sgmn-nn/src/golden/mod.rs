@@ -94,11 +94,7 @@ impl Golden {
         let params: BTreeMap<String, Tensor> = (self.tensors.iter())
             .filter_map(|(name, tensor)| Some((name.strip_prefix("param.")?.to_owned(), tensor.clone())))
             .collect();
-        // The configuration may ask for any size; the file shows how much it holds. Twice as much and some more leaves
-        // room for a model that differs a little, so that the first difference can be named.
-        let n_params: usize = params.values().map(Tensor::elem_count).sum();
-        let most_params = 2 * n_params + (1 << 20);
-        let vars = VarBuilder::new(Seed::new(0), dtype, device).with_limit(most_params);
+        let vars = VarBuilder::new(Seed::new(0), dtype, device).with_room_for(params.values());
         let (model, vars) = self.config.build_below(&self.lowering, Normalization::none(), vars)?;
         vars.load(&params)?;
         Ok((model, vars))

@@ -103,17 +103,32 @@ impl Readout {
     /// # Errors
     /// [`crate::Error::Law`] if input or output nodes scale.
     pub fn forward(&self, nodes: &[Field], groups: &[ScaleGroup], pass: &Pass) -> Result<Tensor> {
+        let mlp = match &self.0 {
+            Kind::Outputs(mlp) | Kind::Ends { mlp, .. } | Kind::Full { mlp, .. } => mlp,
+            Kind::DeepSets { global, .. } => global,
+        };
+        apply(mlp, self.features(nodes, groups, pass)?, pass)
+    }
+
+    /// What the last perceptron reads of each net.
+    ///
+    /// # Shapes
+    /// nodes of each layer `[B, n_l, d]`, result `[B, d']`.
+    ///
+    /// # Errors
+    /// As [`Readout::forward`].
+    pub fn features(&self, nodes: &[Field], groups: &[ScaleGroup], pass: &Pass) -> Result<Tensor> {
         let flat =
             |field: &Field| -> Result<Tensor> { Ok(field.invariant("read-out")?.tensor()?.flatten_from(1)?) };
         let inputs = &nodes[0];
         let outputs = nodes.last().expect("a net has nodes");
         match &self.0 {
-            Kind::Outputs(mlp) => apply(mlp, flat(outputs)?, pass),
-            Kind::Ends { last, first, mlp } => {
+            Kind::Outputs(_) => flat(outputs),
+            Kind::Ends { last, first, .. } => {
                 let ends = [last.forward(&flat(outputs)?, pass)?, first.forward(&flat(inputs)?, pass)?];
-                apply(mlp, Tensor::cat(&ends, D::Minus1)?, pass)
+                Ok(Tensor::cat(&ends, D::Minus1)?)
             }
-            Kind::Full { invariant, mlp } => {
+            Kind::Full { invariant, .. } => {
                 let mut hidden: Option<Tensor> = None;
                 for l in 1..nodes.len() - 1 {
                     let rows = invariant.forward(&nodes[l], None, Role::Hidden, groups[l], pass)?;
@@ -129,9 +144,9 @@ impl Readout {
                     Some(hidden) => hidden,
                     None => sum_nodes(&nodes[0].values().tensor()?.zeros_like()?)?,
                 };
-                apply(mlp, Tensor::cat(&[hidden, inputs, outputs], D::Minus1)?, pass)
+                Ok(Tensor::cat(&[hidden, inputs, outputs], D::Minus1)?)
             }
-            Kind::DeepSets { local, global } => {
+            Kind::DeepSets { local, .. } => {
                 let mut total: Option<Tensor> = None;
                 for field in nodes {
                     let sum = sum_nodes(&local.forward(field.invariant("read-out")?, pass)?.tensor()?)?;
@@ -140,7 +155,7 @@ impl Readout {
                         None => sum,
                     });
                 }
-                apply(global, total.expect("a net has nodes"), pass)
+                Ok(total.expect("a net has nodes"))
             }
         }
     }

@@ -1,7 +1,8 @@
 //! DWSNets: linear equivariant layers on the weights and biases themselves.
 
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
-use sgmn_graph::{Batch, Lowering};
+use sgmn_graph::{Batch, GraphBatch, Lowering};
 use sgmn_symmetry::Symmetry;
 
 use super::{
@@ -11,6 +12,7 @@ use super::{
 use crate::{
     Normalization, Pass, Result, VarBuilder,
     layers::{Ends, ParamFeatures},
+    normalization::LayerScale,
     ops::Rows,
 };
 
@@ -98,18 +100,30 @@ impl Dws {
     }
 }
 
+impl Dws {
+    /// The parameters of a bucket's nets as features.
+    fn read(&self, graphs: &GraphBatch, scales: &[LayerScale]) -> Result<ParamFeatures> {
+        let (weights, biases) = self.reader.read(graphs, scales)?;
+        Ok(ParamFeatures {
+            weights: weights.into_iter().map(|x| Ok(Rows::edges(x)?)).collect::<Result<_>>()?,
+            biases: biases.into_iter().map(|x| Ok(Rows::nodes(x)?)).collect::<Result<_>>()?,
+        })
+    }
+}
+
 impl Model for Dws {
     fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
         let mut answers = Vec::with_capacity(batch.buckets.len());
         for bucket in &batch.buckets {
-            let scales = self.normalization.scales(&bucket.graphs.topology)?;
-            let (weights, biases) = self.reader.read(&bucket.graphs, &scales)?;
-            let x = ParamFeatures {
-                weights: weights.into_iter().map(|x| Ok(Rows::edges(x)?)).collect::<Result<_>>()?,
-                biases: biases.into_iter().map(|x| Ok(Rows::nodes(x)?)).collect::<Result<_>>()?,
-            };
-            answers.push(self.net.forward(x, &bucket.graphs.topology, &scales, pass)?);
+            let topology = &bucket.graphs.topology;
+            let scales = self.normalization.scales(topology)?;
+            answers.push(self.net.forward(self.read(&bucket.graphs, &scales)?, topology, &scales, pass)?);
         }
         Answer::of_buckets(batch, answers)
+    }
+
+    fn features(&self, batch: &Batch, pass: &Pass) -> Result<Option<Tensor>> {
+        let read = |graphs: &GraphBatch| self.read(graphs, &self.normalization.scales(&graphs.topology)?);
+        self.net.features(batch, read, pass)
     }
 }

@@ -173,6 +173,12 @@ impl Inr2Vec {
         })
     }
 
+    /// The embedding of each net, `[B, d_embedding]`.
+    fn embeddings(&self, graphs: &GraphBatch, pass: &Pass) -> Result<Tensor> {
+        let rows = Rows::nodes(self.matrix(graphs)?)?;
+        Ok(self.encoder.forward(&rows, pass)?.tensor()?.max(1)?)
+    }
+
     /// The rows of each net's matrices, `[B, n_rows, d_in]`.
     fn matrix(&self, graphs: &GraphBatch) -> Result<Tensor> {
         let topology = &graphs.topology;
@@ -197,13 +203,16 @@ impl Inr2Vec {
 impl Model for Inr2Vec {
     fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
         let graphs = only_bucket(batch, &self.topology)?;
-        let rows = Rows::nodes(self.matrix(graphs)?)?;
-        let mut embeddings = self.encoder.forward(&rows, pass)?.tensor()?.max(1)?;
+        let mut embeddings = self.embeddings(graphs, pass)?;
         if let (Some(reconstructor), Some(chance)) = (&self.reconstructor, pass.chance("inr2vec")) {
             pass.add_loss(reconstructor.loss(&embeddings, graphs, chance)?);
             embeddings = embeddings.detach();
         }
         Ok(Output::PerGraph(self.head.forward(&Rows::nets(embeddings)?, pass)?.tensor()?))
+    }
+
+    fn features(&self, batch: &Batch, pass: &Pass) -> Result<Option<Tensor>> {
+        self.embeddings(only_bucket(batch, &self.topology)?, pass).map(Some)
     }
 
     fn may_lack_gradient(&self, name: &str) -> bool {

@@ -21,7 +21,7 @@ pub(crate) mod sizes;
 mod stat_nn;
 mod work;
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{Batch, Lowering, Seed};
 
@@ -39,7 +39,8 @@ pub use ng_gnn::{NgGnn, NgGnnConfig};
 pub use ng_t::{NgT, NgTConfig};
 pub use output::{Output, ParamDeltas};
 pub use probing::{Probing, ProbingConfig};
-pub use published::from_published;
+pub(crate) use published::PART;
+pub use published::{from_published, to_published};
 pub use scalegmn::ScaleGmn;
 pub use stat_nn::{StatNn, StatNnConfig};
 pub use work::ReducedWork;
@@ -53,6 +54,14 @@ pub trait Model {
     /// # Errors
     /// If the nets do not fit the model.
     fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output>;
+
+    /// The features of each net that the model's head reads, `[B, d]`; none for a model without a head of whole nets.
+    ///
+    /// # Errors
+    /// As [`Model::forward`].
+    fn features(&self, _batch: &Batch, _pass: &Pass) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
 
     /// Whether a batch of nets of the model's architectures may leave the variable of this name without gradient.
     fn may_lack_gradient(&self, _name: &str) -> bool {
@@ -88,6 +97,13 @@ macro_rules! register {
         impl ModelConfig {
             /// The kinds of model by their words in files, each with a sentence.
             pub const KINDS: &[(&str, &str)] = &[$(($name, concat!($($sentence),+)),)*];
+
+            /// The word of its kind.
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$kind(_) => $name,)*
+                }
+            }
 
             /// The configuration as what every kind of model has.
             pub fn blueprint(&self) -> &dyn Blueprint {

@@ -1,12 +1,13 @@
 //! What the two models of neural graphs share: rounds over features of nodes and edges, and the two heads.
 
 use candle_core::Tensor;
-use sgmn_graph::{Batch, Lowering};
+use sgmn_graph::{Batch, GraphBatch, Lowering};
 
-use super::{ChangeScales, HeadConfig, Layout, Model, Output, sizes};
+use super::{ChangeScales, HeadConfig, Layout, Model, Output, output::rows_of_nets, sizes};
 use crate::{
     Normalization, Pass, ProbeConfig, Probes, Result, VarBuilder,
     layers::{Features, Mlp, MlpConfig, NeuralGraph},
+    normalization::LayerScale,
     ops::Rows,
 };
 
@@ -122,23 +123,34 @@ impl<R: Round> Trunk<R> {
     }
 }
 
+impl<R: Round> Trunk<R> {
+    /// The features of a bucket's nets after all rounds.
+    fn rounds(&self, graphs: &GraphBatch, scales: &[LayerScale], pass: &Pass) -> Result<Features> {
+        let mut features = self.graph.forward(graphs, scales, pass)?;
+        let changes = matches!(self.head, Head::PerParam { .. });
+        let live = Live::of_rounds(scales.len(), self.rounds.len(), self.hears_above, changes);
+        for (round, live) in self.rounds.iter().zip(&live) {
+            features = self.step(round, features, live, pass)?;
+        }
+        Ok(features)
+    }
+}
+
+/// The output nodes of each net side by side.
+fn outputs(features: &Features) -> Result<Tensor> {
+    Ok(features.nodes.last().expect("a net has nodes").tensor()?.flatten_from(1)?)
+}
+
 impl<R: Round> Model for Trunk<R> {
     fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
         let (mut rows, mut deltas) = (Vec::new(), Vec::new());
         for bucket in &batch.buckets {
             let graphs = &bucket.graphs;
             let scales = self.normalization.scales(&graphs.topology)?;
-            let mut features = self.graph.forward(graphs, &scales, pass)?;
-            let changes = matches!(self.head, Head::PerParam { .. });
-            let live = Live::of_rounds(scales.len(), self.rounds.len(), self.hears_above, changes);
-            for (round, live) in self.rounds.iter().zip(&live) {
-                features = self.step(round, features, live, pass)?;
-            }
+            let features = self.rounds(graphs, &scales, pass)?;
             match &self.head {
                 Head::PerGraph(mlp) => {
-                    let outputs =
-                        features.nodes.last().expect("a net has nodes").tensor()?.flatten_from(1)?;
-                    rows.push(mlp.forward(&Rows::nets(outputs)?, pass)?.tensor()?);
+                    rows.push(mlp.forward(&Rows::nets(outputs(&features)?)?, pass)?.tensor()?);
                 }
                 Head::PerParam { nodes, edges, scales: changes } => {
                     let read = |mlp: &Mlp, rows: &[Rows]| -> Result<Vec<Tensor>> {
@@ -153,6 +165,15 @@ impl<R: Round> Model for Trunk<R> {
             Head::PerGraph(_) => Output::of_buckets(batch, &rows),
             Head::PerParam { .. } => Ok(Output::PerParam(deltas)),
         }
+    }
+
+    fn features(&self, batch: &Batch, pass: &Pass) -> Result<Option<Tensor>> {
+        let Head::PerGraph(_) = &self.head else { return Ok(None) };
+        let of_bucket = |graphs: &GraphBatch| -> Result<Tensor> {
+            let scales = self.normalization.scales(&graphs.topology)?;
+            outputs(&self.rounds(graphs, &scales, pass)?)
+        };
+        rows_of_nets(batch, of_bucket).map(Some)
     }
 }
 

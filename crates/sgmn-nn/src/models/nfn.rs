@@ -177,7 +177,7 @@ impl Nfn {
     }
 
     /// The features that the first layer reads.
-    fn features(&self, graphs: &GraphBatch, scales: &[LayerScale]) -> Result<ParamFeatures> {
+    fn read(&self, graphs: &GraphBatch, scales: &[LayerScale]) -> Result<ParamFeatures> {
         let (mut weights, mut biases) = self.reader.read(graphs, scales)?;
         if let Some((of_weights, of_biases)) = &self.fourier {
             for (x, frequencies) in weights.iter_mut().zip(of_weights) {
@@ -205,10 +205,15 @@ impl Model for Nfn {
         let mut answers = Vec::with_capacity(batch.buckets.len());
         for bucket in &batch.buckets {
             let scales = self.normalization.scales(&bucket.graphs.topology)?;
-            let x = self.features(&bucket.graphs, &scales)?;
+            let x = self.read(&bucket.graphs, &scales)?;
             answers.push(self.net.forward(x, &bucket.graphs.topology, &scales, pass)?);
         }
         Answer::of_buckets(batch, answers)
+    }
+
+    fn features(&self, batch: &Batch, pass: &Pass) -> Result<Option<Tensor>> {
+        let read = |graphs: &GraphBatch| self.read(graphs, &self.normalization.scales(&graphs.topology)?);
+        self.net.features(batch, read, pass)
     }
 }
 

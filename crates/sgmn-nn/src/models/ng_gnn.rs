@@ -1,5 +1,6 @@
 //! NG-GNN: message passing over the neural graph, whose edges are updated like its nodes.
 
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{Batch, Lowering};
 use sgmn_symmetry::Symmetry;
@@ -116,6 +117,10 @@ impl NgGnn {
 impl Model for NgGnn {
     fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
         self.0.forward(batch, pass)
+    }
+
+    fn features(&self, batch: &Batch, pass: &Pass) -> Result<Option<Tensor>> {
+        self.0.features(batch, pass)
     }
 }
 

@@ -1,5 +1,6 @@
 //! NG-T: a relational transformer over the neural graph.
 
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{Batch, Lowering};
 use sgmn_symmetry::Symmetry;
@@ -125,6 +126,10 @@ impl NgT {
 impl Model for NgT {
     fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
         self.0.forward(batch, pass)
+    }
+
+    fn features(&self, batch: &Batch, pass: &Pass) -> Result<Option<Tensor>> {
+        self.0.features(batch, pass)
     }
 }
 

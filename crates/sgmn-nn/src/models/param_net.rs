@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use sgmn_graph::{Batch, GraphBatch, Lowering, Topology};
 
-use super::{ChangeScales, HeadConfig, Layout, Output, ParamDeltas, sizes};
+use super::{ChangeScales, HeadConfig, Layout, Output, ParamDeltas, output::rows_of_nets, sizes};
 use crate::{
     Error, Init, Pass, Result, VarBuilder,
     layers::{Channels, Ends, Mlp, MlpConfig, ParamFeatures, ParamSpaces, PermutationLinear},
@@ -197,10 +197,7 @@ impl ParamNet {
         scales: &[LayerScale],
         pass: &Pass,
     ) -> Result<Answer> {
-        let mut x = x;
-        for (linear, activate) in &self.layers {
-            x = activate.forward(&linear.forward(&x)?, self.dropout, pass)?;
-        }
+        let x = self.layers(x, pass)?;
         Ok(match &self.head {
             Head::PerGraph(mlp) => {
                 Answer::Rows(mlp.forward(&Rows::nets(self.spaces.pooled(&x)?)?, pass)?.tensor()?)
@@ -214,6 +211,24 @@ impl ParamNet {
                 Answer::Deltas(changes.apply(topology, &edges, &nodes, scales, 1)?)
             }
         })
+    }
+
+    /// The pooled features that the head reads, `[B, d]`; none if there is no such head.
+    pub(super) fn features(
+        &self,
+        batch: &Batch,
+        read: impl Fn(&GraphBatch) -> Result<ParamFeatures>,
+        pass: &Pass,
+    ) -> Result<Option<Tensor>> {
+        let Head::PerGraph(_) = &self.head else { return Ok(None) };
+        rows_of_nets(batch, |graphs| self.spaces.pooled(&self.layers(read(graphs)?, pass)?)).map(Some)
+    }
+
+    fn layers(&self, mut x: ParamFeatures, pass: &Pass) -> Result<ParamFeatures> {
+        for (linear, activate) in &self.layers {
+            x = activate.forward(&linear.forward(&x)?, self.dropout, pass)?;
+        }
+        Ok(x)
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sgmn_graph::{Batch, GraphBatch, Lowering};
 use sgmn_symmetry::Symmetry;
 
-use super::{Blueprint, Model, Output, Returns, sizes};
+use super::{Blueprint, Model, Output, Returns, output::rows_of_nets, sizes};
 use crate::{
     Error, Normalization, Pass, ProbeConfig, Probes, Result, VarBuilder,
     layers::{Mlp, MlpConfig},
@@ -93,17 +93,28 @@ impl Probing {
     }
 }
 
+impl Probing {
+    /// The outputs of a bucket's nets on all probes, `[B, P n_out]`, of the order of 1.
+    fn outputs(&self, graphs: &GraphBatch) -> Result<Tensor> {
+        let sizes = Probes::sizes(&graphs.topology, &self.normalization.scales(&graphs.topology)?);
+        let outputs = (self.probes.outputs(graphs)? / sizes[graphs.topology.n_layers()])?;
+        Ok(outputs.flatten_from(1)?)
+    }
+}
+
 impl Model for Probing {
     fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
         let run = |graphs: &GraphBatch| -> Result<Tensor> {
-            let sizes = Probes::sizes(&graphs.topology, &self.normalization.scales(&graphs.topology)?);
-            let outputs = (self.probes.outputs(graphs)? / sizes[graphs.topology.n_layers()])?;
-            Ok(self.mlp.forward(&outputs.flatten_from(1)?.into(), pass)?.tensor()?)
+            Ok(self.mlp.forward(&self.outputs(graphs)?.into(), pass)?.tensor()?)
         };
         let rows = batch.buckets.iter().map(|bucket| run(&bucket.graphs)).collect::<Result<Vec<_>>>()?;
         if rows.is_empty() {
             return Err(Error::config("batch", "at least one net", "none"));
         }
         Output::of_buckets(batch, &rows)
+    }
+
+    fn features(&self, batch: &Batch, _: &Pass) -> Result<Option<Tensor>> {
+        rows_of_nets(batch, |graphs| self.outputs(graphs)).map(Some)
     }
 }

@@ -114,10 +114,9 @@ impl StatNn {
         };
         Ok((0..graphs.n_graphs()).into_par_iter().map(row).collect())
     }
-}
 
-impl Model for StatNn {
-    fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
+    /// The statistics of each net of a batch, `[B, 2 L N_STATISTICS]`.
+    fn statistics(&self, batch: &Batch) -> Result<Tensor> {
         let mut rows = vec![Vec::new(); batch.n_nets()];
         for bucket in &batch.buckets {
             for (row, position) in self.rows(&bucket.graphs)?.into_iter().zip(&bucket.positions) {
@@ -127,8 +126,17 @@ impl Model for StatNn {
         let Some(sample) = batch.buckets.first().map(|bucket| &bucket.graphs.nodes[0]) else {
             return Err(Error::config("batch", "at least one net", "none"));
         };
-        let x = Tensor::new(rows, &Device::Cpu)?.to_dtype(sample.dtype())?.to_device(sample.device())?;
-        Ok(Output::PerGraph(self.mlp.forward(&x.into(), pass)?.tensor()?))
+        Ok(Tensor::new(rows, &Device::Cpu)?.to_dtype(sample.dtype())?.to_device(sample.device())?)
+    }
+}
+
+impl Model for StatNn {
+    fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Output> {
+        Ok(Output::PerGraph(self.mlp.forward(&self.statistics(batch)?.into(), pass)?.tensor()?))
+    }
+
+    fn features(&self, batch: &Batch, _: &Pass) -> Result<Option<Tensor>> {
+        self.statistics(batch).map(Some)
     }
 }
 

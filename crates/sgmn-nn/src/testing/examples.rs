@@ -160,9 +160,7 @@ fn inr2vec(reconstruction: Option<Reconstruction>) -> Inr2VecConfig {
 impl Example {
     /// The word of the model's kind in experiment files.
     pub fn kind(&self) -> &'static str {
-        let words: Vec<&str> = self.name.split_whitespace().collect();
-        let known = ModelConfig::KINDS.iter().find(|(kind, _)| words.first() == Some(kind));
-        known.map_or("unknown", |(kind, _)| kind)
+        self.config.kind()
     }
 }
 

@@ -44,6 +44,15 @@ impl VarBuilder {
         Self { most_params, ..self }
     }
 
+    /// The same cursor, with a limit by the tensors of a file: its configuration may ask for any size, these show how much
+    /// there is. Twice as much and some more leaves room for a model that differs a little, so that the first difference
+    /// can be named.
+    #[must_use]
+    pub fn with_room_for<'a>(self, tensors: impl IntoIterator<Item = &'a Tensor>) -> Self {
+        let n_params: usize = tensors.into_iter().map(Tensor::elem_count).sum();
+        self.with_limit(2 * n_params + (1 << 20))
+    }
+
     /// The same cursor, whose maps and gates start as said.
     #[must_use]
     pub fn with_start(self, start: Start) -> Self {

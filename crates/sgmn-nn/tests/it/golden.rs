@@ -7,7 +7,8 @@ use sgmn_nn::golden::{Golden, Tolerance};
 
 use crate::setup::device;
 
-fn files() -> Vec<PathBuf> {
+/// The 24 files.
+pub(crate) fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/golden");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();

@@ -9,6 +9,7 @@ mod counts;
 mod device_program;
 mod dws;
 mod editing;
+mod exchange;
 mod flat_mlp;
 mod form;
 mod golden;
@@ -21,6 +22,7 @@ mod mixed;
 mod nfn;
 mod ng_gnn;
 mod ng_t;
+mod pooling;
 mod precision;
 mod probes;
 mod probing;
@@ -29,6 +31,7 @@ mod setup;
 mod stat_nn;
 mod symmetry;
 mod theorem;
+mod trained;
 mod training;
 
 #[global_allocator]

@@ -14,6 +14,7 @@ use crate::{
     Error, Result, Sample, Source, Target,
     bytes::mmap::MappedFile,
     formats::spec_json::UncheckedSpec,
+    source::LentSample,
     split::{Split, Splits},
 };
 
@@ -128,8 +129,13 @@ impl Source for Reader {
         Ok(Sample { id: self.id(i).to_owned(), net, target: self.target(i) })
     }
 
-    fn lend(&self, i: usize) -> Result<Option<LentNet<'_>>> {
-        LentNet::new(self.spec(i), self.row(i)).map(Some).map_err(|source| self.net_fault(i, source))
+    fn name(&self, i: usize) -> String {
+        self.id(i).to_owned()
+    }
+
+    fn lend(&self, i: usize) -> Result<Option<LentSample<'_>>> {
+        let net = LentNet::new(self.spec(i), self.row(i)).map_err(|source| self.net_fault(i, source))?;
+        Ok(Some(LentSample { id: self.id(i), net, target: self.target(i) }))
     }
 }
 

@@ -135,6 +135,9 @@ impl Runner<'_> {
             if let Some(avoided) = &run.avoided {
                 eprintln!("{} holds a run of other settings; this one goes beside it", avoided.display());
             }
+            if let Some(rest) = self.rest(plan, place) {
+                eprintln!("about {} for this and all that is missing", clock(rest));
+            }
             let mut command = self.children.command(run.program, &run.arguments)?;
             eprintln!("$ {}", typed(&command));
             let made = self.children.run(&mut command);
@@ -152,6 +155,24 @@ impl Runner<'_> {
             }
         }
         Ok(failed)
+    }
+
+    /// About how long the runs from a place on will take: each as long as the model took with another seed or setting, or
+    /// else as the finished ones on average; nothing before one has finished.
+    fn rest(&self, plan: &Plan, place: usize) -> Option<Duration> {
+        let seconds = |run: &PlannedRun| match run.state {
+            RunState::Finished { seconds } => Some(seconds),
+            _ => None,
+        };
+        let finished: Vec<(&str, f64)> =
+            plan.runs.iter().filter_map(|run| Some((run.method.as_str(), seconds(run)?))).collect();
+        let mean = finished.iter().map(|(_, seconds)| seconds).sum::<f64>() / finished.len() as f64;
+        let open =
+            plan.runs[place..].iter().filter(|run| matches!(run.state, RunState::New | RunState::Unfinished));
+        let of_run = |run: &PlannedRun| {
+            finished.iter().find(|(method, _)| *method == run.method).map_or(mean, |(_, seconds)| *seconds)
+        };
+        (!finished.is_empty()).then(|| Duration::from_secs_f64(open.map(of_run).sum()))
     }
 
     /// Why a run is not begun, in a sentence; nothing if it is.

@@ -11,6 +11,7 @@ use sgmn_nn::{
     golden::Golden,
     models::{Model, ModelConfig},
     no_grad,
+    trained::TrainedModel,
 };
 use sgmn_symmetry::check::{Report, Trials};
 
@@ -118,33 +119,28 @@ impl Subject {
                 (0..n_nets).map(random).collect()
             }
         };
-        let lowering = match &source {
-            // A checkpoint's variables were made for these, in particular for this width of edges.
-            Source::Checkpoint { .. } | Source::Golden { .. } => Lowering::new(&source.specs()?)?,
-            Source::Experiment(_) => Lowering::new(nets.iter().map(Net::spec))?,
-        };
         let config = source.config().clone();
-        let normalization = match &source {
-            Source::Checkpoint { checkpoint, .. } => checkpoint.header.normalization.clone(),
-            Source::Experiment(experiment) if experiment.pipeline().normalize == Normalize::LayerRms => {
-                Normalization::fit(&nets)
-            }
-            Source::Experiment(_) | Source::Golden { .. } => Normalization::none(),
-        };
-        let build = || config.build(&lowering, normalization, seed.child("model"), dtype, &device);
-        let (model, vars, title) = match &source {
+        let (model, vars, lowering, title) = match &source {
             Source::Checkpoint { path, checkpoint } => {
-                let (model, vars) = build()?;
-                vars.load(&checkpoint.vars).with_context(|| path.clone())?;
-                (model, vars, format!("checkpoint {path} after {} steps", checkpoint.header.n_steps))
+                let TrainedModel { model, vars, intake, .. } =
+                    checkpoint.model(dtype, &device).with_context(|| path.clone())?;
+                let title = format!("checkpoint {path} after {} steps", checkpoint.header.n_steps);
+                (model, vars, intake.lowering, title)
             }
             Source::Golden { path, golden } => {
                 let (model, vars) = golden.build(dtype, &device)?;
-                (model, vars, format!("golden file {path}"))
+                // Its variables were made for these, in particular for this width of edges.
+                (model, vars, Lowering::new(&source.specs()?)?, format!("golden file {path}"))
             }
             Source::Experiment(experiment) => {
-                let (model, vars) = build()?;
-                (model, vars, format!("experiment {}, random variables", experiment.name()))
+                let lowering = Lowering::new(nets.iter().map(Net::spec))?;
+                let normalization = match experiment.pipeline().normalize {
+                    Normalize::LayerRms => Normalization::fit(&nets),
+                    Normalize::None => Normalization::none(),
+                };
+                let (model, vars) =
+                    config.build(&lowering, normalization, seed.child("model"), dtype, &device)?;
+                (model, vars, lowering, format!("experiment {}, random variables", experiment.name()))
             }
         };
         let title = format!("{title}: {} numbers in {} variables", vars.n_params(), vars.len());

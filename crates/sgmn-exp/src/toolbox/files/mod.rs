@@ -14,13 +14,14 @@ use sgmn_data::{
     formats::{self, Format, FormatKind, packed},
     nets::{self, Facts, Label, NetFile},
     source::Dataset,
+    split::Splits,
 };
 use sgmn_graph::NetSpec;
 use toml::{Table, Value};
 
 pub(crate) use args::ReadArgs;
 pub(super) use flow::{FlowSource, write_tensors};
-pub(super) use write::{Destination, OneNet, refuse_existing, refuse_full_folder};
+pub(super) use write::{Destination, OneNet, list_left_out, refuse_existing, refuse_full_folder};
 
 /// A file or folder, opened.
 pub(super) enum Input {
@@ -74,7 +75,7 @@ pub(super) fn open(path: &Path, args: &ReadArgs) -> Result<Input> {
     file.take(8).read_to_end(&mut start).with_context(|| path.display().to_string())?;
     match start.as_slice() {
         [b'S', b'G', b'M', b'N', b'P', b'A', b'C', b'K'] => Ok(Input::Dataset(open_dataset(path, args)?)),
-        [0, 0, 8, 1..=8, ..] | [0x1f, 0x8b, ..] => Ok(Input::Idx(formats::idx::read(path)?)),
+        _ if formats::idx::detects(path) => Ok(Input::Idx(formats::idx::read(path)?)),
         _ => open_tree(path, args),
     }
 }
@@ -127,6 +128,19 @@ pub(super) fn first_nets(path: &Path, args: &ReadArgs, n: usize) -> Result<Vec<S
             let n = n.min(dataset.source.len());
             (0..n).map(|i| Ok(dataset.source.get(i)?)).collect()
         }
+        other => bail!("{}: expected nets, found {}", path.display(), other.name()),
+    }
+}
+
+/// All nets of a file or folder, read one by one; one net is a dataset of one.
+///
+/// # Errors
+/// As [`first_nets`].
+pub(super) fn nets(path: &Path, args: &ReadArgs) -> Result<Dataset> {
+    match open(path, args)? {
+        Input::Net(file) => Ok(Dataset::new(OneNet(sample(&file)?), Splits::default())),
+        Input::Tree(_, why) => Err(why.into()),
+        Input::Dataset(OpenDataset { dataset, .. }) if !dataset.source.is_empty() => Ok(dataset),
         other => bail!("{}: expected nets, found {}", path.display(), other.name()),
     }
 }

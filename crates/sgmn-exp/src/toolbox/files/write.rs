@@ -53,7 +53,41 @@ pub(in crate::toolbox) fn refuse_full_folder(path: &Path, force: bool) -> Result
     Ok(())
 }
 
+/// Says which nets were left out, and lists them with their reasons in a file beside what was written.
+pub(in crate::toolbox) fn list_left_out(
+    beside: &Path,
+    left_out: &[Skipped],
+    out: &mut impl Write,
+) -> Result<()> {
+    let Some(note) = skip::note(left_out) else { return Ok(()) };
+    let mut list = beside.to_owned().into_os_string();
+    list.push(".skipped.csv");
+    let list = PathBuf::from(list);
+    skip::write_skipped(&list, left_out)?;
+    writeln!(out, "{note}; all of them: {}", list.display())?;
+    Ok(())
+}
+
 impl Destination {
+    /// The same as the command line would say.
+    pub(in crate::toolbox) fn at(path: &Path, force: bool) -> Self {
+        Self { path: path.to_owned(), force }
+    }
+
+    /// Refuses many nets where one file holds one.
+    pub(in crate::toolbox) fn takes_many(&self) -> Result<()> {
+        if self.ending() == "safetensors" {
+            let path = self.path.display();
+            bail!("{path}: expected NAME.packed or a folder for a dataset, found the name of one net");
+        }
+        Ok(())
+    }
+
+    /// Whether the nets go into a packed file.
+    pub(in crate::toolbox) fn is_packed(&self) -> bool {
+        self.ending() == "packed"
+    }
+
     /// The path of one file, where nothing may stand yet unless it may be replaced.
     pub(in crate::toolbox) fn file(&self) -> Result<&Path> {
         if self.path.is_dir() {
@@ -100,9 +134,7 @@ impl Destination {
         let progress = |n_done: usize, _: usize| bar.set_position(n_done as u64);
         let path = self.path.display();
         match self.ending() {
-            "safetensors" => {
-                bail!("{path}: expected NAME.packed or a folder for a dataset, found the name of one net")
-            }
+            "safetensors" => self.takes_many()?,
             "packed" => {
                 let packed::Packed { n_items, n_rounded, skipped } =
                     packed::pack(dataset, &self.path, origin, progress, &AtomicBool::new(false))?;
@@ -120,18 +152,7 @@ impl Destination {
                 writeln!(out, "wrote {} nets into the folder {path}", n_nets - left_out.len())?;
             }
         }
-        self.list_left_out(&left_out, out)
-    }
-
-    /// Says which nets were left out, and lists them with their reasons in a file beside OUT.
-    fn list_left_out(&self, left_out: &[Skipped], out: &mut impl Write) -> Result<()> {
-        let Some(note) = skip::note(left_out) else { return Ok(()) };
-        let mut list = self.path.clone().into_os_string();
-        list.push(".skipped.csv");
-        let list = PathBuf::from(list);
-        skip::write_skipped(&list, left_out)?;
-        writeln!(out, "{note}; all of them: {}", list.display())?;
-        Ok(())
+        list_left_out(&self.path, &left_out, out)
     }
 
     /// The nets are written aside and moved as a whole: a folder with some of them would look like a smaller dataset.
@@ -161,5 +182,9 @@ impl Source for OneNet {
 
     fn get(&self, _: usize) -> sgmn_data::Result<Sample> {
         Ok(self.0.clone())
+    }
+
+    fn name(&self, _: usize) -> String {
+        self.0.id.clone()
     }
 }

@@ -1,4 +1,6 @@
-//! A checkpoint: the model's configuration, the architectures it reads, its variables.
+//! A checkpoint: what it was trained for, the architectures it reads, its experiment, its variables.
+
+mod about;
 
 use std::{collections::BTreeMap, io::Write, path::Path};
 
@@ -11,9 +13,21 @@ use crate::report::{Table, describe_spec};
 /// Describes the checkpoint at a path; every variable has a row if `each`, else variables are summed by part.
 pub(super) fn describe(path: &Path, each: bool, out: &mut impl Write) -> Result<()> {
     let Checkpoint { header, vars, optimizer } = Checkpoint::read(path, &Device::Cpu)?;
-    let Header { model, specs, normalization, n_steps, progress } = &header;
+    let Header { model, specs, normalization, n_steps, progress, about } = &header;
     let n_params: usize = vars.values().map(Tensor::elem_count).sum();
-    writeln!(out, "checkpoint after {n_steps} steps: {} variables with {n_params} numbers", vars.len())?;
+    writeln!(
+        out,
+        "{} checkpoint after {n_steps} steps: {} variables with {n_params} numbers",
+        model.kind(),
+        vars.len()
+    )?;
+    match about {
+        Some(about) => self::about::describe(about, out)?,
+        None => writeln!(
+            out,
+            "asked and trained on: not said, as in files of earlier versions and of the published program"
+        )?,
+    }
     writeln!(
         out,
         "optimizer: {}",
@@ -29,7 +43,10 @@ pub(super) fn describe(path: &Path, each: bool, out: &mut impl Write) -> Result<
         writeln!(out, "reads: {}", describe_spec(spec))?;
     }
     writeln!(out, "progress: {progress}")?;
-    describe_config(model, out)?;
+    match about.as_ref().and_then(|about| about.experiment.as_ref()) {
+        Some(experiment) => writeln!(out, "\n{}", experiment.trim_end())?,
+        None => describe_config(model, out)?,
+    }
 
     let mut parts: BTreeMap<String, Part> = BTreeMap::new();
     for (name, tensor) in &vars {

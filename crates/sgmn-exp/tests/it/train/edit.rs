@@ -18,6 +18,7 @@ use sgmn_exp::{
 use sgmn_graph::{Activation, Net, NetSpec, Seed, eval, testing};
 
 use super::setup::{Place, facts};
+use crate::toolbox::{refuse, succeed, text};
 
 /// Height and width of what nets draw here.
 const SIZE: [usize; 2] = [6, 5];
@@ -204,7 +205,7 @@ fn the_image_that_a_net_was_fitted_to_is_found_by_the_nets_name() {
     assert_eq!(pictures.image(splits.train[5]).unwrap().values, train.image(5));
     assert_eq!(pictures.image(splits.val[2]).unwrap().values, train.image(102));
     assert_eq!(pictures.image(splits.test[6]).unwrap().values, test.image(6));
-    assert!(tasks::of(experiment.task(), None, &[]).is_err(), "no images");
+    assert!(tasks::of(experiment.task(), None, None, &[]).is_err(), "no images");
     let summary = place.finish("images", &experiment);
     assert!(summary.test[Criterion::Mse.name()].is_finite());
 }
@@ -348,4 +349,70 @@ fn an_edit_that_cannot_be_asked_for_is_refused_by_its_key() {
         message.ends_with("task.size: expected height and width of what nets draw, found nothing"),
         "{message}"
     );
+}
+
+#[test]
+fn a_checkpoint_edits_nets_as_its_run_did_into_any_form() {
+    let place = place(any_name);
+    for (name, overrides) in [("one", &[][..]), ("copies", &["model.output.n_copies=2"])] {
+        let experiment = experiment(&[&["train.epochs=1"], overrides].concat());
+        place.finish(name, &experiment);
+        let folder = place.folder_of(name, &experiment);
+        let of_run = Reader::open(&folder.edited()).unwrap();
+        let best = folder.best_checkpoint();
+        let nets = place.path().join("inrs.packed");
+        let [packed, as_folder] =
+            ["packed", "folder"].map(|form| place.path().join(format!("{name}.{form}")));
+        for out in [&packed, &as_folder] {
+            succeed(&["edit", text(&best), text(&nets), "--out", text(out), "--batch", "5"]);
+        }
+        let edited = Reader::open(&packed).unwrap();
+        let n_copies = if name == "one" { 1 } else { 2 };
+        assert_eq!(edited.len(), 37 * n_copies);
+        assert_eq!(edited.splits().test.len(), 7 * n_copies);
+        for i in 0..of_run.len() {
+            let place = (0..edited.len()).find(|place| edited.id(*place) == of_run.id(i)).unwrap();
+            let apart = edited.row(place).iter().zip(of_run.row(i)).map(|(a, b)| (a - b).abs());
+            assert!(apart.fold(0.0, f32::max) < 1e-5, "{}", of_run.id(i));
+        }
+        let n_files = std::fs::read_dir(&as_folder).unwrap();
+        let n_files = n_files
+            .filter(|entry| entry.as_ref().unwrap().path().extension() == Some("safetensors".as_ref()));
+        assert_eq!(n_files.count(), 37 * n_copies);
+    }
+}
+
+#[test]
+fn one_net_is_edited_into_a_file_of_its_own() {
+    let place = place(any_name);
+    let experiment = experiment(&["train.epochs=1"]);
+    place.finish("run", &experiment);
+    let best = place.folder_of("run", &experiment).best_checkpoint();
+    let sample = Reader::open(&place.path().join("inrs.packed")).unwrap().get(0).unwrap();
+    let [before, after] = ["before.safetensors", "after.safetensors"].map(|name| place.path().join(name));
+    sgmn_data::formats::folder::write_net(&before, &sample).unwrap();
+    succeed(&["edit", text(&best), text(&before), "--out", text(&after)]);
+    let net = sgmn_data::nets::open(&after, &Default::default()).unwrap().net().unwrap();
+    assert_eq!(net.spec(), sample.net.spec());
+    assert!(
+        net.params().iter().zip(sample.net.params()).any(|(a, b)| (a - b).abs() > 1e-6),
+        "nothing changed"
+    );
+    let all = place.path().join("inrs.packed");
+    let message = refuse(&["edit", text(&best), text(&all), "--out", text(&after), "--force"]);
+    assert!(message.contains("expected NAME.packed or a folder for a dataset"), "{message}");
+    let table = place.path().join("out.csv");
+    for (more, expected) in [
+        (
+            &[][..],
+            "expected a model that answers about nets, found one that changes them; `sgmn edit` writes them",
+        ),
+        (
+            &["--embed"],
+            "expected a model with features of whole nets before a head, found one that changes nets",
+        ),
+    ] {
+        let message = refuse(&[&["predict", text(&best), text(&all), "--out", text(&table)], more].concat());
+        assert!(message.ends_with(expected), "{message}");
+    }
 }

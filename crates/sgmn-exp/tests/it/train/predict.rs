@@ -122,6 +122,36 @@ fn scores_without_an_order_are_refused_before_the_first_step() {
     }
 }
 
+/// What the best model of a run says about all nets, by the library: the answers about the test nets.
+fn answers(place: &Place, name: &str, experiment: &Experiment) -> Vec<f64> {
+    let best = place.folder_of(name, experiment).best_checkpoint();
+    let trained =
+        sgmn_exp::apply::open(&best, None, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
+    let dataset = sgmn_exp::datasets::open_existing(experiment.data(), place.path()).unwrap();
+    let test: Vec<_> =
+        dataset.splits.test.iter().map(|item| dataset.source.get(*item).unwrap().net).collect();
+    trained.predict(&test).unwrap().concat()
+}
+
+#[test]
+fn a_checkpoint_predicts_in_the_unit_of_what_was_learned() {
+    let place = Place::new();
+    type Case<'a> = (&'a str, &'a [&'a str], &'a dyn Fn(f64) -> Target);
+    let cases: [Case<'_>; 2] =
+        [("score", &["train.epochs=1"], &Target::Score), ("percent", &["train.epochs=1", REGRESS], &percent)];
+    for (name, overrides, target) in cases {
+        write_zoo(&place.path().join("zoo.packed"), [16, 8, 8], target);
+        let experiment = small(overrides);
+        let summary = place.finish(name, &experiment);
+        let found = answers(&place, name, &experiment);
+        assert_eq!(found.len(), summary.pairs.len());
+        let size = summary.pairs.iter().fold(1.0, |size: f64, [_, truth]| size.max(truth.abs()));
+        for (found, [predicted, _]) in found.iter().zip(&summary.pairs) {
+            assert!((found - predicted).abs() < 1e-5 * size, "{name}: {found} {predicted}");
+        }
+    }
+}
+
 /// Scores in percent, some below zero.
 fn percent(score: f64) -> Target {
     Target::Score(150.0 * score - 40.0)

@@ -24,7 +24,7 @@ use sgmn_nn::Checkpoint;
 use tempfile::TempDir;
 
 /// Classes of the small datasets.
-pub(super) const N_CLASSES: u32 = 3;
+pub(crate) const N_CLASSES: u32 = 3;
 
 /// What the tests lay over `quick`: a tiny model on nets of a file, in short epochs whose last batch is not full.
 const TINY: &[&str] = &[
@@ -43,36 +43,36 @@ const TINY: &[&str] = &[
 ];
 
 /// A folder with nets in it, and room for runs.
-pub(super) struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 impl Place {
     /// 30 random sine nets to train on, 9 to validate and 9 to test.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with([30, 9, 9])
     }
 
     /// Random sine nets; the class of a net is the size of its last layer, which no symmetry of theirs changes.
-    pub(super) fn with(n_nets: [usize; 3]) -> Self {
+    pub(crate) fn with(n_nets: [usize; 3]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         write_nets(&folder.path().join("nets.packed"), n_nets, |i| Target::Class(i as u32 % N_CLASSES));
         Self { folder }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// The run of an experiment in a folder of this name, in this process, until it ends or is stopped.
-    pub(super) fn run(&self, name: &str, experiment: &Experiment, stop: bool) -> anyhow::Result<Outcome> {
+    pub(crate) fn run(&self, name: &str, experiment: &Experiment, stop: bool) -> anyhow::Result<Outcome> {
         let stop = AtomicBool::new(stop);
         let material = datasets::material(experiment, self.path(), &stop)?;
         train::run(experiment, material, &self.folder_of(name, experiment), &stop)
     }
 
     /// The same, which must come to its end.
-    pub(super) fn finish(&self, name: &str, experiment: &Experiment) -> Summary {
+    pub(crate) fn finish(&self, name: &str, experiment: &Experiment) -> Summary {
         match self.run(name, experiment, false).unwrap() {
             Outcome::Finished(summary) => summary,
             Outcome::Interrupted => panic!("nobody stopped {name}"),
@@ -80,7 +80,7 @@ impl Place {
     }
 
     /// The folder of a run, made if it is not there yet.
-    pub(super) fn folder_of(&self, name: &str, experiment: &Experiment) -> RunFolder {
+    pub(crate) fn folder_of(&self, name: &str, experiment: &Experiment) -> RunFolder {
         let path = self.run_path(name);
         let facts = RunFacts {
             experiment: experiment.hash(),
@@ -91,13 +91,13 @@ impl Place {
         RunFolder::open(&path).or_else(|_| RunFolder::create(&path, experiment, &facts)).unwrap()
     }
 
-    pub(super) fn run_path(&self, name: &str) -> PathBuf {
+    pub(crate) fn run_path(&self, name: &str) -> PathBuf {
         self.path().join("runs").join(name)
     }
 }
 
 /// Writes random sine nets with the targets that the rule gives them.
-pub(super) fn write_nets(path: &Path, n_nets: [usize; 3], target: impl Fn(usize) -> Target) {
+pub(crate) fn write_nets(path: &Path, n_nets: [usize; 3], target: impl Fn(usize) -> Target) {
     let spec = Arc::new(NetSpec::mlp(&[2, 5, 5, 1], Activation::Sine { omega: 30.0 }, 0.5).unwrap());
     let mut writer = Writer::create(path, BTreeMap::new()).unwrap();
     for (split, n) in Split::ALL.into_iter().zip(n_nets) {
@@ -117,7 +117,7 @@ pub(super) fn write_nets(path: &Path, n_nets: [usize; 3], target: impl Fn(usize)
 }
 
 /// The tiny experiment with further overrides.
-pub(super) fn tiny(overrides: &[&str]) -> Experiment {
+pub(crate) fn tiny(overrides: &[&str]) -> Experiment {
     let mut file = ExperimentFile::parse("tiny", "inherits = \"quick\"").unwrap();
     for assignment in TINY.iter().chain(overrides) {
         file.set(assignment).unwrap();
@@ -127,7 +127,7 @@ pub(super) fn tiny(overrides: &[&str]) -> Experiment {
 
 /// Everything about a run that must not depend on when it was stopped or on how many threads it ran.
 #[derive(Debug, PartialEq)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     last: BTreeMap<String, Vec<u8>>,
     best: BTreeMap<String, Vec<u8>>,
     records: Vec<RunRecord>,
@@ -138,7 +138,7 @@ pub(super) struct Facts {
 }
 
 /// Reads them from the folder of a finished run.
-pub(super) fn facts(path: &Path) -> Facts {
+pub(crate) fn facts(path: &Path) -> Facts {
     let folder = RunFolder::open(path).unwrap();
     let summary: Summary = sgmn_exp::run_folder::read_json(&folder.summary()).unwrap();
     let mut records = read_records(&folder.records()).unwrap();
@@ -159,7 +159,7 @@ pub(super) fn facts(path: &Path) -> Facts {
 }
 
 /// The bits of all tensors of a checkpoint, those of the optimizer too.
-pub(super) fn bits(path: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn bits(path: &Path) -> BTreeMap<String, Vec<u8>> {
     let Checkpoint { vars, optimizer, .. } = Checkpoint::read(path, &Device::Cpu).unwrap();
     let named = vars
         .into_iter()
@@ -168,7 +168,7 @@ pub(super) fn bits(path: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// The bytes of a tensor of 32-bit numbers.
-pub(super) fn tensor_bits(tensor: &Tensor) -> Vec<u8> {
+pub(crate) fn tensor_bits(tensor: &Tensor) -> Vec<u8> {
     let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }

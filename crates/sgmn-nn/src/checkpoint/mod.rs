@@ -1,15 +1,27 @@
 //! Checkpoints: variables, optimizer and configuration in one safetensors file, written whole or not at all.
 
+mod about;
+mod published;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
-use sgmn_graph::NetSpec;
+use sgmn_graph::{Lowering, NetSpec, Seed};
 
-use crate::{Error, Normalization, Result, models::ModelConfig};
+pub use self::{
+    about::{About, DataFacts, Reached},
+    published::Published,
+};
+use crate::{
+    Error, Normalization, Result, VarBuilder,
+    models::ModelConfig,
+    trained::{Answers, Intake, TrainedModel},
+};
 
 /// What a checkpoint says about itself besides its tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +37,9 @@ pub struct Header {
     pub n_steps: u64,
     /// Whatever the training loop needs to go on, as it wrote it.
     pub progress: serde_json::Value,
+    /// What was asked of the model and where it comes from; absent in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
 }
 
 /// A checkpoint in memory.
@@ -54,25 +69,7 @@ impl Checkpoint {
         let tensors: Vec<_> =
             self.vars.iter().map(|(name, tensor)| (name.clone(), tensor)).chain(optimizer).collect();
         let header = serde_json::to_string(&self.header).map_err(|error| fault(error.to_string()))?;
-        #[allow(
-            clippy::disallowed_types,
-            reason = "the safetensors crate asks for this map; it holds one entry"
-        )]
-        let metadata = std::collections::HashMap::from([(HEADER.to_owned(), header)]);
-        let temporary = sibling(path);
-        safetensors::serialize_to_file(tensors, Some(metadata), &temporary)
-            .map_err(|error| fault(error.to_string()))
-            .and_then(|()| {
-                // Through to the disk before the name changes: a power cut must not leave an empty file under it.
-                let written = std::fs::File::open(&temporary).and_then(|file| file.sync_all());
-                written
-                    .and_then(|()| std::fs::rename(&temporary, path))
-                    .map_err(|error| fault(error.to_string()))
-            })
-            .inspect_err(|_| {
-                // The first error is the one to report; a leftover is only untidy.
-                let _ = std::fs::remove_file(&temporary);
-            })
+        write_tensors(path, tensors, HEADER, header)
     }
 
     /// Reads a checkpoint onto a device.
@@ -101,6 +98,47 @@ impl Checkpoint {
         }
         Ok(Self { header, vars, optimizer })
     }
+
+    /// The model, ready to read nets: with its variables, its normalization, and what its answers mean.
+    ///
+    /// If the checkpoint does not say how nets are brought to it, they are read as they are, and if it does not say
+    /// what was asked, its answers are plain numbers.
+    ///
+    /// # Errors
+    /// [`Error::Config`] or [`Error::Variable`] if the parts of the checkpoint do not fit each other.
+    pub fn model(&self, dtype: DType, device: &Device) -> Result<TrainedModel> {
+        let Header { model: config, specs, normalization, about, .. } = &self.header;
+        let specs: Vec<Arc<NetSpec>> = specs.iter().cloned().map(Arc::new).collect();
+        let about = about.clone().unwrap_or_else(|| About::of(Answers::unsaid(config)));
+        about.answers.check(config)?;
+        let lowering = Lowering::new(&specs)?;
+        // The seed draws variables that are replaced, or loading fails.
+        let vars = VarBuilder::new(Seed::new(0), dtype, device).with_room_for(self.vars.values());
+        let (model, vars) = config.build_below(&lowering, normalization.clone(), vars)?;
+        vars.load(&self.vars)?;
+        let About { answers, canonicalize, .. } = about;
+        let intake = Intake { lowering, canonicalize, dtype, device: device.clone() };
+        Ok(TrainedModel { model, vars, config: config.clone(), intake, answers })
+    }
+}
+
+/// Writes tensors and one text beside them; the file is old or new, never half.
+fn write_tensors(path: &Path, tensors: Vec<(String, &Tensor)>, key: &str, text: String) -> Result<()> {
+    let fault = |why: String| Error::Checkpoint { path: path.to_path_buf(), why };
+    #[allow(clippy::disallowed_types, reason = "the safetensors crate asks for this map; it holds one entry")]
+    let metadata = std::collections::HashMap::from([(key.to_owned(), text)]);
+    let temporary = sibling(path);
+    safetensors::serialize_to_file(tensors, Some(metadata), &temporary)
+        .map_err(|error| fault(error.to_string()))
+        .and_then(|()| {
+            // Through to the disk before the name changes: a power cut must not leave an empty file under it.
+            let written = std::fs::File::open(&temporary).and_then(|file| file.sync_all());
+            written.and_then(|()| std::fs::rename(&temporary, path)).map_err(|error| fault(error.to_string()))
+        })
+        .inspect_err(|_| {
+            // The first error is the one to report; a leftover is only untidy.
+            let _ = std::fs::remove_file(&temporary);
+        })
 }
 
 /// The temporary file beside a path.
@@ -137,6 +175,7 @@ mod tests {
             normalization: Normalization::none(),
             n_steps: 7,
             progress: serde_json::json!({"epoch": 3}),
+            about: None,
         };
         let vars = vars.snapshot().unwrap();
         (

@@ -1,38 +1,7 @@
-//! The tensors of one dictionary of a tree, read, for programs that know where it stands.
+//! The tensors of one dictionary of a tree, for programs that know where it stands.
 
-use super::{Key, Tensor, TensorRef, Tree, Value};
+use super::{Key, TensorRef, Tree, Value};
 use crate::{Error, Result};
-
-/// Named tensors in file order, and whatever stood beside them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StateDict {
-    /// Tensors by name.
-    pub tensors: Vec<(String, Tensor)>,
-    /// Entries that are no tensors, such as a label.
-    pub others: Vec<(String, Value)>,
-}
-
-/// Reads the dictionary that stands in a tree under the given keys, outermost first; none if it is the whole.
-///
-/// # Errors
-/// [`Error::Format`] if a key is missing (the keys that exist are listed) or there is no dictionary of names, and those
-/// of [`Tree::tensor`].
-pub fn state_dict(tree: &Tree, under: &[&str]) -> Result<StateDict> {
-    let path = tree.path();
-    let mut dict = StateDict { tensors: Vec::new(), others: Vec::new() };
-    for (key, value) in tree.entries_under(under)? {
-        match (key, value) {
-            (Key::Text(name), Value::Tensor(tensor)) => {
-                dict.tensors.push((name.clone(), tree.tensor(tensor)?));
-            }
-            (Key::Text(name), value) => dict.others.push((name.clone(), value.clone())),
-            (key, _) => {
-                return Err(Error::format(path, "a dictionary of named tensors", format!("the key {key}")));
-            }
-        }
-    }
-    Ok(dict)
-}
 
 impl Tree {
     /// The entries of the dictionary under the given keys, outermost first.
@@ -53,7 +22,7 @@ impl Tree {
     /// The tensors of the dictionary under the given keys, without their numbers.
     ///
     /// # Errors
-    /// As [`state_dict`].
+    /// [`Error::Format`] if a key is missing (the keys that exist are listed) or there is no dictionary.
     pub(crate) fn tensors_under<K: AsRef<str>>(&self, under: &[K]) -> Result<Vec<(&str, &TensorRef)>> {
         let tensors = self.entries_under(under)?.iter().filter_map(|(key, value)| match (key, value) {
             (Key::Text(name), Value::Tensor(tensor)) => Some((name.as_str(), tensor)),
@@ -76,4 +45,25 @@ fn names(value: &Value) -> String {
         })
         .collect();
     format!("the keys {}{}", shown.join(", "), if entries.len() > MOST { ", ..." } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::containers;
+
+    #[test]
+    fn tensors_are_found_under_their_key_and_missing_keys_list_the_known_ones() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/formats/archive_protocol2.pth");
+        let tree = containers::read(path.as_ref()).unwrap();
+        let names: Vec<&str> =
+            tree.tensors_under(&["model"]).unwrap().iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["layer.weight", "layer.bias"]);
+        for (key, found) in [
+            ("state_dict", "expected an entry \"state_dict\", found the keys \"model\", \"transposed\""),
+            ("text", "expected a dictionary of tensors, found \"é\""),
+        ] {
+            let message = tree.tensors_under(&[key]).unwrap_err().to_string();
+            assert!(message.contains(found), "{message}");
+        }
+    }
 }

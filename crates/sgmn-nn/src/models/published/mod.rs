@@ -1,0 +1,323 @@
+//! The published code's configuration keys and ours: one table, read from left to right and from right to left.
+
+mod keys;
+
+use serde_json::{Value, json};
+
+use self::keys::Keys;
+use super::{
+    Blueprint, Compatibility, Direction, IoEmbedding, IoPath, OutputConfig, PerGraph, ReadoutRange,
+    ReversedScale, ScaleGmnConfig, SignInvariant, Symmetry,
+};
+use crate::{Error, Result};
+
+/// The part of a published configuration that describes the model.
+pub(crate) const PART: &str = "scalegmn_args";
+
+/// The configuration that the published code's `scalegmn_args` describe, with published compatibility.
+///
+/// Keys that the published code ignores are ignored; keys whose other values no configuration uses must have the value
+/// that all use, or be absent; options that are off where nothing is said may be absent too.
+///
+/// # Errors
+/// [`Error::Config`] naming the first key that is missing, of another type, or has a value that is not supported.
+pub fn from_published(args: &Value) -> Result<ScaleGmnConfig> {
+    let mut config = ScaleGmnConfig {
+        compatibility: Compatibility::Published,
+        ..ScaleGmnConfig::new(Symmetry::Own, Direction::Forward, 1, 1)
+    };
+    table(&mut Keys::read(PART, args), &mut config)?;
+    config.validate()?;
+    Ok(config)
+}
+
+/// The published code's `scalegmn_args` for a configuration, whatever its compatibility: the reverse of
+/// [`from_published`].
+///
+/// What depends on the nets is not among them: `layer_layout`, and the largest kernel.
+///
+/// # Errors
+/// [`Error::Config`] naming the first option that the published code does not have.
+pub fn to_published(config: &ScaleGmnConfig) -> Result<Value> {
+    refuse_our_own(config)?;
+    let mut keys = Keys::write(PART);
+    table(&mut keys, &mut config.clone())?;
+    Ok(keys.written())
+}
+
+/// Every key, with the field that it stands for.
+fn table(keys: &mut Keys<'_>, config: &mut ScaleGmnConfig) -> Result<()> {
+    keys.below("positional_encodings", |keys| positions(keys, config))?;
+    // Before the keys of `gnn_args`, one of which may replace its dropout.
+    keys.below("mlp_args", |keys| mlp(keys, config))?;
+    keys.below("gnn_args", |keys| gnn(keys, config))?;
+    output(keys, config)?;
+    keys.word(
+        "symmetry",
+        &[
+            ("sign", Symmetry::Sign),
+            ("scale", Symmetry::Scale),
+            ("hetero", Symmetry::Own),
+            ("permutation", Symmetry::Permutation),
+        ],
+        &mut config.symmetry,
+    )?;
+    keys.word(
+        "direction",
+        &[("forward", Direction::Forward), ("bidirectional", Direction::Bidirectional)],
+        &mut config.direction,
+    )?;
+    keys.count("d_hid", &mut config.d_hidden)?;
+    keys.count("num_layers", &mut config.n_layers)?;
+    keys.option("gnn_skip_connections", &mut config.node_skip)?;
+    keys.option("node_pos_embed", &mut config.node_embedding)?;
+    keys.option("edge_pos_embed", &mut config.edge_embedding)?;
+    // Bidirectional models ask for it and make no use of it.
+    keys.unread("reciprocal", true);
+    keys.unread("d_in_v", 1);
+    keys.unread("d_in_e", 1);
+    keys.unread("graph_init", graph_init(config.d_hidden));
+    Ok(())
+}
+
+/// The first projections; the width of an edge's numbers follows from the largest kernel, where there is one.
+fn graph_init(d_hidden: usize) -> Value {
+    json!({
+        "d_in_v": 1,
+        "d_in_e": 1,
+        "project_node_feats": true,
+        "project_edge_feats": true,
+        "d_node": d_hidden,
+        "d_edge": d_hidden,
+    })
+}
+
+fn positions(keys: &mut Keys<'_>, config: &mut ScaleGmnConfig) -> Result<()> {
+    for key in ["equiv_net", "final_linear_pos_embed", "po_as_different_linear", "sum_pos_enc"] {
+        keys.always(key, false)?;
+    }
+    let mut sums = config.io_embedding == IoEmbedding::Sum;
+    keys.truth("sum_on_io", &mut sums)?;
+    config.io_embedding = if sums { IoEmbedding::Sum } else { IoEmbedding::Product };
+    // They belong to `equiv_net`.
+    keys.unread("equiv_on_hidden", true);
+    keys.unread("layer_equiv_on_hidden", false);
+    keys.unread("num_mlps", 3);
+    Ok(())
+}
+
+fn mlp(keys: &mut Keys<'_>, config: &mut ScaleGmnConfig) -> Result<()> {
+    keys.always("activation", "silu")?;
+    keys.always("batch_norm", false)?;
+    keys.always("bias", true)?;
+    keys.always("final_activation", "identity")?;
+    keys.always("skip", false)?;
+    keys.widths("d_k", &mut config.d_mlp)?;
+    keys.truth("layer_norm", &mut config.layer_norm)?;
+    keys.number_or_zero("dropout", &mut config.mlp_dropout)
+}
+
+fn gnn(keys: &mut Keys<'_>, config: &mut ScaleGmnConfig) -> Result<()> {
+    keys.always("aggregator", "add")?;
+    for key in [
+        "layer_norm",
+        "message_fn_skip_connections",
+        "update_node_feats_fn_skip_connections",
+        "update_as_act",
+    ] {
+        keys.always(key, false)?;
+    }
+    keys.unread("update_as_act_arg", "sum");
+    keys.unread("d_hid", config.d_hidden);
+
+    keys.number_or_zero("dropout", &mut config.dropout)?;
+    let mut everywhere = false;
+    keys.option("dropout_all", &mut everywhere)?;
+    if everywhere {
+        config.mlp_dropout = config.dropout;
+    }
+    let mut symmetrizes = config.sign_invariant == SignInvariant::Symmetrize;
+    keys.truth("sign_symmetrization", &mut symmetrizes)?;
+    config.sign_invariant = if symmetrizes { SignInvariant::Symmetrize } else { SignInvariant::Absolute };
+    keys.truth("update_edge_attr", &mut config.edge_update)?;
+
+    let mut mlp_on_io = config.message.io == IoPath::Mlp;
+    keys.option("mlp_on_io", &mut mlp_on_io)?;
+    for (short, long, net) in
+        [("msg", "message_fn", &mut config.message), ("upd", "update_node_feats_fn", &mut config.update)]
+    {
+        keys.count(&format!("{long}_layers"), &mut net.n_layers)?;
+        let mut equivariant = net.io == IoPath::Equivariant;
+        keys.option(&format!("layer_{short}_equiv_on_hidden"), &mut equivariant)?;
+        // Without effect beside `mlp_on_io`, where all published configurations have it too.
+        let mut gated = matches!(net.io, IoPath::Gated | IoPath::Mlp);
+        keys.option(&format!("{short}_equiv_on_hidden"), &mut gated)?;
+        net.io = match (mlp_on_io, equivariant, gated) {
+            (true, ..) => IoPath::Mlp,
+            (false, true, _) => IoPath::Equivariant,
+            (false, false, true) => IoPath::Gated,
+            (false, false, false) => IoPath::Shared,
+        };
+        keys.count(&format!("{short}_num_mlps"), &mut net.n_mlps)?;
+        keys.option(&format!("pos_embed_{short}"), &mut net.positional)?;
+    }
+    Ok(())
+}
+
+fn output(keys: &mut Keys<'_>, config: &mut ScaleGmnConfig) -> Result<()> {
+    let (mut changes, mut initial_scale) = match config.output {
+        OutputConfig::PerParam { initial_scale, .. } => (true, initial_scale),
+        OutputConfig::PerGraph(_) => (false, 0.0),
+    };
+    keys.option("equivariant", &mut changes)?;
+    if changes {
+        keys.number("out_scale", &mut initial_scale)?;
+        // It belongs to read-outs.
+        keys.unread("concat_mlp_directions", false);
+        config.output = OutputConfig::PerParam { initial_scale, n_copies: 1 };
+        return Ok(());
+    }
+    let mut per_graph = match &config.output {
+        OutputConfig::PerGraph(per_graph) => per_graph.clone(),
+        OutputConfig::PerParam { .. } => {
+            PerGraph { readout: ReadoutRange::LastLayer, d_out: 1, d_rho: 1, mlp_directions: false }
+        }
+    };
+    keys.word(
+        "readout_range",
+        &[("last_layer", ReadoutRange::LastLayer), ("full_graph", ReadoutRange::FullGraph)],
+        &mut per_graph.readout,
+    )?;
+    keys.below("readout_args", |keys| {
+        keys.count("d_out", &mut per_graph.d_out)?;
+        keys.count("d_rho", &mut per_graph.d_rho)
+    })?;
+    keys.option("concat_mlp_directions", &mut per_graph.mlp_directions)?;
+    config.output = OutputConfig::PerGraph(per_graph);
+    Ok(())
+}
+
+/// Refuses what has no key, or another meaning there.
+fn refuse_our_own(config: &ScaleGmnConfig) -> Result<()> {
+    let refuse = |field: &str, expected: &str, found: &dyn std::fmt::Debug| {
+        Err(Error::config(
+            format!("model.{field}"),
+            format!("{expected} in the published program"),
+            format!("{found:?}"),
+        ))
+    };
+    if let Some(probes) = &config.probes {
+        return refuse("probes", "none, as there are none", &probes.n);
+    }
+    match config.n_copies() {
+        None | Some(1) => {}
+        Some(n_copies) => return refuse("output.n_copies", "1, as there is no other number", &n_copies),
+    }
+    if (config.message.io == IoPath::Mlp) != (config.update.io == IoPath::Mlp) {
+        let expected = "the same as model.message.io where one of them is `mlp`, as one key says both";
+        return refuse("update.io", expected, &config.update.io);
+    }
+    let scales = matches!(config.symmetry, Symmetry::Scale | Symmetry::Own);
+    let reversed = config.reversed_scale();
+    if config.direction == Direction::Bidirectional && scales && reversed != ReversedScale::Published {
+        return refuse("reversed_scale", "`published`, as there is no other form", &reversed);
+    }
+    let d_hidden = config.d_hidden;
+    let as_wide = format!("{d_hidden}, the width of model.d_hidden, which replaces it");
+    if config.d_mlp.iter().any(|width| *width != d_hidden) {
+        return refuse("d_mlp", &as_wide, &config.d_mlp);
+    }
+    match &config.output {
+        OutputConfig::PerGraph(output) if output.d_rho != d_hidden => {
+            refuse("output.d_rho", &as_wide, &output.d_rho)
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn published() -> ScaleGmnConfig {
+        ScaleGmnConfig {
+            compatibility: Compatibility::Published,
+            ..ScaleGmnConfig::new(Symmetry::Sign, Direction::Forward, 8, 3)
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_for_every_option() {
+        let small = published();
+        let net =
+            |io, n_mlps, positional| crate::models::EquivariantConfig { n_layers: 2, io, n_mlps, positional };
+        let mut configs = vec![small.clone()];
+        for io in [IoPath::Gated, IoPath::Equivariant, IoPath::Shared] {
+            configs.push(ScaleGmnConfig { message: net(io, 3, true), ..small.clone() });
+            configs.push(ScaleGmnConfig {
+                update: net(io, 2, false),
+                message: net(IoPath::Gated, 2, false),
+                ..small.clone()
+            });
+        }
+        configs[1].update.io = IoPath::Shared;
+        configs[3].update.io = IoPath::Shared;
+        configs[5].update.io = IoPath::Shared;
+        for symmetry in [Symmetry::Scale, Symmetry::Own, Symmetry::Permutation] {
+            configs.push(ScaleGmnConfig { symmetry, direction: Direction::Bidirectional, ..small.clone() });
+        }
+        configs.push(ScaleGmnConfig {
+            sign_invariant: SignInvariant::Absolute,
+            io_embedding: IoEmbedding::Product,
+            dropout: 0.25,
+            mlp_dropout: 0.125,
+            node_skip: false,
+            edge_embedding: true,
+            layer_norm: false,
+            d_mlp: vec![8, 8],
+            output: OutputConfig::PerParam { initial_scale: 0.01, n_copies: 1 },
+            ..small.clone()
+        });
+        let readout = PerGraph { readout: ReadoutRange::FullGraph, d_out: 7, d_rho: 8, mlp_directions: true };
+        configs.push(ScaleGmnConfig { output: OutputConfig::PerGraph(readout), ..small });
+        for config in configs {
+            let written = to_published(&config).unwrap();
+            assert_eq!(from_published(&written).unwrap(), config, "{written}");
+        }
+    }
+
+    #[test]
+    fn options_of_our_own_are_refused_by_their_names() {
+        let refusal = |change: &dyn Fn(&mut ScaleGmnConfig)| {
+            let mut config = published();
+            change(&mut config);
+            to_published(&config).unwrap_err().to_string()
+        };
+        type Change<'a> = &'a dyn Fn(&mut ScaleGmnConfig);
+        let cases: [(&str, Change<'_>); 6] = [
+            ("model.d_mlp: expected 8, the width of model.d_hidden", &|config| config.d_mlp = vec![4]),
+            ("model.update.io: expected the same", &|config| config.update.io = IoPath::Gated),
+            ("model.output.n_copies: expected 1", &|config| {
+                config.output = OutputConfig::PerParam { initial_scale: 0.1, n_copies: 2 };
+            }),
+            ("model.output.d_rho: expected 8", &|config| {
+                let OutputConfig::PerGraph(output) = &mut config.output else { unreachable!() };
+                output.d_rho = 4;
+            }),
+            ("model.probes: expected none", &|config| {
+                let generator = crate::probes::Generator::Free {};
+                let coordinates = [-1.0, 1.0];
+                config.probes = Some(crate::ProbeConfig { n: 4, image: None, coordinates, generator });
+            }),
+            ("model.reversed_scale: expected `published`", &|config| {
+                config.symmetry = Symmetry::Scale;
+                config.direction = Direction::Bidirectional;
+                config.reversed_scale = Some(ReversedScale::Relative);
+            }),
+        ];
+        for (expected, change) in cases {
+            let message = refusal(change);
+            assert!(message.starts_with(expected), "{message}");
+        }
+    }
+}
