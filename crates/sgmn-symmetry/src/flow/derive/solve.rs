@@ -30,8 +30,12 @@ pub(crate) struct Form<F>(pub(crate) Vec<(u32, F)>);
 /// Demands `form = 0`, solved as they come: the newest variable of each demand is expressed by older ones.
 #[derive(Debug)]
 pub(crate) struct System<F> {
-    /// For each variable what it is, if a demand said so.
-    solved: Vec<Option<Form<F>>>,
+    /// For each variable the place of what it is among `ends`, if a demand said so, else 0. There are as many variables as
+    /// units of all parameters, so nothing is kept for each of them but this.
+    place: Vec<u32>,
+    /// Where the terms of each form end.
+    ends: Vec<usize>,
+    terms: Vec<(u32, F)>,
     /// Whether a coefficient grew beyond measure: then nothing that the system says counts.
     overflown: Cell<bool>,
 }
@@ -44,7 +48,7 @@ impl<F> Default for Form<F> {
 
 impl<F> Default for System<F> {
     fn default() -> Self {
-        Self { solved: Vec::new(), overflown: Cell::new(false) }
+        Self { place: Vec::new(), ends: vec![0], terms: Vec::new(), overflown: Cell::new(false) }
     }
 }
 
@@ -110,10 +114,13 @@ impl<F: Field> System<F> {
         match value.minus_inverse().and_then(|factor| Form::times(rest, factor)) {
             Some(by) => {
                 let var = *var as usize;
-                if self.solved.len() <= var {
-                    self.solved.resize_with(var + 1, || None);
+                if self.place.len() <= var {
+                    self.place.resize(var + 1, 0);
                 }
-                self.solved[var] = Some(by);
+                self.place[var] =
+                    u32::try_from(self.ends.len()).expect("sizes are limited when a flow is built");
+                self.terms.extend(by.0);
+                self.ends.push(self.terms.len());
             }
             None => self.overflown.set(true),
         }
@@ -132,7 +139,7 @@ impl<F: Field> System<F> {
                 free.push((var, value));
                 continue;
             };
-            for (older, factor) in &by.0 {
+            for (older, factor) in by {
                 let have = left.get(older).copied();
                 let sum =
                     factor.times(value).and_then(|more| have.map_or(Some(more), |have| have.plus(more)));
@@ -151,8 +158,10 @@ impl<F: Field> System<F> {
         Form(free)
     }
 
-    fn solved(&self, var: u32) -> Option<&Form<F>> {
-        self.solved.get(var as usize)?.as_ref()
+    /// What a demand has said a variable is.
+    fn solved(&self, var: u32) -> Option<&Terms<F>> {
+        let at = self.place.get(var as usize).map_or(0, |place| *place as usize);
+        (at > 0).then(|| &self.terms[self.ends[at - 1]..self.ends[at]])
     }
 
     /// Whether a demand says something that those before it did not; it is added.
