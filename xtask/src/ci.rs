@@ -33,6 +33,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     examples()?;
     println!("$ cargo xtask check-gpu --dry-run");
     check_gpu::quick()?;
+    // Without building them: that would compile everything below once more, in another profile.
+    repository::run(&mut cargo(&[
+        "package",
+        "--workspace",
+        "--exclude",
+        "xtask",
+        "--no-verify",
+        "--allow-dirty",
+        "--quiet",
+    ]))?;
     nothing_is_built_twice()?;
     repository::run(&mut cargo(&["test", "--workspace"]))
 }
