@@ -235,7 +235,7 @@ fn write_tensors(
         header["classes"] = json!({
             "dtype": "U32",
             "shape": [n_rows],
-            "data_offsets": [end, end + classes.len() * size_of::<u32>()],
+            "data_offsets": [end, end + size_of_val(classes)],
         });
     }
     header["__metadata__"] = metadata;

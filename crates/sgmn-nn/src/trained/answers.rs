@@ -117,7 +117,7 @@ fn sigmoid(x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn rows(values: &[[f64; 3]]) -> Tensor {
+    fn rows<const N: usize>(values: &[[f64; 3]; N]) -> Tensor {
         Tensor::new(values, &Device::Cpu).unwrap()
     }
 
