@@ -1,12 +1,15 @@
 //! What can be wrong with a file or a request: always the path or the item, what was expected, what was found.
 
-use std::path::PathBuf;
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused an operation on a file.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}", path = shown(path))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -14,7 +17,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file does not hold what its format demands.
-    #[error("{path}: expected {expected}, found {found}", path = path.display())]
+    #[error("{path}: expected {expected}, found {found}", path = shown(path), expected = line(expected), found = line(found))]
     Format {
         /// The file.
         path: PathBuf,
@@ -24,7 +27,7 @@ pub enum Error {
         found: String,
     },
     /// A file's content differs from its published checksum.
-    #[error("{path}: expected sha256 {expected}, found {found}", path = path.display())]
+    #[error("{path}: expected sha256 {expected}, found {found}", path = shown(path))]
     Checksum {
         /// The file.
         path: PathBuf,
@@ -34,7 +37,7 @@ pub enum Error {
         found: String,
     },
     /// A net inside a file is not a valid net.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}", path = shown(path))]
     Net {
         /// The file, with the item's name or row appended where one file holds many.
         path: PathBuf,
@@ -42,7 +45,7 @@ pub enum Error {
         source: sgmn_graph::Error,
     },
     /// The net of a file is not a valid flow.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}", path = shown(path))]
     Flow {
         /// The file.
         path: PathBuf,
@@ -50,7 +53,7 @@ pub enum Error {
         source: sgmn_graph::flow::FlowError,
     },
     /// A file is in order but uses something that is not read here.
-    #[error("{path}: {what}", path = path.display())]
+    #[error("{path}: {what}", path = shown(path), what = line(what))]
     Unsupported {
         /// The file.
         path: PathBuf,
@@ -58,7 +61,7 @@ pub enum Error {
         what: String,
     },
     /// A file is in order but leaves open what its net computes, and a guess would be another net.
-    #[error("{path}: {said}", path = path.display(), said = crate::nets::sentence(unsaid))]
+    #[error("{path}: {said}", path = shown(path), said = crate::nets::sentence(unsaid))]
     Unsaid {
         /// The file.
         path: PathBuf,
@@ -66,7 +69,7 @@ pub enum Error {
         unsaid: Vec<crate::nets::Unsaid>,
     },
     /// A field of a request or a manifest has a value that cannot be used.
-    #[error("{field}: expected {expected}, found {found}")]
+    #[error("{field}: expected {expected}, found {found}", expected = line(expected), found = line(found))]
     Config {
         /// The field, as the user writes it.
         field: String,
@@ -107,13 +110,12 @@ impl Error {
             | Self::Unsaid { path, .. } => path,
             Self::Config { .. } | Self::Unreachable { .. } | Self::Interrupted => return whole,
         };
-        whole.strip_prefix(&format!("{}: ", path.display())).map(str::to_owned).unwrap_or(whole)
+        whole.strip_prefix(&format!("{}: ", shown(path))).map(str::to_owned).unwrap_or(whole)
     }
 
-    /// A [`Error::Format`] with the three facts as text, each a line that is not too long: names in them may come from
-    /// the file.
+    /// A [`Error::Format`] with the three facts as text.
     pub fn format(path: impl Into<PathBuf>, expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self::Format { path: path.into(), expected: line(expected.into()), found: line(found.into()) }
+        Self::Format { path: path.into(), expected: expected.into(), found: found.into() }
     }
 
     /// A [`Error::Unsaid`] of one question: what the file does not say, and the option that answers.
@@ -134,23 +136,38 @@ impl Error {
     }
 }
 
+/// Bytes of a text in a message at most: names in it may come from a file.
+const MOST: usize = 400;
+
 /// A text as one line: without control characters, and with its end left out if it is long.
-fn line(text: String) -> String {
-    const MOST: usize = 400;
+pub(crate) fn line(text: &str) -> Cow<'_, str> {
     if text.len() <= MOST && !text.contains(char::is_control) {
-        return text;
+        return text.into();
     }
     let mut line = String::new();
     for letter in text.chars() {
         if line.len() >= MOST {
-            return line + "…";
+            return (line + "…").into();
         }
         match letter.is_control() {
             true => line.extend(letter.escape_default()),
             false => line.push(letter),
         }
     }
-    line
+    line.into()
+}
+
+/// A path as one line, with its beginning left out if it is long.
+fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let mut from = text.len().saturating_sub(MOST / 2);
+    if text.len() <= MOST {
+        return line(&text).into_owned();
+    }
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    format!("…{}", line(&text[from..]))
 }
 
 #[cfg(test)]
@@ -165,5 +182,10 @@ mod tests {
                 && message.len() < 500
                 && message.ends_with("…, found b")
         );
+        let path = PathBuf::from("a/".repeat(10_000) + "b\n.pth");
+        let message = Error::format(&path, "a", "b").to_string();
+        assert!(message.starts_with('…') && message.ends_with("/b\\n.pth: expected a, found b"), "{message}");
+        let config = Error::Config { field: "labels".into(), expected: "a".into(), found: "b\r\n".into() };
+        assert_eq!(config.to_string(), "labels: expected a, found b\\r\\n");
     }
 }

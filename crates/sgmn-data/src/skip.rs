@@ -43,6 +43,11 @@ pub struct Skipped {
 }
 
 impl OnBadNet {
+    /// Whether it is the default, which files of options leave out.
+    pub(crate) fn is_error(&self) -> bool {
+        *self == Self::Error
+    }
+
     /// The sample, or nothing if it is bad and may be left out: then it is listed under the name that `name` gives.
     ///
     /// # Errors
@@ -69,18 +74,14 @@ impl Dataset {
     /// Reads every item once and leaves out the bad ones, if [`Dataset::on_bad_net`] allows it; otherwise nothing is
     /// read. `progress` is told, after every block, how many items are done and how many there are.
     ///
-    /// Items keep their order, and the split is that of the items that stay. What was left out is noted, too.
+    /// Items keep their order, and the split is that of the items that stay. What was left out is noted and listed.
     ///
     /// # Errors
     /// [`Error::Format`] if no item is good, with what is wrong with the first; [`Error::Interrupted`] soon after `stop`
     /// becomes true.
-    pub fn checked(
-        self,
-        mut progress: impl FnMut(usize, usize),
-        stop: &AtomicBool,
-    ) -> Result<(Self, Vec<Skipped>)> {
+    pub fn checked(self, mut progress: impl FnMut(usize, usize), stop: &AtomicBool) -> Result<Self> {
         if self.on_bad_net == OnBadNet::Error {
-            return Ok((self, Vec::new()));
+            return Ok(self);
         }
         let n_items = self.source.len();
         let assignment = self.splits.assignment(n_items)?;
@@ -105,7 +106,8 @@ impl Dataset {
         let mut notes = self.notes;
         notes.extend(note(&skipped));
         let source = Box::new(Kept { source: self.source, kept });
-        Ok((Self { source, splits, notes, ..self }, skipped))
+        let skipped = self.skipped.into_iter().chain(skipped).collect();
+        Ok(Self { source, splits, notes, skipped, ..self })
     }
 }
 
@@ -207,13 +209,12 @@ mod tests {
 
     #[test]
     fn bad_nets_are_left_out_counted_and_named_and_the_split_follows() {
-        let (checked, skipped) =
-            dataset(7, OnBadNet::Skip).checked(|_, _| {}, &AtomicBool::new(false)).unwrap();
+        let checked = dataset(7, OnBadNet::Skip).checked(|_, _| {}, &AtomicBool::new(false)).unwrap();
         let ids: Vec<String> = (0..checked.source.len()).map(|i| checked.source.get(i).unwrap().id).collect();
         assert_eq!(ids, ["1", "2", "4", "5"]);
         assert_eq!(checked.splits, Splits { train: vec![1, 2], val: vec![0, 3], test: vec![] });
         assert_eq!(
-            skipped.iter().map(|one| one.net.as_str()).collect::<Vec<_>>(),
+            checked.skipped.iter().map(|one| one.net.as_str()).collect::<Vec<_>>(),
             ["item 0", "item 3", "item 6"]
         );
         let why = "expected a good net, found NaN in 0";
@@ -221,15 +222,15 @@ mod tests {
 
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.skipped.csv");
-        write_skipped(&path, &skipped[..1]).unwrap();
+        write_skipped(&path, &checked.skipped[..1]).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("net,why\nitem 0,\"{why}\"\n"));
     }
 
     #[test]
     fn nothing_is_read_where_bad_nets_are_errors_and_nothing_good_is_an_error() {
         let stop = AtomicBool::new(false);
-        let (same, skipped) = dataset(7, OnBadNet::Error).checked(|_, _| panic!("read"), &stop).unwrap();
-        assert!(same.source.len() == 7 && skipped.is_empty());
+        let same = dataset(7, OnBadNet::Error).checked(|_, _| panic!("read"), &stop).unwrap();
+        assert!(same.source.len() == 7 && same.skipped.is_empty());
         let message = dataset(1, OnBadNet::Skip).checked(|_, _| {}, &stop).unwrap_err().to_string();
         assert!(message.contains("expected at least one net that can be read, found none of 1"), "{message}");
         stop.store(true, Ordering::Relaxed);

@@ -2,7 +2,11 @@
 
 use sgmn_graph::LentNet;
 
-use crate::{Result, Sample, Target, skip::OnBadNet, split::Splits};
+use crate::{
+    Result, Sample, Target,
+    skip::{OnBadNet, Skipped},
+    split::Splits,
+};
 
 /// A dataset that can be read item by item, in a fixed order.
 ///
@@ -70,6 +74,8 @@ pub struct Dataset {
     pub notes: Vec<String>,
     /// What becomes of items that cannot be read.
     pub on_bad_net: OnBadNet,
+    /// Nets that were left out of it, in their order.
+    pub skipped: Vec<Skipped>,
 }
 
 impl Dataset {
@@ -81,6 +87,7 @@ impl Dataset {
             classes: None,
             notes: Vec::new(),
             on_bad_net: OnBadNet::Error,
+            skipped: Vec::new(),
         }
     }
 }

@@ -36,10 +36,13 @@ fn main() {
     match plain.as_slice() {
         ["model", experiment] => model(experiment, effort),
         ["study", name] => {
-            for row in Study::named(name).unwrap().rows {
+            for row in &Study::named(name).unwrap().rows {
                 let this = std::env::current_exe().unwrap();
-                let status =
-                    Command::new(this).args(&options).args(["model", row.experiment]).status().unwrap();
+                let status = Command::new(this)
+                    .args(&options)
+                    .args(["model", row.experiment.as_str()])
+                    .status()
+                    .unwrap();
                 assert!(status.success(), "{}: {status}", row.experiment);
             }
         }

@@ -1,6 +1,7 @@
 //! From `[data]` of an experiment to nets that can be read: what is many small files is packed once and kept, and so
 //! are INRs that are fitted here and CNNs that are trained here.
 
+mod own;
 mod trained;
 
 use std::{
@@ -23,7 +24,10 @@ use sgmn_graph::Seed;
 use sha2::{Digest, Sha256};
 
 pub(crate) use self::trained::{describe, train};
-pub use self::trained::{name, trained_path};
+pub use self::{
+    own::{OwnNets, architectures, own},
+    trained::{name, trained_path},
+};
 use crate::{
     config::{Data, EditTarget, EditTask, Experiment, Files, Fitted, Task},
     editing::Pictures,
@@ -157,6 +161,14 @@ pub fn material(experiment: &Experiment, data_dir: &Path, stop: &AtomicBool) -> 
     Material::new(open(experiment.data(), data_dir, stop)?, folder, data_dir)
 }
 
+/// The same, of nets that were opened already.
+///
+/// # Errors
+/// As [`Pictures::open`].
+pub fn material_of(experiment: &Experiment, dataset: Dataset, data_dir: &Path) -> Result<Material> {
+    Material::new(dataset, folder_of_images(experiment)?, data_dir)
+}
+
 /// What [`material`] opens, if it is there: nothing is packed, fitted or trained.
 ///
 /// # Errors
@@ -217,6 +229,10 @@ pub fn packed_path(files: &Files, data_dir: &Path) -> Result<PathBuf> {
         Format::CnnPark(options) => Some(&options.splits),
         _ => None,
     };
+    if matches!(files.format, Format::ModelZoo(_)) {
+        // Copies of versions whose reader knew no pooling hold the same numbers as other nets.
+        request.extend(b"pooled");
+    }
     // Without the file the reader draws a split or says what is missing.
     if let Some(splits) =
         splits.map(|splits| data_dir.join(&files.path).join(splits)).filter(|path| path.exists())
@@ -252,9 +268,14 @@ pub(crate) fn without_bad_nets(dataset: Dataset, path: &Path, stop: &AtomicBool)
     let bar = ProgressBar::new(dataset.source.len() as u64);
     let checked = dataset.checked(|n_done, _| bar.set_position(n_done as u64), stop);
     bar.finish_and_clear();
-    let (dataset, skipped) = checked?;
-    for Skipped { net, why } in &skipped {
+    let dataset = checked?;
+    /// Nets that are named; a run's folder names all.
+    const MOST: usize = 10;
+    for Skipped { net, why } in dataset.skipped.iter().take(MOST) {
         eprintln!("left out: {}: {net}: {why}", path.display());
+    }
+    if dataset.skipped.len() > MOST {
+        eprintln!("left out: {}: {} more nets", path.display(), dataset.skipped.len() - MOST);
     }
     Ok(dataset)
 }

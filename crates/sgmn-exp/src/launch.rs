@@ -3,20 +3,25 @@
 //! A program is a [`Program`]: a name, and the question that its experiments ask. Everything else stands in the
 //! experiment.
 
+mod asked;
+
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::atomic::AtomicBool,
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{CommandFactory, FromArgMatches, Parser};
 
+use self::asked::{Asked, Found};
 use crate::{
-    config::{DeviceKind, EMBEDDED, Experiment, ExperimentFile},
-    datasets,
+    config::{DataPart, Experiment, ExperimentFile, ModelPart, PUBLISHED, SizePart, TaskKind},
+    datasets::{self, OwnNets},
     interrupt::{INTERRUPTED, exit_code, stop_on_interrupt},
     report::{MachineFacts, commit},
     run_folder::{RunFacts, RunFolder},
+    toolbox::files::ReadArgs,
     train::{self, Outcome, Summary},
 };
 
@@ -34,30 +39,23 @@ pub struct Program {
 #[derive(Parser)]
 #[command(version)]
 struct Args {
-    /// Name of an experiment that comes with the program (see --list), or path of a TOML file.
-    #[arg(long, value_name = "NAME|FILE", required_unless_present_any = ["list", "resume"])]
-    experiment: Option<String>,
-    /// Overrides one value, for example train.seed=3; may be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
-    /// Where the model runs, in place of train.device; cuda and metal need a build with the feature of that name.
-    #[arg(long, value_enum, value_name = "DEVICE")]
-    device: Option<DeviceKind>,
-    /// Leaves this program's own kernels for the device aside, for a device on which one of them does harm.
+    #[command(flatten)]
+    asked: Asked,
+    /// Leaves this program's own kernels for the device aside, for a device on which one of them does harm
     #[arg(long)]
     without_kernels: bool,
-    /// Folder of the run; runs/NAME-seedN if left out.
+    /// Folder of the run; runs/NAME-seedN if left out
     #[arg(long, value_name = "FOLDER")]
     run: Option<PathBuf>,
-    /// Continues the run in its folder.
+    /// Continues the run in its folder
     #[arg(long)]
     resume: bool,
-    /// Where datasets are looked for, and nets that are made here are kept.
-    #[arg(long, value_name = "FOLDER", default_value = "data")]
-    data_dir: PathBuf,
-    /// Lists the experiments that come with the program.
+    /// Lists what comes with the program: data, models and sizes to compose, and published experiments
     #[arg(long)]
     list: bool,
+    // Last, since everything behind it stands under its heading.
+    #[command(flatten)]
+    read: ReadArgs,
 }
 
 impl Program {
@@ -91,7 +89,7 @@ impl Program {
         let stop =
             stop_on_interrupt(Some("stopping after this step (Ctrl-C again stops at once and loses it)"))?;
 
-        let (experiment, place) = open(args)?;
+        let (experiment, place, own) = open(args, self, &stop)?;
         let program = experiment.task().program();
         ensure!(
             program == self.name,
@@ -101,7 +99,11 @@ impl Program {
         );
         // Before nets are made for hours; training opens the device again.
         train::device(experiment.train().device)?;
-        let material = datasets::material(&experiment, &args.data_dir, &stop)?;
+        let data_dir = args.asked.data_dir(own.as_ref());
+        let material = match own.filter(|own| own.files == *experiment.data()) {
+            Some(own) => datasets::material_of(&experiment, own.dataset, &data_dir)?,
+            None => datasets::material(&experiment, &data_dir, &stop)?,
+        };
         // Only now: what failed so far left no folder behind, so the same command can be given again.
         let folder = match place {
             Place::New(path) => create(&path, &experiment)?,
@@ -114,18 +116,37 @@ impl Program {
                 Ok(ExitCode::SUCCESS)
             }
             Outcome::Interrupted => {
-                eprintln!("saved; continue with --resume --run {}", folder.path().display());
+                eprintln!(
+                    "saved; continue with --resume --run {} --data-dir {}",
+                    folder.path().display(),
+                    data_dir.display()
+                );
                 Ok(ExitCode::from(INTERRUPTED))
             }
         }
     }
 
-    /// Prints the experiments that ask this program's question.
+    /// Prints what can be composed for this program's question, and the published experiments that ask it.
     fn list(&self) -> Result<ExitCode> {
-        for experiment in EMBEDDED {
-            let resolved = ExperimentFile::open(experiment.name)?.resolve()?;
-            if resolved.task().program() == self.name {
-                println!("{}", experiment.name);
+        let asks = |task: TaskKind| task.program() == self.name;
+        println!("data (--data NAME, or the path of nets)");
+        for data in DataPart::all().filter(|data| data.tasks().any(asks)) {
+            println!("  {:<32} {}", data.name(), data.sentence());
+        }
+        println!("\nmodels (--model NAME)");
+        for model in ModelPart::all().chain(ModelPart::variants()) {
+            if TaskKind::ALL.into_iter().any(|task| asks(task) && model.answers(task).is_ok()) {
+                println!("  {:<32} {}", model.name(), model.sentence());
+            }
+        }
+        println!("\nsizes (--size NAME)");
+        for size in SizePart::all() {
+            println!("  {:<32} {}", size.name(), size.sentence());
+        }
+        println!("\npublished experiments (--experiment NAME)");
+        for experiment in PUBLISHED {
+            if asks(ExperimentFile::open(experiment.name)?.resolve()?.task().kind()) {
+                println!("  {:<32} {}", experiment.name, experiment.sentence());
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -140,27 +161,13 @@ enum Place {
     Earlier(RunFolder),
 }
 
-/// The experiment and the place of its run.
-fn open(args: &Args) -> Result<(Experiment, Place)> {
-    let asked = match &args.experiment {
-        Some(name) => {
-            let mut file = ExperimentFile::open(name)?;
-            for assignment in &args.overrides {
-                file.set(assignment)?;
-            }
-            if let Some(device) = args.device {
-                file.set(&format!("train.device={}", device.name()))?;
-            }
-            Some(file.resolve()?)
-        }
-        None if !args.overrides.is_empty() => {
-            bail!("--set: expected --experiment beside it; a resumed run is never changed")
-        }
-        None if args.device.is_some() => {
-            bail!("--device: expected --experiment beside it; a resumed run is never changed")
-        }
-        None => None,
-    };
+/// The experiment, the place of its run, and the nets if they were opened already.
+fn open(args: &Args, program: &Program, stop: &AtomicBool) -> Result<(Experiment, Place, Option<OwnNets>)> {
+    if args.asked.is_nothing() && !args.resume {
+        bail!("expected what to run, --experiment or --data, or --resume; --list says what there is");
+    }
+    let found = args.asked.find(program, &args.read, stop)?;
+    let (asked, own) = found.map_or((None, None), |Found { experiment, own }| (Some(experiment), own));
     let default = |asked: &Experiment| {
         PathBuf::from("runs").join(format!("{}-seed{}", asked.name(), asked.train().seed))
     };
@@ -172,18 +179,18 @@ fn open(args: &Args) -> Result<(Experiment, Place)> {
         if asked.is_some_and(|asked| asked != experiment) {
             bail!(
                 "{}: expected the experiment that was asked for, found another one; \
-                 leave --experiment out to resume it",
+                 leave --experiment and --data out to resume it",
                 path.display()
             );
         }
-        return Ok((experiment, Place::Earlier(folder)));
+        return Ok((experiment, Place::Earlier(folder), own));
     }
     let experiment =
         asked.with_context(|| format!("{}: expected the folder of a run, found nothing", path.display()))?;
     if RunFolder::open(&path).is_ok() {
         bail!("{}: expected a new folder, found a run; --resume continues it", path.display());
     }
-    Ok((experiment, Place::New(path)))
+    Ok((experiment, Place::New(path), own))
 }
 
 fn create(path: &Path, experiment: &Experiment) -> Result<RunFolder> {
@@ -210,5 +217,12 @@ fn print_summary(summary: &Summary, folder: &RunFolder) {
         summary.seconds,
         summary.nets_per_second,
     );
+    if summary.n_skipped > 0 {
+        println!(
+            "{} nets could not be read and were left out: {}",
+            summary.n_skipped,
+            folder.skipped().display()
+        );
+    }
     println!("report: {}", folder.path().display());
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ExperimentFile ──resolve──► Experiment ──► data, pipeline, model, task ──► training ──► RunRecord ──► tables,
-//!   experiments/*.toml          │                                               │          records.jsonl  figures,
+//!   data × task × model × size  │                                               │          records.jsonl  figures,
 //!   --set train.seed=3          └──► resolved.toml, facts.json                  └► checkpoints/           one page
 //! ```
 //!

@@ -7,6 +7,7 @@
 //! events.out.tfevents.sgmn   the same for TensorBoard
 //! checkpoints/last.safetensors, best.safetensors
 //! plots/*.svg, *.png
+//! skipped.csv                nets that could not be read and were left out, with the reason, if there are any
 //! edited.packed              test nets after their edit, for runs that edit nets
 //! summary.json               final numbers; its presence says that the run is finished
 //! ```
@@ -141,6 +142,11 @@ impl RunFolder {
     /// `edited.packed`, the edited test nets of a run that edits nets
     pub fn edited(&self) -> PathBuf {
         self.path.join("edited.packed")
+    }
+
+    /// `skipped.csv`, the nets that were left out
+    pub fn skipped(&self) -> PathBuf {
+        self.path.join("skipped.csv")
     }
 
     /// `plots/NAME.svg`

@@ -17,7 +17,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
-use sgmn_data::split::Split as Part;
+use sgmn_data::{skip, split::Split as Part};
 use sgmn_graph::{NetSpec, Seed};
 use sgmn_nn::{
     Checkpoint, Normalization, Pass, VarStore,
@@ -61,6 +61,9 @@ pub fn run(
 ) -> Result<Outcome> {
     let _lock = folder.lock()?;
     let material = material.into();
+    if !material.dataset.skipped.is_empty() {
+        skip::write_skipped(&folder.skipped(), &material.dataset.skipped)?;
+    }
     let train = experiment.train();
     let device = device(train.device)?;
     if let Some(facts) = crate::device::describe(&device) {
@@ -130,10 +133,11 @@ impl<'a> Run<'a> {
         let (pipeline, normalization) = Pipeline::new(dataset, experiment.pipeline(), seed, dtype, device)?;
         // Now rather than after days of training, when the last test net is asked about.
         pipeline.check_targets(|target| tasks::check(experiment.task(), target))?;
-        for note in tasks::before(experiment.task(), |part| pipeline.targets(part))? {
+        let classes = pipeline.dataset().classes.as_deref();
+        for note in tasks::before(experiment.task(), classes, |part| pipeline.targets(part))? {
             eprintln!("note: {note}");
         }
-        let task = tasks::of(experiment.task(), pictures.clone(), &pipeline.targets(Part::Train))?;
+        let task = tasks::of(experiment.task(), pictures.clone(), classes, &pipeline.targets(Part::Train))?;
         task.check_nets(pipeline.lowering())?;
         let about = about::of_run(experiment, task.as_ref(), &pipeline)?;
         let (model, vars) =
@@ -377,6 +381,7 @@ impl<'a> Run<'a> {
             seed: self.experiment.train().seed,
             n_params: self.vars.n_params(),
             n_nets: standing.n_nets,
+            n_skipped: self.pipeline.dataset().skipped.len(),
             criterion: self.criterion,
             best_epoch: standing.best_epoch,
             best_val,

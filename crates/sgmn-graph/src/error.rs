@@ -39,6 +39,14 @@ pub enum Error {
         /// What was given.
         found: String,
     },
+    /// A word, or words, for pooling that cannot be understood.
+    #[error("pooling: expected {expected}, found {found}")]
+    Pooling {
+        /// What can be understood.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
     /// A tensor operation failed.
     #[error("tensor operation: {0}")]
     Tensor(#[from] candle_core::Error),

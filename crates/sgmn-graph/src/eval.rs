@@ -36,10 +36,8 @@ pub fn run_image(net: &Net, image: &[f64], size: [usize; 2]) -> Result<Vec<f64>>
     }
     let mut signal = Signal { n_units: channels, size, values: image.to_vec() };
     for (l, layer) in spec.layers().iter().enumerate() {
-        signal = layer.map.apply(net.weight(l), net.bias(l), &signal)?;
-        for value in &mut signal.values {
-            *value = layer.activation.value(*value);
-        }
+        let sums = layer.map.apply(net.weight(l), net.bias(l), &signal)?;
+        signal = layer.nonlinearity().apply(sums)?;
     }
     // No sum without need: it would turn −0 into 0.
     if spec.output_offset() != 0.0 {

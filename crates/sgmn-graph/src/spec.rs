@@ -7,11 +7,11 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Activation, Error, Result,
+    Activation, Error, LayerPool, Nonlinearity, Result,
     layers::{LayerMap, Reading},
 };
 
-/// One layer: a map, linear or affine, then an activation.
+/// One layer: a map, linear or affine, then an activation; behind a convolution perhaps pooling before or after it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerSpec {
@@ -22,6 +22,9 @@ pub struct LayerSpec {
     /// Whether the map adds a bias; where it does not, there is no such parameter. Left out of files where it does.
     #[serde(default = "has_bias", skip_serializing_if = "is_usual")]
     pub bias: bool,
+    /// Pooling of what a convolution computes, before or after the activation. Left out of files where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<LayerPool>,
 }
 
 /// A layer of a file that does not say so has a bias.
@@ -36,13 +39,24 @@ fn is_usual(bias: &bool) -> bool {
 impl LayerSpec {
     /// A layer with a bias.
     pub fn new(map: LayerMap, activation: Activation) -> Self {
-        Self { map, activation, bias: true }
+        Self { map, activation, bias: true, pool: None }
     }
 
     /// The same layer without a bias.
     #[must_use]
     pub fn without_bias(self) -> Self {
         Self { bias: false, ..self }
+    }
+
+    /// The same layer with this pooling.
+    #[must_use]
+    pub fn with_pool(self, pool: LayerPool) -> Self {
+        Self { pool: Some(pool), ..self }
+    }
+
+    /// What becomes of what the map computes.
+    pub fn nonlinearity(&self) -> Nonlinearity {
+        Nonlinearity { activation: self.activation, pool: self.pool }
     }
 
     /// Biases: one a unit, or none.
@@ -107,7 +121,8 @@ impl NetSpec {
     ///
     /// # Errors
     /// [`Error::Spec`] if there is no layer, a size is zero, neighbours disagree on their width, or a convolution
-    /// follows a linear layer, or there would be more than two thousand million parameters.
+    /// follows a linear layer, pooling does not stand behind a convolution or cannot be, or there would be more than two
+    /// thousand million parameters.
     pub fn new(layers: Vec<LayerSpec>, output_offset: f64) -> Result<Self> {
         let fault = |layer, why: &str| Err(Error::Spec { layer, why: why.to_owned() });
         if layers.is_empty() {
@@ -132,6 +147,14 @@ impl NetSpec {
             }
             if let Some(why) = layer.activation.fault() {
                 return fault(l, why);
+            }
+            if let Some(pool) = layer.pool {
+                if layer.map.kernel().is_none() {
+                    return fault(l, "only what a convolution computes is pooled");
+                }
+                if let Some(why) = pool.contradiction() {
+                    return Err(Error::Spec { layer: l, why });
+                }
             }
             let Some(before) = l.checked_sub(1).map(|i| &layers[i]) else { continue };
             if before.map.n_out() != layer.map.n_in() {

@@ -6,7 +6,7 @@ use rand::RngExt;
 
 pub use crate::seed::normal;
 
-use crate::{Activation, LayerMap, LayerSpec, Net, NetSpec, Reading, Seed};
+use crate::{Activation, LayerMap, LayerPool, LayerSpec, Net, NetSpec, PoolAt, PoolKind, Reading, Seed};
 
 /// Every activation, the parametrized ones at usual values or near them.
 pub const ACTIVATIONS: [Activation; 15] = [
@@ -76,6 +76,39 @@ pub fn without_some_biases(seed: Seed, spec: &NetSpec) -> Arc<NetSpec> {
         layer.bias = rng.random_bool(0.5) && l != surely;
     }
     Arc::new(NetSpec::new(layers, spec.output_offset()).expect("a net needs no bias"))
+}
+
+/// A CNN of [`random_cnn`] with pooling of any kind behind some of its convolutions, and one surely. Images have the same
+/// size as before, and a flatten reads as many positions as are left.
+pub fn with_some_pools(seed: Seed, spec: &NetSpec) -> Arc<NetSpec> {
+    let mut rng = seed.child("pools").rng();
+    let mut layers = spec.layers().to_vec();
+    let n_convolutions = layers.iter().filter(|layer| layer.map.kernel().is_some()).count();
+    let surely = rng.random_range(0..n_convolutions);
+    let mut size = [CNN_SIDE; 2];
+    for (l, layer) in layers.iter_mut().enumerate() {
+        match &mut layer.map {
+            LayerMap::Conv { .. } if rng.random_bool(0.5) || l == surely => {
+                let window = size.map(|side| rng.random_range(1..=side.min(3)));
+                // A window of one place is no pooling.
+                let window = if window == [1, 1] { size.map(|side| side.min(2)) } else { window };
+                let pool = LayerPool {
+                    kind: if rng.random() { PoolKind::Max } else { PoolKind::Mean },
+                    window,
+                    stride: window.map(|n| rng.random_range(1..=n)),
+                    padding: window.map(|n| rng.random_range(0..=n / 2)),
+                    at: if rng.random() { PoolAt::BeforeActivation } else { PoolAt::AfterActivation },
+                };
+                size = pool.size_after(size).expect("no window is larger than what it reads");
+                layer.pool = Some(pool);
+            }
+            LayerMap::Linear { reading: Reading::Flatten { positions }, .. } => {
+                *positions = size[0] * size[1]
+            }
+            _ => {}
+        }
+    }
+    Arc::new(NetSpec::new(layers, spec.output_offset()).expect("positions were counted"))
 }
 
 /// Height and width of the images that [`random_cnn`]'s nets read.

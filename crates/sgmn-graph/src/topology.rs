@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use crate::{Activation, Error, NetSpec, Result};
+use crate::{Error, NetSpec, Nonlinearity, Result};
 
 /// Nodes and edges of a net in canonical order.
 ///
@@ -103,9 +103,9 @@ impl Topology {
         1..self.widths.len() - 1
     }
 
-    /// Activation of the units of node layer `l`; none for inputs.
-    pub fn activation(&self, l: usize) -> Option<Activation> {
-        l.checked_sub(1).map(|layer| self.spec.layers()[layer].activation)
+    /// What becomes of the sums of the units of node layer `l`, their activation and pooling; none for inputs.
+    pub fn nonlinearity(&self, l: usize) -> Option<Nonlinearity> {
+        l.checked_sub(1).map(|layer| self.spec.layers()[layer].nonlinearity())
     }
 
     /// Whether the units of node layer `l` have a bias; inputs have none.

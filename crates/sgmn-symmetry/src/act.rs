@@ -2,7 +2,7 @@
 
 use std::{f64::consts::PI, sync::Arc};
 
-use sgmn_graph::{Activation, Graph, Net, Topology, flow::Parity, lower};
+use sgmn_graph::{Activation, Graph, Net, Nonlinearity, PoolAt, PoolKind, Topology, flow::Parity, lower};
 
 use crate::{
     Element, Error, LayerElement, Result, ScaleGroup,
@@ -93,7 +93,7 @@ pub(crate) fn act_on_layer(graph: &mut Graph, l: usize, part: &LayerElement, wha
 
     let biases = &mut graph.nodes[topology.node_range(l)];
     pick(biases, 1, part.order());
-    let half_period = topology.activation(l).and_then(half_period);
+    let half_period = topology.nonlinearity(l).and_then(half_period);
     for (i, (bias, shift)) in biases.iter_mut().zip(part.shifts()).enumerate() {
         *bias *= part.incoming_factor(i);
         if let (Part::Affine, Some(half_period)) = (what, half_period) {
@@ -113,12 +113,17 @@ pub(crate) fn act_on_layer(graph: &mut Graph, l: usize, part: &LayerElement, wha
     }
 }
 
-/// The shift of a bias that turns a unit's value into its negative, π/ω: half the period of a sine; none for others.
-pub(crate) fn half_period(activation: Activation) -> Option<f64> {
-    match activation {
-        Activation::Sine { omega } => Some(PI / omega),
-        _ => None,
-    }
+/// The shift of a bias that turns what a unit writes into its negative, π/ω: half the period of a sine; none for others.
+///
+/// Pooling before the sine must pass the shift on, pooling after it the sign. (A maximum after it passes whole periods;
+/// no symmetry claims these.)
+pub(crate) fn half_period(units: Nonlinearity) -> Option<f64> {
+    let Activation::Sine { omega } = units.activation else { return None };
+    let passes = units.pool.is_none_or(|pool| match pool.at {
+        PoolAt::BeforeActivation => pool.passes_constants(),
+        PoolAt::AfterActivation => pool.kind == PoolKind::Mean,
+    });
+    passes.then_some(PI / omega)
 }
 
 /// Whether a graph, whose fields are open, has as many numbers as its topology says.
@@ -152,19 +157,19 @@ fn pick(groups: &mut [f64], size: usize, order: &[usize]) {
 }
 
 fn check_part(topology: &Topology, l: usize, part: &LayerElement) -> Result<(), Fault> {
-    let activation = topology.activation(l).expect("hidden layers follow a map and its activation");
+    let units = topology.nonlinearity(l).expect("hidden layers follow a map");
     if part.n_units() != topology.widths()[l] {
         return Err(fault("units", topology.widths()[l], part.n_units()));
     }
-    let group = ScaleGroup::of(activation);
+    let group = ScaleGroup::of(units);
     if let Some(scale) = part.scales().iter().find(|scale| !group.admits(**scale)) {
         return Err(fault("scale of a unit", format!("an element of {group:?}"), scale));
     }
-    if part.mirrors().contains(&true) && activation.behaviour().parity != Parity::Even {
-        return Err(fault("mirror of a unit", "an even activation", activation));
+    if part.mirrors().contains(&true) && units.behaviour().parity != Parity::Even {
+        return Err(fault("mirror of a unit", "an even activation", units));
     }
     let shifted = part.shifts().iter().find(|shift| **shift != 0);
-    if let (None, Some(shift)) = (half_period(activation), shifted) {
+    if let (None, Some(shift)) = (half_period(units), shifted) {
         return Err(fault("shift of a unit that is no sine", 0, shift));
     }
     if let (false, Some(shift)) = (topology.has_bias(l), shifted) {

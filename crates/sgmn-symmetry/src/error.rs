@@ -45,13 +45,13 @@ pub enum Error {
     },
     /// Scalings that a hidden layer of a net has not.
     #[error(
-        "hidden layer {layer}: expected an activation that commutes with {wanted}, found {activation}, which commutes with {own}"
+        "hidden layer {layer}: expected an activation that commutes with {wanted}, found {units}, which commutes with {own}"
     )]
     NotOwn {
         /// Node layer, inputs counted as 0.
         layer: usize,
-        /// Its activation.
-        activation: sgmn_graph::Activation,
+        /// Its activation and pooling.
+        units: sgmn_graph::Nonlinearity,
         /// The scalings that were taken as its symmetries.
         wanted: crate::ScaleGroup,
         /// Those that it has.

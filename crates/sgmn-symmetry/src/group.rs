@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{
-    Activation,
+    Nonlinearity,
     flow::{Behaviour, Parity},
 };
 
@@ -13,7 +13,7 @@ use sgmn_graph::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScaleGroup {
-    /// Only 1: inputs, outputs, and units with an activation that commutes with no scaling.
+    /// Only 1: inputs, outputs, and units with an activation, or pooling, that commutes with no scaling.
     Trivial,
     /// ±1: odd activations.
     Sign,
@@ -24,7 +24,7 @@ pub enum ScaleGroup {
 }
 
 impl ScaleGroup {
-    /// The scalings that commute with an activation, `σ(q x) = q σ(x)`, from its degree and parity.
+    /// The scalings that commute with an activation, `σ(q x) = q σ(x)`, or with it and pooling, from degree and parity.
     ///
     /// | activation | group |
     /// | --- | --- |
@@ -33,11 +33,13 @@ impl ScaleGroup {
     /// | identity | [`NonZero`](Self::NonZero): both |
     /// | SiLU, GELU, sigmoid, softplus, ELU, SELU, Mish, Hardswish, ReLU6 | [`Trivial`](Self::Trivial): permutations only |
     /// | Gaussian | [`Trivial`](Self::Trivial): even, so no scaling but a [mirror](crate::Symmetry::Mirror) |
+    /// | any with a mean over windows | that of the activation |
+    /// | any with a maximum over windows | the positive numbers of it: `max(−x) ≠ −max(x)` |
     ///
     /// # Source
     /// ScaleGMN, section 3 and proposition 4.1; Godfrey et al. 2022 for the table.
-    pub fn of(activation: Activation) -> Self {
-        let Behaviour { degree, parity } = activation.behaviour();
+    pub fn of(units: impl Into<Nonlinearity>) -> Self {
+        let Behaviour { degree, parity } = units.into().behaviour();
         match (degree == Some(1.0), parity == Parity::Odd) {
             (true, true) => Self::NonZero,
             (true, false) => Self::Positive,

@@ -1,6 +1,6 @@
 //! Which scalings of hidden units a reader of nets is to ignore, and whether the nets have them.
 
-use sgmn_graph::{Activation, Topology};
+use sgmn_graph::{Nonlinearity, Topology};
 
 use crate::{Error, Result, ScaleGroup};
 
@@ -19,17 +19,17 @@ use crate::{Error, Result, ScaleGroup};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scaling {
-    /// In each layer all that its own activation allows.
+    /// In each layer all that its own activation and pooling allow.
     Own,
     /// In every layer those of one group.
     Only(ScaleGroup),
 }
 
 impl Scaling {
-    /// The scalings of units with this activation.
-    pub fn of_units(self, activation: Activation) -> ScaleGroup {
+    /// The scalings of units with this activation, or activation and pooling.
+    pub fn of_units(self, units: impl Into<Nonlinearity>) -> ScaleGroup {
         match self {
-            Self::Own => ScaleGroup::of(activation),
+            Self::Own => ScaleGroup::of(units),
             Self::Only(group) => group,
         }
     }
@@ -40,10 +40,10 @@ impl Scaling {
     /// [`Error::NotOwn`] naming the first layer that has not.
     pub fn check(self, topology: &Topology) -> Result<()> {
         for layer in topology.hidden_layers() {
-            let Some(activation) = topology.activation(layer) else { continue };
-            let (wanted, own) = (self.of_units(activation), ScaleGroup::of(activation));
+            let Some(units) = topology.nonlinearity(layer) else { continue };
+            let (wanted, own) = (self.of_units(units), ScaleGroup::of(units));
             if !own.contains(wanted) {
-                return Err(Error::NotOwn { layer, activation, wanted, own });
+                return Err(Error::NotOwn { layer, units, wanted, own });
             }
         }
         Ok(())
@@ -54,7 +54,7 @@ impl Scaling {
 mod tests {
     use std::sync::Arc;
 
-    use sgmn_graph::{NetSpec, testing};
+    use sgmn_graph::{Activation, LayerMap, LayerSpec, NetSpec, testing};
 
     use super::*;
 
@@ -84,5 +84,34 @@ mod tests {
             "hidden layer 2: expected an activation that commutes with signs, found relu, which commutes with \
              positive numbers"
         );
+    }
+
+    #[test]
+    fn a_maximum_over_windows_takes_the_signs_and_a_mean_does_not() {
+        let map = LayerMap::Conv { n_in: 1, n_out: 2, kernel: [3, 3], stride: [1, 1], padding: [0, 0] };
+        let topology = |activation, pool: &str| {
+            let layer = LayerSpec::new(map, activation).with_pool(pool.parse().unwrap());
+            Topology::new(Arc::new(NetSpec::new(vec![layer, layer_after()], 0.0).unwrap())).unwrap()
+        };
+        let signs = Scaling::Only(ScaleGroup::Sign);
+        for at in ["before", "after"] {
+            let of = |activation, kind| topology(activation, &format!("{kind}:2:{at}"));
+            assert!(signs.check(&of(Activation::Tanh, "max")).is_err());
+            assert!(signs.check(&of(Activation::Tanh, "mean")).is_ok());
+            assert!(Scaling::Only(ScaleGroup::Positive).check(&of(Activation::Relu, "max")).is_ok());
+            let of_units = Scaling::Own.of_units(of(Activation::Identity, "max").nonlinearity(1).unwrap());
+            assert_eq!(of_units, ScaleGroup::Positive);
+        }
+        let message = signs.check(&topology(Activation::Tanh, "max:2:before")).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "hidden layer 1: expected an activation that commutes with signs, found max:2:before, tanh, which commutes \
+             with no number but 1"
+        );
+    }
+
+    fn layer_after() -> LayerSpec {
+        let reading = sgmn_graph::Reading::GlobalAverage;
+        LayerSpec::new(LayerMap::Linear { n_in: 2, n_out: 1, reading }, Activation::Identity)
     }
 }

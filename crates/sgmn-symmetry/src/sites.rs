@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use sgmn_graph::{Activation, Graph, Topology};
+use sgmn_graph::{Graph, Nonlinearity, Topology};
 
 use crate::{Symmetry, act::half_period};
 
@@ -30,9 +30,9 @@ impl Sites {
     /// elements another one has too is dropped for that one.
     pub fn new(topology: &Topology, symmetries: &[Symmetry]) -> Self {
         let site = |layer| {
-            let activation = topology.activation(layer);
+            let units = topology.nonlinearity(layer);
             let admitted = |symmetry: &Symmetry| {
-                activation.is_some_and(|activation| symmetry.applies(activation))
+                units.is_some_and(|units| symmetry.applies(units))
                     && (topology.has_bias(layer) || !symmetry.rule().needs_bias())
             };
             let mut here: Vec<Symmetry> = symmetries.iter().copied().filter(admitted).collect();
@@ -59,7 +59,7 @@ fn is_part_of(one: Symmetry, other: Symmetry) -> bool {
 
 /// The numbers of the units of one hidden layer: each unit's bias, 0 if there is none, and incoming row.
 pub(crate) struct Units<'a> {
-    activation: Activation,
+    nonlinearity: Nonlinearity,
     biases: &'a [f64],
     rows: &'a [f64],
     row_len: usize,
@@ -74,7 +74,7 @@ impl<'a> Units<'a> {
         let slots = topology.n_edge_values();
         let edges = topology.edge_range(l - 1);
         Self {
-            activation: topology.activation(l).expect("hidden layers follow a map and its activation"),
+            nonlinearity: topology.nonlinearity(l).expect("hidden layers follow a map"),
             biases: &graph.nodes[topology.node_range(l)],
             rows: &graph.edges[edges.start * slots..edges.end * slots],
             row_len: topology.widths()[l - 1] * slots,
@@ -82,8 +82,8 @@ impl<'a> Units<'a> {
         }
     }
 
-    pub(crate) fn activation(&self) -> Activation {
-        self.activation
+    pub(crate) fn nonlinearity(&self) -> Nonlinearity {
+        self.nonlinearity
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -120,6 +120,6 @@ impl<'a> Units<'a> {
 
     /// A magnitude below which differences are relative to it: a sine's bias is exact only up to its shifts.
     pub(crate) fn resolution(&self, of_biases: bool) -> f64 {
-        if of_biases { half_period(self.activation).map_or(0.0, f64::abs) } else { 0.0 }
+        if of_biases { half_period(self.nonlinearity).map_or(0.0, f64::abs) } else { 0.0 }
     }
 }

@@ -31,7 +31,7 @@ use std::{borrow::Cow, collections::BTreeMap, fs::File, io::Read, path::Path};
 
 use sgmn_graph::flow::{FlowNet, Numbers};
 
-use crate::{Error, Result};
+use crate::{Error, Result, bytes::mmap::MappedFile};
 
 pub(crate) use assemble::{Known, Record, Tensors, assemble};
 pub use options::ReadOptions;
@@ -133,6 +133,9 @@ pub(crate) struct Reader {
     pub(crate) open: fn(&Path, &ReadOptions) -> Result<FlowFile>,
 }
 
+/// Bytes by which a container is known.
+const START: usize = 4096;
+
 /// All containers; the first that fits is taken.
 const READERS: &[Reader] = &[pt2::READER, architecture::READER, onnx::READER];
 
@@ -144,7 +147,7 @@ const READERS: &[Reader] = &[pt2::READER, architecture::READER, onnx::READER];
 pub fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     let mut start = Vec::new();
     let file = File::open(path).map_err(Error::io(path))?;
-    file.take(4096).read_to_end(&mut start).map_err(Error::io(path))?;
+    file.take(START as u64).read_to_end(&mut start).map_err(Error::io(path))?;
     match READERS.iter().find(|reader| (reader.detects)(&start, options)) {
         Some(reader) => (reader.open)(path, options),
         None => {
@@ -152,6 +155,16 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
             Err(Error::format(path, format!("a net: {}", names.join(", ")), "none of them"))
         }
     }
+}
+
+/// Whether a file holds a net with its graph, whatever it is called: ONNX, or a program of `torch.export`.
+pub fn has_graph(path: &Path) -> bool {
+    path.is_file()
+        && MappedFile::open(path).is_ok_and(|file| {
+            let bytes = file.bytes();
+            let start = &bytes[..bytes.len().min(START)];
+            (pt2::READER.detects)(start, &ReadOptions::default()) || onnx::is_model(bytes)
+        })
 }
 
 impl FlowFile {

@@ -1,5 +1,7 @@
 //! Numbers of tensors as bytes of a file: where they stand, how they are read, and how others take their place.
 
+use std::sync::Arc;
+
 use sgmn_graph::flow::{Array, Stored};
 
 use crate::{
@@ -58,14 +60,14 @@ impl Slot {
             let (elements, _) = bytes.as_chunks::<4>();
             let count = self.view.n_elements(elements.len())?;
             let start = self.view.offset;
-            let values: Vec<f32> = if self.view == whole(&self.view.shape, start) && count > 0 {
+            let values: Arc<[f32]> = if self.view == whole(&self.view.shape, start) && count > 0 {
                 elements[start..start + count].iter().map(|b| f32::from_le_bytes(*b)).collect()
             } else if count > 0 {
                 self.view.places(count).map(|place| f32::from_le_bytes(elements[place])).collect()
             } else {
-                Vec::new()
+                Arc::from([])
             };
-            return Some(Content::Real(values.into()));
+            return Some(Content::Real(Stored::F32(values)));
         }
         let tensor = self.view.read(self.element, bytes)?;
         let whole = |data: Vec<f64>| Array::new(tensor.shape.clone(), data).ok().map(Content::Whole);

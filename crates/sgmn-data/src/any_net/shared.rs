@@ -2,6 +2,7 @@
 //! once and written once.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
@@ -75,7 +76,7 @@ pub(crate) fn read(
             return Err(Error::Unsupported { path: path.to_owned(), what });
         }
         let content = {
-            let bytes = source.read(slot)?;
+            let bytes = source.lend(slot)?;
             slot.read(&bytes).ok_or_else(|| {
                 let expected = format!("the numbers of {name:?} inside of {}", slot.entry);
                 Error::format(path, expected, format!("{:?} of {} bytes", slot.view, bytes.len()))
@@ -109,17 +110,17 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn read(&mut self, slot: &Slot) -> Result<Vec<u8>> {
+    fn lend(&mut self, slot: &Slot) -> Result<Cow<'_, [u8]>> {
         let Some(inside) = &slot.inside else {
-            return self.outer.read(&slot.entry, u64::MAX);
+            return self.outer.lend(&slot.entry, u64::MAX);
         };
         if self.inner.as_ref().is_none_or(|(name, _)| name != inside) {
             let bytes = self.outer.read(inside, u64::MAX)?;
             self.inner = Some((inside.clone(), Entries::inside(bytes, self.path, "an archive inside")?));
         }
         match &mut self.inner {
-            Some((_, inner)) => inner.read(&slot.entry, u64::MAX),
-            None => self.outer.read(&slot.entry, u64::MAX),
+            Some((_, inner)) => inner.lend(&slot.entry, u64::MAX),
+            None => self.outer.lend(&slot.entry, u64::MAX),
         }
     }
 }

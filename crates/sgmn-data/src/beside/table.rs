@@ -1,6 +1,9 @@
 //! Tables of texts with named columns: CSV with commas, semicolons or tabs, plain or gzipped; records in JSON.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use csv::{ReaderBuilder, StringRecord};
 use serde_json::{Map, Value};
@@ -10,6 +13,9 @@ use crate::{Error, Result};
 
 /// Kinds of keys that records in JSON may have, together.
 const MAX_COLUMNS: usize = 1000;
+/// Of so many kinds of keys a record must have one, taken over all records, so that a table of cells is not much larger
+/// than its text.
+const MAX_SPARSITY: usize = 64;
 
 /// A table that is in memory.
 #[derive(Debug)]
@@ -34,9 +40,8 @@ impl Table {
             .trim(csv::Trim::All)
             .from_reader(content.as_bytes());
         let columns: Vec<String> = reader.headers().map_err(damaged)?.iter().map(str::to_owned).collect();
-        let twice =
-            columns.iter().enumerate().find(|(i, name)| columns[..*i].contains(name) && !name.is_empty());
-        if let Some((_, name)) = twice {
+        let mut seen = BTreeSet::new();
+        if let Some(name) = columns.iter().find(|name| !name.is_empty() && !seen.insert(name.as_str())) {
             return Err(Error::format(path, "columns whose names differ", format!("{name:?} twice")));
         }
         let rows = reader.into_records().collect::<csv::Result<_>>().map_err(damaged)?;
@@ -62,14 +67,22 @@ impl Table {
             }
             _ => return Err(fault("a single value".to_owned())),
         };
+        let mut known: BTreeSet<&str> = BTreeSet::new();
         let mut columns: Vec<String> = Vec::new();
+        let mut n_values = records.len();
         for key in records.iter().flat_map(Map::keys) {
-            if !columns.contains(key) {
+            n_values += 1;
+            if known.insert(key) {
                 columns.push(key.clone());
             }
             if columns.len() > MAX_COLUMNS {
                 return Err(fault(format!("more than {MAX_COLUMNS} kinds of keys")));
             }
+        }
+        if columns.len() * records.len() > MAX_SPARSITY * n_values {
+            let found =
+                format!("{} records that share few of {} kinds of keys", records.len(), columns.len());
+            return Err(fault(found));
         }
         let row = |record: &Map<String, Value>| columns.iter().map(|name| cell(record.get(name))).collect();
         let rows = records.iter().map(row).collect();
@@ -184,7 +197,9 @@ mod tests {
                 table.rows.iter().map(|row| row.iter().collect::<Vec<_>>().join(" ")).collect();
             assert_eq!(found, rows);
         }
-        for content in ["[1]", "3", "{"] {
+        let keys: Vec<String> = (0..900).map(|i| format!("\"{i}\": 0")).collect();
+        let sparse = format!("[{{{}}}{}]", keys.join(","), ", {}".repeat(1000));
+        for content in ["[1]", "3", "{", &sparse] {
             std::fs::write(&path, content).unwrap();
             assert!(Table::read_json(&path).is_err(), "{content}");
         }

@@ -2,6 +2,7 @@
 //! their sizes.
 
 use std::{
+    borrow::Cow,
     io::{Cursor, Read},
     ops::Range,
     path::{Path, PathBuf},
@@ -177,11 +178,19 @@ impl Entries {
     /// # Errors
     /// As [`Entries::find`] and [`Entry::unpack`].
     pub(crate) fn read(&mut self, name: &str, max: u64) -> Result<Vec<u8>> {
+        Ok(self.lend(name, max)?.into_owned())
+    }
+
+    /// As [`Entries::read`], in the archive itself if the entry is not compressed.
+    ///
+    /// # Errors
+    /// As [`Entries::read`].
+    pub(crate) fn lend(&mut self, name: &str, max: u64) -> Result<Cow<'_, [u8]>> {
         let entry = self.find(name, max)?;
-        match entry.unpack(&self.bytes, &self.path)? {
-            Some(bytes) => Ok(bytes),
-            None => Ok(entry.packed(&self.bytes).to_vec()),
-        }
+        Ok(match entry.unpack(&self.bytes, &self.path)? {
+            Some(bytes) => Cow::Owned(bytes),
+            None => Cow::Borrowed(entry.packed(&self.bytes)),
+        })
     }
 
     /// Where an entry stands.

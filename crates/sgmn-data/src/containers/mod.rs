@@ -23,18 +23,17 @@ mod pickle;
 mod plain_pickle;
 pub(crate) mod safetensors;
 mod shards;
-mod state_dict;
 mod strangers;
 mod tensor;
 mod torch_legacy;
 mod torch_zip;
 mod tree;
+mod under;
 mod value;
 
 use std::path::Path;
 
 pub use module::module_tensors;
-pub use state_dict::{StateDict, state_dict};
 pub use tensor::{ElementType, Tensor, Values};
 pub(crate) use tensor::{View, half_to_f64};
 pub(crate) use torch_legacy::detects as is_older_file;

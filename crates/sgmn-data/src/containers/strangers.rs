@@ -38,7 +38,7 @@ const STRANGERS: &[Stranger] = &[
         help: "bring the Keras file it was made from",
     },
     Stranger {
-        is: |start| start.get(257..262) == Some(b"ustar"),
+        is: is_tar,
         what: "a tar archive, perhaps of PyTorch 0.1",
         help: "unpack it, or load it in PyTorch and save it again",
     },
@@ -86,8 +86,41 @@ pub(super) const HDF5_HELP: &str = "in Python: `import h5py, safetensors.numpy a
      `h5py.File(FILE).visititems(lambda n, v: d.update({n.replace('/', '.'): v[...]}) if hasattr(v, 'dtype') else None); \
      s.save_file(d, 'net.safetensors')`";
 
+/// Whether bytes begin with a header of tar: by its word, or where older ones have none by its checksum.
+fn is_tar(start: &[u8]) -> bool {
+    const CHECKSUM: std::ops::Range<usize> = 148..156;
+    if start.get(257..262) == Some(b"ustar") {
+        return true;
+    }
+    let Some(header) = start.get(..512) else { return false };
+    let octal = header[CHECKSUM].trim_ascii_start();
+    let n_digits = octal.iter().take_while(|digit| matches!(digit, b'0'..=b'7')).count();
+    let stored =
+        std::str::from_utf8(&octal[..n_digits]).ok().and_then(|text| u32::from_str_radix(text, 8).ok());
+    // The checksum counts itself as blanks.
+    let others = header.iter().enumerate().filter(|(i, _)| !CHECKSUM.contains(i));
+    let sum = others.map(|(_, &byte)| u32::from(byte)).sum::<u32>() + 8 * u32::from(b' ');
+    stored == Some(sum)
+}
+
 /// What a file is that is not read here, and what to do about it, in one line.
 pub(super) fn describe(start: &[u8]) -> Option<String> {
     let stranger = STRANGERS.iter().find(|stranger| (stranger.is)(start))?;
     Some(format!("{}; {}", stranger.what, stranger.help))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_archives_of_tar_are_known_by_their_checksum() {
+        let mut header = vec![0; 512];
+        header[..7].copy_from_slice(b"net.pth");
+        let sum = b"net.pth".iter().map(|&byte| u32::from(byte)).sum::<u32>() + 8 * 32;
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        assert!(is_tar(&header));
+        header[0] += 1;
+        assert!(!is_tar(&header) && !is_tar(&header[..511]) && !is_tar(&[0; 512]));
+    }
 }

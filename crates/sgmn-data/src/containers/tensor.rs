@@ -70,14 +70,6 @@ impl Tensor {
             Values::Int(_) | Values::Bool(_) => None,
         }
     }
-
-    /// The one number of an integer tensor of one element, such as a class label or a step counter.
-    pub fn whole_number(&self) -> Option<i64> {
-        match &self.values {
-            Values::Int(values) if values.len() == 1 => Some(values[0]),
-            _ => None,
-        }
-    }
 }
 
 impl ElementType {
@@ -291,7 +283,7 @@ mod tests {
         let view = View { offset: 1, shape: vec![2, 3], strides: vec![1, 4] };
         assert_eq!(view.read(ElementType::U8, &bytes).unwrap().values, Values::Int(vec![1, 5, 9, 2, 6, 10]));
         let scalar = View::contiguous(vec![]);
-        assert_eq!(scalar.read(ElementType::I8, &bytes).unwrap().whole_number(), Some(0));
+        assert_eq!(scalar.read(ElementType::I8, &bytes).unwrap().values, Values::Int(vec![0]));
         let empty = View { offset: 99, shape: vec![3, 0], strides: vec![0, 1] };
         assert_eq!(empty.read(ElementType::F32, &bytes).unwrap().values, Values::Float(vec![]));
     }

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     dws_mnist::OUTPUT_OFFSET,
-    inr::{self, InrFile, InrFiles, Listed},
+    inr::{self, InrFile, Known, Listed},
 };
-use crate::{Error, Result, source::Dataset, split::Splits};
+use crate::{Error, Result, skip::OnBadNet, source::Dataset, split::Splits};
 
 const SPLIT_FILE: &str = "fmnist_splits.json";
 
@@ -24,12 +24,15 @@ const SPLIT_FILE: &str = "fmnist_splits.json";
 pub struct Options {
     /// The split file; a relative path counts from the data set's folder.
     pub splits: PathBuf,
+    /// What becomes of nets that cannot be read.
+    #[serde(skip_serializing_if = "OnBadNet::is_error")]
+    pub on_bad_net: OnBadNet,
 }
 
 impl Default for Options {
     /// The published file.
     fn default() -> Self {
-        Self { splits: SPLIT_FILE.into() }
+        Self { splits: SPLIT_FILE.into(), on_bad_net: OnBadNet::Error }
     }
 }
 
@@ -50,8 +53,8 @@ pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
         files.push(InrFile { id: format!("{folder}/{name}"), path: root.join(folder).join(file), class });
         assignment.push(Some(split));
     }
-    let source = InrFiles::new(&split_file, files, OUTPUT_OFFSET)?;
-    Ok(Dataset { notes, ..Dataset::new(source, Splits::from_assignment(assignment)) })
+    let known = Known { root: &split_file, output_offset: OUTPUT_OFFSET, on_bad_net: options.on_bad_net };
+    Ok(Dataset { notes, ..inr::dataset(&known, files, Splits::from_assignment(assignment))? })
 }
 
 /// Whether the folder looks like this data set.

@@ -17,8 +17,8 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use sgmn_graph::Seed;
 
-use super::inr::{self, InrFile, InrFiles, Listed};
-use crate::{Error, Result, source::Dataset, split::Splits};
+use super::inr::{self, InrFile, Known, Listed};
+use crate::{Error, Result, skip::OnBadNet, source::Dataset, split::Splits};
 
 /// Added to the output of DWS's nets, so that a net of zeros is medium grey.
 pub(super) const OUTPUT_OFFSET: f64 = 0.5;
@@ -32,12 +32,15 @@ pub struct Options {
     /// The split file; a relative path counts from the data set's folder. Where the default one is missing, the split is
     /// drawn: folders named `testing` are the test set, one in twelve of the others is for validation.
     pub splits: PathBuf,
+    /// What becomes of nets that cannot be read.
+    #[serde(skip_serializing_if = "OnBadNet::is_error")]
+    pub on_bad_net: OnBadNet,
 }
 
 impl Default for Options {
     /// The published file.
     fn default() -> Self {
-        Self { splits: SPLIT_FILE.into() }
+        Self { splits: SPLIT_FILE.into(), on_bad_net: OnBadNet::Error }
     }
 }
 
@@ -48,8 +51,8 @@ impl Default for Options {
 /// [`Error::Io`] and [`Error::Format`] for the split file; files of nets are opened when they are asked for.
 pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
     let split_file = root.join(&options.splits);
-    if !split_file.exists() && *options == Options::default() {
-        return open_by_name(root);
+    if !split_file.exists() && options.splits == Options::default().splits {
+        return open_by_name(root, options.on_bad_net);
     }
     let mut files = Vec::new();
     let mut assignment = Vec::new();
@@ -69,12 +72,12 @@ pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
         files.push(InrFile { id: parts[0].clone(), path, class: Some(class) });
         assignment.push(Some(split));
     }
-    let source = InrFiles::new(&split_file, files, OUTPUT_OFFSET)?;
-    Ok(Dataset { notes, ..Dataset::new(source, Splits::from_assignment(assignment)) })
+    let known = Known { root: &split_file, output_offset: OUTPUT_OFFSET, on_bad_net: options.on_bad_net };
+    Ok(Dataset { notes, ..inr::dataset(&known, files, Splits::from_assignment(assignment))? })
 }
 
 /// Opens the data set without a split file.
-fn open_by_name(root: &Path) -> Result<Dataset> {
+fn open_by_name(root: &Path, on_bad_net: OnBadNet) -> Result<Dataset> {
     let mut folders: Vec<(bool, u32, u32, String)> = Vec::new();
     for entry in std::fs::read_dir(root).map_err(Error::io(root))? {
         let name = entry.map_err(Error::io(root))?.file_name().to_string_lossy().into_owned();
@@ -102,9 +105,9 @@ fn open_by_name(root: &Path) -> Result<Dataset> {
         path: root.join(name).join("checkpoints").join("model_final.pth"),
         class: Some(*class),
     };
-    let source = InrFiles::new(root, folders.iter().map(file).collect(), OUTPUT_OFFSET)?;
+    let known = Known { root, output_offset: OUTPUT_OFFSET, on_bad_net };
     let note = format!("{SPLIT_FILE} is not there: one in {VAL_SHARE} nets of training images, drawn from seed 0, validates");
-    Ok(Dataset { notes: vec![note], ..Dataset::new(source, splits) })
+    Ok(Dataset { notes: vec![note], ..inr::dataset(&known, folders.iter().map(file).collect(), splits)? })
 }
 
 /// One in so many nets of training images is for validation, 5,000 of 60,000 as published.
@@ -139,7 +142,7 @@ mod tests {
         let splits = open(root.path(), &Options::default()).unwrap().splits;
         assert_eq!((splits.train.len(), splits.val.len(), splits.test.as_slice()), (22, 2, &[24][..]));
         assert_eq!(splits, open(root.path(), &Options::default()).unwrap().splits);
-        let elsewhere = Options { splits: "elsewhere.json".into() };
+        let elsewhere = Options { splits: "elsewhere.json".into(), ..Options::default() };
         assert!(open(root.path(), &elsewhere).is_err(), "a file that was asked for must be there");
     }
 

@@ -84,12 +84,24 @@ pub fn read_labels(path: &Path) -> Result<Idx> {
 /// [`Error::Io`] if the file cannot be read or unpacked, [`Error::Format`] if it is no IDX file of bytes, if it ends
 /// early or goes on after its last byte, or if its header announces more than 1 GiB.
 pub fn read(path: &Path) -> Result<Idx> {
+    read_from(path, unpacked(path)?)
+}
+
+/// Whether a file, plain or gzipped, begins as an IDX file of unsigned bytes does.
+pub fn detects(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    unpacked(path).is_ok_and(|mut file| file.read_exact(&mut magic).is_ok())
+        && matches!(magic, [0, 0, UNSIGNED_BYTE, n_dims] if n_dims > 0 && usize::from(n_dims) <= MAX_DIMS)
+}
+
+/// The bytes of a file, unpacked if they are gzip.
+fn unpacked(path: &Path) -> Result<Box<dyn Read>> {
     let file = File::open(path).map_err(Error::io(path))?;
     let mut reader = BufReader::new(file);
     let mut start = [0; 2];
     let is_gzip = reader.read_exact(&mut start).is_ok() && start == [0x1f, 0x8b];
     let reopened = BufReader::new(File::open(path).map_err(Error::io(path))?);
-    if is_gzip { read_from(path, MultiGzDecoder::new(reopened)) } else { read_from(path, reopened) }
+    Ok(if is_gzip { Box::new(MultiGzDecoder::new(reopened)) } else { Box::new(reopened) })
 }
 
 /// Reads an IDX file that is in memory already, plain or gzipped; `name` is what errors call it.

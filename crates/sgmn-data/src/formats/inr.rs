@@ -5,13 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sgmn_graph::{Activation, Net, NetSpec};
+use sgmn_graph::Activation;
 
-use super::named_layers::{self, Architectures};
+use super::architectures::Architectures;
 use crate::{
     Error, Result, Sample, Source, Target,
-    containers::{self, StateDict, Value},
-    split::{self, Entry, Split, SplitFile},
+    nets::{self, Label, LayerOrder, NetOptions},
+    skip::OnBadNet,
+    source::Dataset,
+    split::{self, Entry, Split, SplitFile, Splits},
 };
 
 /// Frequency of the sines, radians per unit of input. Source: SIREN; all published INR data sets use it.
@@ -28,24 +30,41 @@ pub(super) struct InrFile {
 
 /// Files that are read one by one.
 #[derive(Debug)]
-pub(super) struct InrFiles {
+struct InrFiles {
     files: Vec<InrFile>,
-    output_offset: f64,
+    options: NetOptions,
     architectures: Architectures,
 }
 
-impl InrFiles {
-    /// Files of nets whose output is shifted by `output_offset`. `root` is for messages.
-    ///
-    /// # Errors
-    /// [`Error::Format`] if two files have one name.
-    pub(super) fn new(root: &Path, files: Vec<InrFile>, output_offset: f64) -> Result<Self> {
-        let mut ids = BTreeSet::new();
-        if let Some(twice) = files.iter().find(|file| !ids.insert(file.id.as_str())) {
-            return Err(Error::format(root, "every net once", format!("{} twice", twice.id)));
-        }
-        Ok(Self { files, output_offset, architectures: Architectures::default() })
+/// What is known of a data set before its files are opened.
+pub(super) struct Known<'a> {
+    /// Where it lies, for messages.
+    pub(super) root: &'a Path,
+    /// Added to the output of each net.
+    pub(super) output_offset: f64,
+    /// What becomes of files that are no good nets.
+    pub(super) on_bad_net: OnBadNet,
+}
+
+/// The data set of some files.
+///
+/// # Errors
+/// [`Error::Format`] if two files have one name.
+pub(super) fn dataset(known: &Known<'_>, files: Vec<InrFile>, splits: Splits) -> Result<Dataset> {
+    let mut ids = BTreeSet::new();
+    if let Some(twice) = files.iter().find(|file| !ids.insert(file.id.as_str())) {
+        return Err(Error::format(known.root, "every net once", format!("{} twice", twice.id)));
     }
+    let options = NetOptions {
+        // Layers are numbered in their names; the order in the file is not relied upon.
+        order: Some(LayerOrder::Names),
+        chain: true,
+        activation: Some(Activation::Sine { omega: OMEGA }.into()),
+        output_offset: Some(known.output_offset),
+        ..NetOptions::default()
+    };
+    let source = InrFiles { files, options, architectures: Architectures::default() };
+    Ok(Dataset { on_bad_net: known.on_bad_net, ..Dataset::new(source, splits) })
 }
 
 impl Source for InrFiles {
@@ -55,58 +74,32 @@ impl Source for InrFiles {
 
     fn get(&self, i: usize) -> Result<Sample> {
         let InrFile { id, path, class } = &self.files[i];
-        let StateDict { tensors, others } = containers::state_dict(&containers::read(path)?, &[])?;
-        // A label may be a number or a tensor of one number.
-        let (labels, tensors): (Vec<_>, Vec<_>) = tensors.into_iter().partition(|(name, _)| name == "label");
-        let labels = labels.into_iter().map(|(name, tensor)| (name, tensor.whole_number()));
-        let others = others.into_iter().map(|(name, value)| match value {
-            Value::Int(number) => (name, Some(number)),
-            _ => (name, None),
-        });
-        let inside = label(path, others.chain(labels))?;
+        let fault = |expected: String, found: String| Err(Error::format(path, expected, found));
+        let file = nets::open(path, &self.options)?;
+        let inside = match &file.facts.label {
+            Some(Label::Number(inside)) => Some(*inside),
+            Some(Label::Text(text)) => {
+                return fault("a label that counts from 0".to_owned(), format!("{text:?}"));
+            }
+            None => None,
+        };
         let class = match (*class, inside) {
             (Some(named), Some(inside)) if named != inside => {
-                return Err(Error::format(
-                    path,
-                    format!("label {named}, as the name says"),
-                    inside.to_string(),
-                ));
+                return fault(format!("label {named}, as the name says"), inside.to_string());
             }
-            (named, inside) => named.or(inside),
+            (None, None) => return fault("an entry \"label\"".to_owned(), "none".to_owned()),
+            (Some(class), _) | (None, Some(class)) => class,
         };
-        let Some(class) = class else {
-            return Err(Error::format(path, "an entry \"label\"", "none"));
-        };
-        let fault = |(expected, found): (String, String)| Error::format(path, expected, found);
-        let layers = named_layers::from_tensors(tensors).map_err(fault)?;
-        let widths = named_layers::widths(&layers).map_err(fault)?;
-        let net_fault = |source| Error::Net { path: path.clone(), source };
-        let spec = NetSpec::mlp(&widths, Activation::Sine { omega: OMEGA }, self.output_offset)
-            .map_err(net_fault)?;
-        let spec = self.architectures.share(spec);
-        let net = Net::new(spec, named_layers::params(layers)).map_err(net_fault)?;
+        if let Some(layer) = file.layers().into_iter().find(|layer| layer.weight.len() != 2) {
+            return fault(format!("a matrix {}.weight", layer.name), format!("shape {:?}", layer.weight));
+        }
+        let net = file.net_of(|spec| self.architectures.share(spec.clone()))?;
         Ok(Sample { id: id.clone(), net, target: Target::Class(class) })
     }
 
     fn name(&self, i: usize) -> String {
         self.files[i].id.clone()
     }
-}
-
-/// The class among the entries that are no weights; any other entry is an error.
-fn label(path: &Path, others: impl Iterator<Item = (String, Option<i64>)>) -> Result<Option<u32>> {
-    let mut label = None;
-    for (name, number) in others {
-        if name != "label" {
-            return Err(Error::format(path, "weights, biases and a label", format!("an entry {name:?}")));
-        }
-        let class = number.and_then(|number| u32::try_from(number).ok());
-        label = Some(class.ok_or_else(|| {
-            let found = number.map_or("no whole number".to_owned(), |number| number.to_string());
-            Error::format(path, "a label that counts from 0", found)
-        })?);
-    }
-    Ok(label)
 }
 
 /// A line of a split file: the split, the trailing parts of the name, and the class where it is written.

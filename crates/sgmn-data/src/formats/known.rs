@@ -2,7 +2,7 @@
 
 use sgmn_graph::{Net, NetSpec};
 
-use super::{named_layers::Architectures, spec_json};
+use super::{architectures::Architectures, spec_json};
 use crate::{
     Error, Result,
     containers::{Key, Tree, Value},

@@ -17,11 +17,11 @@
 //! # }
 //! ```
 
+mod architectures;
 pub mod idx;
 mod inr;
 mod known;
 mod mersenne;
-mod named_layers;
 pub(crate) mod spec_json;
 
 use std::path::Path;

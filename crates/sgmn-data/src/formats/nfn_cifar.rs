@@ -15,9 +15,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::inr::{InrFile, InrFiles};
+use super::inr::{self, InrFile, Known};
 use crate::{
     Error, Result,
+    skip::OnBadNet,
     source::Dataset,
     split::{Split, Splits},
 };
@@ -37,12 +38,21 @@ pub struct Options {
     pub val_from: u32,
     /// First number of the test set.
     pub test_from: u32,
+    /// What becomes of nets that cannot be read.
+    #[serde(skip_serializing_if = "OnBadNet::is_error")]
+    pub on_bad_net: OnBadNet,
 }
 
 impl Default for Options {
     /// The published experiments without augmentation. Source: NFN, `dset/cifar.yaml`.
     fn default() -> Self {
-        Self { prefix: "randinit_smaller".to_owned(), augmentations: 0, val_from: 45_000, test_from: 50_000 }
+        Self {
+            prefix: "randinit_smaller".to_owned(),
+            augmentations: 0,
+            val_from: 45_000,
+            test_from: 50_000,
+            on_bad_net: OnBadNet::Error,
+        }
     }
 }
 
@@ -52,7 +62,7 @@ impl Default for Options {
 /// [`Error::Io`] if a folder cannot be listed; [`Error::Format`] if there are no nets, a copy is missing as a whole, or
 /// one number stands in two folders; [`Error::Config`] if the limits of the split are reversed.
 pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
-    let Options { prefix, augmentations, val_from, test_from } = options;
+    let Options { prefix, augmentations, val_from, test_from, on_bad_net } = options;
     if val_from > test_from {
         return Err(Error::Config {
             field: "val_from".to_owned(),
@@ -89,8 +99,8 @@ pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
             assignment.push(Some(split));
         }
     }
-    let source = InrFiles::new(root, files, OUTPUT_OFFSET)?;
-    Ok(Dataset::new(source, Splits::from_assignment(assignment)))
+    let known = Known { root, output_offset: OUTPUT_OFFSET, on_bad_net: *on_bad_net };
+    inr::dataset(&known, files, Splits::from_assignment(assignment))
 }
 
 /// Whether the folder looks like this data set.

@@ -1,6 +1,6 @@
 //! The architecture of a chain of layers: what shapes tell, what a person or the file says, and what is left open.
 
-use sgmn_graph::{Activation, ActivationWords, LayerMap, LayerSpec, NetSpec, Reading};
+use sgmn_graph::{Activation, ActivationWords, LayerMap, LayerPool, LayerSpec, NetSpec, Reading};
 
 use super::{
     chain::{Fault, Layer},
@@ -51,9 +51,7 @@ pub(super) fn spec(
     {
         notes.push(format!("{} reads the mean over all places of each channel", layers[l].part.name));
     }
-    if maps.iter().filter(|map| matches!(map, LayerMap::Conv { .. })).count() > 0 {
-        notes.push("nothing is taken to stand between its convolutions, such as pooling".to_owned());
-    }
+    let pools = pools(layers, options, unsaid)?;
     let n_hidden = layers.len() - 1;
     let activations = match &said.activation {
         Some(words) => {
@@ -79,11 +77,12 @@ pub(super) fn spec(
         }
         grey
     });
-    let specs = maps.into_iter().zip(activations.into_iter().chain([output])).zip(layers);
-    let specs = specs.map(|((map, activation), layer)| LayerSpec {
+    let specs = maps.into_iter().zip(activations.into_iter().chain([output])).zip(layers).zip(pools);
+    let specs = specs.map(|(((map, activation), layer), pool)| LayerSpec {
         map,
         activation,
         bias: layer.part.tensor(Role::Bias).is_some() || !layer.norms.is_empty(),
+        pool,
     });
     let spec = NetSpec::new(specs.collect(), offset);
     spec.map(Some).map_err(|why| ("layers that form a net".to_owned(), why.to_string()))
@@ -154,10 +153,47 @@ fn map(
         }
         return Ok(None);
     };
-    let flat = kernel[0] == 1 && layer.part.weight_shape().len() == 3;
-    let along = |sizes: [usize; 2], none: usize| if flat { [none, sizes[1]] } else { sizes };
-    let (stride, padding) = (along(convolution.stride, 1), along(convolution.padding, 0));
+    let (stride, padding) = (along(layer, convolution.stride, 1), along(layer, convolution.padding, 0));
     Ok(Some(LayerMap::Conv { n_in, n_out, kernel, stride, padding }))
 }
 
 const STEPS: &str = "--stride N --padding N";
+
+/// The pooling of each layer; what is not said of convolutions is added to `unsaid`.
+fn pools(
+    layers: &[Layer],
+    options: &NetOptions,
+    unsaid: &mut Vec<Unsaid>,
+) -> Result<Vec<Option<LayerPool>>, Fault> {
+    let is_convolution = |layer: &&Layer| layer.part.weight_shape().len() > 2;
+    let n_convolutions = layers.iter().filter(is_convolution).count();
+    let said = match &options.pool {
+        Some(words) => words
+            .for_convolutions(n_convolutions)
+            .map_err(|why| ("pooling that fits".to_owned(), why.to_string()))?,
+        None => {
+            if n_convolutions > 0 {
+                unsaid.push(Unsaid::new(
+                    "whether its convolutions are pooled, and where",
+                    "--pool none, --pool max:2:after, or one for each convolution: --pool max:2:after,none",
+                ));
+            }
+            Vec::new()
+        }
+    };
+    let mut said = said.into_iter();
+    let mut pool = |layer: &Layer| {
+        if !is_convolution(&layer) {
+            return None;
+        }
+        let LayerPool { kind, window, stride, padding, at } = said.next().flatten()?;
+        let [window, stride] = [window, stride].map(|sizes| along(layer, sizes, 1));
+        Some(LayerPool { kind, window, stride, padding: along(layer, padding, 0), at })
+    };
+    Ok(layers.iter().map(&mut pool).collect())
+}
+
+/// Sizes in rows and columns for a layer of images; for one of sequences, which have one row, `none` in rows.
+fn along(layer: &Layer, sizes: [usize; 2], none: usize) -> [usize; 2] {
+    if layer.part.weight_shape().len() == 3 { [none, sizes[1]] } else { sizes }
+}

@@ -22,6 +22,9 @@ pub(super) type Fault = (String, String);
 /// Layers at most.
 const MOST_LAYERS: usize = 2048;
 
+/// Second names that are tried at most, since each may take a search.
+const MOST_DOUBLES: usize = 16;
+
 /// The layers of a net, first to last as far as that is certain; what is not is added to `unsaid`.
 ///
 /// # Errors
@@ -100,7 +103,7 @@ fn second_name(layers: &[Layer], links: &[Link], as_built: bool) -> Option<usize
     };
     let mut doubles: Vec<usize> = (0..layers.len()).filter(is_double).collect();
     doubles.sort_by_key(|&at| siblings(at));
-    doubles.into_iter().find(|&double| {
+    doubles.into_iter().take(MOST_DOUBLES).find(|&double| {
         let mut rest = links.to_vec();
         rest.remove(double);
         order::orders(&rest, as_built) != Orders::None

@@ -4,8 +4,8 @@
 //! container → tree of named tensors → the net inside → parts by name → layers in order → architecture → Net
 //! ```
 //!
-//! Nothing is guessed: several nets, several orders, an activation, a residual connection or the step of a convolution
-//! that the file does not tell are asked for, by the option that answers ([`NetFile::unsaid`]).
+//! Nothing is guessed: several nets, several orders, an activation, a residual connection, the step or the pooling of a
+//! convolution that the file does not tell are asked for, by the option that answers ([`NetFile::unsaid`]).
 //!
 //! ```no_run
 //! use sgmn_data::nets::{self, NetOptions};

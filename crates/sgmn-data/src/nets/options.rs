@@ -1,7 +1,7 @@
 //! What a person may say about a net that its file does not say itself.
 
 use serde::{Deserialize, Serialize};
-use sgmn_graph::{Activation, ActivationWords};
+use sgmn_graph::{Activation, ActivationWords, PoolWords};
 
 /// How a net is read. What is said here goes before what the file's own metadata say.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct NetOptions {
     pub output_offset: Option<f64>,
     /// Step and padding of the convolutions.
     pub convolution: Option<Convolution>,
+    /// Pooling of the convolutions: one word for all, or one for each, such as `max:2:after`; `none` where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolWords>,
 }
 
 /// What the weights of a convolution do not tell.

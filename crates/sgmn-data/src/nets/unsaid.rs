@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::error::line;
+
 /// One thing that nobody can know from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsaid {
@@ -19,12 +21,17 @@ impl Unsaid {
 
 impl fmt::Display for Unsaid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.what, self.answer)
+        write!(f, "{} ({})", line(&self.what), self.answer)
     }
 }
 
-/// All that is not said, in one sentence.
+/// All that is not said, in one sentence; much of one kind, such as norms without a map, is cut short.
 pub(crate) fn sentence(unsaid: &[Unsaid]) -> String {
-    let all: Vec<String> = unsaid.iter().map(Unsaid::to_string).collect();
+    /// Things that are named.
+    const MOST: usize = 4;
+    let mut all: Vec<String> = unsaid.iter().take(MOST).map(Unsaid::to_string).collect();
+    if unsaid.len() > MOST {
+        all.push(format!("{} things more", unsaid.len() - MOST));
+    }
     format!("the file does not say {}", all.join("; nor "))
 }

@@ -47,9 +47,10 @@ pub fn read_json(path: &Path) -> Result<SplitFile> {
     let Value::Object(keys) = &value else { return Err(fault(EXPECTED, kind(&value).to_owned())) };
     let mut notes = Vec::new();
     let mut lists: [Option<(&str, &Value)>; 3] = [None; 3];
+    let mut others = Vec::new();
     for (key, list) in keys {
         let Some(split) = Split::from_word(key) else {
-            notes.push(format!("{}: the key {key:?} is left aside", beside::name(path)));
+            others.push(key.as_str());
             continue;
         };
         if let Some((before, _)) = lists[split as usize].replace((key, list)) {
@@ -60,6 +61,7 @@ pub fn read_json(path: &Path) -> Result<SplitFile> {
         let found: Vec<&str> = keys.keys().take(10).map(String::as_str).collect();
         return Err(fault(EXPECTED, format!("the keys {found:?}")));
     }
+    notes.extend(left_aside("key", &others).map(|note| format!("{}: {note}", beside::name(path))));
     let mut entries = Vec::new();
     for (split, (key, list)) in
         Split::ALL.into_iter().zip(lists).filter_map(|(split, list)| Some((split, list?)))
@@ -110,10 +112,9 @@ fn rows(
             return Err((format!("as many {name}s as paths"), found));
         }
     }
-    for unread in columns.keys().filter(|name| !matches!(name.as_str(), "path" | "label" | "score" | "step"))
-    {
-        notes.push(format!("the column {unread:?} of {key} is left aside"));
-    }
+    let is_unread = |name: &&str| !matches!(*name, "path" | "label" | "score" | "step");
+    let unread: Vec<&str> = columns.keys().map(String::as_str).filter(is_unread).collect();
+    notes.extend(left_aside("column", &unread).map(|note| format!("{note} in {key}")));
     let [labels, scores, steps] = others;
     let cell = |column: Option<&Vec<Value>>, i: usize| column.map(|values| values[i].clone());
     let mut entries = Vec::with_capacity(paths.len());
@@ -135,6 +136,20 @@ fn rows(
         entries.push(Entry { name, class, score, step });
     }
     Ok(entries)
+}
+
+/// That some keys or columns are not read, if there are any.
+fn left_aside(what: &str, names: &[&str]) -> Option<String> {
+    /// Names that are told.
+    const MOST: usize = 8;
+    let shown: Vec<String> = names.iter().take(MOST).map(|name| format!("{name:?}")).collect();
+    let shown = shown.join(", ");
+    match names.len() {
+        0 => None,
+        1 => Some(format!("the {what} {shown} is left aside")),
+        2..=MOST => Some(format!("the {what}s {shown} are left aside")),
+        n => Some(format!("the {what}s {shown} and {} more are left aside", n - MOST)),
+    }
 }
 
 fn name(value: &Value) -> Option<String> {
@@ -202,7 +217,7 @@ mod tests {
         let file = file.unwrap();
         let second = Entry { name: "b".into(), class: Some(4), score: Some(1.0), step: Some(20) };
         assert_eq!(file.entries[1], (Split::Train, second));
-        assert_eq!(file.notes, ["the column \"x\" of train is left aside"]);
+        assert_eq!(file.notes, ["the column \"x\" is left aside in train"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use safetensors::{Dtype, SafeTensors};
-use sgmn_data::any_net::FlowFile;
+use sgmn_data::any_net::{self, FlowFile};
 use sgmn_graph::flow::{Array, FlowNet, Numbers, run};
 
 /// The folder of a net.
@@ -55,4 +55,23 @@ impl Numbers for Doubled<'_> {
     fn numbers(&self, param: usize) -> Cow<'_, [f64]> {
         self.0.numbers(param).iter().map(|value| -2.0 * value).collect()
     }
+}
+
+#[test]
+fn nets_with_their_graph_are_known_by_what_is_in_them() {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")];
+    let (mut n_graphs, mut n_others) = (0, 0);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let is_graph = path.extension().is_some_and(|ending| ending == "onnx" || ending == "pt2");
+            assert_eq!(any_net::has_graph(&path), is_graph, "{}", path.display());
+            if is_graph { n_graphs += 1 } else { n_others += 1 }
+        }
+    }
+    assert!(n_graphs > 10 && n_others > 100, "{n_graphs} {n_others}");
 }

@@ -1,42 +1,25 @@
 //! Mutated files: whatever is changed in a file of a container, reading it and all its tensors ends in a tree or in one
 //! clear error, without a panic, in bounded time and memory.
 //!
-//! Each container is tried with `SGMN_FUZZ` mutated inputs (some hundred by default). Inputs follow from a fixed seed, so
-//! a failure tells the number of the input that caused it. The bound: an input of n bytes takes at most 128 MiB + 512·n
-//! bytes of memory, and time in proportion; all inputs here are smaller than 80 KiB.
+//! How inputs are changed, and how many there are, says [`crate::mutation`]. The bound: an input of n bytes takes at most
+//! 128 MiB + 512·n bytes of memory, and time in proportion; all inputs here are smaller than 80 KiB.
 
-use std::{
-    collections::BTreeMap,
-    io::{Read, Write},
-    path::Path,
-};
+use std::{io::Read, path::Path};
 
-use rand::{Rng, RngExt};
 use sgmn_data::{
     Error,
     containers::{self, Tree},
 };
 use sgmn_graph::Seed;
-use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
+use zip::ZipArchive;
 
 use crate::{
     containers::data,
     containers_hostile::read_tensors,
     formats::testdata,
     formats_hostile::{assert_modest_memory, survive},
+    mutation::{mutate, n_inputs, pickle_of, say},
 };
-
-/// Inputs of a container unless the environment says otherwise.
-const DEFAULT: u64 = 300;
-/// Numbers that lengths and counts are replaced by.
-const NUMBERS: [u64; 10] =
-    [0, 1, 0x7f, 0xff, 0x7fff_ffff, 0xffff_ffff, 1 << 32, i64::MAX as u64, u64::MAX - 7, u64::MAX];
-
-/// How many inputs each container gets.
-#[allow(clippy::disallowed_methods, reason = "how long a person fuzzes is no part of a run")]
-fn n_inputs() -> u64 {
-    std::env::var("SGMN_FUZZ").ok().and_then(|text| text.parse().ok()).unwrap_or(DEFAULT)
-}
 
 /// Files of `tests/data` with one of these endings.
 fn samples(endings: &[&str]) -> Vec<Vec<u8>> {
@@ -58,42 +41,6 @@ fn samples(endings: &[&str]) -> Vec<Vec<u8>> {
     samples.retain(|sample| sample.len() < 40 << 10);
     assert!(!samples.is_empty());
     samples
-}
-
-/// Changes some places of a sample, or puts two samples together.
-fn mutate(samples: &[Vec<u8>], rng: &mut impl Rng) -> Vec<u8> {
-    let any = |rng: &mut dyn Rng| &samples[rng.random_range(0..samples.len())];
-    let mut bytes = any(rng).clone();
-    for _ in 0..1 << rng.random_range(0..4u32) {
-        if bytes.is_empty() {
-            break;
-        }
-        let at = rng.random_range(0..bytes.len());
-        let end = (at + rng.random_range(1..32)).min(bytes.len());
-        match rng.random_range(0..10) {
-            0..3 => bytes[at] ^= 1 << rng.random_range(0..8),
-            3 => bytes[at] = rng.random(),
-            4 | 5 => {
-                let number = NUMBERS[rng.random_range(0..NUMBERS.len())];
-                let number = if rng.random() { number.to_le_bytes() } else { number.to_be_bytes() };
-                let width = [1, 2, 4, 8][rng.random_range(0..4)].min(bytes.len() - at);
-                bytes[at..at + width].copy_from_slice(&number[..width]);
-            }
-            6 => drop(bytes.drain(at..end)),
-            7 => {
-                let part = bytes[at..end].repeat(rng.random_range(1..64));
-                bytes.splice(at..at, part);
-            }
-            8 => {
-                let other = any(rng);
-                let from = rng.random_range(0..other.len());
-                let part = other[from..(from + rng.random_range(1..256)).min(other.len())].to_vec();
-                bytes.splice(at..if rng.random() { at } else { end }, part);
-            }
-            _ => bytes.truncate(if rng.random_range(0..4) == 0 { at } else { bytes.len() }),
-        }
-    }
-    bytes
 }
 
 /// Reads mutated inputs; `wrap` makes a file of what was mutated. Returns how many were read as trees.
@@ -120,12 +67,6 @@ fn fuzz(name: &str, samples: &[Vec<u8>], wrap: &dyn Fn(Vec<u8>) -> Vec<u8>) -> u
     n_read
 }
 
-/// Says how far it came to who fuzzes by hand (with `--nocapture`).
-#[allow(clippy::print_stdout, reason = "the numbers are what fuzzing by hand is for")]
-fn say(name: &str, n_read: u64) {
-    println!("{name}: {} inputs, {n_read} of them read as trees", n_inputs());
-}
-
 /// The contents of the archives' entries of a name.
 fn entries(archives: &[Vec<u8>], ending: &str) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
@@ -143,17 +84,6 @@ fn entries(archives: &[Vec<u8>], ending: &str) -> Vec<Vec<u8>> {
     found
 }
 
-/// An archive with these entries and right checksums.
-fn archive(entries: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
-    let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-    for (name, bytes) in entries {
-        zip.start_file(name.as_str(), options).unwrap();
-        zip.write_all(bytes).unwrap();
-    }
-    zip.finish().unwrap().into_inner()
-}
-
 #[test]
 fn mutated_archives_of_pytorch() {
     let mut samples = samples(&[".pth", ".ckpt", ".pt"]);
@@ -165,23 +95,8 @@ fn mutated_archives_of_pytorch() {
 #[test]
 fn mutated_pickles_in_archives_of_pytorch() {
     // One archive with all storages that a sample asks for, whose sizes fit some of them.
-    let sample = std::fs::read(data("containers/foreign.pth")).unwrap();
-    let pickles = entries(std::slice::from_ref(&sample), "data.pkl");
-    let mut whole = BTreeMap::new();
-    let mut zip = ZipArchive::new(std::io::Cursor::new(&sample)).unwrap();
-    for i in 0..zip.len() {
-        let mut entry = zip.by_index(i).unwrap();
-        let name = entry.name().unwrap().into_owned();
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).unwrap();
-        whole.insert(name, bytes);
-    }
-    let wrap = |bytes: Vec<u8>| {
-        let mut whole = whole.clone();
-        whole.insert("foreign/data.pkl".to_owned(), bytes);
-        archive(&whole)
-    };
-    let n_read = fuzz("pickles of PyTorch", &pickles, &wrap);
+    let (pickle, with) = pickle_of(&std::fs::read(data("containers/foreign.pth")).unwrap());
+    let n_read = fuzz("pickles of PyTorch", &[pickle], &with);
     assert!(n_read > 0, "no mutated pickle reached the values");
 }
 

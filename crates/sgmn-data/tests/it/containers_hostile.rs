@@ -272,14 +272,27 @@ fn nets_of_wrong_shapes_or_with_nan_are_refused_by_name() {
         message
     };
     assert!(
-        fault([&[3, 2], &[3], &[1, 4], &[1]], 0.5)
-            .contains("expected seq.1.weight of shape [_, 3], found [1, 4]")
+        fault([&[3, 2], &[3], &[1, 4], &[1]], 0.5).contains("expected layers that read one another, a chain")
     );
     assert!(
         fault([&[3, 2], &[2], &[1, 3], &[1]], 0.5).contains("expected seq.0.bias of shape [3], found [2]")
     );
-    assert!(fault([&[3, 2, 1], &[3], &[1, 3], &[1]], 0.5).contains("seq.0.weight of shape"));
+    assert!(
+        fault([&[3, 2, 1], &[3], &[1, 3], &[1]], 0.5)
+            .contains("expected a matrix seq.0.weight, found shape [3, 2, 1]")
+    );
     assert!(fault([&[3, 0], &[3], &[1, 3], &[1]], 0.5).contains("none of them 0"));
     assert!(fault([&[3, 2], &[3], &[1, 3], &[1]], f32::NAN).contains("layer 0 weight: value 0 is NaN"));
     assert!(fault([&[3, 2], &[3], &[1, 3], &[1]], f32::INFINITY).contains("layer 0 weight: value 0 is inf"));
+}
+
+#[test]
+fn a_convolution_without_outputs_in_a_model_zoo_is_refused() {
+    let zoo = crate::datasets::case("05-modelzoo-cnn/zoo");
+    let net = "NN_tune_trainable_00001_1_seed=1_2022-01-02_10-00-00/checkpoint_000050/checkpoints";
+    let victim = Victim::new(FormatKind::ModelZoo.published(), zoo.to_str().unwrap(), net);
+    state_dict(&victim.folder.path().join(net), [&[0, 1, 3, 3], &[0], &[2, 0], &[2]], 0.5);
+    let message =
+        survive("a net", || read_all(&victim.format, victim.folder.path())).unwrap_err().to_string();
+    assert!(message.ends_with("expected seq.0.weight without an axis of 0, found [0, 1, 3, 3]"), "{message}");
 }

@@ -86,25 +86,6 @@ fn plain_values_keep_type_and_order() {
 }
 
 #[test]
-fn a_state_dict_is_found_under_its_key_and_missing_keys_list_the_known_ones() {
-    let path = testdata("archive_protocol2.pth");
-    let tree = containers::read(&path).unwrap();
-    let model = containers::state_dict(&tree, &["model"]).unwrap();
-    let names: Vec<&str> = model.tensors.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["layer.weight", "layer.bias"]);
-    assert!(model.others.is_empty());
-    let message = containers::state_dict(&tree, &["state_dict"]).unwrap_err().to_string();
-    assert!(
-        message.contains("expected an entry \"state_dict\", found the keys \"model\", \"transposed\""),
-        "{message}"
-    );
-    let message = containers::state_dict(&tree, &["text"]).unwrap_err().to_string();
-    assert!(message.contains("a dictionary of tensors, found \"é\""), "{message}");
-    let message = containers::state_dict(&tree, &["optimizer"]).unwrap_err().to_string();
-    assert!(message.contains("found the key 0"), "{message}");
-}
-
-#[test]
 fn a_label_may_be_a_tensor_of_one_number() {
     let folder = tempfile::tempdir().unwrap();
     let place = |name: &str| folder.path().join(name);

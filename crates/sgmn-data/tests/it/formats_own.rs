@@ -13,7 +13,7 @@ use sgmn_data::{
     source::Dataset,
     split::{Split, Splits},
 };
-use sgmn_graph::{Activation, LayerMap, Net, NetSpec, Reading};
+use sgmn_graph::{Activation, LayerMap, Net, NetSpec, PoolWords, Reading, eval};
 
 use crate::formats::{open, testdata};
 
@@ -237,7 +237,11 @@ fn architectures_are_inferred_from_names_shapes_metadata_and_options() {
             .contains("step and padding of its convolutions (--stride")
     );
     let convolution = Some(Convolution { stride: [2, 2], padding: [1, 0] });
-    let sample = read(&NetOptions { convolution, channels: Some(1), ..Default::default() }).unwrap();
+    let told = NetOptions { convolution, channels: Some(1), ..Default::default() };
+    let message = read(&told).unwrap_err().to_string();
+    assert!(message.contains("whether its convolutions are pooled, and where (--pool none, "), "{message}");
+    let pool = |words: &str| Some(words.parse::<PoolWords>().unwrap());
+    let sample = read(&NetOptions { pool: pool("none"), ..told.clone() }).unwrap();
     let maps: Vec<LayerMap> = sample.net.spec().layers().iter().map(|layer| layer.map).collect();
     let reading = Reading::Flatten { positions: 9 };
     assert_eq!(
@@ -247,6 +251,15 @@ fn architectures_are_inferred_from_names_shapes_metadata_and_options() {
             LayerMap::Linear { n_in: 4, n_out: 2, reading },
         ]
     );
+    let pooled = read(&NetOptions { pool: pool("max:2:1:before"), ..told.clone() }).unwrap();
+    let found: Vec<String> =
+        pooled.net.spec().layers().iter().map(|layer| layer.nonlinearity().to_string()).collect();
+    assert_eq!(found, ["max:2:1:before, relu", "identity"]);
+    // The convolution leaves 4 × 4 places and the windows 3 × 3, as many as the flatten reads.
+    assert!(eval::run_image(&pooled.net, &[0.5; 7 * 9], [7, 9]).is_ok());
+    assert!(eval::run_image(&sample.net, &[0.5; 7 * 9], [7, 9]).is_err());
+    let two = read(&NetOptions { pool: pool("max:2:after,none"), ..told }).unwrap_err().to_string();
+    assert!(two.contains("expected one word, for one convolution at most, found 2"), "{two}");
 }
 
 #[test]

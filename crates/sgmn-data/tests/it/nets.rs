@@ -12,7 +12,7 @@ use sgmn_data::{
     nets::{self, Convolution, Label, LayerOrder, NetFile, NetOptions},
 };
 use sgmn_graph::{
-    Activation, Net, eval,
+    Activation, Net, PoolWords, eval,
     flow::{Array, run},
 };
 
@@ -22,6 +22,11 @@ fn case(name: &str) -> PathBuf {
 
 fn open(name: &str, options: &NetOptions) -> NetFile {
     nets::open(&case(name), options).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// What says that nothing is pooled.
+fn none_pooled() -> Option<PoolWords> {
+    Some("none".parse().unwrap())
 }
 
 fn words(text: &str) -> NetOptions {
@@ -142,12 +147,12 @@ fn a_bare_file_is_asked_for_its_activation_and_never_taken_for_a_sine_net() {
 #[test]
 fn convolutions_are_asked_for_what_weights_do_not_tell() {
     let questions = asked("05-modelzoo-cnn/cnn.pth", &words("tanh"));
-    assert!(
-        questions.contains("--channels 1") && questions.contains("--stride N --padding N"),
-        "{questions}"
-    );
+    for asked in ["--channels 1", "--stride N --padding N", "--pool none"] {
+        assert!(questions.contains(asked), "{questions}");
+    }
     let convolution = Some(Convolution { stride: [1, 1], padding: [0, 0] });
-    let told = NetOptions { channels: Some(1), convolution, ..words("tanh") };
+    let pool = none_pooled();
+    let told = NetOptions { channels: Some(1), convolution, pool: pool.clone(), ..words("tanh") };
     let nets = ["pth", "safetensors"].map(|ending| net(&format!("05-modelzoo-cnn/cnn.{ending}"), &told));
     assert_eq!(nets[0].spec(), nets[1].spec(), "one architecture, two nets");
     let grouped =
@@ -159,8 +164,12 @@ fn convolutions_are_asked_for_what_weights_do_not_tell() {
     let four = NetOptions { channels: Some(4), ..told.clone() };
     let error = nets::open(&case("05-modelzoo-cnn/depthwise.safetensors"), &four).unwrap_err().to_string();
     assert!(error.contains("groups, which --architecture FILE.toml describes"), "{error}");
-    let sequences = net("05-modelzoo-cnn/conv1d.safetensors", &NetOptions { convolution, ..words("relu") });
+    let pooled = Some("max:2:after".parse().unwrap());
+    let sequences =
+        net("05-modelzoo-cnn/conv1d.safetensors", &NetOptions { convolution, pool: pooled, ..words("relu") });
     assert_eq!(sequences.spec().weight_shape(0), [8, 2, 1, 3]);
+    let pool = sequences.spec().layers()[0].pool.unwrap();
+    assert_eq!(pool.to_string(), "max:1x2:after", "sequences have one row");
 }
 
 #[test]
@@ -168,7 +177,8 @@ fn norms_are_folded_when_that_is_said_and_other_norms_are_no_chain() {
     let convolution = Some(Convolution { stride: [1, 1], padding: [1, 1] });
     let questions = asked("07-batchnorm/conv_bn.pth", &NetOptions { convolution, ..words("relu") });
     assert!(questions.contains("--fold") && questions.contains("--epsilon NUMBER"), "{questions}");
-    let fold = NetOptions { fold: true, epsilon: Some(1e-5), convolution, ..words("relu") };
+    let fold =
+        NetOptions { fold: true, epsilon: Some(1e-5), convolution, pool: none_pooled(), ..words("relu") };
     let folded = net("07-batchnorm/conv_bn.pth", &fold);
     assert_eq!(folded, net("07-batchnorm/conv_bn.safetensors", &fold));
     assert!(folded.spec().layers().iter().all(|layer| layer.bias), "the shift of a norm is a bias");
@@ -252,7 +262,8 @@ fn one_language_of_activations_in_metadata_and_options() {
 #[test]
 fn a_folded_net_computes_what_the_net_with_its_norms_does() {
     let convolution = Some(Convolution { stride: [1, 1], padding: [1, 1] });
-    let fold = NetOptions { fold: true, epsilon: Some(1e-5), convolution, ..words("relu") };
+    let fold =
+        NetOptions { fold: true, epsilon: Some(1e-5), convolution, pool: none_pooled(), ..words("relu") };
     let folded = net("07-batchnorm/conv_bn.safetensors", &fold);
     let place = tempfile::tempdir().unwrap();
     let description = place.path().join("net.toml");

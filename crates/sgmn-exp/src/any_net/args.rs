@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sgmn_data::any_net::ReadOptions;
+use sgmn_data::any_net::{self, ReadOptions};
 
 /// How to read a net of any architecture.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -44,11 +44,14 @@ impl NetArgs {
         }
     }
 
-    /// Whether a path is read as a net of any architecture, by its ending or because a description is given.
+    /// Whether a path is read as a net of any architecture: by its ending, by what is in it, or because a description is
+    /// given.
     pub fn take(&self, path: &Path) -> bool {
         const ENDINGS: [&str; 3] = ["onnx", "ort", "pt2"];
         let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
-        self.architecture.is_some() || ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+        self.architecture.is_some()
+            || ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+            || any_net::has_graph(path)
     }
 }
 

@@ -13,7 +13,7 @@ use sgmn_symmetry::flow::Draw;
 
 use super::{
     description::open_sizes,
-    facts::{forget_peak, peak_memory},
+    facts::{forget_peak, give_back, peak_memory},
     free::{Choice, Dims, Free},
     judge::Judge,
     negatives::{Negative, negatives},
@@ -131,6 +131,7 @@ pub fn check_file(path: &Path, options: &ReadOptions, trials: &Trials) -> Result
     forget_peak();
     let start = Instant::now();
     let file = any_net::open(path, options)?;
+    give_back();
     let report = check(&file.net, start.elapsed().as_secs_f64(), trials);
     let report = report.with_context(|| path.display().to_string())?;
     let file_bytes = std::fs::metadata(path).ok().map(|facts| facts.len());
@@ -146,6 +147,7 @@ pub fn check(net: &FlowNet, read: f64, trials: &Trials) -> Result<Report> {
     let start = Instant::now();
     let free = Free::of(net.flow());
     let derive = start.elapsed().as_secs_f64();
+    give_back();
 
     let start = Instant::now();
     let judge = Judge::random(net, trials.seed.child("questions"), trials.questions)?;

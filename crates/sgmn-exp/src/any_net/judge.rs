@@ -7,6 +7,8 @@ use sgmn_graph::{
     flow::{Array, Flow, FlowNet, FlowResult, Numbers, random_inputs, run},
 };
 
+use super::facts::give_back;
+
 /// A net, some inputs, and its answers to them: what other numbers of the same flow are compared with.
 #[derive(Debug)]
 pub struct Judge<'a> {
@@ -66,7 +68,7 @@ impl<'a> Judge<'a> {
     pub fn change_in(&self, flow: &Flow, numbers: &dyn Numbers) -> FlowResult<f64> {
         let mut worst = 0.0;
         for (inputs, answers) in self.inputs.iter().zip(&self.answers) {
-            let found = run(flow, numbers, inputs)?;
+            let found = answer(flow, numbers, inputs)?;
             for (answer, found) in answers.iter().zip(&found) {
                 worst = f64::max(worst, relative(answer.data(), found.data()));
             }
@@ -82,13 +84,19 @@ impl<'a> Judge<'a> {
         let (Some(inputs), Some(answers)) = (self.inputs.first(), self.answers.first()) else {
             return Ok(0.0);
         };
-        let found = run(self.net.flow(), numbers, inputs)?;
+        let found = answer(self.net.flow(), numbers, inputs)?;
         Ok(answers
             .iter()
             .zip(&found)
             .map(|(answer, found)| relative(answer.data(), found.data()))
             .fold(0.0, f64::max))
     }
+}
+
+/// What a net answers, computed in memory that nothing is left in of what was done before.
+fn answer(flow: &Flow, numbers: &dyn Numbers, inputs: &[Array]) -> FlowResult<Vec<Array>> {
+    give_back();
+    run(flow, numbers, inputs)
 }
 
 /// The largest difference, relative to the largest finite expected number (or 1 if all are 0). Where infinite or

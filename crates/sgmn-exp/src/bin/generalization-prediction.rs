@@ -12,7 +12,8 @@ const PROGRAM: Program = Program {
     about: "Trains a model that predicts the test accuracy of CNNs from their weights, and tests its best epoch.\n\n\
             Ctrl-C saves and exits; `--resume` goes on, on the CPU to the same bits as without the stop.",
     examples: &[
-        "--experiment quick-zoo-relu",
+        "--data zoo-relu --model stat-nn --size quick",
+        "--data my-nets --option labels=runs.csv --option target=accuracy --model scalegmn",
         "--experiment cifar10-gs-relu --data-dir data --set train.seed=1",
         "--experiment my.toml --run runs/mine",
         "--experiment cifar10-gs-relu --device cuda --set train.precision=tf32",

@@ -12,7 +12,8 @@ const PROGRAM: Program = Program {
     about: "Trains a model that classifies INRs by their weights, and tests its best epoch.\n\n\
             Ctrl-C saves and exits; `--resume` goes on, on the CPU to the same bits as without the stop.",
     examples: &[
-        "--experiment quick",
+        "--data mini-inrs --model ng-gnn --size quick",
+        "--data my.packed --model scalegmn --size small",
         "--experiment mnist --data-dir data --set train.seed=1",
         "--experiment my.toml --run runs/mine",
         "--experiment mnist --device cuda --set train.precision=tf32",

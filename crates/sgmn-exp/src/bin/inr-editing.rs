@@ -13,8 +13,9 @@ const PROGRAM: Program = Program {
             The edited test nets are kept as edited.packed in the folder of the run, pictures of some as \
             plots/edited.png. Ctrl-C saves and exits; `--resume` goes on, on the CPU to the same bits as without the stop.",
     examples: &[
-        "--experiment quick-editing-bidirectional",
-        "--experiment quick-editing-averaged-4 --set train.seed=1",
+        "--data mini-inrs --model bidirectional --size quick",
+        "--data mini-inrs --model averaged-4 --set train.seed=1",
+        "--data my.packed --set task.edit=contrast --set task.target=drawing --set task.size=[28,28]",
         "--experiment mnist-editing --data-dir data --set train.seed=1",
         "--experiment mnist-editing-bidirectional --device cuda --set train.precision=tf32",
         "--resume --run runs/mine",

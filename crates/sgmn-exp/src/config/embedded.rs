@@ -1,179 +1,166 @@
-//! The experiments that travel inside the binary: one line per file of `experiments/`, sorted.
+//! The files that travel inside the binary: published experiments, and the parts that others are composed of; one line
+//! a file of `experiments/`, sorted.
 
-/// An experiment file that was embedded when the crate was built.
+/// A file that was embedded when the crate was built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EmbeddedExperiment {
+pub struct Embedded {
     /// File name without its ending.
     pub name: &'static str,
     /// The file.
     pub text: &'static str,
 }
 
+impl Embedded {
+    /// The first sentence of the comment at the top of the file.
+    pub fn sentence(&self) -> String {
+        sentence(self.text)
+    }
+}
+
+/// The first sentence of the comment at the top of a file, without its dot; empty where there is none.
+pub(super) fn sentence(text: &str) -> String {
+    let lines = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+    let comment = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    comment.split(". ").next().unwrap_or_default().trim_end_matches('.').to_owned()
+}
+
 macro_rules! embed {
-    ($($name:literal,)*) => {
-        /// All embedded experiments, sorted by name.
-        pub const EMBEDDED: &[EmbeddedExperiment] = &[$(EmbeddedExperiment {
-            name: $name,
-            text: include_str!(concat!("../../experiments/", $name, ".toml")),
-        },)*];
+    ($(#[doc = $doc:literal] $visibility:vis $list:ident in $folder:literal: $($name:literal,)*;)*) => {
+        $(
+            #[doc = $doc]
+            $visibility const $list: &[Embedded] = &[$(Embedded {
+                name: $name,
+                text: include_str!(concat!("../../experiments/", $folder, "/", $name, ".toml")),
+            },)*];
+        )*
+
+        /// All lists by their folders.
+        #[cfg(test)]
+        const FOLDERS: &[(&str, &[Embedded])] = &[$(($folder, $list)),*];
     };
 }
 
 embed! {
-    "cifar",
-    "cifar-aug",
-    "cifar-aug-bidirectional",
-    "cifar-bidirectional",
-    "cifar-contrast",
-    "cifar-contrast-bidirectional",
-    "cifar10-gs-hetero",
-    "cifar10-gs-hetero-bidirectional",
-    "cifar10-gs-relu",
-    "cifar10-gs-relu-bidirectional",
-    "cifar10-gs-tanh",
-    "cifar10-gs-tanh-bidirectional",
-    "fmnist",
-    "fmnist-bidirectional",
-    "mnist",
-    "mnist-bidirectional",
-    "mnist-editing",
-    "mnist-editing-averaged-8",
-    "mnist-editing-bidirectional",
-    "quick",
-    "quick-bidirectional",
-    "quick-bidirectional-published",
-    "quick-canonical",
-    "quick-dws",
-    "quick-editing",
-    "quick-editing-averaged-2",
-    "quick-editing-averaged-4",
-    "quick-editing-averaged-8",
-    "quick-editing-bidirectional",
-    "quick-editing-dws",
-    "quick-editing-flat-mlp",
-    "quick-editing-gmn",
-    "quick-editing-nfn-hnp",
-    "quick-editing-nfn-np",
-    "quick-editing-ng-gnn",
-    "quick-editing-ng-gnn-probes",
-    "quick-editing-ng-t",
-    "quick-editing-ng-t-probes",
-    "quick-editing-scalegmn-probes",
-    "quick-flat-mlp",
-    "quick-gmn",
-    "quick-gmn-augmented",
-    "quick-inr2vec",
-    "quick-inr2vec-architecture",
-    "quick-nfn-hnp",
-    "quick-nfn-np",
-    "quick-ng-gnn",
-    "quick-ng-gnn-probes",
-    "quick-ng-t",
-    "quick-ng-t-probes",
-    "quick-no-edge-embedding",
-    "quick-permutation",
-    "quick-permutation-augmented",
-    "quick-phases",
-    "quick-probes",
-    "quick-scalegmn-probes",
-    "quick-symmetrized",
-    "quick-zoo-hetero",
-    "quick-zoo-hetero-bidirectional",
-    "quick-zoo-hetero-stat-nn",
-    "quick-zoo-regress",
-    "quick-zoo-relu",
-    "quick-zoo-relu-bidirectional",
-    "quick-zoo-relu-dws",
-    "quick-zoo-relu-gmn",
-    "quick-zoo-relu-gmn-augmented",
-    "quick-zoo-relu-nfn-hnp",
-    "quick-zoo-relu-nfn-np",
-    "quick-zoo-relu-ng-gnn",
-    "quick-zoo-relu-ng-gnn-probes",
-    "quick-zoo-relu-ng-t",
-    "quick-zoo-relu-ng-t-probes",
-    "quick-zoo-relu-permutation",
-    "quick-zoo-relu-permutation-augmented",
-    "quick-zoo-relu-probes",
-    "quick-zoo-relu-quirks",
-    "quick-zoo-relu-reciprocal",
-    "quick-zoo-relu-reversed-published",
-    "quick-zoo-relu-scalegmn-probes",
-    "quick-zoo-relu-stat-nn",
-    "quick-zoo-tanh",
-    "quick-zoo-tanh-bidirectional",
-    "quick-zoo-tanh-dws",
-    "quick-zoo-tanh-gmn",
-    "quick-zoo-tanh-gmn-augmented",
-    "quick-zoo-tanh-nfn-hnp",
-    "quick-zoo-tanh-nfn-np",
-    "quick-zoo-tanh-ng-gnn",
-    "quick-zoo-tanh-ng-gnn-probes",
-    "quick-zoo-tanh-ng-t",
-    "quick-zoo-tanh-ng-t-probes",
-    "quick-zoo-tanh-probes",
-    "quick-zoo-tanh-scalegmn-probes",
-    "quick-zoo-tanh-stat-nn",
-    "small",
-    "small-bidirectional",
-    "small-dws",
-    "small-editing",
-    "small-editing-averaged-8",
-    "small-editing-bidirectional",
-    "small-editing-dws",
-    "small-editing-flat-mlp",
-    "small-editing-gmn",
-    "small-editing-nfn-hnp",
-    "small-editing-nfn-np",
-    "small-editing-ng-gnn",
-    "small-editing-ng-gnn-probes",
-    "small-editing-ng-t",
-    "small-editing-ng-t-probes",
-    "small-editing-scalegmn-probes",
-    "small-flat-mlp",
-    "small-gmn",
-    "small-gmn-augmented",
-    "small-inr2vec",
-    "small-inr2vec-architecture",
-    "small-nfn-hnp",
-    "small-nfn-np",
-    "small-ng-gnn",
-    "small-ng-gnn-probes",
-    "small-ng-t",
-    "small-ng-t-probes",
-    "small-permutation",
-    "small-probes",
-    "small-scalegmn-probes",
-    "small-zoo-relu",
-    "small-zoo-relu-bidirectional",
-    "small-zoo-relu-dws",
-    "small-zoo-relu-gmn",
-    "small-zoo-relu-gmn-augmented",
-    "small-zoo-relu-nfn-hnp",
-    "small-zoo-relu-nfn-np",
-    "small-zoo-relu-ng-gnn",
-    "small-zoo-relu-ng-gnn-probes",
-    "small-zoo-relu-ng-t",
-    "small-zoo-relu-ng-t-probes",
-    "small-zoo-relu-probes",
-    "small-zoo-relu-scalegmn-probes",
-    "small-zoo-relu-stat-nn",
-    "small-zoo-tanh",
-    "small-zoo-tanh-bidirectional",
-    "small-zoo-tanh-dws",
-    "small-zoo-tanh-gmn",
-    "small-zoo-tanh-gmn-augmented",
-    "small-zoo-tanh-nfn-hnp",
-    "small-zoo-tanh-nfn-np",
-    "small-zoo-tanh-ng-gnn",
-    "small-zoo-tanh-ng-gnn-probes",
-    "small-zoo-tanh-ng-t",
-    "small-zoo-tanh-ng-t-probes",
-    "small-zoo-tanh-probes",
-    "small-zoo-tanh-scalegmn-probes",
-    "small-zoo-tanh-stat-nn",
-    "svhn-gs-relu",
-    "svhn-gs-relu-bidirectional",
-    "svhn-gs-tanh",
-    "svhn-gs-tanh-bidirectional",
+    /// The published configurations, each a whole experiment, sorted by name.
+    pub PUBLISHED in "published":
+        "cifar",
+        "cifar-aug",
+        "cifar-aug-bidirectional",
+        "cifar-bidirectional",
+        "cifar-contrast",
+        "cifar-contrast-bidirectional",
+        "cifar10-gs-hetero",
+        "cifar10-gs-hetero-bidirectional",
+        "cifar10-gs-relu",
+        "cifar10-gs-relu-bidirectional",
+        "cifar10-gs-tanh",
+        "cifar10-gs-tanh-bidirectional",
+        "fmnist",
+        "fmnist-bidirectional",
+        "mnist",
+        "mnist-bidirectional",
+        "mnist-editing",
+        "mnist-editing-averaged-8",
+        "mnist-editing-bidirectional",
+        "svhn-gs-relu",
+        "svhn-gs-relu-bidirectional",
+        "svhn-gs-tanh",
+        "svhn-gs-tanh-bidirectional",
+    ;
+    /// Data: which nets are read, and what can be asked about them.
+    pub(super) DATA in "data":
+        "mini-inrs",
+        "mnist-inrs",
+        "zoo-hetero",
+        "zoo-relu",
+        "zoo-tanh",
+    ;
+    /// Models that are compared with each other.
+    pub(super) MODELS in "models":
+        "bidirectional",
+        "dws",
+        "flat-mlp",
+        "gmn",
+        "gmn-augmented",
+        "inr2vec",
+        "inr2vec-architecture",
+        "nfn-hnp",
+        "nfn-np",
+        "ng-gnn",
+        "ng-gnn-probes",
+        "ng-t",
+        "ng-t-probes",
+        "probes",
+        "scalegmn",
+        "scalegmn-probes",
+        "stat-nn",
+    ;
+    /// Models in one setting other than those: what is that setting worth?
+    pub(super) VARIANTS in "variants":
+        "averaged-2",
+        "averaged-4",
+        "averaged-8",
+        "bidirectional-published",
+        "canonical",
+        "no-edge-embedding",
+        "permutation",
+        "permutation-augmented",
+        "phases",
+        "reciprocal",
+        "reversed-published",
+        "symmetrized",
+    ;
+    /// Sizes: how much work.
+    pub(super) SIZES in "sizes":
+        "quick",
+        "small",
+    ;
+    /// What several parts share, and no part by itself.
+    pub(super) PIECES in "pieces":
+        "augmented",
+        "equal-terms",
+        "linear-layers",
+        "with-probes",
+    ;
+}
+
+/// The learning rates of all compositions.
+pub(super) const RATES: Embedded =
+    Embedded { name: "rates", text: include_str!("../../experiments/rates.toml") };
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_list_is_its_folder_and_sorted() {
+        let experiments = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
+        let names = |folder: &Path| {
+            let entries = std::fs::read_dir(folder).unwrap();
+            let mut names: Vec<String> =
+                entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        for (folder, list) in FOLDERS {
+            let mut listed: Vec<String> = list.iter().map(|file| format!("{}.toml", file.name)).collect();
+            assert!(list.is_sorted_by_key(|file| file.name), "{folder}");
+            listed.sort();
+            assert_eq!(listed, names(&experiments.join(folder)), "{folder}");
+        }
+        let mut folders: Vec<String> = FOLDERS.iter().map(|(folder, _)| (*folder).to_owned()).collect();
+        folders.push("rates.toml".to_owned());
+        folders.sort();
+        assert_eq!(folders, names(&experiments));
+    }
+
+    #[test]
+    fn every_file_begins_with_a_sentence() {
+        assert_eq!(sentence("# One thing,\n# said. More.\nkey = 1\n"), "One thing, said");
+        for file in FOLDERS.iter().flat_map(|(_, list)| *list) {
+            assert!(file.sentence().len() > 20, "{}", file.name);
+        }
+    }
 }

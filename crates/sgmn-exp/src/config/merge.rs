@@ -9,7 +9,8 @@ const EITHER_OR: [[&str; 2]; 1] = [["epochs", "steps"]];
 /// Lays `child` over `parent`.
 ///
 /// Tables are merged key by key, everything else is replaced.
-/// A table whose `kind` or `metric` changes is replaced as a whole: keys of one alternative mean nothing to another.
+/// A table whose `kind` or `metric` changes is replaced as a whole: keys of one alternative mean nothing to another. One
+/// that has none takes that of the child.
 pub(super) fn merge(parent: &mut Table, child: Table) {
     for [one, other] in EITHER_OR {
         for (written, dropped) in [(one, other), (other, one)] {
@@ -57,7 +58,10 @@ pub(super) fn set(table: &mut Table, assignment: &str) -> Result<()> {
 }
 
 fn same_kind(old: &Table, new: &Table) -> bool {
-    ["kind", "metric"].iter().all(|word| new.get(*word).is_none_or(|value| old.get(*word) == Some(value)))
+    ["kind", "metric"].iter().all(|word| match (old.get(*word), new.get(*word)) {
+        (Some(old), Some(new)) => old == new,
+        (None, _) | (_, None) => true,
+    })
 }
 
 /// Reads the text of an override as TOML, or as a plain string where it is none.
@@ -92,6 +96,13 @@ mod tests {
         let mut parent = table("[model]\nkind = 'scalegmn'\nd_hidden = 128");
         merge(&mut parent, table("[model]\nkind = 'flat_mlp'\ndropout = 0.1"));
         assert_eq!(parent, table("[model]\nkind = 'flat_mlp'\ndropout = 0.1"));
+    }
+
+    #[test]
+    fn a_table_without_a_kind_takes_one() {
+        let mut parent = table("[model]\nprobes = { n = 64 }");
+        merge(&mut parent, table("[model]\nkind = 'probes'\ndropout = 0.1"));
+        assert_eq!(parent, table("[model]\nkind = 'probes'\ndropout = 0.1\nprobes = { n = 64 }"));
     }
 
     #[test]

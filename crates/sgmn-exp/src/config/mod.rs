@@ -1,34 +1,45 @@
 //! Experiment files: what a person writes in TOML, checked and completed into what is run.
 //!
-//! `ExperimentFile::open("mnist")` finds the file and its parents, [`ExperimentFile::set`] lays command line
-//! overrides over it, and [`ExperimentFile::resolve`] turns the result into an [`Experiment`]: every value
-//! present, every part checked, nothing to be changed any more.
+//! `ExperimentFile::open("mnist")` finds the file and its parents, [`ExperimentFile::compose`] lays the parts of a
+//! [`Composition`] over each other, [`ExperimentFile::set`] lays command line overrides over that, and
+//! [`ExperimentFile::resolve`] turns the result into an [`Experiment`]: every value present, every part checked, nothing to
+//! be changed any more.
 //! The resolved experiment is written first into the run folder; reading that file gives an equal experiment.
 
 mod blame;
 mod check;
+mod compose;
 mod data;
 mod embedded;
 mod expect;
 mod file;
 mod merge;
+mod origin;
 mod pipeline;
 mod task;
 mod train;
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, bail};
+use candle_core::{DType, Device};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sgmn_nn::models::{ModelConfig, Returns, Symmetry};
+use sgmn_graph::{Lowering, NetSpec, Seed};
+use sgmn_nn::{
+    Normalization,
+    models::{ModelConfig, Returns, Symmetry},
+};
 use sha2::{Digest, Sha256};
 use toml::Table;
 
+pub use compose::{Composition, DataPart, ModelPart, NetKind, Scalings, SizePart};
 pub use data::{Data, Files, Fitted, Trained};
-pub use embedded::{EMBEDDED, EmbeddedExperiment};
+pub use embedded::{Embedded, PUBLISHED};
 pub use expect::Expect;
 pub use file::ExperimentFile;
 pub use pipeline::{Augment, Normalize, Pipeline};
-pub use task::{Edit, EditTarget, EditTask, PROGRAMS, Task};
+pub use task::{Edit, EditTarget, EditTask, PROGRAMS, Task, TaskKind};
 pub use train::{DeviceKind, EvalEvery, Precision, Train, TrainLength};
 
 /// One complete, checked experiment: the run is a function of this value and of the data files it names.
@@ -80,6 +91,16 @@ impl Experiment {
     /// What the paper reports for this experiment, where it does.
     pub fn expect(&self) -> Option<&Expect> {
         self.expect.as_ref()
+    }
+
+    /// Whether the model can read nets of these architectures, all in one dataset.
+    ///
+    /// # Errors
+    /// Says what the model reads instead.
+    pub fn reads(&self, specs: &[Arc<NetSpec>]) -> Result<()> {
+        let (lowering, seed) = (Lowering::new(specs)?, Seed::new(self.train.seed));
+        self.model.build(&lowering, Normalization::none(), seed, DType::F32, &Device::Cpu)?;
+        Ok(())
     }
 
     /// The experiment as a TOML file that resolves to an equal experiment.

@@ -1,6 +1,7 @@
 //! `[task]`: the question that is asked about a net.
 
 use anyhow::{Result, bail};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use sgmn_nn::render::{self, Axes};
 
@@ -23,17 +24,61 @@ pub enum Task {
     Regress {},
 }
 
+/// The question alone, by its word in `task.kind` and on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// Which of several classes does the net belong to?
+    Classify,
+    /// Which score in [0, 1] does the net reach?
+    Predict,
+    /// Which number belongs to the net, of any size?
+    Regress,
+    /// Which change of the weights of an INR makes it draw the edited image?
+    Edit,
+}
+
 /// The programs that train models, in the order of the report.
 pub const PROGRAMS: [&str; 3] = ["inr-classification", "generalization-prediction", "inr-editing"];
 
+impl TaskKind {
+    /// All questions.
+    pub const ALL: [Self; 4] = [Self::Classify, Self::Predict, Self::Regress, Self::Edit];
+
+    /// Its word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Classify => "classify",
+            Self::Predict => "predict",
+            Self::Regress => "regress",
+            Self::Edit => "edit",
+        }
+    }
+
+    /// The program whose experiments ask this question.
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Classify => PROGRAMS[0],
+            Self::Edit => PROGRAMS[2],
+            Self::Predict | Self::Regress => PROGRAMS[1],
+        }
+    }
+}
+
 impl Task {
+    /// The question alone.
+    pub fn kind(&self) -> TaskKind {
+        match self {
+            Self::Classify { .. } => TaskKind::Classify,
+            Self::Edit(_) => TaskKind::Edit,
+            Self::Predict {} => TaskKind::Predict,
+            Self::Regress {} => TaskKind::Regress,
+        }
+    }
+
     /// The program whose experiments ask this question.
     pub fn program(&self) -> &'static str {
-        match self {
-            Self::Classify { .. } => PROGRAMS[0],
-            Self::Edit(_) => PROGRAMS[2],
-            Self::Predict {} | Self::Regress {} => PROGRAMS[1],
-        }
+        self.kind().program()
     }
 
     pub(super) fn validate(&self) -> Result<()> {

@@ -9,7 +9,7 @@ mod records;
 mod tables;
 mod tensorboard;
 
-pub(crate) use architecture::{describe_activation, describe_kind, describe_map, describe_spec};
+pub(crate) use architecture::{describe_kind, describe_map, describe_nonlinearity, describe_spec};
 pub use html::{Block, Figure, Page, Section};
 pub use image::{Colors, Image, ImageGrid, byte};
 pub use machine::{MachineFacts, commit};

@@ -284,6 +284,7 @@ impl Which {
             overrides: device.into_iter().chain(self.overrides.iter().cloned()).collect(),
             out,
             data_dir,
+            own: None,
         })
     }
 

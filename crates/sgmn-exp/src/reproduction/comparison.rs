@@ -22,9 +22,9 @@ pub(super) fn table(results: &Results, group: Group) -> Option<Table> {
     let studies: Vec<&StudyResults> = results.of(group).collect();
     let columns = columns(&studies, paper);
     let mut methods: Vec<&str> = paper.rows.iter().map(|row| row.method).collect();
-    for row in studies.iter().flat_map(|results| results.study.rows) {
-        if !methods.contains(&row.method) {
-            methods.push(row.method);
+    for row in studies.iter().flat_map(|results| &results.study.rows) {
+        if !methods.contains(&row.method.as_str()) {
+            methods.push(&row.method);
         }
     }
     methods.retain(|method| !is_unrun(&studies, method));
@@ -51,8 +51,9 @@ pub(super) fn short_table(results: &Results, group: Group) -> Option<Table> {
 pub(super) fn unrun<'a>(studies: &[&'a StudyResults]) -> Vec<&'a str> {
     let mut methods: Vec<&str> = Vec::new();
     for row in studies.iter().flat_map(|results| &results.rows) {
-        if !methods.contains(&row.row.method) && is_unrun(studies, row.row.method) {
-            methods.push(row.row.method);
+        let method = row.row.method.as_str();
+        if !methods.contains(&method) && is_unrun(studies, method) {
+            methods.push(method);
         }
     }
     methods
@@ -93,6 +94,14 @@ fn beside(columns: &[Column<'_>], methods: &[&str], criterion: Criterion) -> Tab
     }
     rows.extend(methods.iter().map(|method| row(method, &|column| column.cell(method, criterion))));
     Table { header: header.collect(), rows }
+}
+
+/// The row of chance in a table whose first columns are the model and the criterion; nothing if it is not known.
+pub(super) fn chance_row(results: &StudyResults, n_columns: usize) -> Option<Vec<String>> {
+    let mut cells =
+        vec![constant(results.criterion).to_owned(), results.criterion.shown(results.chance()?.value)];
+    cells.resize_with(n_columns, dash);
+    Some(cells)
 }
 
 /// The name of what an answer reaches that does not look at the nets.
@@ -181,8 +190,8 @@ pub(super) fn ablation_table(results: &StudyResults) -> Table {
         let difference = against_first(row).filter(|_| !is_first);
         let seconds = Spread::of(&row.values(|run| run.summary.seconds));
         vec![
-            row.row.method.to_owned(),
-            row.row.knows.to_owned(),
+            row.row.method.clone(),
+            row.row.knows.clone(),
             row.cell(criterion, chance),
             difference.map_or_else(dash, |spread| signed(criterion, spread)),
             row.runs.len().to_string(),
@@ -210,7 +219,7 @@ pub(super) fn size_table(results: &StudyResults) -> Table {
         let speed = Spread::of(&row.values(|run| run.summary.nets_per_second));
         let train = row.experiment.train();
         vec![
-            row.row.method.to_owned(),
+            row.row.method.clone(),
             row.cell(results.criterion, chance),
             row.runs.first().map_or_else(dash, |run| thousands(run.summary.n_params)),
             format!("{:e}", train.learning_rate),
@@ -235,18 +244,27 @@ pub(super) fn findings(results: &StudyResults) -> Vec<String> {
 }
 
 /// What chance is, and which models it explains.
-fn at_chance(results: &StudyResults) -> Option<String> {
+pub(super) fn at_chance(results: &StudyResults) -> Option<String> {
     let (criterion, chance) = (results.criterion, results.chance()?);
     let explained = results.rows.iter().filter(|row| {
         let mean = Spread::of(&row.test(criterion)).map(|spread| spread.mean);
         mean.is_some_and(|mean| chance.explains(criterion, mean, row.runs.len()))
     });
-    let names: Vec<&str> = explained.map(|row| row.row.method).collect();
-    let explained = if names.is_empty() { "no model".to_owned() } else { names.join(", ") };
+    let names: Vec<&str> = explained.map(|row| row.row.method.as_str()).collect();
+    let reached = match criterion {
+        Criterion::Accuracy => "always the commonest class is",
+        Criterion::Tau | Criterion::R2 => "any constant answer is",
+        Criterion::Mse => "leaving nets as they are is",
+    };
+    let n_shown = results.shown().count();
+    let explained = match names.len() {
+        0 => "every model is better by more than luck".to_owned(),
+        n if n == n_shown => "no model is better by more than luck".to_owned(),
+        _ => format!("no better by more than luck: {}", names.join("; ")),
+    };
     Some(format!(
-        "{}: {} is {} ({}); no better, but for luck: {explained}.",
+        "{}: {reached} {} ({}); {explained}.",
         results.study.nets,
-        constant(criterion),
         criterion.shown(chance.value),
         criterion.heading(),
     ))

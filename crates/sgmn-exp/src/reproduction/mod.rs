@@ -11,6 +11,7 @@
 //! words over to `sgmn-report run`.
 
 pub mod commands;
+mod compare;
 mod comparison;
 mod examples;
 mod nets;
@@ -24,6 +25,7 @@ mod run;
 mod studies;
 mod study;
 
+pub use compare::{Compared, Comparison, Entrant};
 pub use examples::{Example, Examples, psnr_db};
 pub use nets::{Nets, make as make_nets};
 pub use plan::{Plan, PlannedRun, PlannedStudy, Request, RunState};

@@ -31,6 +31,8 @@ pub struct Request {
     pub out: PathBuf,
     /// Folder of the nets.
     pub data_dir: PathBuf,
+    /// A study that is made up on the spot, in place of those that come with the program.
+    pub own: Option<&'static Study>,
 }
 
 /// All runs in the order in which they are made.
@@ -59,7 +61,7 @@ pub struct PlannedRun {
     /// Name of the first study that shows it.
     pub study: &'static str,
     /// Name of the model there.
-    pub method: &'static str,
+    pub method: String,
     /// Its seed.
     pub seed: u64,
     /// The folder of the run.
@@ -113,7 +115,7 @@ impl Plan {
                 if seed > 0 && is_ablation(study) != ablations {
                     continue;
                 }
-                for row in study.rows {
+                for row in &study.rows {
                     let run = PlannedRun::new(request, study, row, seed)?;
                     if runs.iter().all(|other| other.folder != run.folder) {
                         runs.push(run);
@@ -132,6 +134,9 @@ impl Request {
     /// # Errors
     /// If a name is unknown, or none is left.
     pub fn studies(&self) -> Result<Vec<&'static Study>> {
+        if let Some(own) = self.own {
+            return Ok(vec![own]);
+        }
         for name in &self.studies {
             Study::named(name)?;
         }
@@ -159,7 +164,7 @@ impl Request {
     /// # Errors
     /// If it does not resolve.
     pub fn experiment(&self, study: &Study, row: &Row, seed: u64) -> Result<Experiment> {
-        let mut file = ExperimentFile::open(row.experiment)?;
+        let mut file = ExperimentFile::open(&row.experiment)?;
         for assignment in self.assignments(study, seed) {
             file.set(&assignment)?;
         }
@@ -172,7 +177,7 @@ impl Request {
     /// If they do not resolve, or not all read the same.
     pub fn data(&self, study: &Study) -> Result<Data> {
         let mut shared: Option<Data> = None;
-        for row in study.rows {
+        for row in &study.rows {
             let experiment = self.experiment(study, row, 0)?;
             let data = shared.get_or_insert_with(|| experiment.data().clone());
             ensure!(
@@ -212,24 +217,23 @@ impl PlannedRun {
     fn new(request: &Request, study: &Study, row: &Row, seed: u64) -> Result<Self> {
         let experiment = request.experiment(study, row, seed)?;
         let runs = request.out.join("runs");
-        let plain = runs.join(format!("{}-seed{seed}", row.experiment));
+        let name = row.name();
+        let plain = runs.join(format!("{name}-seed{seed}"));
         // A run of other settings stays where it is; this one goes beside it.
         let (folder, avoided) = match holds_other(&plain, &experiment) {
             false => (plain, None),
-            true => {
-                (runs.join(format!("{}-seed{seed}-{}", row.experiment, &experiment.hash()[..8])), Some(plain))
-            }
+            true => (runs.join(format!("{name}-seed{seed}-{}", &experiment.hash()[..8])), Some(plain)),
         };
         let mut arguments = Vec::new();
         let mut push = |option: &str, value: String| arguments.extend([option.to_owned(), value]);
-        push("--experiment", row.experiment.to_owned());
+        push("--experiment", row.experiment.clone());
         for assignment in request.assignments(study, seed) {
             push("--set", assignment);
         }
         push("--run", text(&folder)?);
         push("--data-dir", text(&request.data_dir)?);
         let program = experiment.task().program();
-        let (study, method, state) = (study.name, row.method, RunState::New);
+        let (study, method, state) = (study.name, row.method.clone(), RunState::New);
         let mut run = Self { study, method, seed, folder, avoided, state, program, arguments, experiment };
         run.look_again()?;
         Ok(run)

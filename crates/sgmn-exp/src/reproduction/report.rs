@@ -40,29 +40,29 @@ pub fn write(request: &Request, command: &str) -> Result<Report> {
         bail!("{}: expected at least one finished run, found none", request.out.join("runs").display());
     }
     let page = page::compose(request, &results, command)?;
+    let groups = || Group::ALL.into_iter().filter(|group| results.of(*group).next().is_some());
+    let tables = groups().flat_map(|group| comparison::tables(&results, group)).collect();
+    let short = |group: Group| Some((group.title().to_owned(), comparison::short_table(&results, group)?));
+    Ok(Report { short_tables: groups().filter_map(short).collect(), ..save(&request.out, &page, tables)? })
+}
+
+/// Writes a page, and what stands beside it, into a folder.
+pub(super) fn save(out: &Path, page: &Page, tables: Vec<(String, Table)>) -> Result<Report> {
     let mut figures = Vec::new();
     for Figure { name, svg, .. } in page.figures() {
-        let path = request.out.join(format!("{name}.svg"));
+        let path = out.join(format!("{name}.svg"));
         write_atomic(&path, svg.to_file().as_bytes())?;
         figures.push(path);
     }
     let report = Report {
-        markdown: request.out.join("report.md"),
-        html: request.out.join("report.html"),
+        markdown: out.join("report.md"),
+        html: out.join("report.html"),
         figures,
-        tables: Group::ALL
-            .iter()
-            .filter(|group| results.of(**group).next().is_some())
-            .flat_map(|group| comparison::tables(&results, *group))
-            .collect(),
-        short_tables: Group::ALL
-            .iter()
-            .filter(|group| results.of(**group).next().is_some())
-            .filter_map(|group| Some((group.title().to_owned(), comparison::short_table(&results, *group)?)))
-            .collect(),
+        tables,
+        short_tables: Vec::new(),
     };
     write_atomic(&report.html, page.to_html()?.as_bytes())?;
-    write_atomic(&report.markdown, markdown(&page)?.as_bytes())?;
+    write_atomic(&report.markdown, markdown(page)?.as_bytes())?;
     Ok(report)
 }
 

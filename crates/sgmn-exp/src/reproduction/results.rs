@@ -77,9 +77,10 @@ impl Results {
         let mut studies = Vec::new();
         for study in request.studies()? {
             let mut rows = Vec::new();
-            for row in study.rows {
+            for row in &study.rows {
                 let experiment = request.experiment(study, row, 0)?;
-                let mut results = RowResults { row: *row, experiment, runs: Vec::new(), missing: Vec::new() };
+                let mut results =
+                    RowResults { row: row.clone(), experiment, runs: Vec::new(), missing: Vec::new() };
                 for seed in 0..request.n_seeds {
                     let wanted = request.experiment(study, row, seed)?;
                     let run = plan.runs.iter().find(|run| run.experiment == wanted);
@@ -247,8 +248,8 @@ impl RowResults {
 
     /// Its name in a figure, which may have no line for it.
     fn label(&self) -> String {
-        let title = self.row.method;
-        if self.runs.is_empty() { format!("{title} (not run)") } else { title.to_owned() }
+        let title = &self.row.method;
+        if self.runs.is_empty() { format!("{title} (not run)") } else { title.clone() }
     }
 }
 

@@ -1,10 +1,13 @@
 //! Which experiments are compared with each other: the rows and columns of the report.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::studies;
+use crate::config::{Composition, ExperimentFile, ModelPart};
 
 /// A part of the report, as a person asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
@@ -33,7 +36,7 @@ pub enum Scale {
 }
 
 /// Experiments on the same nets: one column of a table of results, one row a model.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Study {
     /// Its name on the command line and in file names.
     pub name: &'static str,
@@ -54,20 +57,20 @@ pub struct Study {
     /// Folder of images to which such nets can be fitted here by the published recipe, where that is known.
     pub images: Option<&'static str>,
     /// The models.
-    pub rows: &'static [Row],
+    pub rows: Vec<Row>,
     /// Methods that are compared in words: the first is expected to be better than the second.
     pub claims: &'static [(&'static str, &'static str)],
 }
 
 /// One model of a study.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// The method, by its name in the paper's tables where it is there.
-    pub method: &'static str,
-    /// Its experiment; all experiments of a study name the same data.
-    pub experiment: &'static str,
+    pub method: String,
+    /// The name of its experiment, or the path of its file; all experiments of a study name the same data.
+    pub experiment: String,
     /// What the model knows about nets, or what is changed against the first row, in a few words.
-    pub knows: &'static str,
+    pub knows: String,
     /// The published configuration that the experiment is, or is a small version of.
     pub published: Option<Published>,
 }
@@ -109,12 +112,49 @@ impl Scale {
     }
 }
 
+impl Row {
+    /// A composition, by what its model says of itself.
+    ///
+    /// # Errors
+    /// If it does not resolve.
+    pub fn of(composition: &Composition) -> Result<Self> {
+        Self::new(composition.model(), &composition.name())
+    }
+
+    /// An experiment whose model is, or is a version of, one that comes with the program.
+    ///
+    /// # Errors
+    /// If it does not resolve.
+    pub fn new(model: &ModelPart, experiment: &str) -> Result<Self> {
+        let resolved = ExperimentFile::open(experiment)?.resolve()?;
+        let (method, knows) = (model.title(&resolved), model.knows().to_owned());
+        Ok(Self { method, experiment: experiment.to_owned(), knows, published: None })
+    }
+
+    /// A word for its experiment in names of folders: its name, or that of its file.
+    pub fn name(&self) -> &str {
+        let path = Path::new(&self.experiment);
+        let stem = path.file_stem().filter(|_| path.extension().is_some_and(|ending| ending == "toml"));
+        stem.and_then(|stem| stem.to_str()).unwrap_or(&self.experiment)
+    }
+
+    /// The same row under another name.
+    #[must_use]
+    pub fn called(self, method: &str) -> Self {
+        Self { method: method.to_owned(), ..self }
+    }
+
+    /// The same row with other words for what the model knows, or what is changed.
+    #[must_use]
+    pub fn knowing(self, knows: &str) -> Self {
+        Self { knows: knows.to_owned(), ..self }
+    }
+}
+
 impl Study {
     /// All studies, in the order of the report.
     pub fn all() -> impl Iterator<Item = &'static Self> {
-        [studies::CLASSIFICATION, studies::GENERALIZATION, studies::EDITING, studies::ABLATIONS]
-            .into_iter()
-            .flatten()
+        studies::all().iter()
     }
 
     /// The study of this name.
@@ -132,13 +172,13 @@ impl Study {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::ExperimentFile, reproduction::paper};
+    use crate::reproduction::paper;
 
     #[test]
     fn all_models_of_a_study_read_the_same_nets() {
         for study in Study::all() {
             let data =
-                |row: &Row| ExperimentFile::open(row.experiment).unwrap().resolve().unwrap().data().clone();
+                |row: &Row| ExperimentFile::open(&row.experiment).unwrap().resolve().unwrap().data().clone();
             assert!(study.rows.iter().all(|row| data(row) == data(&study.rows[0])), "{}", study.name);
             let is_row = |method: &str| study.rows.iter().any(|row| row.method == method);
             assert!(study.claims.iter().all(|(a, b)| is_row(a) && is_row(b)), "{}", study.name);
@@ -150,11 +190,11 @@ mod tests {
         for study in Study::all() {
             let Some(column) = study.paper_column else { continue };
             let table = paper::table(study.group).unwrap();
-            for row in study.rows {
-                let experiment = ExperimentFile::open(row.experiment).unwrap().resolve().unwrap();
+            for row in &study.rows {
+                let experiment = ExperimentFile::open(&row.experiment).unwrap().resolve().unwrap();
                 let metric = experiment.expect().map(|expect| expect.metric);
                 let expected = experiment.expect().map(|expect| (expect.paper_mean, expect.paper_std));
-                let Some(value) = table.value(row.method, column) else { continue };
+                let Some(value) = table.value(&row.method, column) else { continue };
                 // Percent in one place and shares in the other, so not to the last bit.
                 let rounded = |(mean, std): paper::Value| {
                     let digits = |value: f64| (1e6 * value).round();

@@ -40,7 +40,7 @@ use sgmn_data::Source;
 use sgmn_graph::{Net, NetSpec, Seed};
 use sgmn_symmetry::ScaleGroup;
 
-use crate::report::{describe_activation, describe_kind, describe_spec};
+use crate::report::{describe_kind, describe_nonlinearity, describe_spec};
 
 pub use norms::{Norms, Quantiles};
 pub use signs::{NetsOfShare, Shares, Signs};
@@ -66,9 +66,9 @@ pub struct LayerStatistics {
     pub layer: Option<usize>,
     /// The affine maps of the nets there, such as `linear` or `conv 3×3`.
     pub maps: BTreeSet<String>,
-    /// The activations of hidden layers there, such as `sine 30`.
+    /// The activations of hidden layers there, such as `sine 30`, with pooling where there is any.
     pub activations: BTreeSet<String>,
-    /// What these activations allow: groups of scalings; outputs allow none.
+    /// What these allow: groups of scalings; outputs allow none.
     pub groups: Vec<ScaleGroup>,
     /// Of incoming weights.
     pub weights: Measured,
@@ -210,8 +210,8 @@ impl Tally {
                     None => (outputs.map, ScaleGroup::Trivial),
                     Some(None) => continue,
                     Some(Some(layer)) => {
-                        activations.insert(describe_activation(layer.activation));
-                        (layer.map, ScaleGroup::of(layer.activation))
+                        activations.insert(describe_nonlinearity(layer.nonlinearity()));
+                        (layer.map, ScaleGroup::of(layer.nonlinearity()))
                     }
                 };
                 maps.insert(describe_kind(&map));

@@ -5,17 +5,23 @@ use std::collections::BTreeSet;
 use anyhow::{Result, bail};
 use sgmn_data::{Target, split::Split};
 
+use super::classify::name;
 use crate::config::Task;
 
-/// Looks at what is asked about the nets of each part of the dataset; returns what a person should know.
+/// Looks at what is asked about the nets of each part of the dataset; returns what a person should know. `classes` are
+/// the names of their classes, if these have any.
 ///
 /// # Errors
 /// If the validation nets cannot tell one model from another: their numbers are all equal, so that no order and no
 /// variance of them can be right or wrong.
-pub fn before(task: &Task, targets: impl Fn(Split) -> Vec<Target>) -> Result<Vec<String>> {
+pub fn before(
+    task: &Task,
+    classes: Option<&[String]>,
+    targets: impl Fn(Split) -> Vec<Target>,
+) -> Result<Vec<String>> {
     let parts = Split::ALL.map(|split| (split, targets(split)));
     match task {
-        Task::Classify { .. } => Ok(classes(&parts)),
+        Task::Classify { .. } => Ok(of_classes(&parts, classes)),
         Task::Predict {} => numbers(&parts, "Kendall's τ"),
         Task::Regress {} => numbers(&parts, "R²"),
         Task::Edit(_) => Ok(Vec::new()),
@@ -50,7 +56,8 @@ fn numbers(parts: &[(Split, Vec<Target>)], criterion: &str) -> Result<Vec<String
     Ok(notes)
 }
 
-fn classes(parts: &[(Split, Vec<Target>)]) -> Vec<String> {
+fn of_classes(parts: &[(Split, Vec<Target>)], names: Option<&[String]>) -> Vec<String> {
+    let said_class = |class: &u32| name(*class as usize, names);
     let of = |targets: &[Target]| -> BTreeSet<u32> {
         let class = |target: &Target| match target {
             Target::Class(class) => Some(*class),
@@ -63,12 +70,12 @@ fn classes(parts: &[(Split, Vec<Target>)]) -> Vec<String> {
     for (split, targets) in parts {
         let found = of(targets);
         if let (1, Some(class)) = (found.len(), found.first()) {
-            notes.push(format!("all {} nets are of class {class}", said(*split)));
+            notes.push(format!("all {} nets are of class {}", said(*split), said_class(class)));
         }
         match &learned {
             None => learned = Some(found),
             Some(learned) => {
-                let unknown: Vec<String> = found.difference(learned).map(u32::to_string).collect();
+                let unknown: Vec<String> = found.difference(learned).map(said_class).collect();
                 if !unknown.is_empty() {
                     let classes = unknown.join(", ");
                     notes.push(format!(
@@ -95,7 +102,7 @@ mod tests {
     use super::*;
 
     fn of(task: &Task, train: &[Target], val: &[Target], test: &[Target]) -> Result<Vec<String>> {
-        before(task, |split| {
+        before(task, Some(&["cat".to_owned()]), |split| {
             match split {
                 Split::Train => train,
                 Split::Val => val,
@@ -134,7 +141,7 @@ mod tests {
         assert!(of(&task, &[a, b, c], &[a, b], &[b, c]).unwrap().is_empty());
         assert_eq!(
             of(&task, &[a, b], &[a, a], &[b, c]).unwrap(),
-            ["all validation nets are of class 0", "no training net has a class of some test nets: 2"]
+            ["all validation nets are of class cat", "no training net has a class of some test nets: 2"]
         );
     }
 }

@@ -4,6 +4,7 @@ mod answers;
 mod before;
 mod classify;
 mod edit;
+mod number;
 mod predict;
 mod regress;
 
@@ -104,9 +105,9 @@ impl Scores {
 /// What was expected and what was found.
 pub fn check(config: &TaskConfig, target: &Target) -> Result<()> {
     match config {
-        TaskConfig::Classify { n_classes } => Classify { n_classes: *n_classes }.class(target).map(drop),
+        TaskConfig::Classify { n_classes } => classify::class(*n_classes, target).map(drop),
         TaskConfig::Predict {} => predict::score(target).map(drop),
-        TaskConfig::Regress {} => regress::number(target).map(drop),
+        TaskConfig::Regress {} => regress::finite(target).map(drop),
         TaskConfig::Edit(_) => Ok(()),
     }
 }
@@ -121,14 +122,20 @@ pub fn criterion(config: &TaskConfig) -> Criterion {
     }
 }
 
-/// The task that an experiment names; `pictures` are the images of the nets, where the task is about them, and `train`
-/// what is asked about the nets that are learned from, checked before.
+/// The task that an experiment names; `pictures` are the images of the nets, where the task is about them, `classes` the
+/// names of their classes, if these have any, and `train` what is asked about the nets that are learned from, checked
+/// before.
 ///
 /// # Errors
 /// If images are missing, or numbers to be predicted are all equal.
-pub fn of(config: &TaskConfig, pictures: Option<Arc<Pictures>>, train: &[Target]) -> Result<Box<dyn Task>> {
+pub fn of(
+    config: &TaskConfig,
+    pictures: Option<Arc<Pictures>>,
+    classes: Option<&[String]>,
+    train: &[Target],
+) -> Result<Box<dyn Task>> {
     Ok(match config {
-        TaskConfig::Classify { n_classes } => Box::new(Classify { n_classes: *n_classes }),
+        TaskConfig::Classify { n_classes } => Box::new(Classify::new(*n_classes, classes)),
         TaskConfig::Predict {} => Box::new(Predict),
         TaskConfig::Regress {} => Box::new(Regress { standard: Standard::of(train)? }),
         TaskConfig::Edit(task) => Box::new(EditNets { easel: Easel::new(task, pictures)? }),

@@ -1,11 +1,11 @@
 //! Which score does a net reach? Its test accuracy, for example, read from nothing but its parameters.
 
-use anyhow::{Result, bail, ensure};
-use candle_core::{DType, Device, Tensor};
+use anyhow::{Result, bail};
+use candle_core::Tensor;
 use sgmn_data::Target;
-use sgmn_nn::{loss, models::Output};
+use sgmn_nn::models::Output;
 
-use super::{Scores, Task};
+use super::{Scores, Task, number};
 use crate::pipeline::PreparedBatch;
 
 /// `mean (σ(output) − score)²` to learn by, Kendall's τ between predicted and true scores to judge by.
@@ -18,11 +18,7 @@ pub struct Predict;
 
 impl Task for Predict {
     fn loss(&self, asked: &PreparedBatch, output: &Output) -> Result<Tensor> {
-        let predicted = predictions(output)?;
-        let truth = Tensor::new(scores(&asked.targets)?, &Device::Cpu)?
-            .to_dtype(predicted.dtype())?
-            .to_device(predicted.device())?;
-        Ok(loss::mean_squared_error(&predicted, &truth)?)
+        number::squared_error(&predictions(output)?, scores(&asked.targets)?)
     }
 
     fn judge_step(
@@ -32,11 +28,7 @@ impl Task for Predict {
         targets: &[Target],
         collected: &mut Scores,
     ) -> Result<()> {
-        collected.add("loss", loss, targets.len());
-        let predicted = predictions(output)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-        let pairs = predicted.into_iter().zip(scores(targets)?);
-        collected.pairs.extend(pairs.map(|(predicted, truth)| [predicted, truth]));
-        Ok(())
+        number::collect(loss, &predictions(output)?, |score| score, scores(targets)?, collected)
     }
 }
 
@@ -58,13 +50,9 @@ pub(super) fn score(target: &Target) -> Result<f64> {
 
 /// The predicted scores, `[B]`, with gradient.
 fn predictions(output: &Output) -> Result<Tensor> {
-    let Output::PerGraph(rows) = output else {
-        bail!("model.output.kind: expected `per_graph` for a prediction, found `per_param`")
-    };
-    let (_, d_out) = rows.dims2()?;
-    ensure!(d_out == 1, "model.output.d_out: expected 1, the predicted score, found {d_out}");
+    let rows = number::of_each_net(output, "prediction", "score")?;
     // σ(x) = (1 + tanh(x/2)) / 2, whose gradient is a number for every x; that of 1/(1 + exp(−x)) is not.
-    Ok((((rows.squeeze(1)? * 0.5)?.tanh()? + 1.0)? * 0.5)?)
+    Ok((((rows * 0.5)?.tanh()? + 1.0)? * 0.5)?)
 }
 
 #[cfg(test)]
@@ -100,14 +88,5 @@ mod tests {
             assert_eq!(message, format!("expected a score in [0, 1], found {found}"));
         }
         assert!(score(&Target::Score(0.0)).is_ok() && score(&Target::Score(1.0)).is_ok());
-    }
-
-    #[test]
-    fn more_than_one_number_a_net_is_refused() {
-        let output = Output::PerGraph(Tensor::zeros((3, 2), DType::F32, &Device::Cpu).unwrap());
-        let message = predictions(&output).unwrap_err().to_string();
-        assert_eq!(message, "model.output.d_out: expected 1, the predicted score, found 2");
-        let message = predictions(&Output::PerParam(Vec::new())).unwrap_err().to_string();
-        assert_eq!(message, "model.output.kind: expected `per_graph` for a prediction, found `per_param`");
     }
 }

@@ -1,12 +1,12 @@
 //! Which number belongs to a net? Any number in any unit, read from nothing but the net's parameters.
 
 use anyhow::{Result, bail, ensure};
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use sgmn_data::Target;
-use sgmn_nn::{loss, models::Output};
+use sgmn_nn::models::Output;
 
-use super::{Scores, Task};
+use super::{Scores, Task, number};
 use crate::pipeline::PreparedBatch;
 
 /// `mean (output − (y − μ) / σ)²` to learn by, R² between `σ · output + μ` and y to judge by.
@@ -69,12 +69,8 @@ impl Task for Regress {
     }
 
     fn loss(&self, asked: &PreparedBatch, output: &Output) -> Result<Tensor> {
-        let predicted = standardized_predictions(output)?;
-        let truth: Vec<f64> =
-            numbers(&asked.targets)?.into_iter().map(|value| self.standard.standardized(value)).collect();
-        let truth =
-            Tensor::new(truth, &Device::Cpu)?.to_dtype(predicted.dtype())?.to_device(predicted.device())?;
-        Ok(loss::mean_squared_error(&predicted, &truth)?)
+        let truth = numbers(&asked.targets)?.into_iter().map(|value| self.standard.standardized(value));
+        number::squared_error(&standardized_predictions(output)?, truth.collect())
     }
 
     fn judge_step(
@@ -84,19 +80,16 @@ impl Task for Regress {
         targets: &[Target],
         collected: &mut Scores,
     ) -> Result<()> {
-        collected.add("loss", loss, targets.len());
-        let predicted = standardized_predictions(output)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-        let pairs = predicted.into_iter().zip(numbers(targets)?);
-        collected.pairs.extend(pairs.map(|(predicted, truth)| [self.standard.in_unit(predicted), truth]));
-        Ok(())
+        let predicted = standardized_predictions(output)?;
+        number::collect(loss, &predicted, |x| self.standard.in_unit(x), numbers(targets)?, collected)
     }
 }
 
 fn numbers(targets: &[Target]) -> Result<Vec<f64>> {
-    targets.iter().map(number).collect()
+    targets.iter().map(finite).collect()
 }
 
-pub(super) fn number(target: &Target) -> Result<f64> {
+pub(super) fn finite(target: &Target) -> Result<f64> {
     let found = match target {
         Target::Score(score) if score.is_finite() => return Ok(*score),
         Target::Score(score) => score.to_string(),
@@ -108,12 +101,7 @@ pub(super) fn number(target: &Target) -> Result<f64> {
 
 /// What the model says, `[B]`, with gradient.
 fn standardized_predictions(output: &Output) -> Result<Tensor> {
-    let Output::PerGraph(rows) = output else {
-        bail!("model.output.kind: expected `per_graph` for a regression, found `per_param`")
-    };
-    let (_, d_out) = rows.dims2()?;
-    ensure!(d_out == 1, "model.output.d_out: expected 1, the predicted number, found {d_out}");
-    Ok(rows.squeeze(1)?)
+    number::of_each_net(output, "regression", "number")
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use sgmn_nn::models::ModelConfig;
 use sgmn_symmetry::Symmetry;
 
 use super::Verdict;
-use crate::config::{EMBEDDED, ExperimentFile, PROGRAMS};
+use crate::config::{DataPart, ExperimentFile, ModelPart, PROGRAMS, PUBLISHED, SizePart};
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
@@ -28,19 +28,41 @@ pub(super) struct Args {
 
 /// Prints the lists.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
-    let programs = EMBEDDED.iter().map(|experiment| {
-        let resolved = ExperimentFile::open(experiment.name)?.resolve()?;
-        Ok((resolved.task().program(), experiment))
-    });
-    let programs = programs.collect::<Result<Vec<_>>>()?;
+    writeln!(out, "An experiment is composed: data × task × model × size. Each program asks its own task:")?;
     for program in PROGRAMS {
-        writeln!(out, "experiments of {program} (--experiment NAME; sgmn check NAME)")?;
-        for (_, experiment) in programs.iter().filter(|(name, _)| *name == program) {
-            writeln!(out, "  {:<40} {}", experiment.name, first_sentence(experiment.text))?;
-        }
-        writeln!(out)?;
+        writeln!(out, "  {program} --data NAME|PATH --model NAME --size NAME")?;
     }
-    writeln!(out, "models")?;
+    writeln!(out, "\ndata (--data NAME, or the path of nets of your own)")?;
+    for data in DataPart::all() {
+        let tasks: Vec<&str> = data.tasks().map(|task| task.name()).collect();
+        row(out, data.name(), &format!("{} ({})", data.sentence(), tasks.join(", ")))?;
+    }
+    writeln!(out, "\nmodels (--model NAME)")?;
+    for model in ModelPart::all() {
+        row(out, model.name(), model.sentence())?;
+    }
+    writeln!(out, "\nvariants of models (--model NAME)")?;
+    for model in ModelPart::variants() {
+        row(out, model.name(), model.sentence())?;
+    }
+    writeln!(out, "\nsizes (--size NAME)")?;
+    for size in SizePart::all() {
+        row(out, size.name(), size.sentence())?;
+    }
+    writeln!(
+        out,
+        "\nnames of compositions (--experiment NAME, sgmn check NAME): SIZE[-DATA][-TASK][-MODEL]"
+    )?;
+    writeln!(
+        out,
+        "  such as quick, quick-zoo-tanh-gmn, small-editing-bidirectional; left out is what goes without saying"
+    )?;
+    writeln!(out, "\npublished experiments (--experiment NAME)")?;
+    for experiment in PUBLISHED {
+        let program = ExperimentFile::open(experiment.name)?.resolve()?.task().program();
+        row(out, experiment.name, &format!("{} ({program})", experiment.sentence()))?;
+    }
+    writeln!(out, "\nkinds of models ([model] kind = \"NAME\" in files)")?;
     for (name, sentence) in ModelConfig::KINDS {
         row(out, name, sentence.trim())?;
     }
@@ -51,6 +73,12 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
             .map(|activation| if activation == Activation::Identity { "identity" } else { activation.name() })
             .collect();
         row(out, symmetry.name(), &names.join(", "))?;
+    }
+    writeln!(out, "\nactivations (--activation WORD), with the symmetries of their units")?;
+    for activation in Activation::usual() {
+        let admitted = Symmetry::ALL.iter().filter(|symmetry| symmetry.applies(activation));
+        let names: Vec<&str> = admitted.map(|symmetry| symmetry.name()).collect();
+        row(out, &activation.to_string(), &names.join(", "))?;
     }
     writeln!(out, "\nformats of nets")?;
     for format in formats::ALL {
@@ -85,15 +113,8 @@ fn about(format: FormatKind) -> &'static str {
     }
 }
 
-/// The first sentence of the comment at the top of an experiment file.
-fn first_sentence(text: &str) -> String {
-    let lines = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
-    let comment = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
-    comment.split(". ").next().unwrap_or_default().trim_end_matches('.').to_owned()
-}
-
 fn row(out: &mut impl Write, name: &str, sentence: &str) -> std::io::Result<()> {
-    writeln!(out, "{}", format!("  {name:<24} {sentence}").trim_end())
+    writeln!(out, "{}", format!("  {name:<32} {sentence}").trim_end())
 }
 
 /// The folder of manifests, known by the manifest of the digits that come with the project.
@@ -108,17 +129,4 @@ fn find_datasets(given: Option<&Path>) -> Result<Option<PathBuf>> {
     let here = std::env::current_dir()?;
     let candidates = here.ancestors().map(|folder| folder.join("datasets"));
     Ok(candidates.into_iter().find(|folder| folder.join(KNOWN).is_file()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_experiment_begins_with_a_sentence() {
-        assert_eq!(first_sentence("# One thing,\n# said. More.\nkey = 1\n"), "One thing, said");
-        for experiment in EMBEDDED {
-            assert!(first_sentence(experiment.text).len() > 20, "{}", experiment.name);
-        }
-    }
 }

@@ -3,12 +3,13 @@
 mod apply;
 mod canonicalize;
 mod check;
+mod compare;
 mod completions;
 mod convert;
 mod distance;
 mod equal;
 mod export_checkpoint;
-mod files;
+pub(crate) mod files;
 mod fit;
 mod import_checkpoint;
 mod inspect;
@@ -79,6 +80,8 @@ enum Command {
     Zoo(zoo::Args),
     /// Measures a device: its products, training steps there, and whether a seed repeats its bits
     Measure(measure::Args),
+    /// Trains every model that can read your nets, on equal terms, and says which reads them best
+    Compare(compare::Args),
     /// Lists the known experiments, models, symmetries, formats and datasets
     List(list::Args),
     /// Prints what a shell needs to complete the words of these commands
@@ -163,6 +166,7 @@ fn run(cli: &Cli, out: &mut impl Write) -> Result<Verdict> {
         Command::ExportCheckpoint(args) => export_checkpoint::run(args, out),
         Command::Zoo(args) => zoo::run(args, out),
         Command::Measure(args) => measure::run(args, out),
+        Command::Compare(args) => compare::run(args, out),
         Command::List(args) => list::run(args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => completions::man(args, out),

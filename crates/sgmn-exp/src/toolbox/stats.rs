@@ -16,7 +16,7 @@ use super::{
     files::{self, Input, OneNet, ReadArgs, refuse_existing},
 };
 use crate::{
-    config::{EMBEDDED, ExperimentFile},
+    config::{Composition, DataPart, ExperimentFile},
     datasets,
     run_folder::{write_atomic, write_json},
     statistics::{self, Sample, Statistics},
@@ -31,9 +31,9 @@ bias; for every net and layer, the share of positive signs, beside that of fair 
 Examples:
   sgmn stats digits.packed
   sgmn stats smallcnnzoo --option activation=relu --out figures
-  sgmn stats quick --nets 1000 --out figures")]
+  sgmn stats mini-inrs --nets 1000 --out figures")]
 pub(super) struct Args {
-    /// File or folder of nets, or an experiment whose nets are there
+    /// File or folder of nets, or the name of data or an experiment whose nets are there
     #[arg(value_name = "DATASET")]
     dataset: String,
     /// Measure N nets drawn at random; all if left out, or if there are fewer
@@ -101,13 +101,18 @@ fn open(args: &Args) -> Result<Box<dyn Source>> {
             other => bail!("{}: expected nets, found {}", path.display(), other.name()),
         };
     }
-    if !is_experiment_file && EMBEDDED.iter().all(|experiment| experiment.name != args.dataset) {
-        bail!(
-            "{}: expected a file, a folder or the name of an experiment (`sgmn list`), found none of them",
-            args.dataset
-        );
-    }
-    let experiment = ExperimentFile::open(&args.dataset)?.resolve()?;
+    // Data are nets in themselves; every experiment on them says where they are.
+    let data = DataPart::all().find(|data| data.name() == args.dataset);
+    let file = match data {
+        Some(data) => ExperimentFile::compose(&Composition::usual(data)?),
+        None => ExperimentFile::open(&args.dataset).with_context(|| {
+            format!(
+                "{}: expected a file, a folder, or the name of data or an experiment (`sgmn list`)",
+                args.dataset
+            )
+        })?,
+    };
+    let experiment = file.resolve()?;
     Ok(datasets::open_existing(experiment.data(), &args.data_dir)?.source)
 }
 

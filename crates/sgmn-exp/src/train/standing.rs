@@ -34,6 +34,9 @@ pub struct Summary {
     pub n_params: usize,
     /// Nets trained, validated and tested on.
     pub n_nets: [usize; 3],
+    /// Nets that could not be read and were left out; `skipped.csv` names them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_skipped: usize,
     /// What the best epoch was chosen by.
     pub criterion: Criterion,
     /// Epoch of the best validation, counted from 1.
@@ -53,6 +56,10 @@ pub struct Summary {
     pub seconds: f64,
     /// Nets per second in training steps.
     pub nets_per_second: f64,
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 /// Where a run stands, beside variables and optimizer; kept in its checkpoint.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod apply;
+mod compose;
 mod config;
 mod datasets;
 mod published;
@@ -11,3 +12,4 @@ mod run_folder;
 mod statistics;
 mod toolbox;
 mod train;
+mod tutorial;

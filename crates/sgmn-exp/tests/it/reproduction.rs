@@ -26,6 +26,7 @@ fn request(out: &Path, overrides: &[&str]) -> Request {
         overrides: overrides.iter().map(|&assignment| assignment.to_owned()).collect(),
         out: out.to_owned(),
         data_dir: out.join("data"),
+        own: None,
     }
 }
 
@@ -70,6 +71,7 @@ fn finish(run: &PlannedRun, accuracy: f64) -> RunFolder {
         seed: run.seed,
         n_params: 1234,
         n_nets: [2000, 250, 500],
+        n_skipped: 2,
         best_epoch: 3,
         best_val: accuracy,
         test: BTreeMap::from([("accuracy".to_owned(), accuracy), ("loss".to_owned(), 0.1)]),
@@ -97,7 +99,7 @@ fn states(plan: &Plan) -> Vec<RunState> {
 fn every_model_comes_with_seed_0_before_any_comes_with_seed_1() {
     let folder = tempfile::tempdir().unwrap();
     let plan = Plan::new(&request(folder.path(), &["train.epochs=1"])).unwrap();
-    let names: Vec<(&str, u64)> = plan.runs.iter().map(|run| (run.method, run.seed)).collect();
+    let names: Vec<(&str, u64)> = plan.runs.iter().map(|run| (run.method.as_str(), run.seed)).collect();
     let n_models = Study::named("digits").unwrap().rows.len();
     assert_eq!(names[..2], [("MLP", 0), ("Inr2Vec", 0)]);
     assert_eq!(names[n_models], ("MLP", 1));
@@ -186,6 +188,7 @@ fn a_report_shows_means_over_seeds_the_paper_and_what_was_not_run() {
     let finding = "ScaleGMN is, with too few seeds to know the spread, ahead of MLP, 82.00 ± 2.83 against 11.00 \
                    (accuracy %, 2 seeds and one seed).";
     assert!(markdown.contains(finding), "{markdown}");
+    assert!(markdown.contains(": 2 nets could not be read and were left out; `skipped.csv`"), "{markdown}");
     assert!(!markdown.contains("ScaleGMN beats GMN"), "{markdown}");
     assert!(markdown.contains("| nets to train on "), "{markdown}");
     assert!(markdown.contains("| model.d_hidden "), "{markdown}");

@@ -328,7 +328,10 @@ fn faults_of_the_caller_are_one_line_each() {
     std::fs::write(Path::new(&damaged).join("a.safetensors"), b"\x08\0\0\0\0\0\0\0notatens").unwrap();
     let images = samples("mnist_images.idx.gz");
     for (arguments, said) in [
-        (vec!["stats", "nowhere"], "nowhere: expected a file, a folder or the name of an experiment"),
+        (
+            vec!["stats", "nowhere"],
+            "nowhere: expected a file, a folder, or the name of data or an experiment",
+        ),
         (vec!["stats", &empty], "empty: expected "),
         (vec!["stats", &damaged], "a.safetensors"),
         (vec!["stats", &images], "expected nets, found images"),

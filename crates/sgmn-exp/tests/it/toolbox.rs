@@ -511,7 +511,17 @@ fn faults_of_the_caller_are_one_line_each() {
 fn everything_that_has_a_name_is_listed() {
     let datasets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
     let out = succeed(&["list", "--datasets", text(&datasets)]);
-    for name in ["quick-bidirectional", "scalegmn", "flat_mlp", "permutation", "folder", "mini"] {
+    for name in [
+        "zoo-tanh",
+        "ng-gnn",
+        "quick",
+        "cifar-aug",
+        "flat_mlp",
+        "permutation",
+        "folder",
+        "mini",
+        "leaky_relu:0.01",
+    ] {
         assert!(out.lines().any(|line| line.trim().starts_with(name)), "no {name} in {out}");
     }
     assert!(succeed(&["--help"]).contains("Examples:"));

@@ -1,7 +1,9 @@
 //! Training from outside: what was stopped goes on to the same bits, whatever runs it learns, whatever fails says why.
 
 mod binary;
+mod composed;
 mod edit;
+mod own;
 mod predict;
 mod refusals;
 pub(crate) mod setup;

@@ -2,9 +2,11 @@
 
 use super::{
     Array, Combination, Combine, Contract, Convolve, Flow, FlowBuilder, FlowError, FlowNet, FlowResult,
-    InputKind, Pointwise, Reduce, Reduction, Reshape, Role, Stored, ValueId,
+    InputKind, Pointwise, Pool, Pooling, Reduce, Reduction, Reshape, Role, Stored, ValueId,
 };
-use crate::{Activation, LayerMap, Net, NetSpec, Reading, activations::Part};
+use crate::{
+    Activation, LayerMap, LayerPool, Net, NetSpec, Nonlinearity, PoolAt, PoolKind, Reading, activations::Part,
+};
 
 impl NetSpec {
     /// The chain as a flow that reads one input `x` and writes one output `y`. Its parameters are
@@ -55,7 +57,7 @@ impl NetSpec {
                 let bias = flow.step(Reshape { shape: bias_shape }, &[bias], &name)?;
                 value = flow.step(Combine { by: Combination::Add }, &[value, bias], &name)?;
             }
-            value = activate(&mut flow, layer.activation, value, &name)?;
+            value = respond(&mut flow, layer.nonlinearity(), value, &name)?;
         }
         if self.output_offset() != 0.0 {
             let offset = flow.constant(Array::scalar(self.output_offset()))?;
@@ -103,6 +105,40 @@ fn read(flow: &mut FlowBuilder, layer: usize, reading: Reading, value: ValueId) 
     }
 }
 
+/// Activation and pooling, in their order.
+fn respond(
+    flow: &mut FlowBuilder,
+    Nonlinearity { activation, pool }: Nonlinearity,
+    value: ValueId,
+    name: &str,
+) -> FlowResult<ValueId> {
+    match pool {
+        None => activate(flow, activation, value, name),
+        Some(pool) if pool.at == PoolAt::BeforeActivation => {
+            let value = flow.step(operation(&pool), &[value], name)?;
+            activate(flow, activation, value, name)
+        }
+        Some(pool) => {
+            let value = activate(flow, activation, value, name)?;
+            flow.step(operation(&pool), &[value], name)
+        }
+    }
+}
+
+fn operation(pool: &LayerPool) -> Pool {
+    Pool {
+        by: match pool.kind {
+            PoolKind::Max => Pooling::Maximum,
+            PoolKind::Mean => Pooling::Mean { counts_padding: true },
+        },
+        window: pool.window.to_vec(),
+        stride: pool.stride.to_vec(),
+        padding: pool.padding.map(|n| (n, n)).to_vec(),
+        dilation: vec![1, 1],
+        ceil: false,
+    }
+}
+
 fn activate(
     flow: &mut FlowBuilder,
     activation: Activation,
@@ -145,7 +181,8 @@ mod tests {
                 let seed = Seed::new(12).child("chain").index(i);
                 let specs = [testing::random_mlp(seed, activation), testing::random_cnn(seed, activation)];
                 let without = specs.clone().map(|spec| testing::without_some_biases(seed, &spec));
-                for spec in specs.into_iter().chain(without) {
+                let pooled = testing::with_some_pools(seed, &specs[1]);
+                for spec in specs.into_iter().chain(without).chain([pooled]) {
                     let net = testing::random_net(seed, &spec);
                     let image = testing::input_values(seed, &spec);
                     let side = (image.len() / spec.widths()[0]).isqrt();

@@ -1,11 +1,14 @@
-//! The kinds of layer a net may have: the map of a layer, what it computes and how its numbers lie on edges.
+//! The kinds of layer a net may have: the map of a layer, what it computes, how its numbers lie on edges; and pooling.
 //!
 //! A kind is one file here and one word in [`LayerMap`]; the compiler then names the arms it must fill.
 
 mod conv;
 mod linear;
+mod pool;
 
 use serde::{Deserialize, Serialize};
+
+pub use pool::{LayerPool, PoolAt, PoolKind, PoolWords};
 
 use crate::{Error, Result};
 

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use sgmn_graph::{
-    Activation, Batch, Graph, GraphBatch, LentNet, Lowering, NetSpec, Seed, Topology, eval, lower,
-    testing::{ACTIVATIONS, input_values, random_cnn, random_mlp, random_net, without_some_biases},
+    Activation, Batch, Graph, GraphBatch, LayerMap, LayerPool, LayerSpec, LentNet, Lowering, NetSpec,
+    PoolWords, Reading, Seed, Topology, eval, lower,
+    testing::{
+        ACTIVATIONS, input_values, random_cnn, random_mlp, random_net, with_some_pools, without_some_biases,
+    },
 };
 
 fn random_specs(n: u64) -> impl Iterator<Item = (Seed, Arc<NetSpec>)> {
@@ -14,7 +17,8 @@ fn random_specs(n: u64) -> impl Iterator<Item = (Seed, Arc<NetSpec>)> {
         let activation = ACTIVATIONS[i as usize % ACTIVATIONS.len()];
         let specs = [random_mlp(seed, activation), random_cnn(seed, activation)];
         let without = specs.clone().map(|spec| without_some_biases(seed, &spec));
-        specs.into_iter().chain(without).map(move |spec| (seed, spec))
+        let pooled = with_some_pools(seed, &specs[1]);
+        specs.into_iter().chain(without).chain([pooled]).map(move |spec| (seed, spec))
     })
 }
 
@@ -177,8 +181,56 @@ fn a_spec_says_nothing_of_biases_that_are_there() {
     assert_eq!(serde_json::from_str::<NetSpec>(&text).unwrap(), without);
 }
 
+/// A convolution from one channel to two, and what is said about pooling behind it.
+fn pooled(activation: Activation, word: &str) -> LayerSpec {
+    let map = LayerMap::Conv { n_in: 1, n_out: 2, kernel: [1, 1], stride: [1, 1], padding: [0, 0] };
+    let words: PoolWords = word.parse().expect("a word that is known");
+    let pools = words.for_convolutions(1).expect("one word for one convolution");
+    LayerSpec { pool: pools[0], ..LayerSpec::new(map, activation) }
+}
+
+#[test]
+fn a_spec_says_nothing_of_pooling_that_is_not_there() {
+    let spec = |word| NetSpec::new(vec![pooled(Activation::Relu, word)], 0.0).unwrap();
+    assert!(!serde_json::to_string(&spec("none")).unwrap().contains("pool"));
+    let text = serde_json::to_string(&spec("max:3x2:2:1x0:before")).unwrap();
+    let expected =
+        r#""pool":{"kind":"max","window":[3,2],"stride":[2,2],"padding":[1,0],"at":"before_activation"}"#;
+    assert!(text.contains(expected), "{text}");
+    assert_eq!(serde_json::from_str::<NetSpec>(&text).unwrap(), spec("max:3x2:2:1x0:before"));
+    let unknown = text.replace("\"at\"", "\"ceil\":true,\"at\"");
+    assert!(serde_json::from_str::<NetSpec>(&unknown).is_err());
+}
+
+#[test]
+fn pooling_stands_where_it_is_said_to_stand() {
+    let run = |activation, word| {
+        let spec = Arc::new(NetSpec::new(vec![pooled(activation, word)], 0.0).unwrap());
+        // One channel is the image, the other one its negative.
+        let net = sgmn_graph::Net::new(spec, vec![1.0, -1.0, 0.0, 0.0]).unwrap();
+        eval::run_image(&net, &[3.0, -1.0, 2.0, -4.0, 9.0, 9.0], [2, 3]).unwrap()
+    };
+    // The last column is left over.
+    assert_eq!(run(Activation::Identity, "max:2:after"), [9.0, 4.0]);
+    assert_eq!(run(Activation::Identity, "mean:2:after"), [1.75, -1.75]);
+    assert_eq!(run(Activation::Identity, "max:2x1:after"), [3.0, 9.0, 9.0, 4.0, 1.0, -2.0]);
+    assert_eq!(run(Activation::Relu, "mean:2:before"), [1.75, 0.0]);
+    assert_eq!(run(Activation::Relu, "mean:2:after"), [3.0, 1.25]);
+    // A rising activation commutes with a maximum.
+    assert_eq!(run(Activation::Tanh, "max:2:before"), run(Activation::Tanh, "max:2:after"));
+}
+
 #[test]
 fn contradictory_specs_are_refused() {
+    let linear = LayerMap::Linear { n_in: 2, n_out: 1, reading: Reading::Direct };
+    let layer = LayerSpec { map: linear, ..pooled(Activation::Relu, "max:2:after") };
+    let message = NetSpec::new(vec![layer], 0.0).unwrap_err().to_string();
+    assert_eq!(message, "layer 0: only what a convolution computes is pooled");
+    let pool = LayerPool { padding: [2, 0], ..layer.pool.unwrap() };
+    let wide = NetSpec::new(vec![pooled(Activation::Relu, "none").with_pool(pool)], 0.0);
+    let expected = "layer 0: pooling with padding 2, expected at most half the window, 1";
+    assert_eq!(wide.unwrap_err().to_string(), expected);
+
     for (widths, why) in
         [(vec![], "at least one layer"), (vec![3], "at least one layer"), (vec![2, 0, 1], "is 0")]
     {
@@ -188,8 +240,8 @@ fn contradictory_specs_are_refused() {
     let mixed = NetSpec::mixed_mlp(&[2, 3, 3, 1], &[Activation::Relu], 0.0).unwrap_err().to_string();
     assert!(mixed.contains("expected an activation for each of 2 hidden layers, found 1"), "{mixed}");
     let kernel = [1 << 33, 1 << 33];
-    let map = sgmn_graph::LayerMap::Conv { n_in: 1, n_out: 1, kernel, stride: [1, 1], padding: [0, 0] };
-    let huge = NetSpec::new(vec![sgmn_graph::LayerSpec::new(map, Activation::Relu)], 0.0);
+    let map = LayerMap::Conv { n_in: 1, n_out: 1, kernel, stride: [1, 1], padding: [0, 0] };
+    let huge = NetSpec::new(vec![LayerSpec::new(map, Activation::Relu)], 0.0);
     assert!(huge.unwrap_err().to_string().contains("more than"));
     assert!(NetSpec::mlp(&[1 << 40, 1 << 40], Activation::Relu, 0.0).is_err());
     let omega = NetSpec::mlp(&[2, 2, 1], Activation::Sine { omega: 0.0 }, 0.0);

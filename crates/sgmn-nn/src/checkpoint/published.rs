@@ -164,7 +164,7 @@ fn add_layout(args: &mut Value, lowering: &Lowering, config: &ScaleGmnConfig) ->
 
 /// Whether all hidden units of a net scale by one of the two groups that the published mixture knows.
 fn is_sign_or_scale(topology: &Topology) -> bool {
-    let mut groups = topology.hidden_layers().filter_map(|l| topology.activation(l)).map(ScaleGroup::of);
+    let mut groups = topology.hidden_layers().filter_map(|l| topology.nonlinearity(l)).map(ScaleGroup::of);
     let Some(first) = groups.next() else { return true };
     matches!(first, ScaleGroup::Sign | ScaleGroup::Positive) && groups.all(|group| group == first)
 }

@@ -1,6 +1,6 @@
 //! What the nets of a dataset must share for one model to read them all.
 
-use sgmn_graph::{Activation, Lowering, Topology};
+use sgmn_graph::{Lowering, Nonlinearity, Topology};
 
 use crate::{Error, Result};
 
@@ -15,8 +15,8 @@ pub struct Layout {
     pub n_layers: usize,
     /// Numbers an edge holds, K.
     pub n_edge_values: usize,
-    /// Activations of the hidden layers of each architecture, first to last.
-    pub hidden: Vec<Vec<Activation>>,
+    /// Activations, and pooling, of the hidden layers of each architecture, first to last.
+    pub hidden: Vec<Vec<Nonlinearity>>,
 }
 
 impl Layout {
@@ -38,7 +38,7 @@ impl Layout {
                 return Err(Error::config("data", expected, format!("widths {:?}", topology.widths())));
             }
             n_layers = n_layers.max(topology.n_layers());
-            hidden.push(topology.hidden_layers().filter_map(|l| topology.activation(l)).collect());
+            hidden.push(hidden_of(topology));
         }
         Ok(Self { n_in, n_out, n_layers, n_edge_values: lowering.n_edge_values(), hidden })
     }
@@ -56,4 +56,9 @@ impl Layout {
         }
         Ok(())
     }
+}
+
+/// Activations and pooling of a net's hidden layers, first to last.
+pub(super) fn hidden_of(topology: &Topology) -> Vec<Nonlinearity> {
+    topology.hidden_layers().filter_map(|l| topology.nonlinearity(l)).collect()
 }

@@ -1,6 +1,6 @@
 //! What follows from a configuration and an architecture before there are numbers: groups, paths, reversed edges.
 
-use sgmn_graph::Activation;
+use sgmn_graph::Nonlinearity;
 use sgmn_symmetry::{Law, Place, ScaleGroup, Scaling};
 
 use super::{Direction, ReversedScale, ScaleGmnConfig, Symmetry};
@@ -16,10 +16,10 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// The groups of a net whose hidden layers have these activations.
-    pub(super) fn new(symmetry: Symmetry, hidden: &[Activation]) -> Self {
+    /// The groups of a net whose hidden layers have these activations and pooling.
+    pub(super) fn new(symmetry: Symmetry, hidden: &[Nonlinearity]) -> Self {
         let scaling = symmetry.scaling();
-        let groups: Vec<ScaleGroup> = hidden.iter().map(|activation| scaling.of_units(*activation)).collect();
+        let groups: Vec<ScaleGroup> = hidden.iter().map(|units| scaling.of_units(*units)).collect();
         let outside = |beside: Option<&ScaleGroup>| match scaling {
             // Inputs and outputs follow the hidden layer beside them.
             Scaling::Own => beside.copied().unwrap_or(ScaleGroup::Trivial),

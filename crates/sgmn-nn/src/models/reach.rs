@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use sgmn_graph::Activation;
+use sgmn_graph::Nonlinearity;
 use sgmn_symmetry::ScaleGroup;
 
 use super::{
@@ -25,7 +25,7 @@ use crate::layers::Role;
 pub(super) struct Reach {
     config: ScaleGmnConfig,
     /// For each sequence of hidden activations that was announced.
-    of: Vec<(Vec<Activation>, Reached)>,
+    of: Vec<(Vec<Nonlinearity>, Reached)>,
 }
 
 /// What the output of one architecture depends on.
@@ -51,7 +51,7 @@ pub(super) struct Live {
 impl Reach {
     /// The walk through a model of this configuration, for every architecture of the layout.
     pub(super) fn new(config: &ScaleGmnConfig, layout: &Layout) -> Self {
-        let walk = |hidden: &Vec<Activation>| (hidden.clone(), Walk::new(config, hidden).run());
+        let walk = |hidden: &Vec<Nonlinearity>| (hidden.clone(), Walk::new(config, hidden).run());
         let of = layout.hidden.iter().map(walk).collect();
         Self { config: config.clone(), of }
     }
@@ -65,7 +65,7 @@ impl Reach {
     }
 
     /// The features that matter after each layer of the model, for nets with these hidden activations.
-    pub(super) fn layers(&self, hidden: &[Activation]) -> Cow<'_, [Live]> {
+    pub(super) fn layers(&self, hidden: &[Nonlinearity]) -> Cow<'_, [Live]> {
         match self.of.iter().find(|(known, _)| known == hidden) {
             Some((_, reached)) => Cow::Borrowed(&reached.layers),
             None => Cow::Owned(live_layers(&self.config, hidden)),
@@ -74,7 +74,7 @@ impl Reach {
 }
 
 /// The features that matter after each layer of a model, for nets with these hidden activations.
-pub(super) fn live_layers(config: &ScaleGmnConfig, hidden: &[Activation]) -> Vec<Live> {
+pub(super) fn live_layers(config: &ScaleGmnConfig, hidden: &[Nonlinearity]) -> Vec<Live> {
     Walk::new(config, hidden).run().layers
 }
 
@@ -87,7 +87,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(config: &'a ScaleGmnConfig, hidden: &[Activation]) -> Self {
+    fn new(config: &'a ScaleGmnConfig, hidden: &[Nonlinearity]) -> Self {
         let n_layers = hidden.len() + 1;
         let mut walk = Self {
             config,

@@ -6,6 +6,7 @@ use sgmn_graph::{Batch, GraphBatch, Lowering};
 use super::{
     Blueprint, ChangeScales, Direction, Layout, Model, Output, OutputConfig, ReversedScale, ScaleGmnConfig,
     Symmetry,
+    layout::hidden_of,
     output::rows_of_nets,
     plan::{Groups, Paths, ReversedEdges, is_message},
     reach::{Live, Reach},
@@ -149,8 +150,7 @@ impl ScaleGmn {
     /// The final features of one bucket's nodes and edges.
     fn pass_messages(&self, graphs: &GraphBatch, scales: &[LayerScale], pass: &Pass) -> Result<State> {
         let mut state = self.start(graphs, scales)?;
-        let topology = &graphs.topology;
-        let hidden: Vec<_> = topology.hidden_layers().filter_map(|l| topology.activation(l)).collect();
+        let hidden = hidden_of(&graphs.topology);
         for (k, (layer, live)) in self.layers.iter().zip(&*self.reach.layers(&hidden)).enumerate() {
             let is_last = k + 1 == self.layers.len();
             // The published code drops even final bias changes.
@@ -165,9 +165,7 @@ impl ScaleGmn {
     fn start(&self, graphs: &GraphBatch, scales: &[LayerScale]) -> Result<State> {
         self.layout.check(&graphs.topology)?;
         let n_layers = graphs.topology.n_layers();
-        let hidden: Vec<_> =
-            graphs.topology.hidden_layers().filter_map(|l| graphs.topology.activation(l)).collect();
-        let groups = Groups::new(self.config.symmetry, &hidden);
+        let groups = Groups::new(self.config.symmetry, &hidden_of(&graphs.topology));
         let responses = match &self.probed {
             None => None,
             Some(probed) => {

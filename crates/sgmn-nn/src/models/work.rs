@@ -1,10 +1,11 @@
 //! How much arithmetic a ScaleGMN asks for, once nothing is computed twice: what a measured time is held against.
 
-use sgmn_graph::{Activation, Topology};
+use sgmn_graph::{Nonlinearity, Topology};
 use sgmn_symmetry::ScaleGroup;
 
 use super::{
     Direction, IoPath, ReversedScale, ScaleGmnConfig, SignInvariant, Symmetry,
+    layout::hidden_of,
     plan::{Groups, ReversedEdges, reversed_weight_fits},
     reach::{Live, live_layers},
 };
@@ -56,9 +57,9 @@ impl ReducedWork {
     fn counted(
         config: &ScaleGmnConfig,
         topology: &Topology,
-        live: impl FnOnce(&[Activation]) -> Option<Vec<Live>>,
+        live: impl FnOnce(&[Nonlinearity]) -> Option<Vec<Live>>,
     ) -> Self {
-        let hidden: Vec<_> = topology.hidden_layers().filter_map(|l| topology.activation(l)).collect();
+        let hidden = hidden_of(topology);
         let groups = Groups::new(config.symmetry, &hidden);
         let count = Count { config, topology, groups, live: live(&hidden) };
         Self { multiply_adds: count.all(), n_edges: topology.n_edges(), d_hidden: config.d_hidden }

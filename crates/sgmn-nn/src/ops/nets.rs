@@ -5,7 +5,7 @@ pub(super) mod trial;
 
 use std::ops::Range;
 
-use sgmn_graph::{Activation, Error, LayerMap, NetSpec, Reading, Result};
+use sgmn_graph::{Activation, Error, LayerMap, LayerPool, NetSpec, PoolAt, PoolKind, Reading, Result};
 
 /// The form of nets that run side by side: layers as products of a weight with what is gathered from the layer before.
 ///
@@ -15,7 +15,8 @@ pub struct NetForm {
     pub(super) layers: Vec<LayerForm>,
 }
 
-/// One layer: `signal' = σ(W gather(signal) + b)`. A net without a bias has zeros there.
+/// One layer: `signal' = σ(W gather(signal) + b)`, pooled before or after σ if it says so. A net without a bias has zeros
+/// there.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct LayerForm {
     pub(super) gather: Gather,
@@ -24,10 +25,22 @@ pub(super) struct LayerForm {
     pub(super) positions_in: usize,
     /// Weights of one unit written: rows gathered.
     pub(super) d_in: usize,
-    /// Units and positions written.
+    /// Units and positions written by the map.
     pub(super) n_out: usize,
     pub(super) positions: usize,
     pub(super) activation: Activation,
+    pub(super) pool: Option<PoolForm>,
+}
+
+/// Pooling of what the map writes, or of what the activation makes of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct PoolForm {
+    pub(super) kind: PoolKind,
+    pub(super) at: PoolAt,
+    /// For each place of a window and each position written the position read, [`LayerForm::positions`] for the margin.
+    pub(super) taps: Vec<u32>,
+    /// Positions written.
+    pub(super) positions: usize,
 }
 
 /// What stands in the columns that a weight multiplies, `[d_in, positions]`.
@@ -42,7 +55,7 @@ pub(super) enum Gather {
     Taps(Vec<u32>),
 }
 
-/// More positions of a kernel, times its entries, are taken for a mistake.
+/// More positions of a kernel or window, times its entries, are taken for a mistake.
 const MOST_TAPS: usize = 1 << 24;
 
 impl NetForm {
@@ -83,24 +96,20 @@ impl NetForm {
                     let before = size;
                     size = [0, 1]
                         .map(|axis| (before[axis] + 2 * padding[axis] - kernel[axis]) / stride[axis] + 1);
-                    let n_taps = [size[1], kernel[0], kernel[1]]
-                        .iter()
-                        .fold(size[0], |product, factor| product.saturating_mul(*factor));
-                    if n_taps > MOST_TAPS {
-                        let expected = format!("at most {MOST_TAPS} of them");
-                        return Err(Error::shape("positions of kernels on an image", expected, n_taps));
-                    }
-                    Gather::Taps(taps(before, size, kernel, stride, padding))
+                    Gather::Taps(taps(before, size, kernel, stride, padding)?)
                 }
             };
+            let positions = size[0] * size[1];
+            let pool = layer.pool.map(|pool| pool_form(&pool, &mut size)).transpose()?;
             layers.push(LayerForm {
                 gather,
                 n_in: layer.map.n_in(),
                 positions_in,
                 d_in: layer.map.n_in() * layer.map.n_edge_values(),
                 n_out: layer.map.n_out(),
-                positions: size[0] * size[1],
+                positions,
                 activation: layer.activation,
+                pool,
             });
         }
         Ok(Self { layers })
@@ -137,6 +146,13 @@ impl NetForm {
     }
 }
 
+/// Pooling of an image of this size, which becomes that of what is written.
+fn pool_form(pool: &LayerPool, size: &mut [usize; 2]) -> Result<PoolForm> {
+    let before = std::mem::replace(size, pool.size_after(*size)?);
+    let taps = taps(before, *size, pool.window, pool.stride, pool.padding)?;
+    Ok(PoolForm { kind: pool.kind, at: pool.at, taps, positions: size[0] * size[1] })
+}
+
 /// For each number of a kernel and each position written, the position read or that of the margin.
 fn taps(
     before: [usize; 2],
@@ -144,9 +160,15 @@ fn taps(
     kernel: [usize; 2],
     stride: [usize; 2],
     padding: [usize; 2],
-) -> Vec<u32> {
+) -> Result<Vec<u32>> {
+    let sizes = [after[0], after[1], kernel[0], kernel[1]];
+    let n_taps = sizes.iter().fold(1usize, |product, factor| product.saturating_mul(*factor));
+    if n_taps > MOST_TAPS {
+        let expected = format!("at most {MOST_TAPS} of them");
+        return Err(Error::shape("positions of kernels and windows on an image", expected, n_taps));
+    }
     let margin = before[0] * before[1];
-    let mut taps = Vec::with_capacity(kernel[0] * kernel[1] * after[0] * after[1]);
+    let mut taps = Vec::with_capacity(n_taps);
     for k in 0..kernel[0] * kernel[1] {
         for position in 0..after[0] * after[1] {
             // Places in the padded image.
@@ -158,5 +180,5 @@ fn taps(
             taps.push(place as u32);
         }
     }
-    taps
+    Ok(taps)
 }

@@ -4,11 +4,11 @@
 
 use candle_core::{D, DType, Result, Tensor, bail};
 
-use sgmn_graph::Activation;
+use sgmn_graph::{Activation, PoolAt, PoolKind};
 
 use super::{
     AdamWStep, Clip, EdgeAxis, NetForm, Symmetrize, Update,
-    nets::{Gather, LayerForm},
+    nets::{Gather, LayerForm, PoolForm},
 };
 
 /// See [`super::add_bias`].
@@ -160,10 +160,43 @@ pub fn run_nets(params: &Tensor, form: &NetForm, inputs: &Tensor) -> Result<Tens
         let weight = params.narrow(1, weights.start, weights.len())?.reshape((n_nets, n_out, d_in))?;
         let bias = params.narrow(1, biases.start, biases.len())?.unsqueeze(2)?;
         let sum = weight.matmul(&gathered)?.broadcast_add(&bias)?;
-        signal = layer.activation.on_tensor(&sum)?;
-        means.push(signal.reshape((n_nets, n_out, positions, n_inputs))?.mean(2)?);
+        let by_position = |signal: &Tensor| signal.reshape((n_nets, n_out, positions, n_inputs));
+        let pooled = match &layer.pool {
+            None => by_position(&layer.activation.on_tensor(&sum)?)?,
+            Some(form) if form.at == PoolAt::BeforeActivation => {
+                layer.activation.on_tensor(&pool(&by_position(&sum)?, form)?)?
+            }
+            Some(form) => pool(&by_position(&layer.activation.on_tensor(&sum)?)?, form)?,
+        };
+        means.push(pooled.mean(2)?);
+        signal = pooled;
     }
     Tensor::cat(&means, 1)
+}
+
+/// The largest value, or the mean, of each window: `[B, units, positions, P]` to fewer positions. Where several values of
+/// a window are the largest, its gradient is shared among them.
+fn pool(signal: &Tensor, form: &PoolForm) -> Result<Tensor> {
+    let PoolForm { kind, ref taps, positions, .. } = *form;
+    let (n_nets, n_units, positions_in, n_inputs) = signal.dims4()?;
+    let margin = if kind == PoolKind::Max { f64::NEG_INFINITY } else { 0.0 };
+    let margin =
+        Tensor::full(margin, (n_nets, n_units, 1, n_inputs), signal.device())?.to_dtype(signal.dtype())?;
+    let signal = if taps.iter().any(|tap| *tap as usize == positions_in) {
+        Tensor::cat(&[signal, &margin], 2)?
+    } else {
+        signal.contiguous()?
+    };
+    let places = taps.chunks(positions);
+    let n_places = places.len();
+    let mut values = places.map(|places| signal.index_select(&Tensor::new(places, signal.device())?, 2));
+    let Some(first) = values.next() else {
+        bail!("pooling: expected a window of at least one place, found none")
+    };
+    match kind {
+        PoolKind::Max => values.try_fold(first?, |largest, value| largest.maximum(&value?)),
+        PoolKind::Mean => values.try_fold(first?, |sum, value| sum + value?)? / n_places as f64,
+    }
 }
 
 /// See [`super::total_squares`].

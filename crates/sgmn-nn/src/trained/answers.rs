@@ -117,8 +117,8 @@ fn sigmoid(x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn rows<const N: usize>(values: &[[f64; 3]; N]) -> Tensor {
-        Tensor::new(values, &Device::Cpu).unwrap()
+    fn rows(values: &[[f64; 3]]) -> Tensor {
+        Tensor::from_slice(values.as_flattened(), (values.len(), 3), &Device::Cpu).unwrap()
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod mixed;
 mod nfn;
 mod ng_gnn;
 mod ng_t;
+mod pooling;
 mod precision;
 mod probes;
 mod probing;

@@ -61,6 +61,21 @@ fn uneven_cnn(activation: Activation) -> Arc<NetSpec> {
     )
 }
 
+/// A CNN with a maximum before an activation, and a mean after one.
+fn pooled_cnn(activation: Activation) -> Arc<NetSpec> {
+    let conv = |n_in, n_out, kernel, pool: &str| {
+        let map = LayerMap::Conv { n_in, n_out, kernel, stride: [1, 1], padding: [0, 0] };
+        LayerSpec::new(map, activation).with_pool(pool.parse().unwrap())
+    };
+    let map = LayerMap::Linear { n_in: 4, n_out: 3, reading: Reading::Flatten { positions: 2 } };
+    let layers = vec![
+        conv(2, 3, [2, 2], "max:2:1:before"),
+        conv(3, 4, [1, 1], "mean:2:1:after"),
+        LayerSpec::new(map, Activation::Identity),
+    ];
+    Arc::new(NetSpec::new(layers, 0.0).unwrap())
+}
+
 fn values(tensor: &Tensor) -> Vec<f64> {
     tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
@@ -111,6 +126,8 @@ fn every_unit_answers_as_the_interpreter_says() {
                 (testing::without_some_biases(seed, &testing::random_mlp(seed, activation)), None),
                 (testing::without_some_biases(seed, &uneven_cnn(activation)), Some([4, 5])),
                 (testing::random_cnn(seed, activation), Some(IMAGE)),
+                (testing::with_some_pools(seed, &testing::random_cnn(seed, activation)), Some(IMAGE)),
+                (pooled_cnn(activation), Some([4, 5])),
                 (uneven_cnn(activation), Some([4, 5])),
                 (Arc::new(NetSpec::cnn_zoo(&[1, 4, 3, 2], activation).unwrap()), Some([9, 7])),
             ];
@@ -140,6 +157,7 @@ fn gradients_of_probes_agree_with_differences() {
         for (spec, image) in [
             (Arc::new(NetSpec::mlp(&[2, 5, 4, 1], activation, 0.5).unwrap()), None),
             (uneven_cnn(activation), Some([4, 5])),
+            (pooled_cnn(activation), Some([4, 5])),
             (Arc::new(NetSpec::cnn_zoo(&[1, 4, 3], activation).unwrap()), Some(IMAGE)),
         ] {
             for is_free in [true, false] {
@@ -222,6 +240,11 @@ fn probes_that_do_not_fit_the_nets_are_refused_by_field() {
         (config(None, true), vec![cnn.clone()], "model.probes.image: expected the height"),
         (config(Some(IMAGE), true), vec![mlp(2)], "model.probes.image: expected none"),
         (config(Some([2, 4]), true), vec![cnn], "model.probes.image: expected a size"),
+        (
+            config(Some([2, 4]), true),
+            vec![pooled_cnn(Activation::Tanh)],
+            "image before pooling: expected at least 2×2",
+        ),
     ] {
         let error: Error = build(&config, &specs, DType::F32).0.unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");

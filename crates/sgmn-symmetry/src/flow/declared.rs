@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     IndexView, Spaces, along,
-    derive::{Bit, Form, Ratio, Scale, System},
+    derive::{Bit, Field, Form, Ratio, Scale, System},
     views::sum,
 };
 use crate::{Error, Result};
@@ -173,7 +173,7 @@ impl Declared {
         let (kind, rest) = term.split_at_checked(1)?;
         let (name, power) =
             rest.split_once('^').map_or(Some((rest, 1)), |(n, p)| p.parse().ok().map(|p| (n, p)))?;
-        let (on, group, power): (&[String], &str, i64) = match kind {
+        let (on, group, power): (&[String], &str, i32) = match kind {
             "^" | "/" => {
                 let (on, group) = self.scales.get(name)?;
                 (on, group, if kind == "^" { power } else { -power })
@@ -290,14 +290,20 @@ impl Rows {
 }
 
 fn ranks(rows: &[Scale]) -> (usize, usize) {
-    let mut log: System<Ratio> = System::default();
-    let mut sign: System<Bit> = System::default();
-    let mut ranks = (0, 0);
-    for row in rows {
-        ranks.0 += usize::from(log.grows(&row.log));
-        ranks.1 += usize::from(sign.grows(&row.sign));
-    }
-    ranks
+    (rank(rows.iter().map(|row| &row.log)), rank(rows.iter().map(|row| &row.sign)))
+}
+
+/// How many of the forms say something that those before them did not.
+fn rank<'a, F: Field + 'a>(forms: impl Iterator<Item = &'a Form<F>> + Clone) -> usize {
+    let mut vars: Vec<u32> = forms.clone().flat_map(|form| form.0.iter().map(|(var, _)| *var)).collect();
+    vars.sort_unstable();
+    vars.dedup();
+    // A system has a place for each variable up to the last one: they are counted anew, in their order.
+    let place = |var: &u32| vars.partition_point(|other| other < var) as u32;
+    let mut system = System::default();
+    let mut grows =
+        |form: &Form<F>| system.grows(&Form(form.0.iter().map(|(var, by)| (place(var), *by)).collect()));
+    forms.filter(|form| grows(form)).count()
 }
 
 fn scale_of(index: &IndexView) -> Scale {

@@ -117,7 +117,7 @@ impl Spaces {
 }
 
 /// `a + factor · b` of both forms; coefficients were found small when they were inferred.
-pub(super) fn sum(a: &Scale, b: &Scale, factor: i64) -> Scale {
+pub(super) fn sum(a: &Scale, b: &Scale, factor: i32) -> Scale {
     Scale {
         log: a.log.plus(&b.log, Ratio::whole(factor)).unwrap_or_default(),
         sign: a.sign.plus(&b.sign, Bit(true)).unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! Even activations, σ(−x) = σ(x): a unit's incoming weights and bias may be negated, its outgoing weights staying.
 
 use rand::RngExt;
-use sgmn_graph::{Activation, Seed, flow::Parity};
+use sgmn_graph::{Nonlinearity, Seed, flow::Parity};
 
 use super::{Rule, Stage, sign};
 use crate::{LayerElement, Ranges, Repairs, Result, sites::Units};
@@ -13,8 +13,8 @@ impl Rule for Mirror {
         Stage::Sign
     }
 
-    fn applies(&self, activation: Activation) -> bool {
-        activation.behaviour().parity == Parity::Even
+    fn applies(&self, units: Nonlinearity) -> bool {
+        units.behaviour().parity == Parity::Even
     }
 
     fn sample(&self, seed: Seed, n_units: usize, _ranges: &Ranges) -> Result<LayerElement> {

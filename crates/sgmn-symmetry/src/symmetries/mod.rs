@@ -5,7 +5,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use sgmn_graph::{Activation, Seed};
+use sgmn_graph::{Nonlinearity, Seed};
 
 use crate::{Error, LayerElement, Ranges, Repairs, Result, ScaleGroup, sites::Units};
 
@@ -19,9 +19,9 @@ pub(crate) trait Rule {
         ScaleGroup::Trivial
     }
 
-    /// Whether units with this activation admit it.
-    fn applies(&self, activation: Activation) -> bool {
-        ScaleGroup::of(activation).contains(self.group())
+    /// Whether units with this activation and pooling admit it.
+    fn applies(&self, units: Nonlinearity) -> bool {
+        ScaleGroup::of(units).contains(self.group())
     }
 
     /// Whether it changes biases other than by a factor, so that units without a bias do not admit it.
@@ -96,7 +96,8 @@ register! {
 }
 
 impl Symmetry {
-    /// Whether units with this activation and a bias admit the symmetry; without a bias they do not admit the phase.
+    /// Whether units with this activation, and pooling if it is said, and a bias admit the symmetry; without a bias they
+    /// do not admit the phase.
     ///
     /// ```
     /// use sgmn_graph::Activation;
@@ -109,8 +110,8 @@ impl Symmetry {
     /// assert_eq!(of(Activation::Gelu), ["permutation"]);
     /// assert_eq!(of(Activation::Gaussian), ["mirror", "permutation"]);
     /// ```
-    pub fn applies(self, activation: Activation) -> bool {
-        self.rule().applies(activation)
+    pub fn applies(self, units: impl Into<Nonlinearity>) -> bool {
+        self.rule().applies(units.into())
     }
 
     /// The scalings this symmetry is made of; trivial for reordering and shifting.

@@ -1,7 +1,7 @@
 //! Sine, sin(ω(x + π/ω)) = −sin(ω x): a bias may move by m·π/ω, the outgoing weights changing sign if m is odd.
 
 use rand::RngExt;
-use sgmn_graph::{Activation, Seed};
+use sgmn_graph::{Activation, Nonlinearity, Seed};
 
 use super::{Rule, Stage};
 use crate::{
@@ -16,8 +16,8 @@ impl Rule for Phase {
         Stage::Phase
     }
 
-    fn applies(&self, activation: Activation) -> bool {
-        half_period(activation).is_some()
+    fn applies(&self, units: Nonlinearity) -> bool {
+        half_period(units).is_some()
     }
 
     fn needs_bias(&self) -> bool {
@@ -32,9 +32,9 @@ impl Rule for Phase {
 
     /// The bias comes to lie in (−π/2ω, π/2ω], half a period wide.
     fn canonical(&self, units: &Units<'_>, repairs: &mut Repairs) -> Result<LayerElement> {
-        let half_period = half_period(units.activation()).map_or(f64::INFINITY, f64::abs);
+        let half_period = half_period(units.nonlinearity()).map_or(f64::INFINITY, f64::abs);
         // Toward which side a positive count shifts.
-        let direction = if let Activation::Sine { omega } = units.activation() { omega.signum() } else { 1.0 };
+        let direction = if let Activation::Sine { omega } = units.nonlinearity().activation { omega.signum() } else { 1.0 };
         let shifts = (0..units.len()).map(|i| {
             let turns = units.bias(i) / half_period;
             if turns.abs() >= MOST_SHIFTS as f64 {

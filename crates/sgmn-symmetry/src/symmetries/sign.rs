@@ -35,7 +35,7 @@ pub(super) fn canonical_sign(units: &Units<'_>, i: usize) -> f64 {
     let row = units.row(i);
     let largest = row.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
     let judge = row.iter().find(|value| value.abs() >= largest * (1.0 - tolerance::TIE)).copied();
-    let judge = judge.filter(|value| *value != 0.0).unwrap_or_else(|| match units.activation() {
+    let judge = judge.filter(|value| *value != 0.0).unwrap_or_else(|| match units.nonlinearity().activation {
         // Odd in the bias, and of the period π/ω of shifts.
         Activation::Sine { omega } => (2.0 * omega * units.bias(i)).sin() * omega.signum(),
         _ => units.bias(i),

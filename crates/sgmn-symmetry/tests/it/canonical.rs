@@ -72,13 +72,15 @@ fn canonical_units_look_as_promised() {
                 let bias = biases.get(i).copied().unwrap_or(0.0);
                 let largest = row.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap();
                 let norm = row.iter().chain([&bias]).map(|value| value * value).sum::<f64>().sqrt();
-                if Symmetry::Positive.applies(layer.activation) {
+                if Symmetry::Positive.applies(layer.nonlinearity()) {
                     assert!((norm - 1.0).abs() < 1e-12, "{seed:?}");
                 }
-                if [Symmetry::Sign, Symmetry::Mirror].iter().any(|one| one.applies(layer.activation)) {
+                if [Symmetry::Sign, Symmetry::Mirror].iter().any(|one| one.applies(layer.nonlinearity())) {
                     assert!(largest > 0.0, "{seed:?}");
                 }
-                if let Activation::Sine { omega } = layer.activation {
+                if let Activation::Sine { omega } = layer.activation
+                    && Symmetry::Phase.applies(layer.nonlinearity())
+                {
                     assert!(bias.abs() <= PI / (2.0 * omega.abs()) * (1.0 + 1e-9), "{seed:?}");
                 }
             }

@@ -1,9 +1,12 @@
 //! Every symmetry keeps the function of every net, as the interpreter sees it.
 
-use std::f64::consts::PI;
+use std::{f64::consts::PI, sync::Arc};
 
-use sgmn_graph::{Activation, Graph, Net, NetSpec, Seed, eval, testing::input_values};
-use sgmn_symmetry::{Element, LayerElement, Ranges, Symmetry, check, sample, tolerance};
+use sgmn_graph::{
+    Activation, Graph, LayerMap, LayerSpec, Net, NetSpec, Reading, Seed, Topology, eval,
+    testing::{input_values, random_net},
+};
+use sgmn_symmetry::{Element, LayerElement, Ranges, Sites, Symmetry, check, sample, tolerance};
 
 use crate::nets::{graph_of, random_nets, relative_difference};
 
@@ -129,5 +132,105 @@ fn a_scalar_outside_of_the_group_changes_the_function() {
         let moved = Graph { topology: graph.topology.clone(), ..moved };
         let difference = function_difference(seed, &graph.raise().unwrap(), &moved.raise().unwrap());
         assert!(difference > 1e-3, "{activation:?}: {difference:e}");
+    }
+}
+
+/// A convolution of two channels with pooling, and a layer that reads all nine places.
+fn pooled(activation: Activation, pool: &str) -> Arc<NetSpec> {
+    let map = LayerMap::Conv { n_in: 1, n_out: 2, kernel: [2, 2], stride: [1, 1], padding: [0, 0] };
+    let first = LayerSpec::new(map, activation).with_pool(pool.parse().unwrap());
+    let pool = first.pool.unwrap();
+    let [height, width] = pool.size_after([5, 5]).unwrap();
+    let reading = Reading::Flatten { positions: height * width };
+    let last = LayerSpec::new(LayerMap::Linear { n_in: 2, n_out: 3, reading }, Activation::Identity);
+    Arc::new(NetSpec::new(vec![first, last], 0.0).unwrap())
+}
+
+/// How far a net's function moves if its first channel is changed by an element of another net of the same shape.
+fn moved_by(element: LayerElement, lawful: &Arc<NetSpec>, spec: &Arc<NetSpec>) -> f64 {
+    let net = random_net(Seed::new(4), spec);
+    let image: Vec<f64> = (0..36).map(|i| f64::from(i * i).sin()).collect();
+    let as_lawful = Net::new(lawful.clone(), net.params().to_vec()).unwrap();
+    let moved = Element::new(vec![element]).act_on_net(&as_lawful).unwrap();
+    let moved = Net::new(spec.clone(), moved.params().to_vec()).unwrap();
+    let outputs = [&net, &moved].map(|net| eval::run(net, &image).unwrap());
+    relative_difference(&outputs[0], &outputs[1])
+}
+
+#[test]
+fn pooling_lets_through_what_is_claimed_and_nothing_else() {
+    let sine = Activation::Sine { omega: 2.0 };
+    let flip = || LayerElement::scale(vec![-1.0, 1.0]).unwrap();
+    let double = || LayerElement::scale(vec![2.0, 1.0]).unwrap();
+    let shift = || LayerElement::shift(vec![1, 0]).unwrap();
+    let mirror = || LayerElement::mirror(vec![true, false]);
+    let plain = |activation| pooled(activation, "mean:2:after");
+    for (activation, symmetry, element, words) in [
+        (
+            Activation::Tanh,
+            Symmetry::Sign,
+            flip(),
+            [
+                ("max:2:before", false),
+                ("max:2:after", false),
+                ("mean:2:before", true),
+                ("mean:2:1:1:before", true),
+            ],
+        ),
+        (
+            Activation::Relu,
+            Symmetry::Positive,
+            double(),
+            [
+                ("max:2:before", true),
+                ("max:2:1:1:after", true),
+                ("mean:2:before", true),
+                ("mean:2:1:1:after", true),
+            ],
+        ),
+        (
+            sine,
+            Symmetry::Phase,
+            shift(),
+            // Zeros around are not shifted; a largest value does not change its sign.
+            [
+                ("max:2:1:1:before", true),
+                ("max:2:after", false),
+                ("mean:2:before", true),
+                ("mean:2:1:1:before", false),
+            ],
+        ),
+        (
+            Activation::Gaussian,
+            Symmetry::Mirror,
+            mirror(),
+            [
+                ("max:2:before", false),
+                ("max:2:after", true),
+                ("mean:2:before", true),
+                ("mean:2:1:1:before", true),
+            ],
+        ),
+    ] {
+        for (word, admitted) in words {
+            let spec = pooled(activation, word);
+            // The numbers are moved by way of a net that admits it: pooling by a mean, side by side.
+            let parameters = NetSpec::new(
+                spec.layers()
+                    .iter()
+                    .zip(plain(activation).layers())
+                    .map(|(own, plain)| LayerSpec { pool: plain.pool, ..*own })
+                    .collect(),
+                0.0,
+            );
+            let difference = moved_by(element.clone(), &Arc::new(parameters.unwrap()), &spec);
+            let case = format!("{symmetry} of {activation} with {word}: {difference:e}");
+            assert_eq!(difference <= tolerance::FUNCTION, admitted, "{case}");
+            assert!(admitted || difference > 1e-3, "{case}");
+            let topology = Topology::new(spec.clone()).unwrap();
+            let site = Sites::new(&topology, Symmetry::ALL).layers()[0].clone();
+            assert_eq!(site.symmetries.contains(&symmetry), admitted, "{case}");
+            assert_eq!(Element::new(vec![element.clone()]).check_fits(&topology).is_ok(), admitted, "{case}");
+        }
     }
 }

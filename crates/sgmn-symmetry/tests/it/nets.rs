@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sgmn_graph::{
     Activation, Graph, LayerSpec, Net, NetSpec, Seed, Topology, lower,
-    testing::{ACTIVATIONS, random_cnn, random_mlp, random_net, without_some_biases},
+    testing::{ACTIVATIONS, random_cnn, random_mlp, random_net, with_some_pools, without_some_biases},
 };
 
 /// Also a sine of negative frequency: its half period is negative.
@@ -12,8 +12,8 @@ pub(crate) fn activations() -> Vec<Activation> {
     ACTIVATIONS.into_iter().chain([Activation::Sine { omega: -2.5 }]).collect()
 }
 
-/// `n` MLPs, `n` CNNs and `n` MLPs of mixed activations for each activation, and `n` of them without some biases, with
-/// the seed each was made from.
+/// `n` MLPs, `n` CNNs and `n` MLPs of mixed activations for each activation, `n` of them without some biases, and the CNNs
+/// with pooling, with the seed each was made from.
 pub(crate) fn random_nets(n: u64) -> Vec<(Seed, Net)> {
     let mut nets = Vec::new();
     for (a, activation) in activations().into_iter().enumerate() {
@@ -21,7 +21,8 @@ pub(crate) fn random_nets(n: u64) -> Vec<(Seed, Net)> {
             let seed = Seed::new(1000 * a as u64 + i);
             let specs = [random_mlp(seed, activation), random_cnn(seed, activation), mixed_mlp(seed, a)];
             let without = without_some_biases(seed, &specs[i as usize % 3]);
-            for spec in specs.into_iter().chain([without]) {
+            let pooled = with_some_pools(seed, &specs[1]);
+            for spec in specs.into_iter().chain([without, pooled]) {
                 nets.push((seed, random_net(seed, &spec)));
             }
         }

@@ -18,6 +18,7 @@ use self::{
     external::Files,
     model::{Model, Size},
     tensor::Tensor,
+    wire::Message,
 };
 use super::{About, Container, FlowFile, OpenSize, ReadOptions, Reader, Record, Tensors, assemble};
 use crate::{Error, Result, bytes::mmap::MappedFile};
@@ -43,6 +44,24 @@ fn detects(start: &[u8], _options: &ReadOptions) -> bool {
     // Version, producer, its version, domain, version of the model, text, graph, operator sets, metadata, functions.
     const KEYS: [u8; 10] = [0x08, 0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72, 0xca];
     !braced && start.first().is_some_and(|key| KEYS.contains(key))
+}
+
+/// Whether all of a file is the fields of one model with its graph, which no other file is by chance.
+pub(super) fn is_model(file: &[u8]) -> bool {
+    let mut message = Message::whole("ModelProto", file);
+    let (mut n_versions, mut n_graphs) = (0, 0);
+    loop {
+        match message.next() {
+            Ok(None) => return n_versions == 1 && n_graphs == 1,
+            Ok(Some(field)) => match field.number {
+                1 if field.int().is_ok() => n_versions += 1,
+                7 if field.bytes().is_ok() => n_graphs += 1,
+                2..=6 | 8 | 14 | 20 | 25 => {}
+                _ => return false,
+            },
+            Err(_) => return false,
+        }
+    }
 }
 
 /// Bytes of files that are touched before their pages are given back.

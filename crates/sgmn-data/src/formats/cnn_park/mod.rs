@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 
 use self::config::Config;
 use super::{
+    architectures::Architectures,
     known::{self, Epochs},
-    named_layers::Architectures,
 };
 use crate::{
     Error, Result, Sample, Source, Target, containers,

@@ -1,6 +1,9 @@
 //! Where each tensor stands in a row of the zoo, and how TensorFlow's order becomes PyTorch's.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 use sgmn_graph::{Activation, LayerMap, LayerSpec, NetSpec, Reading};
@@ -50,6 +53,7 @@ impl Layout {
         let fault = |expected: String, found: String| Err(Error::format(path, expected, found));
         let text = text::read(path)?;
         let mut layers: Vec<Layer> = Vec::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
         let mut end = 0;
         for line in csv::Reader::from_reader(text.as_bytes()).deserialize() {
             let Line { varname, start_idx, end_idx, size, shape: text } = match line {
@@ -66,7 +70,7 @@ impl Layout {
             let Some((name, is_kernel)) = kind(&varname) else {
                 return fault("variables named LAYER/kernel:0 and LAYER/bias:0, or without :0".to_owned(), format!("{varname:?}"));
             };
-            let at = layers.iter().position(|layer| layer.name == name).unwrap_or_else(|| {
+            let at = *places.entry(name.to_owned()).or_insert_with(|| {
                 layers.push(Layer { name: name.to_owned(), kernel: None, bias: None });
                 layers.len() - 1
             });

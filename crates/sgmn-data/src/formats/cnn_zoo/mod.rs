@@ -59,7 +59,7 @@ pub struct Options {
     #[serde(skip_serializing_if = "is_test_accuracy")]
     pub target: String,
     /// What becomes of rows that are no good nets.
-    #[serde(skip_serializing_if = "is_error")]
+    #[serde(skip_serializing_if = "OnBadNet::is_error")]
     pub on_bad_net: OnBadNet,
 }
 
@@ -68,10 +68,6 @@ const TEST_ACCURACY: &str = "test_accuracy";
 
 fn is_test_accuracy(target: &str) -> bool {
     target == TEST_ACCURACY
-}
-
-fn is_error(on_bad_net: &OnBadNet) -> bool {
-    *on_bad_net == OnBadNet::Error
 }
 
 impl Default for Options {

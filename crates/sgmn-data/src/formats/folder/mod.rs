@@ -34,7 +34,7 @@ use self::{
     splits::Nets,
     targets::{Asked, Targets},
 };
-use super::named_layers::Architectures;
+use super::architectures::Architectures;
 use crate::{
     Error, Result, Sample, Source, Target,
     beside::text,

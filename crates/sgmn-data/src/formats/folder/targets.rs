@@ -1,6 +1,9 @@
 //! What is asked about each net of a folder: classes with their names, or scores.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use super::{
     files::File,
@@ -220,9 +223,10 @@ fn classes(
         })
     };
     let names: BTreeSet<String> = labels.iter().flatten().map(Label::to_string).collect();
+    let is_said: BTreeSet<&str> = said.unwrap_or_default().iter().map(String::as_str).collect();
     let are_numbers = labels.iter().flatten().all(|label| matches!(label, Label::Number(_)));
     let names: Vec<String> = match said {
-        Some(said) if names.iter().all(|name| said.contains(name)) => said.to_vec(),
+        Some(said) if names.iter().all(|name| is_said.contains(name.as_str())) => said.to_vec(),
         Some(said) if are_numbers => {
             let mut targets = Vec::new();
             for (i, label) in labels.iter().enumerate() {
@@ -244,7 +248,7 @@ fn classes(
         }
         Some(said) => {
             let unknown = |label: &Option<Label>| {
-                label.as_ref().is_some_and(|label| !said.contains(&label.to_string()))
+                label.as_ref().is_some_and(|label| !is_said.contains(label.to_string().as_str()))
             };
             let i = labels.iter().position(unknown).unwrap_or_default();
             return fault(
@@ -278,9 +282,12 @@ fn classes(
             names.into_iter().collect()
         }
     };
+    // The first of two classes of one name counts.
+    let numbers: BTreeMap<&str, usize> =
+        names.iter().enumerate().rev().map(|(class, name)| (name.as_str(), class)).collect();
     let class = |label: &Option<Label>| {
         let name = label.as_ref()?.to_string();
-        names.iter().position(|known| *known == name).map(|class| Target::Class(class as u32))
+        numbers.get(name.as_str()).map(|&class| Target::Class(class as u32))
     };
     Ok((labels.iter().map(|label| class(label).unwrap_or(Target::None)).collect(), Some(names)))
 }

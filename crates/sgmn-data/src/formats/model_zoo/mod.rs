@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 
 use self::params::Params;
 use super::{
+    architectures::Architectures,
     known::{self, Epochs},
-    named_layers::Architectures,
 };
 use crate::{
     Error, Result, Sample, Source, Target, containers, skip::OnBadNet, source::Dataset, split::Draw,
@@ -106,7 +106,7 @@ pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
             format!("epochs {found}"),
         ));
     }
-    let mut notes = vec![architecture::LEFT_OUT.to_owned()];
+    let mut notes = Vec::new();
     if n_without > 0 {
         notes.push(format!("{n_without} training(s) without a checkpoint that was asked for"));
     }
@@ -217,6 +217,9 @@ impl Source for CollectionSource {
         let tree = containers::read(path)?;
         let state_dict = tree.root.clone();
         let layers = known::layers(&state_dict);
+        if let Some((name, shape)) = layers.iter().find(|(_, shape)| shape.contains(&0)) {
+            return Err(Error::format(path, format!("{name}.weight without an axis of 0"), format!("{shape:?}")));
+        }
         let spec = architecture::spec(params, &layers).map_err(|why| known::unsupported(&tree, why))?;
         let names = layers.into_iter().map(|(name, _)| name).collect();
         let net = known::net(tree, state_dict, names, &spec, &self.architectures)?;

@@ -39,7 +39,7 @@ pub use writer::{Item, Writer};
 
 use std::{fs::File, io::Read, path::Path};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{Error, Result, Source, Target, source::Dataset};
 
@@ -47,6 +47,8 @@ use crate::{Error, Result, Source, Target, source::Dataset};
 pub const CLASSES: &str = "classes";
 /// Provenance under which the notes of the dataset stand that was packed, as a JSON list of texts.
 pub const NOTES: &str = "notes";
+/// Provenance under which the nets stand that were left out, as a JSON list of objects with `net` and `why`.
+pub const SKIPPED: &str = "skipped";
 
 /// Nothing can be chosen: a packed file says everything itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,9 +69,9 @@ pub fn open(path: &Path, _options: &Options) -> Result<Dataset> {
 /// [`Error::Format`] if classes have names but not all of them.
 pub fn dataset(reader: Reader, path: &Path) -> Result<Dataset> {
     let splits = reader.splits().clone();
-    let texts = |key: &str| serde_json::from_str(reader.provenance().get(key)?).ok();
-    let classes: Option<Vec<String>> = texts(CLASSES);
-    let notes: Option<Vec<String>> = texts(NOTES);
+    let classes: Option<Vec<String>> = list(&reader, CLASSES);
+    let notes = list(&reader, NOTES).unwrap_or_default();
+    let skipped = list(&reader, SKIPPED).unwrap_or_default();
     if let Some(names) = &classes {
         let nameless = (0..reader.len()).find_map(|i| match reader.target(i) {
             Target::Class(class) if class as usize >= names.len() => Some((class, reader.id(i))),
@@ -79,8 +81,12 @@ pub fn dataset(reader: Reader, path: &Path) -> Result<Dataset> {
             return Err(Error::format(path, format!("classes below {}, which have names", names.len()), format!("{class} of {id:?}")));
         }
     }
-    let notes = notes.unwrap_or_default();
-    Ok(Dataset { classes, notes, ..Dataset::new(reader, splits) })
+    Ok(Dataset { classes, notes, skipped, ..Dataset::new(reader, splits) })
+}
+
+/// A list in the provenance.
+fn list<T: DeserializeOwned>(reader: &Reader, key: &str) -> Option<Vec<T>> {
+    serde_json::from_str(reader.provenance().get(key)?).ok()
 }
 
 /// Whether the path is a file that begins with the magic bytes of this format.

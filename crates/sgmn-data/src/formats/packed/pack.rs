@@ -7,8 +7,9 @@ use std::{
 };
 
 use rayon::prelude::*;
+use serde::Serialize;
 
-use super::{CLASSES, Item, NOTES, Writer};
+use super::{CLASSES, Item, NOTES, SKIPPED, Writer};
 use crate::{
     Error, Result, Sample,
     skip::{self, Skipped},
@@ -32,7 +33,8 @@ pub struct Packed {
 
 /// Writes all items of a dataset, with their splits, into a packed file at `path`.
 ///
-/// Items keep their order; the order within a split becomes the items' order. Names of classes and notes become provenance.
+/// Items keep their order; the order within a split becomes the items' order. Names of classes, notes and what was left
+/// out become provenance.
 /// `progress` is told, after every block, how many items are done and how many there are.
 ///
 /// # Errors
@@ -68,16 +70,23 @@ pub fn pack(
     }
     skip::refuse_nothing(writer.len(), &skipped)?;
     let notes: Vec<String> = dataset.notes.iter().cloned().chain(skip::note(&skipped)).collect();
-    let texts = |texts: &[String]| serde_json::to_string(texts).expect("a list of texts can be written as JSON");
     if let Some(classes) = &dataset.classes {
-        writer.say(CLASSES, texts(classes));
+        writer.say(CLASSES, json(classes));
     }
     if !notes.is_empty() {
-        writer.say(NOTES, texts(&notes));
+        writer.say(NOTES, json(&notes));
+    }
+    let all_skipped: Vec<&Skipped> = dataset.skipped.iter().chain(&skipped).collect();
+    if !all_skipped.is_empty() {
+        writer.say(SKIPPED, json(&all_skipped));
     }
     let n_items = writer.len();
     writer.finish()?;
     Ok(Packed { n_items, n_rounded, skipped })
+}
+
+fn json<T: Serialize>(list: &[T]) -> String {
+    serde_json::to_string(list).expect("texts can be written as JSON")
 }
 
 /// A sample in single precision, and how many of its numbers that rounded.

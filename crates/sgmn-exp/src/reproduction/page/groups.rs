@@ -94,7 +94,7 @@ impl Composer<'_> {
         text
     }
 
-    fn figures(&self, results: &StudyResults) -> Result<Vec<Block>> {
+    pub(super) fn figures(&self, results: &StudyResults) -> Result<Vec<Block>> {
         let mut blocks = Vec::new();
         let criterion = results.criterion;
         if results.study.group == Group::Ablations {
@@ -129,7 +129,11 @@ impl Composer<'_> {
                     "{}: test nets of the model that did best on the validation nets.",
                     results.study.nets
                 );
-                let scatter = scatter_svg(&model, &run.summary.pairs, Some((0.0, 1.0)))?;
+                let scatter = scatter_svg(
+                    &model,
+                    &run.summary.pairs,
+                    (criterion == Criterion::Tau).then_some((0.0, 1.0)),
+                )?;
                 blocks.push(figure(results, "scatter", scatter, &caption));
             }
             Group::Editing => {
@@ -177,8 +181,8 @@ fn pictures(Examples { of_each_class, mistakes }: &Examples, model: &str) -> Vec
 }
 
 fn knows(studies: &[&StudyResults]) -> Vec<Block> {
-    let rows = studies.iter().flat_map(|results| results.study.rows);
-    let facts = rows.map(|row| (row.method.to_owned(), row.knows.to_owned()));
+    let rows = studies.iter().flat_map(|results| &results.study.rows);
+    let facts = rows.map(|row| (row.method.clone(), row.knows.clone()));
     vec![Block::Facts(distinct(facts))]
 }
 
@@ -198,7 +202,7 @@ fn budget(scale: Scale) -> &'static str {
 }
 
 /// How the values of a part are to be read.
-fn note(group: Group) -> &'static str {
+pub(super) fn note(group: Group) -> &'static str {
     match group {
         Group::Classification => {
             "Accuracy on nets that neither training nor the choice of the best epoch has seen; mean ± sample standard deviation \

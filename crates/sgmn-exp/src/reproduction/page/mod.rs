@@ -1,10 +1,13 @@
 //! What the report says: text, tables and figures, the same for Markdown and for the page.
 
+mod compare;
 mod differences;
 mod groups;
 mod runs;
 
 use anyhow::Result;
+
+pub(super) use self::compare::{Told, compare, table};
 
 use super::{
     nets::distributions,

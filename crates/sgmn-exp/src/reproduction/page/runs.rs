@@ -37,6 +37,7 @@ impl Composer<'_> {
             }
             blocks.push(Block::Facts(facts));
         }
+        blocks.extend(self.results.studies.iter().filter_map(left_out).map(Block::Text));
         let tables = self.results.studies.iter().flat_map(|results| {
             [Block::Text(format!("{}:", results.study.name)), Block::Table(table_of_runs(results))]
         });
@@ -45,6 +46,15 @@ impl Composer<'_> {
         blocks.push(Block::Fold("The command of every run".to_owned(), vec![Block::Commands(commands)]));
         blocks
     }
+}
+
+/// How many nets of a study could not be read, if there are any.
+fn left_out(results: &StudyResults) -> Option<String> {
+    let n = results.runs().map(|run| run.summary.n_skipped).max().filter(|n| *n > 0)?;
+    let nets = results.study.nets;
+    Some(format!(
+        "{nets}: {n} nets could not be read and were left out; `skipped.csv` in the folder of each run names them."
+    ))
 }
 
 /// One row a run that was begun.
@@ -57,7 +67,7 @@ fn table_of_runs(results: &StudyResults) -> Table {
         for RunResult { summary, .. } in &row.runs {
             let value = summary.test.get(criterion.name());
             rows.push(vec![
-                row.row.method.to_owned(),
+                row.row.method.clone(),
                 summary.seed.to_string(),
                 value.map_or_else(dash, |value| criterion.shown(*value)),
                 criterion.shown(summary.best_val),
@@ -73,7 +83,7 @@ fn table_of_runs(results: &StudyResults) -> Table {
                 RunState::Diverged => "diverged",
                 RunState::Unfinished | RunState::Finished { .. } => "unfinished",
             };
-            let mut cells = vec![row.row.method.to_owned(), run.seed.to_string(), state.to_owned()];
+            let mut cells = vec![row.row.method.clone(), run.seed.to_string(), state.to_owned()];
             cells.resize_with(header.len(), dash);
             rows.push(cells);
         }

@@ -75,13 +75,13 @@ impl Runner<'_> {
         let request = Request { studies: here.map(str::to_owned).collect(), ..self.request.clone() };
         nets::make(&request, self.stop)?;
         if !self.wishes.methods.is_empty() {
-            plan.runs.retain(|run| self.wishes.methods.iter().any(|name| name == run.method));
+            plan.runs.retain(|run| self.wishes.methods.contains(&run.method));
         }
         self.train(&mut plan, &absent)
     }
 
     fn check_methods(&self, plan: &Plan) -> Result<()> {
-        let mut known: Vec<&str> = plan.runs.iter().map(|run| run.method).collect();
+        let mut known: Vec<&str> = plan.runs.iter().map(|run| run.method.as_str()).collect();
         known.sort_unstable();
         known.dedup();
         if let Some(unknown) = self.wishes.methods.iter().find(|method| !known.contains(&method.as_str())) {
@@ -135,6 +135,9 @@ impl Runner<'_> {
             if let Some(avoided) = &run.avoided {
                 eprintln!("{} holds a run of other settings; this one goes beside it", avoided.display());
             }
+            if let Some(rest) = self.rest(plan, place) {
+                eprintln!("about {} for this and all that is missing", clock(rest));
+            }
             let mut command = self.children.command(run.program, &run.arguments)?;
             eprintln!("$ {}", typed(&command));
             let made = self.children.run(&mut command);
@@ -152,6 +155,24 @@ impl Runner<'_> {
             }
         }
         Ok(failed)
+    }
+
+    /// About how long the runs from a place on will take: each as long as the model took with another seed or setting, or
+    /// else as the finished ones on average; nothing before one has finished.
+    fn rest(&self, plan: &Plan, place: usize) -> Option<Duration> {
+        let seconds = |run: &PlannedRun| match run.state {
+            RunState::Finished { seconds } => Some(seconds),
+            _ => None,
+        };
+        let finished: Vec<(&str, f64)> =
+            plan.runs.iter().filter_map(|run| Some((run.method.as_str(), seconds(run)?))).collect();
+        let mean = finished.iter().map(|(_, seconds)| seconds).sum::<f64>() / finished.len() as f64;
+        let open =
+            plan.runs[place..].iter().filter(|run| matches!(run.state, RunState::New | RunState::Unfinished));
+        let of_run = |run: &PlannedRun| {
+            finished.iter().find(|(method, _)| *method == run.method).map_or(mean, |(_, seconds)| *seconds)
+        };
+        (!finished.is_empty()).then(|| Duration::from_secs_f64(open.map(of_run).sum()))
     }
 
     /// Why a run is not begun, in a sentence; nothing if it is.
@@ -175,7 +196,7 @@ impl Runner<'_> {
         }
         let rest = self.wishes.time.saturating_sub(self.began.elapsed()).as_secs_f64();
         let earlier = plan.runs.iter().find(|other| {
-            (other.study, other.method) == (run.study, run.method) && other.seed + 1 == run.seed
+            (other.study, &other.method) == (run.study, &run.method) && other.seed + 1 == run.seed
         });
         match earlier?.state {
             RunState::Finished { seconds } if seconds <= rest => None,

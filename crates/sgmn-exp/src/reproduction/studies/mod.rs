@@ -5,35 +5,67 @@ mod classification;
 mod editing;
 mod generalization;
 
-pub(super) use ablations::ABLATIONS;
-pub(super) use classification::CLASSIFICATION;
-pub(super) use editing::EDITING;
-pub(super) use generalization::GENERALIZATION;
+use std::sync::LazyLock;
 
 use super::study::{Group, Published, Row, Scale, Study};
+use crate::config::{Composition, DataPart, ModelPart, SizePart, TaskKind};
 
-const FORWARD: &str = "hidden units may be reordered and scaled by what their activation allows";
-const BIDIRECTIONAL: &str = "the same, with messages along the edges and against them";
-const GMN: &str = "hidden units may be reordered; message passing as ScaleGMN's, as many learned numbers";
-const GMN_AUGMENTED: &str = "as GMN, its training nets signed or scaled at random";
-const LINEAR: &str = "hidden units may be reordered; all linear maps that respect that, in layers";
-const LINEAR_FOURIER: &str = "as DWS, weights read through Fourier features";
-const LINEAR_NP: &str =
-    "as NFN_HNP, and inputs and outputs may be reordered too, but carry codes that tell them apart";
-const NEURAL_GRAPH: &str = "hidden units may be reordered; message passing that updates edges";
-const TRANSFORMER: &str = "hidden units may be reordered; attention along edges";
-const NEURAL_GRAPH_PROBES: &str =
-    "as NG-GNN; each unit also says what it answers to learned inputs of the net";
-const TRANSFORMER_PROBES: &str = "as NG-T; each unit also says what it answers to learned inputs of the net";
-const SCALEGMN_PROBES: &str = "as ScaleGMN; each unit also says what it answers to learned inputs of the net";
-const PROBES: &str = "what the net answers to learned inputs, and nothing of its weights";
-const INR2VEC: &str =
-    "no symmetry: rows of the weights as a set; its embedding learns to draw what the net draws";
-const INR2VEC_ALONE: &str = "as Inr2Vec without drawing: trained on the classes from end to end";
-const LIST: &str = "nothing: the weights are a list of numbers";
+/// All studies, in the order of the report.
+pub(super) fn all() -> &'static [Study] {
+    static ALL: LazyLock<Vec<Study>> = LazyLock::new(|| {
+        [classification::studies(), generalization::studies(), editing::studies(), ablations::studies()]
+            .concat()
+    });
+    &ALL
+}
+
+/// What the models of a study have in common.
+#[derive(Debug, Clone, Copy)]
+struct Terms {
+    data: &'static str,
+    task: TaskKind,
+    size: &'static str,
+}
+
+/// Why an experiment of a study cannot fail to resolve.
+const TESTED: &str = "the experiments of all studies come with the program, and tests resolve them";
+
+impl Terms {
+    /// A model on these terms.
+    fn row(self, model: &str) -> Row {
+        let composed = || {
+            let (data, size) = (DataPart::open(self.data)?, SizePart::open(self.size)?);
+            Row::of(&Composition::new(data, Some(self.task), ModelPart::open(model)?, size)?)
+        };
+        composed().expect(TESTED)
+    }
+
+    /// Models on these terms, some of them small versions of published configurations.
+    fn rows(self, models: &[&str], published: &[(&str, Published)]) -> Vec<Row> {
+        let row = |model: &&str| {
+            let paper = published.iter().find(|(of, _)| of == model);
+            Row { published: paper.map(|(_, published)| *published), ..self.row(model) }
+        };
+        models.iter().map(row).collect()
+    }
+}
+
+/// Published configurations, by the models that they are.
+fn paper(published: &[(&str, Published)]) -> Vec<Row> {
+    let row = |(model, published): &(&str, Published)| Row {
+        published: Some(*published),
+        ..ours(model, published.experiment)
+    };
+    published.iter().map(row).collect()
+}
+
+/// A whole experiment on published data that the paper does not have.
+fn ours(model: &str, experiment: &str) -> Row {
+    ModelPart::open(model).and_then(|model| Row::new(&model, experiment)).expect(TESTED)
+}
 
 /// A study on nets that are made here, to be completed by name and rows.
-const fn study(group: Group, scale: Scale, nets: &'static str, question: &'static str) -> Study {
+fn study(group: Group, scale: Scale, nets: &'static str, question: &'static str) -> Study {
     Study {
         name: "",
         group,
@@ -44,24 +76,7 @@ const fn study(group: Group, scale: Scale, nets: &'static str, question: &'stati
         differs: None,
         manifests: &[],
         images: None,
-        rows: &[],
+        rows: Vec::new(),
         claims: &[],
     }
-}
-
-const fn row(method: &'static str, experiment: &'static str, knows: &'static str) -> Row {
-    Row { method, experiment, knows, published: None }
-}
-
-/// A row whose experiment is, or is a small version of, a published configuration.
-const fn published(
-    method: &'static str,
-    experiment: &'static str,
-    knows: &'static str,
-    paper: &'static str,
-    n_params: usize,
-    n_train: Option<usize>,
-) -> Row {
-    let published = Some(Published { experiment: paper, n_params, n_train });
-    Row { method, experiment, knows, published }
 }

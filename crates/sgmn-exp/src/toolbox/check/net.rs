@@ -15,6 +15,7 @@ use crate::{
         args::NetArgs,
         check::{KEPT, Report, Trials, check_file},
         description::note_of_sizes,
+        facts::hold_little,
         negatives::{Fault, SEEN},
     },
     report::MachineFacts,
@@ -61,6 +62,7 @@ pub(super) fn run(
         questions: args.questions as usize,
         seed,
     };
+    hold_little();
     let options = args.net.options();
     let mut results = Results::open(args.json.as_deref())?;
     let mut rows = Vec::new();

@@ -5,12 +5,12 @@ use sgmn_data::{
     formats::FormatKind,
     nets::{Convolution, LayerOrder, NetOptions},
 };
-use sgmn_graph::{Activation, ActivationWords};
+use sgmn_graph::{Activation, ActivationWords, PoolWords};
 
 /// How to read what files do not say themselves.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 #[command(next_help_heading = "Reading")]
-pub(in crate::toolbox) struct ReadArgs {
+pub(crate) struct ReadArgs {
     /// Format of a dataset; found out if left out
     #[arg(long = "from", value_name = "FORMAT")]
     pub(super) format: Option<FormatKind>,
@@ -53,6 +53,10 @@ pub(in crate::toolbox) struct ReadArgs {
     /// Zeros around the input of these convolutions
     #[arg(long, requires = "stride", value_name = "N")]
     padding: Option<usize>,
+    /// Pooling of these convolutions, one for all or one for each, with its window and where it stands: none, max:2:after
+    /// the activation, mean:3:2:1:before with stride 2 and padding 1
+    #[arg(long, value_name = "WORDS")]
+    pool: Option<PoolWords>,
 }
 
 impl ReadArgs {
@@ -79,6 +83,7 @@ impl ReadArgs {
             output_activation: self.output_activation,
             output_offset: self.output_offset,
             convolution,
+            pool: self.pool.clone(),
         }
     }
 }

@@ -19,7 +19,7 @@ use sgmn_data::{
 use sgmn_graph::NetSpec;
 use toml::{Table, Value};
 
-pub(super) use args::ReadArgs;
+pub(crate) use args::ReadArgs;
 pub(super) use flow::{FlowSource, write_tensors};
 pub(super) use write::{Destination, OneNet, list_left_out, refuse_existing, refuse_full_folder};
 
@@ -75,7 +75,7 @@ pub(super) fn open(path: &Path, args: &ReadArgs) -> Result<Input> {
     file.take(8).read_to_end(&mut start).with_context(|| path.display().to_string())?;
     match start.as_slice() {
         [b'S', b'G', b'M', b'N', b'P', b'A', b'C', b'K'] => Ok(Input::Dataset(open_dataset(path, args)?)),
-        [0, 0, 8, 1..=8, ..] | [0x1f, 0x8b, ..] => Ok(Input::Idx(formats::idx::read(path)?)),
+        _ if formats::idx::detects(path) => Ok(Input::Idx(formats::idx::read(path)?)),
         _ => open_tree(path, args),
     }
 }
@@ -160,25 +160,39 @@ impl Input {
 }
 
 fn open_dataset(path: &Path, args: &ReadArgs) -> Result<OpenDataset> {
-    let kind = match args.format {
-        Some(kind) => kind,
-        None => formats::detect(path)?,
-    };
+    let format = format_of(path, args)?;
+    let kind = format.kind();
     if kind == FormatKind::Packed {
-        if let Some(option) = args.options.first() {
-            bail!(
-                "--option {option}: expected no options for a packed file, which says everything itself, found one"
-            );
-        }
         return open_packed(path);
     }
-    let format = format_with(kind, &args.options, args)?;
     let dataset = format.open(path)?;
     if dataset.source.is_empty() {
         bail!("{}: expected at least one net, found none", path.display());
     }
     say(path, &dataset.notes);
     Ok(OpenDataset { kind, dataset, packed: None })
+}
+
+/// The format of a file or folder of nets, with the options that the command line gives it.
+///
+/// # Errors
+/// If it is none that is known, or an option is not one of its.
+pub(crate) fn format_of(path: &Path, args: &ReadArgs) -> Result<Format> {
+    if !path.exists() {
+        bail!("{}: expected a file or folder, found nothing", path.display());
+    }
+    let kind = match args.format {
+        Some(kind) => kind,
+        None => formats::detect(path)?,
+    };
+    if kind == FormatKind::Packed
+        && let Some(option) = args.options.first()
+    {
+        bail!(
+            "--option {option}: expected no options for a packed file, which says everything itself, found one"
+        );
+    }
+    format_with(kind, &args.options, args)
 }
 
 /// A format with the options that the command line gives it.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io::Write};
 
 use anyhow::{Result, bail};
-use sgmn_data::{Target, split::Splits};
+use sgmn_data::{Target, formats::packed, skip, split::Splits};
 
 use super::{
     super::files::{OpenDataset, PackedFacts},
@@ -22,13 +22,18 @@ pub(super) fn describe(opened: &OpenDataset, item: usize, out: &mut impl Write) 
     if let Some(classes) = &dataset.classes {
         writeln!(out, "classes: {}", classes.join(", "))?;
     }
+    if let Some(note) = skip::note(&dataset.skipped) {
+        writeln!(out, "{note}")?;
+    }
     if let Some(PackedFacts { provenance, targets, specs }) = packed {
         writeln!(out, "targets: {}", describe_targets(targets))?;
         for spec in specs {
             writeln!(out, "architecture: {}", describe_spec(spec))?;
         }
         writeln!(out, "provenance:")?;
-        for (key, value) in provenance {
+        // What is a list is told above, or was told on opening.
+        let is_list = |key: &str| matches!(key, packed::CLASSES | packed::NOTES | packed::SKIPPED);
+        for (key, value) in provenance.iter().filter(|(key, _)| !is_list(key)) {
             writeln!(out, "  {key}: {value}")?;
         }
     }

@@ -23,9 +23,10 @@ use crate::any_net::{args::NetArgs, description::Description};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Known are packed files, datasets in folders, files of tensors (PyTorch's in all its forms, safetensors, npz), our
-checkpoints, golden files and IDX images. What a file does not tell is listed with the option that tells it. Of nets of any architecture (.onnx, .pt2, tensors with --architecture) it shows what may
-change in them without changing their function: which units may be reordered, and by which scalars they may be
-multiplied, as follows from the graph of the net.
+checkpoints, golden files and IDX images. What a file does not tell is listed with the option that tells it. Of nets of
+any architecture (ONNX and .pt2 by what is in them, tensors with --architecture) it shows what may change in them
+without changing their function: which units may be reordered, and by which scalars they may be multiplied, as follows
+from the graph of the net.
 
 Examples:
   sgmn inspect resnet18.onnx

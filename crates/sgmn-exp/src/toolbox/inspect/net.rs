@@ -7,7 +7,7 @@ use sgmn_data::{Sample, Target};
 use sgmn_graph::{Net, Topology};
 use sgmn_symmetry::{Sites, Symmetry};
 
-use crate::report::{Table, describe_activation, describe_map, describe_spec};
+use crate::report::{Table, describe_map, describe_nonlinearity, describe_spec};
 
 /// Describes a net with its name and what is known about it.
 pub(super) fn describe(sample: &Sample, out: &mut impl Write) -> Result<()> {
@@ -49,7 +49,7 @@ pub(super) fn describe_net(net: &Net, out: &mut impl Write) -> Result<()> {
             l.to_string(),
             describe_map(&layer.map),
             format!("{:?}", spec.weight_shape(l)),
-            describe_activation(layer.activation),
+            describe_nonlinearity(layer.nonlinearity()),
             (weight.len() + bias.len()).to_string(),
             format!("{:.3e}", rms(weight)),
             format!("{:.3e}", norm(weight)),

@@ -20,6 +20,18 @@ pub(super) fn file(net: &str, name: &str) -> String {
     text(&folder(net).join(name)).to_owned()
 }
 
+#[test]
+fn a_net_with_its_graph_is_known_whatever_it_is_called() {
+    let place = Place::new();
+    let (onnx, other) = (file("mlp_tanh", "dynamo.onnx"), place.path("net.bin"));
+    std::fs::copy(&onnx, &other).unwrap();
+    assert_eq!(succeed(&["inspect", &other]), succeed(&["inspect", &onnx]));
+    // What begins as gzip is no image for that.
+    let packed = place.path("net.tar.gz");
+    std::fs::write(&packed, b"\x1f\x8b\x08 no archive").unwrap();
+    assert!(refuse(&["inspect", &packed]).contains("found a compressed file; unpack it"));
+}
+
 /// A folder of the oracle with its truth changed at a path of keys.
 fn with_truth(place: &Place, net: &str, change: impl Fn(&mut Value)) -> String {
     let copy = place.path("net");

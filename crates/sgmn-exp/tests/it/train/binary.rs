@@ -86,7 +86,11 @@ fn ctrl_c_and_what_clusters_send_save_and_say_how_to_go_on() {
         assert_eq!(child.wait().unwrap().code(), Some(130), "{told:?}");
         let told = told.join("\n");
         assert!(told.contains("stopping after this step"), "{told}");
-        let expected = format!("saved; continue with --resume --run {}", folder.display());
+        let expected = format!(
+            "saved; continue with --resume --run {} --data-dir {}",
+            folder.display(),
+            place.path().display()
+        );
         assert!(told.ends_with(&expected), "{told}");
         assert!(!folder.join("summary.json").exists());
         let output = resume(&place, &name).output().unwrap();
@@ -162,5 +166,6 @@ fn the_number_of_threads_changes_no_bit() {
 fn the_list_of_experiments_is_printed() {
     let output = Command::new(env!("CARGO_BIN_EXE_inr-classification")).arg("--list").output().unwrap();
     let listed = String::from_utf8(output.stdout).unwrap();
-    assert!(listed.lines().any(|line| line == "mnist-bidirectional"), "{listed}");
+    assert!(listed.lines().any(|line| line.trim().starts_with("mnist-bidirectional ")), "{listed}");
+    assert!(listed.contains("mini-inrs") && !listed.contains("zoo-relu"), "{listed}");
 }

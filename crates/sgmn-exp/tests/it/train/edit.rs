@@ -205,7 +205,7 @@ fn the_image_that_a_net_was_fitted_to_is_found_by_the_nets_name() {
     assert_eq!(pictures.image(splits.train[5]).unwrap().values, train.image(5));
     assert_eq!(pictures.image(splits.val[2]).unwrap().values, train.image(102));
     assert_eq!(pictures.image(splits.test[6]).unwrap().values, test.image(6));
-    assert!(tasks::of(experiment.task(), None, &[]).is_err(), "no images");
+    assert!(tasks::of(experiment.task(), None, None, &[]).is_err(), "no images");
     let summary = place.finish("images", &experiment);
     assert!(summary.test[Criterion::Mse.name()].is_finite());
 }

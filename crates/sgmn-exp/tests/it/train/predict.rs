@@ -136,7 +136,8 @@ fn answers(place: &Place, name: &str, experiment: &Experiment) -> Vec<f64> {
 #[test]
 fn a_checkpoint_predicts_in_the_unit_of_what_was_learned() {
     let place = Place::new();
-    let cases: [(&str, &[&str], &dyn Fn(f64) -> Target); 2] =
+    type Case<'a> = (&'a str, &'a [&'a str], &'a dyn Fn(f64) -> Target);
+    let cases: [Case<'_>; 2] =
         [("score", &["train.epochs=1"], &Target::Score), ("percent", &["train.epochs=1", REGRESS], &percent)];
     for (name, overrides, target) in cases {
         write_zoo(&place.path().join("zoo.packed"), [16, 8, 8], target);

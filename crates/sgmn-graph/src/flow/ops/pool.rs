@@ -71,11 +71,8 @@ impl Operation for Pool {
         let shape = self.shape(&[x.shape()])?;
         let first = shape.len() - self.window.len();
         // A window is a product of windows, one an axis: maxima of maxima, means of means.
-        let mut pooled = x.clone();
-        for axis in 0..self.window.len() {
-            pooled = self.along(&pooled, first + axis, axis, shape[first + axis]);
-        }
-        Ok(pooled)
+        let along = |x: &Array, axis: usize| self.along(x, first + axis, axis, shape[first + axis]);
+        Ok((1..self.window.len()).fold(along(x, 0), |pooled, axis| along(&pooled, axis)))
     }
 }
 

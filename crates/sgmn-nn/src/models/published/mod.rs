@@ -293,7 +293,8 @@ mod tests {
             change(&mut config);
             to_published(&config).unwrap_err().to_string()
         };
-        let cases: [(&str, &dyn Fn(&mut ScaleGmnConfig)); 6] = [
+        type Change<'a> = &'a dyn Fn(&mut ScaleGmnConfig);
+        let cases: [(&str, Change<'_>); 6] = [
             ("model.d_mlp: expected 8, the width of model.d_hidden", &|config| config.d_mlp = vec![4]),
             ("model.update.io: expected the same", &|config| config.update.io = IoPath::Gated),
             ("model.output.n_copies: expected 1", &|config| {

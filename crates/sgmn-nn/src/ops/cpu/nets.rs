@@ -26,9 +26,9 @@ pub(in crate::ops) struct Nets {
 }
 
 impl Nets {
-    /// Whether every activation has a kernel.
+    /// Whether every activation has a kernel, and nothing is pooled.
     pub(in crate::ops) fn serves(form: &NetForm) -> bool {
-        form.layers.iter().all(|layer| pointwise::serves(layer.activation))
+        form.layers.iter().all(|layer| pointwise::serves(layer.activation) && layer.pool.is_none())
     }
 
     /// The mean over positions of each unit's values `[B, units, P]` for parameters `[B, n_params]` and inputs

@@ -42,7 +42,7 @@ pub(super) use motion::Group;
 use motion::Motion;
 use orbits::Orbits;
 use ranges::Range;
-use scales::Scales;
+use scales::{Forms, Scales};
 use stacks::Stack;
 use units::Units;
 
@@ -94,6 +94,12 @@ impl<'a> Deriver<'a> {
             n_readers: flow.readers().iter().map(Vec::len).collect(),
             ranges: ranges::ranges(flow),
         }
+    }
+
+    /// What remains of the walk: units, scalars, and what parameters hold of them.
+    fn walked(mut self) -> (Units, Scales, Vec<Holding>) {
+        self.walk();
+        (self.units, self.scales, self.holdings)
     }
 
     fn walk(&mut self) {
@@ -209,7 +215,7 @@ fn in_order<'a>(array: &'a Array, name: &[usize]) -> Cow<'a, Array> {
 }
 
 pub(super) use scales::{Scale, ScaleId};
-pub(super) use solve::{Bit, Form, Ratio, System};
+pub(super) use solve::{Bit, Field, Form, Ratio, System};
 pub(super) use units::Label;
 
 /// What the walk has found.
@@ -217,20 +223,30 @@ pub(super) use units::Label;
 pub(super) struct Derived {
     pub(super) holdings: Vec<Holding>,
     pub(super) orbits: Orbits,
-    scales: Scales,
+    /// The scalars of all holdings in free variables.
+    forms: Forms,
+    n_vars: u32,
 }
 
 /// Walks a flow and sorts its units.
 pub(super) fn derive(flow: &Flow) -> Derived {
-    let mut deriver = Deriver::new(flow);
-    deriver.walk();
-    let Deriver { mut units, scales, mut holdings, .. } = deriver;
+    let (mut units, scales, mut holdings) = Deriver::new(flow).walked();
+    let n_vars = scales.n_vars();
+    let settle = |holdings: &[Holding]| {
+        let motions = holdings.iter().map(|holding| &holding.motion);
+        scales.settled(motions.flat_map(|motion| {
+            motion.groups.iter().flat_map(|group| group.scales.iter().copied()).chain([motion.scalar])
+        }))
+    };
+    let mut forms = settle(&holdings);
     if scales.log.overflown() || scales.sign.overflown() {
         // Exponents beyond all measure: say nothing of such a net.
         for holding in &mut holdings {
             holding.motion = Motion::still();
         }
+        forms = settle(&[]);
     }
+    drop(scales);
     let mut orbits = Orbits::of(&mut units, &holdings);
     // Where no way is found to move a unit, it and its like stand still.
     const MOST_ROUNDS: usize = 64;
@@ -246,25 +262,26 @@ pub(super) fn derive(flow: &Flow) -> Derived {
         units.freeze(&like);
         orbits = Orbits::of(&mut units, &holdings);
     }
-    Derived { holdings, orbits, scales }
+    drop(units);
+    Derived { holdings, orbits, forms, n_vars }
 }
 
 impl Derived {
     /// How many variables scalars are made of.
     pub(super) fn n_vars(&self) -> u32 {
-        self.scales.n_vars()
+        self.n_vars
     }
 
     /// The forms of a scalar in free variables.
     pub(super) fn reduced(&self, id: ScaleId) -> Scale {
-        self.scales.reduced(id)
+        self.forms.scale(id)
     }
 
     /// A scalar at values of the variables.
     pub(super) fn scalar(&self, id: ScaleId, logs: &[f64], signs: &[bool]) -> f64 {
-        let form = self.scales.reduced(id);
-        let log: f64 = form.log.0.iter().map(|(var, by)| by.to_f64() * logs[*var as usize]).sum();
-        let negative = form.sign.0.iter().fold(false, |sign, (var, _)| sign ^ signs[*var as usize]);
+        let (log, sign) = self.forms.of(id);
+        let log: f64 = log.iter().map(|(var, by)| by.to_f64() * logs[*var as usize]).sum();
+        let negative = sign.iter().fold(false, |sign, (var, _)| sign ^ signs[*var as usize]);
         if negative { -log.exp() } else { log.exp() }
     }
 

@@ -15,8 +15,8 @@ pub(crate) trait Field: Copy + PartialEq + Debug {
 /// A rational number, reduced, with a positive denominator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ratio {
-    over: i64,
-    under: i64,
+    over: i32,
+    under: i32,
 }
 
 /// A number modulo 2.
@@ -30,7 +30,12 @@ pub(crate) struct Form<F>(pub(crate) Vec<(u32, F)>);
 /// Demands `form = 0`, solved as they come: the newest variable of each demand is expressed by older ones.
 #[derive(Debug)]
 pub(crate) struct System<F> {
-    solved: BTreeMap<u32, Form<F>>,
+    /// For each variable the place of what it is among `ends`, if a demand said so, else 0. There are as many variables as
+    /// units of all parameters, so nothing is kept for each of them but this.
+    place: Vec<u32>,
+    /// Where the terms of each form end.
+    ends: Vec<usize>,
+    terms: Vec<(u32, F)>,
     /// Whether a coefficient grew beyond measure: then nothing that the system says counts.
     overflown: Cell<bool>,
 }
@@ -43,9 +48,12 @@ impl<F> Default for Form<F> {
 
 impl<F> Default for System<F> {
     fn default() -> Self {
-        Self { solved: BTreeMap::new(), overflown: Cell::new(false) }
+        Self { place: Vec::new(), ends: vec![0], terms: Vec::new(), overflown: Cell::new(false) }
     }
 }
+
+/// The terms of a form.
+pub(crate) type Terms<F> = [(u32, F)];
 
 impl<F: Field> Form<F> {
     pub(crate) fn var(var: u32) -> Self {
@@ -58,8 +66,13 @@ impl<F: Field> Form<F> {
 
     /// `self + factor · other`.
     pub(crate) fn plus(&self, other: &Self, factor: F) -> Option<Self> {
-        let mut sum = Vec::with_capacity(self.0.len() + other.0.len());
-        let (mut a, mut b) = (self.0.iter().peekable(), other.0.iter().peekable());
+        Self::sum(&self.0, &other.0, factor)
+    }
+
+    /// `a + factor · b`.
+    pub(crate) fn sum(a: &Terms<F>, b: &Terms<F>, factor: F) -> Option<Self> {
+        let mut sum = Vec::with_capacity(a.len() + b.len());
+        let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
         loop {
             match (a.peek(), b.peek()) {
                 (None, None) => return Some(Self(sum)),
@@ -84,43 +97,49 @@ impl<F: Field> Form<F> {
         }
     }
 
-    /// `factor · self`.
-    pub(crate) fn times(&self, factor: F) -> Option<Self> {
+    /// `factor · a`.
+    pub(crate) fn times(a: &Terms<F>, factor: F) -> Option<Self> {
         if factor.is_zero() {
             return Some(Self::default());
         }
-        self.0.iter().map(|(var, value)| Some((*var, value.times(factor)?))).collect::<Option<_>>().map(Self)
+        a.iter().map(|(var, value)| Some((*var, value.times(factor)?))).collect::<Option<_>>().map(Self)
     }
 }
 
 impl<F: Field> System<F> {
     /// Adds a demand.
-    pub(crate) fn demand(&mut self, form: &Form<F>) {
+    pub(crate) fn demand(&mut self, form: &Terms<F>) {
         let form = self.reduce(form);
-        let Some((var, value)) = form.0.last().copied() else { return };
-        let rest = Form(form.0[..form.0.len() - 1].to_vec());
-        match value.minus_inverse().and_then(|factor| rest.times(factor)) {
+        let Some(((var, value), rest)) = form.0.split_last() else { return };
+        match value.minus_inverse().and_then(|factor| Form::times(rest, factor)) {
             Some(by) => {
-                self.solved.insert(var, by);
+                let var = *var as usize;
+                if self.place.len() <= var {
+                    self.place.resize(var + 1, 0);
+                }
+                self.place[var] =
+                    u32::try_from(self.ends.len()).expect("sizes are limited when a flow is built");
+                self.terms.extend(by.0);
+                self.ends.push(self.terms.len());
             }
             None => self.overflown.set(true),
         }
     }
 
     /// The form in variables that nothing is demanded of.
-    pub(crate) fn reduce(&self, form: &Form<F>) -> Form<F> {
-        if form.0.iter().all(|(var, _)| !self.solved.contains_key(var)) {
-            return form.clone();
+    pub(crate) fn reduce(&self, form: &Terms<F>) -> Form<F> {
+        if form.iter().all(|(var, _)| self.solved(*var).is_none()) {
+            return Form(form.to_vec());
         }
-        let mut left: BTreeMap<u32, F> = form.0.iter().copied().collect();
+        let mut left: BTreeMap<u32, F> = form.iter().copied().collect();
         let mut free = Vec::new();
         // A solved variable is expressed by older ones only, so one way down is enough.
         while let Some((var, value)) = left.pop_last() {
-            let Some(by) = self.solved.get(&var) else {
+            let Some(by) = self.solved(var) else {
                 free.push((var, value));
                 continue;
             };
-            for (older, factor) in &by.0 {
+            for (older, factor) in by {
                 let have = left.get(older).copied();
                 let sum =
                     factor.times(value).and_then(|more| have.map_or(Some(more), |have| have.plus(more)));
@@ -139,10 +158,16 @@ impl<F: Field> System<F> {
         Form(free)
     }
 
+    /// What a demand has said a variable is.
+    fn solved(&self, var: u32) -> Option<&Terms<F>> {
+        let at = self.place.get(var as usize).map_or(0, |place| *place as usize);
+        (at > 0).then(|| &self.terms[self.ends[at - 1]..self.ends[at]])
+    }
+
     /// Whether a demand says something that those before it did not; it is added.
     pub(crate) fn grows(&mut self, form: &Form<F>) -> bool {
-        let form = self.reduce(form);
-        self.demand(&form);
+        let form = self.reduce(&form.0);
+        self.demand(&form.0);
         !form.is_zero()
     }
 
@@ -159,7 +184,7 @@ impl<F: Field> System<F> {
 
 impl Ratio {
     /// A whole number.
-    pub(crate) const fn whole(value: i64) -> Self {
+    pub(crate) const fn whole(value: i32) -> Self {
         Self { over: value, under: 1 }
     }
 
@@ -175,7 +200,7 @@ impl Ratio {
 
     /// As a number.
     pub(crate) fn to_f64(self) -> f64 {
-        self.over as f64 / self.under as f64
+        f64::from(self.over) / f64::from(self.under)
     }
 
     fn reduced(over: i64, under: i64) -> Option<Self> {
@@ -184,7 +209,7 @@ impl Ratio {
             (a, b) = (b, a % b);
         }
         let by = i64::try_from(a.max(1)).ok()?;
-        Some(Self { over: over / by, under: under / by })
+        Some(Self { over: i32::try_from(over / by).ok()?, under: i32::try_from(under / by).ok()? })
     }
 }
 
@@ -202,13 +227,14 @@ impl Field for Ratio {
     }
 
     fn plus(self, other: Self) -> Option<Self> {
-        let left = self.over.checked_mul(other.under)?;
-        let right = other.over.checked_mul(self.under)?;
-        Self::reduced(left.checked_add(right)?, self.under.checked_mul(other.under)?)
+        let product = |a: i32, b: i32| i64::from(a) * i64::from(b);
+        let over = product(self.over, other.under).checked_add(product(other.over, self.under))?;
+        Self::reduced(over, product(self.under, other.under))
     }
 
     fn times(self, other: Self) -> Option<Self> {
-        Self::reduced(self.over.checked_mul(other.over)?, self.under.checked_mul(other.under)?)
+        let product = |a: i32, b: i32| i64::from(a) * i64::from(b);
+        Self::reduced(product(self.over, other.over), product(self.under, other.under))
     }
 
     fn minus_inverse(self) -> Option<Self> {
@@ -243,17 +269,17 @@ impl Field for Bit {
 mod tests {
     use super::*;
 
-    fn form(terms: &[(u32, i64)]) -> Form<Ratio> {
+    fn form(terms: &[(u32, i32)]) -> Form<Ratio> {
         Form(terms.iter().map(|(var, value)| (*var, Ratio::whole(*value))).collect())
     }
 
     #[test]
     fn a_variable_is_expressed_by_older_ones() {
         let mut system = System::default();
-        system.demand(&form(&[(0, 1), (2, 2)]));
+        system.demand(&form(&[(0, 1), (2, 2)]).0);
         // x2 = −x0 / 2, so x1 + x2 + x0/2 is x1.
         let half = Form(vec![(0, Ratio::from_f64(0.5).unwrap()), (1, Ratio::ONE), (2, Ratio::ONE)]);
-        assert_eq!(system.reduce(&half), form(&[(1, 1)]));
+        assert_eq!(system.reduce(&half.0), form(&[(1, 1)]));
         assert!(!system.grows(&form(&[(0, 3), (2, 6)])), "three times the same demand");
         assert!(system.grows(&form(&[(1, 1)])));
     }
@@ -262,18 +288,18 @@ mod tests {
     fn signs_add_modulo_two() {
         let mut system = System::default();
         let pair = Form(vec![(0, Bit::ONE), (1, Bit::ONE)]);
-        system.demand(&pair);
-        assert!(system.reduce(&pair).is_zero());
-        assert_eq!(system.reduce(&Form::var(1)), Form::var(0));
+        system.demand(&pair.0);
+        assert!(system.reduce(&pair.0).is_zero());
+        assert_eq!(system.reduce(&Form::var(1).0), Form::var(0));
     }
 
     #[test]
     fn what_grows_beyond_measure_is_noticed() {
         let mut system = System::default();
         for var in 0..40 {
-            system.demand(&form(&[(var, 4001), (var + 1, 4000)]));
+            system.demand(&form(&[(var, 4001), (var + 1, 4000)]).0);
         }
-        system.reduce(&form(&[(40, 1)]));
+        system.reduce(&form(&[(40, 1)]).0);
         assert!(system.overflown());
     }
 }

@@ -9,8 +9,19 @@ use std::{ops::Range, sync::Arc};
 pub(crate) struct Field {
     pub(crate) shape: Vec<usize>,
     of: usize,
-    /// For each element the element it comes from, or [`ZERO`]; absent: the same element.
-    index: Option<Arc<[u32]>>,
+    index: Index,
+}
+
+/// Where the elements of a field come from. What can be said without a list is never listed: tables of words have millions
+/// of elements, most of them alike in this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Index {
+    /// Each from the same element.
+    Same,
+    /// All of them are 0.
+    Zero,
+    /// For each element the element it comes from, or [`ZERO`].
+    List(Arc<Vec<u32>>),
 }
 
 /// The element is 0.
@@ -22,7 +33,7 @@ impl Field {
     /// A thing of this shape itself.
     pub(crate) fn whole(shape: Vec<usize>) -> Self {
         let of = shape.iter().product();
-        Self { shape, of, index: None }
+        Self { shape, of, index: Index::Same }
     }
 
     /// How many elements.
@@ -32,7 +43,11 @@ impl Field {
 
     /// Where element `at` comes from.
     pub(crate) fn at(&self, at: usize) -> u32 {
-        self.index.as_ref().map_or(at as u32, |index| index[at])
+        match &self.index {
+            Index::Same => at as u32,
+            Index::Zero => ZERO,
+            Index::List(list) => list[at],
+        }
     }
 
     /// For each element where it comes from.
@@ -42,14 +57,18 @@ impl Field {
 
     /// Whether every element is 0.
     pub(crate) fn is_zero(&self) -> bool {
-        self.indices().all(|at| at == ZERO)
+        match &self.index {
+            Index::Same => self.of == 0,
+            Index::Zero => true,
+            Index::List(list) => list.iter().all(|at| *at == ZERO),
+        }
     }
 
     /// Whether no element is used twice.
     pub(crate) fn is_injective(&self) -> bool {
-        let Some(index) = &self.index else { return true };
+        let Index::List(list) = &self.index else { return true };
         let mut seen = vec![false; self.of];
-        index.iter().all(|at| *at == ZERO || !std::mem::replace(&mut seen[*at as usize], true))
+        list.iter().all(|at| *at == ZERO || !std::mem::replace(&mut seen[*at as usize], true))
     }
 
     /// Elements of `shape`, each from the element of this field that `from` names by its place.
@@ -58,7 +77,7 @@ impl Field {
         shape: Vec<usize>,
         mut from: impl FnMut(&[usize]) -> Option<usize>,
     ) -> Option<Self> {
-        let len = shape.iter().try_fold(1usize, |n, size| n.checked_mul(*size)).filter(|n| *n <= MOST)?;
+        let len = followed(&shape)?;
         let mut place = vec![0; shape.len()];
         let mut index = Vec::with_capacity(len);
         for _ in 0..len {
@@ -74,22 +93,72 @@ impl Field {
         Some(Self::new(shape, self.of, index))
     }
 
-    /// A field from its index.
-    pub(crate) fn new(shape: Vec<usize>, of: usize, index: Vec<u32>) -> Self {
-        let same = index.len() == of && index.iter().enumerate().all(|(at, from)| *from == at as u32);
-        Self { shape, of, index: (!same).then(|| index.into()) }
+    /// Elements that stand at the sums of offsets, one of each axis.
+    fn walked(&self, axes: &[Vec<u32>]) -> Option<Self> {
+        let shape: Vec<usize> = axes.iter().map(Vec::len).collect();
+        followed(&shape)?;
+        if self.index == Index::Zero {
+            return Some(Self { shape, of: self.of, index: Index::Zero });
+        }
+        let mut places = vec![0u32];
+        for offsets in axes {
+            let mut finer = Vec::with_capacity(places.len() * offsets.len());
+            places.iter().for_each(|place| finer.extend(offsets.iter().map(|by| place + by)));
+            places = finer;
+        }
+        if let Index::List(list) = &self.index {
+            places.iter_mut().for_each(|place| *place = list[*place as usize]);
+        }
+        Some(Self::new(shape, self.of, places))
+    }
+
+    /// For each axis the offsets of its places.
+    fn offsets(&self) -> Vec<Vec<u32>> {
+        let axes = self.shape.iter().zip(strides(&self.shape));
+        axes.map(|(size, stride)| (0..*size).map(|place| (place * stride) as u32).collect()).collect()
+    }
+
+    /// A field from its list of elements.
+    fn new(shape: Vec<usize>, of: usize, list: Vec<u32>) -> Self {
+        let index = if list.len() == of && list.iter().enumerate().all(|(at, from)| *from == at as u32) {
+            Index::Same
+        } else if list.iter().all(|from| *from == ZERO) {
+            Index::Zero
+        } else {
+            Index::List(list.into())
+        };
+        Self { shape, of, index }
+    }
+
+    /// The other way: for each element of the thing, of this shape, its element here, or 0 where there is none.
+    pub(crate) fn inverted(&self, shape: &[usize]) -> Self {
+        let of = self.len();
+        let index = match &self.index {
+            Index::List(list) => {
+                let mut back = vec![ZERO; self.of];
+                for (at, from) in list.iter().enumerate().filter(|(_, from)| **from != ZERO) {
+                    back[*from as usize] = at as u32;
+                }
+                return Self::new(shape.to_vec(), of, back);
+            }
+            index => index.clone(),
+        };
+        Self { shape: shape.to_vec(), of, index }
     }
 
     /// The field seen through another one: element `i` is element `outer[i]` of this one.
     pub(crate) fn through(&self, outer: &Self) -> Self {
         debug_assert_eq!(outer.of, self.len());
         // Where one of both is the thing itself, the other one is the answer as it is: most are.
-        if outer.index.is_none() || self.index.is_none() {
-            let index = outer.index.as_ref().or(self.index.as_ref());
-            return Self { shape: outer.shape.clone(), of: self.of, index: index.cloned() };
-        }
-        let index = outer.indices().map(|at| if at == ZERO { ZERO } else { self.at(at as usize) }).collect();
-        Self::new(outer.shape.clone(), self.of, index)
+        let index = match (&self.index, &outer.index) {
+            (Index::Zero, _) | (_, Index::Zero) => Index::Zero,
+            (index, Index::Same) | (Index::Same, index) => index.clone(),
+            (Index::List(list), Index::List(outer_list)) => {
+                let from = |at: &u32| if *at == ZERO { ZERO } else { list[*at as usize] };
+                return Self::new(outer.shape.clone(), self.of, outer_list.iter().map(from).collect());
+            }
+        };
+        Self { shape: outer.shape.clone(), of: self.of, index }
     }
 
     /// The field without the elements that `drop` names by their place in the flat order.
@@ -108,15 +177,11 @@ impl Field {
         if shape == self.shape {
             return Some(self.clone());
         }
-        let strides = strides(&self.shape);
-        let own = &self.shape;
-        self.gather(shape.to_vec(), |place| {
-            Some(
-                (0..place.len())
-                    .map(|axis| if own[axis] == 1 { 0 } else { place[axis] * strides[axis] })
-                    .sum(),
-            )
-        })
+        let mut offsets = self.offsets();
+        for (offsets, size) in offsets.iter_mut().zip(shape).filter(|(offsets, _)| offsets.len() == 1) {
+            offsets.resize(*size, 0);
+        }
+        self.walked(&offsets)
     }
 
     /// With the axes in another order.
@@ -125,8 +190,8 @@ impl Field {
         if order.iter().filter(|axis| self.shape[**axis] != 1).is_sorted() {
             return Some(self.renamed(shape));
         }
-        let strides = strides(&self.shape);
-        self.gather(shape, |place| Some(place.iter().zip(order).map(|(at, axis)| at * strides[*axis]).sum()))
+        let mut offsets = self.offsets();
+        self.walked(&order.iter().map(|axis| std::mem::take(&mut offsets[*axis])).collect::<Vec<_>>())
     }
 
     /// A value of shape `from` that is reshaped to `to`.
@@ -159,12 +224,9 @@ impl Field {
         if self.shape[axis] == 1 {
             return Some(self.clone());
         }
-        let (mut shape, strides) = (self.shape.clone(), strides(&self.shape));
-        shape[axis] = list.len();
-        self.gather(shape, |place| {
-            let at = |i: usize| if i == axis { list[place[i]] } else { place[i] };
-            Some((0..place.len()).map(|i| at(i) * strides[i]).sum())
-        })
+        let mut offsets = self.offsets();
+        offsets[axis] = list.iter().map(|place| offsets[axis][*place]).collect();
+        self.walked(&offsets)
     }
 
     /// As places from `start` of an axis of `size`, where this field has `len` places; 0 elsewhere.
@@ -185,7 +247,7 @@ impl Field {
     /// The sum of two fields of the same thing that are nowhere both other than 0; absent if they are somewhere.
     pub(crate) fn joined(&self, other: &Self) -> Option<Self> {
         // What is nowhere 0 leaves no room.
-        if self.index.is_none() || other.index.is_none() || self.shape.len() != other.shape.len() {
+        if self.index == Index::Same || other.index == Index::Same || self.shape.len() != other.shape.len() {
             return None;
         }
         let shape: Vec<usize> = self.shape.iter().zip(&other.shape).map(|(a, b)| *a.max(b)).collect();
@@ -202,11 +264,15 @@ impl Field {
         let mut field = self;
         for axis in 0..field.shape.len() {
             let (size, inner) = (field.shape[axis], field.shape[axis + 1..].iter().product::<usize>());
-            let first = |at: usize| at / (inner * size) * (inner * size) + at % inner;
-            if size > 1
-                && (0..field.len()).all(|at| field.at(at) == field.at(first(at)))
-                && let Some(narrow) = field.taken(axis, &[0])
-            {
+            let alike = match &field.index {
+                _ if size <= 1 => false,
+                Index::Same => inner == 0,
+                Index::Zero => true,
+                Index::List(list) => list
+                    .chunks(size * inner)
+                    .all(|block| block.chunks(inner).all(|row| *row == block[..inner])),
+            };
+            if alike && let Some(narrow) = field.taken(axis, &[0]) {
                 field = narrow;
             }
         }
@@ -224,6 +290,11 @@ impl Field {
         debug_assert_eq!(shape.iter().product::<usize>(), self.len());
         self.renamed(shape)
     }
+}
+
+/// How many elements a shape has, if they are few enough to be followed.
+fn followed(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1usize, |n, size| n.checked_mul(*size)).filter(|n| *n <= MOST)
 }
 
 /// Row-major strides.

@@ -180,8 +180,11 @@ impl Solver<'_> {
     /// Carries shifts through a step; what cannot be carried must vanish.
     fn step(&mut self, at: usize) {
         let step = &self.view.flow.steps()[at];
-        let mut from: Vec<Sum> =
-            step.from.iter().map(|id| self.resolved(&self.shifts[id.index()].clone())).collect();
+        // What is resolved is kept: a weight of a recurrent layer is met at each time.
+        for id in &step.from {
+            self.shifts[id.index()] = self.resolved(&self.shifts[id.index()].clone());
+        }
+        let mut from: Vec<Sum> = step.from.iter().map(|id| self.shifts[id.index()].clone()).collect();
         // A product of two shifts is none: a factor of what moves stands still.
         let sums = super::view::is_sum(&step.op) || matches!(step.op, Op::Concat(_));
         if !sums && step.from.len() > 1 {
@@ -262,10 +265,12 @@ impl Solver<'_> {
                         sum.0.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, term)| term.clone());
                     let (covered, uncovered): (Vec<Term>, Vec<Term>) =
                         others.partition(|other| covers(&term, other));
-                    if uncovered.is_empty() {
-                        self.solve_for(&term, &covered);
-                    } else {
+                    if !uncovered.is_empty() {
                         uncovered.iter().for_each(|other| self.fix(other));
+                    } else if self.is_alone(&term, &covered) {
+                        sum.0.iter().for_each(|term| self.fix(term));
+                    } else {
+                        self.solve_for(&term, &covered);
                     }
                 }
                 None => match self.before_last_step(&sum) {
@@ -320,17 +325,19 @@ impl Solver<'_> {
         best.or_else(|| candidates.into_iter().max_by_key(last))
     }
 
+    /// Whether a term shows a whole parameter, and the others only how it moves as a whole: then it stands still.
+    fn is_alone(&self, term: &Term, others: &[Term]) -> bool {
+        let source = |term: &Term| &self.solved.variables[self.solved.paths.source_of(term.node)];
+        let own = source(term);
+        let follows = |other: &Term| matches!((&own.unknown, &source(other).unknown), (Unknown::Param(own), Unknown::Along(other, _)) if own == other);
+        term.field == Field::whole(own.shape.clone()) && others.iter().all(follows)
+    }
+
     /// Lets the elements of a parameter that a term shows cancel other terms.
     fn solve_for(&mut self, term: &Term, others: &[Term]) {
         let variable = term.node;
-        let n: usize = self.solved.variables[variable].shape.iter().product();
-        let mut place = vec![ZERO; n];
-        for (at, from) in term.field.indices().enumerate().filter(|(_, from)| *from != ZERO) {
-            place[from as usize] = at as u32;
-        }
-        let place = Field::new(self.solved.variables[variable].shape.clone(), term.field.len(), place);
-        let solved = place.clone();
-        let mut base = self.remaining(variable, |at| solved.at(at) != ZERO);
+        let place = term.field.inverted(&self.solved.variables[variable].shape);
+        let mut base = self.remaining(variable, |at| place.at(at) != ZERO);
         for other in others {
             let Some(wide) = other.field.expanded(&term.field.shape) else {
                 return others.iter().for_each(|other| self.fix(other));
@@ -343,9 +350,12 @@ impl Solver<'_> {
 
     /// A variable itself, without some elements.
     fn remaining(&self, variable: NodeId, gone: impl Fn(usize) -> bool) -> Sum {
-        let field = Field::whole(self.solved.variables[variable].shape.clone()).without(gone);
+        let whole = Field::whole(self.solved.variables[variable].shape.clone());
         let mut sum = Sum::default();
-        sum.add(Term { coefficient: 1.0, node: variable, field });
+        // Most lose all or nothing: a list of what is left is long for a table of words.
+        if !(0..whole.len()).all(&gone) {
+            sum.add(Term { coefficient: 1.0, node: variable, field: whole.without(gone) });
+        }
         sum
     }
 

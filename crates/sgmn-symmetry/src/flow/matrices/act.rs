@@ -7,7 +7,11 @@ use sgmn_graph::flow::{
     product::{Matrix as Product, multiply},
 };
 
-use super::{Gain, Holder, Matrix, MatrixElement, element::unlike, gains};
+use super::{
+    Gain, Holder, Matrix, MatrixElement,
+    element::{Acting, unlike},
+    gains,
+};
 use crate::Result;
 
 /// A net whose units are mixed by matrices.
@@ -107,22 +111,28 @@ pub(super) fn diagonal(holder: &Holder, gains: &BTreeMap<ValueId, Vec<f64>>) -> 
 }
 
 impl Mixed<'_> {
-    /// `D B D⁻¹` of a holder, n rows of n numbers.
-    fn matrix(&self, space: usize, holder: &Holder) -> Vec<f64> {
-        let mut matrix = self.element.blocks()[space][holder.block].on(holder.side);
-        if !holder.gains.is_empty() {
-            let diagonal = diagonal(holder, &self.gains);
-            for (row, by) in matrix.chunks_mut(diagonal.len()).zip(&diagonal) {
-                row.iter_mut().zip(&diagonal).for_each(|(value, other)| *value *= by / other);
+    /// `D B D⁻¹` of a holder.
+    fn acting(&self, space: usize, holder: &Holder) -> Acting<'_> {
+        let acting = self.element.blocks()[space][holder.block].on(holder.side);
+        if holder.gains.is_empty() {
+            return acting;
+        }
+        let diagonal = diagonal(holder, &self.gains);
+        match acting {
+            Acting::Thin(thin) => Acting::Thin(Cow::Owned(thin.conjugated(&diagonal))),
+            Acting::Whole(matrix) => {
+                let mut matrix = matrix.into_owned();
+                for (row, by) in matrix.chunks_mut(diagonal.len()).zip(&diagonal) {
+                    row.iter_mut().zip(&diagonal).for_each(|(value, other)| *value *= by / other);
+                }
+                Acting::Whole(Cow::Owned(matrix))
             }
         }
-        matrix
     }
 
     fn mix(&self, param: usize, shape: &[usize], numbers: &mut [f64]) {
         for (space, holder) in &self.holders[param] {
-            let matrix = self.matrix(*space, holder);
-            mix_axis(numbers, shape, holder.axis, &holder.places, &matrix);
+            mix_axis(numbers, shape, holder.axis, &holder.places, &self.acting(*space, holder));
         }
     }
 }
@@ -157,12 +167,12 @@ impl Numbers for Mixed<'_> {
     }
 }
 
-/// Rows, or columns, of a parameter that are multiplied at a time: many enough for a fast product, few enough that no
-/// second copy of a large parameter is made.
-const BLOCK: usize = 1024;
+/// Rows, or columns, of a parameter that are multiplied at a time: many enough for a fast product, few enough that what
+/// comes out is still in a cache when it is put in its place.
+const BLOCK: usize = 256;
 
 /// `new[.., places[i], ..] = Σ matrix[i, j] old[.., places[j], ..]` along an axis.
-fn mix_axis(numbers: &mut [f64], shape: &[usize], axis: usize, places: &[usize], matrix: &[f64]) {
+fn mix_axis(numbers: &mut [f64], shape: &[usize], axis: usize, places: &[usize], matrix: &Acting<'_>) {
     let n = places.len();
     let size = shape[axis];
     let inner: usize = shape[axis + 1..].iter().product();
@@ -171,23 +181,28 @@ fn mix_axis(numbers: &mut [f64], shape: &[usize], axis: usize, places: &[usize],
     }
     let step = places.get(1).map_or(1, |second| second.wrapping_sub(places[0]));
     let even = step < size && places.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == step);
-    let matrix = Product::dense(matrix, n, n);
     if even && inner == 1 {
         // Many rows at once: each is a vector.
         let outer = numbers.len() / size;
-        let mut mixed = vec![0.0; outer.min(BLOCK) * n];
+        let mut made = vec![0.0; outer.min(BLOCK) * n];
         for rows in numbers.chunks_mut(size * BLOCK) {
             let count = rows.len() / size;
             let old = Product { data: &rows[places[0]..], rows: count, columns: n, down: size, right: step };
-            multiply(old, matrix.turned(), &mut mixed, n);
-            for (row, mixed) in rows.chunks_mut(size).zip(mixed.chunks(n)) {
-                places.iter().zip(mixed).for_each(|(place, value)| row[*place] = *value);
+            match matrix {
+                Acting::Whole(matrix) => multiply(old, Product::dense(matrix, n, n).turned(), &mut made, n),
+                Acting::Thin(thin) => thin.of_rows(old, &mut made),
+            }
+            for (row, made) in rows.chunks_mut(size).zip(made.chunks(n)) {
+                match step {
+                    1 => put(matrix, row[places[0]..][..n].iter_mut(), made),
+                    _ => put(matrix, row[places[0]..].iter_mut().step_by(step), made),
+                }
             }
         }
         return;
     }
     let most = inner.min(BLOCK);
-    let (mut old, mut mixed) = (vec![0.0; n * most], vec![0.0; n * most]);
+    let (mut old, mut made) = (vec![0.0; n * most], vec![0.0; n * most]);
     for part in numbers.chunks_mut(size * inner) {
         for first in (0..inner).step_by(BLOCK) {
             let width = BLOCK.min(inner - first);
@@ -195,11 +210,23 @@ fn mix_axis(numbers: &mut [f64], shape: &[usize], axis: usize, places: &[usize],
             for (row, place) in old.chunks_mut(width).zip(places) {
                 row.copy_from_slice(&part[of(place)]);
             }
-            multiply(matrix, Product::dense(&old[..n * width], n, width), &mut mixed, width);
-            for (row, place) in mixed.chunks(width).zip(places) {
-                part[of(place)].copy_from_slice(row);
+            let old = Product::dense(&old[..n * width], n, width);
+            match matrix {
+                Acting::Whole(matrix) => multiply(Product::dense(matrix, n, n), old, &mut made, width),
+                Acting::Thin(thin) => thin.of_columns(old, &mut made),
+            }
+            for (row, place) in made.chunks(width).zip(places) {
+                put(matrix, part[of(place)].iter_mut(), row);
             }
         }
+    }
+}
+
+/// Puts what a matrix has made of numbers in their place: the new ones, or by how much they change.
+fn put<'a>(matrix: &Acting<'_>, numbers: impl Iterator<Item = &'a mut f64>, made: &[f64]) {
+    match matrix {
+        Acting::Whole(_) => numbers.zip(made).for_each(|(number, new)| *number = *new),
+        Acting::Thin(_) => numbers.zip(made).for_each(|(number, change)| *number += change),
     }
 }
 
@@ -214,7 +241,7 @@ mod tests {
         let numbers = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
         let mixed = |shape: &[usize], axis, places: &[usize]| {
             let mut numbers = numbers;
-            mix_axis(&mut numbers, shape, axis, places, &matrix);
+            mix_axis(&mut numbers, shape, axis, places, &Acting::Whole(Cow::Borrowed(&matrix)));
             numbers
         };
         assert_eq!(mixed(&[2, 4], 0, &[0, 1]), [7.0, 10.0, 13.0, 16.0, 5.0, 6.0, 7.0, 8.0]);

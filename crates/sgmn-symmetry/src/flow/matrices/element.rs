@@ -1,11 +1,11 @@
 //! A matrix for each block of each space: elements of the group, and its law.
 
-use std::f64::consts::TAU;
+use std::{borrow::Cow, f64::consts::TAU};
 
 use rand::{Rng, RngExt};
 use sgmn_graph::Seed;
 
-use super::{Kind, Matrix, Side, dense};
+use super::{Kind, Matrix, Side, dense, thin::Thin};
 use crate::{Error, Result};
 
 /// One choice of a matrix for each block of each space.
@@ -15,11 +15,27 @@ pub struct MatrixElement {
 }
 
 /// The matrix of a block, with its inverse.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Block {
     n: usize,
     matrix: Vec<f64>,
     inverse: Vec<f64>,
+    /// The same as few columns, if the matrix is orthogonal and was made of few reflections.
+    thin: Option<Thin>,
+}
+
+/// A matrix that acts: as a whole, or as few columns.
+#[derive(Debug)]
+pub(super) enum Acting<'a> {
+    Whole(Cow<'a, [f64]>),
+    Thin(Cow<'a, Thin>),
+}
+
+impl PartialEq for Block {
+    /// Whether the matrices are equal, however they were made.
+    fn eq(&self, other: &Self) -> bool {
+        (self.n, &self.matrix, &self.inverse) == (other.n, &other.matrix, &other.inverse)
+    }
 }
 
 /// Rows of an orthogonal matrix may differ from orthonormal ones by this.
@@ -39,31 +55,31 @@ impl Block {
             ));
         }
         match dense::inverse(&matrix, n) {
-            Some(inverse) => Ok(Self { n, matrix, inverse }),
+            Some(inverse) => Ok(Self::pair(n, matrix, inverse)),
             None => Err(unlike("a matrix", "one that can be inverted", "a singular one")),
         }
     }
 
     /// The matrix that changes nothing.
     pub fn identity(n: usize) -> Self {
-        Self { n, matrix: dense::identity(n), inverse: dense::identity(n) }
+        Self::pair(n, dense::identity(n), dense::identity(n))
     }
 
     /// A matrix and its inverse, known to belong together.
     pub(super) fn pair(n: usize, matrix: Vec<f64>, inverse: Vec<f64>) -> Self {
-        Self { n, matrix, inverse }
+        Self { n, matrix, inverse, thin: None }
     }
 
     /// `1 + step · generator`, with an inverse that is right to first order.
     pub(in crate::flow) fn near_identity(n: usize, generator: &[f64], step: f64) -> Self {
         let along = |by: f64| dense::identity(n).iter().zip(generator).map(|(a, x)| a + by * x).collect();
-        Self { n, matrix: along(step), inverse: along(-step) }
+        Self::pair(n, along(step), along(-step))
     }
 
     /// An orthogonal matrix.
     pub(super) fn orthogonal(n: usize, matrix: Vec<f64>) -> Self {
         let inverse = dense::transposed(&matrix, n);
-        Self { n, matrix, inverse }
+        Self::pair(n, matrix, inverse)
     }
 
     /// How many rows.
@@ -81,19 +97,27 @@ impl Block {
         &self.inverse
     }
 
-    /// A or `A⁻ᵀ`.
-    pub(super) fn on(&self, side: Side) -> Vec<f64> {
-        match side {
-            Side::Plain => self.matrix.clone(),
-            Side::Dual => dense::transposed(&self.inverse, self.n),
+    /// A or `A⁻ᵀ`, as it acts most cheaply.
+    pub(super) fn on(&self, side: Side) -> Acting<'_> {
+        match (&self.thin, side) {
+            // An orthogonal matrix is the same on both sides.
+            (Some(thin), _) => Acting::Thin(Cow::Borrowed(thin)),
+            (None, Side::Plain) => Acting::Whole(Cow::Borrowed(&self.matrix)),
+            (None, Side::Dual) => Acting::Whole(Cow::Owned(dense::transposed(&self.inverse, self.n))),
         }
+    }
+
+    /// The inverse, with the matrix as its inverse.
+    fn undone(&self) -> Self {
+        let thin = self.thin.as_ref().map(Thin::turned);
+        Self { n: self.n, matrix: self.inverse.clone(), inverse: self.matrix.clone(), thin }
     }
 
     /// First `first`, then this one.
     pub(super) fn after(&self, first: &Self) -> Self {
         let n = self.n;
         let matrix = dense::product(&self.matrix, &first.matrix, n);
-        Self { n, matrix, inverse: dense::product(&first.inverse, &self.inverse, n) }
+        Self::pair(n, matrix, dense::product(&first.inverse, &self.inverse, n))
     }
 
     fn sample(kind: &Kind, n: usize, rng: &mut impl Rng) -> Self {
@@ -114,13 +138,16 @@ impl Block {
                     dense::reflect_columns(&mut matrix, &v);
                     dense::reflect_rows(&mut inverse, &v);
                 }
-                Self { n, matrix, inverse }
+                Self::pair(n, matrix, inverse)
             }
             Kind::Orthogonal | Kind::OrthogonalKeepingOnes => {
-                let mut matrix = dense::identity(n);
-                for v in reflections(n, *kind == Kind::OrthogonalKeepingOnes, rng) {
-                    dense::reflect_rows(&mut matrix, &v);
+                let vectors = reflections(n, *kind == Kind::OrthogonalKeepingOnes, rng);
+                if Thin::is_worth(n, vectors.len()) {
+                    let thin = Thin::of_reflections(n, &vectors);
+                    return Self { thin: Some(thin.clone()), ..Self::orthogonal(n, thin.dense()) };
                 }
+                let mut matrix = dense::identity(n);
+                vectors.iter().for_each(|v| dense::reflect_rows(&mut matrix, v));
                 Self::orthogonal(n, matrix)
             }
             Kind::Pairs(pairs) | Kind::UnitPairs(pairs) => {
@@ -270,8 +297,8 @@ impl MatrixElement {
     /// The element that undoes this one.
     #[must_use]
     pub fn inverse(&self) -> Self {
-        let undo = |block: &Block| Block::pair(block.n, block.inverse.clone(), block.matrix.clone());
-        Self { blocks: self.blocks.iter().map(|blocks| blocks.iter().map(undo).collect()).collect() }
+        let undo = |blocks: &Vec<Block>| blocks.iter().map(Block::undone).collect();
+        Self { blocks: self.blocks.iter().map(undo).collect() }
     }
 
     /// Whether the element has a matrix of the right kind for each block.

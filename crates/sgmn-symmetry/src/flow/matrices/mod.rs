@@ -23,6 +23,7 @@ pub(in crate::flow) mod dense;
 mod element;
 mod gains;
 mod infer;
+mod thin;
 mod words;
 
 use sgmn_graph::flow::{Flow, ValueId};

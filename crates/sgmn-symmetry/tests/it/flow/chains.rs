@@ -12,9 +12,10 @@ use sgmn_symmetry::{
     flow::{Draw, derive},
 };
 
-/// A perceptron and a CNN, each with all biases and without some.
+/// A perceptron, a CNN and one with pooling, each with all biases and without some.
 fn specs(seed: Seed, activation: Activation) -> impl Iterator<Item = Arc<NetSpec>> {
-    let specs = [testing::random_mlp(seed, activation), testing::random_cnn(seed, activation)];
+    let cnn = testing::random_cnn(seed, activation);
+    let specs = [testing::random_mlp(seed, activation), testing::with_some_pools(seed, &cnn), cnn];
     specs.into_iter().flat_map(move |spec| [testing::without_some_biases(seed, &spec), spec])
 }
 

@@ -37,7 +37,7 @@ const EXACT: usize = 1 << 24;
 const MANY_SUMS: usize = 1 << 14;
 
 impl Nets {
-    /// None if an activation has no kernel, the signals of one input are more than a block can hold, or a place more than the table can name.
+    /// None if an activation has no kernel, a layer pools, the signals of one input are more than a block can hold, or a place more than the table can name.
     pub(in crate::ops) fn of(layers: &[LayerForm]) -> Option<Self> {
         let first = layers.first()?;
         let n_values = first.n_in * first.positions_in;
@@ -54,6 +54,9 @@ impl Nets {
         let mut places: Vec<f32> = Vec::new();
         for layer in layers {
             let &LayerForm { n_in, positions_in, d_in, n_out, positions, activation, .. } = layer;
+            if layer.pool.is_some() {
+                return None;
+            }
             let weights = nets.n_params;
             let biases = weights + n_out * d_in;
             let taps = layers.len() * FIELDS + places.len();
@@ -94,6 +97,7 @@ impl Nets {
             n_out: pair[1],
             positions: 1,
             activation: *activation,
+            pool: None,
         };
         Self::of(&widths.windows(2).zip(activations).map(layer).collect::<Vec<_>>())
     }

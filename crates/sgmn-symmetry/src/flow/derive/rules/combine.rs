@@ -154,7 +154,7 @@ pub(super) fn product(
     deriver: &mut Deriver<'_>,
     guests: &[Guest<'_>],
     clusters: &[Cluster],
-    exponent: i64,
+    exponent: i32,
 ) -> Motion {
     let scales = &mut deriver.scales;
     let mut scalar = ONE;
