@@ -11,9 +11,9 @@ use super::{plan::Request, results::RunResult};
 use crate::{
     apply,
     config::{Data, Experiment, Fitted},
-    datasets,
+    data::datasets,
     metrics::argmax,
-    report::{Image, ImageGrid},
+    show::{Image, ImageGrid},
 };
 
 /// Test nets that are looked at; more would only take longer to find the same.
