@@ -9,7 +9,8 @@ use sgmn_graph::{Activation, Batch, Net, NetSpec, Seed};
 use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
-    models::{FlatMlpConfig, HeadConfig, ModelConfig, Output, Symmetry as Scalings},
+    layers::Scalings,
+    models::{FlatMlpConfig, HeadConfig, ModelConfig, Output},
 };
 use sgmn_symmetry::{Symmetry, check::Trials, tolerance};
 

@@ -5,7 +5,8 @@ use sgmn_graph::{Activation, Seed};
 use sgmn_nn::{
     Normalization,
     equivariance::symmetry_error,
-    models::{DwsConfig, HeadConfig, ModelConfig, Symmetry},
+    layers::Scalings,
+    models::{DwsConfig, HeadConfig, ModelConfig},
 };
 use sgmn_symmetry::{Symmetry::Positive, check::Trials};
 
@@ -43,7 +44,7 @@ fn dws_is_not_scale_invariant() {
 
 #[test]
 fn hidden_widths_may_differ_and_depths_may_not() {
-    let specs = mixed_mlps(Symmetry::Sign, 1);
+    let specs = mixed_mlps(Scalings::Sign, 1);
     hold_together(&[specs[0].clone(), specs[3].clone()]);
     let lowering = sgmn_graph::Lowering::new(&specs).unwrap();
     let built = config(true, true, OUTPUTS[0]).build(

@@ -7,7 +7,8 @@ use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed, eval};
 use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
-    models::{Blueprint, Direction, Model, Output, OutputConfig, ScaleGmnConfig, Symmetry},
+    layers::Scalings,
+    models::{Blueprint, Direction, Model, Output, OutputConfig, ScaleGmnConfig},
     render::{Axes, Grid, NetTensors, Renderer},
 };
 use sgmn_symmetry::{Element, Ranges, check::Trials, sample, tolerance};
@@ -32,7 +33,7 @@ fn inrs(n: u64) -> Vec<Net> {
 fn editor(direction: Direction, n_copies: usize) -> ScaleGmnConfig {
     ScaleGmnConfig {
         output: OutputConfig::PerParam { initial_scale: 0.5, n_copies },
-        ..ScaleGmnConfig::new(Symmetry::Sign, direction, 6, 1)
+        ..ScaleGmnConfig::new(Scalings::Sign, direction, 6, 1)
     }
 }
 
@@ -71,7 +72,7 @@ fn an_edit_of_a_transformed_net_is_the_transformed_edit_and_draws_the_same() {
                 sample(
                     Seed::new(4).index(i as u64),
                     &graph.topology,
-                    Symmetry::Sign.respected(),
+                    Scalings::Sign.respected(),
                     &Ranges::default(),
                 )
                 .unwrap()
@@ -100,7 +101,7 @@ fn an_edit_of_a_transformed_net_is_the_transformed_edit_and_draws_the_same() {
                 assert!(distance(a, b) < 1e-11, "{direction:?}, {n_copies} copies: {:e}", distance(a, b));
             }
             // And by the house's own examination.
-            let trials = Trials::new(Seed::new(6), Symmetry::Sign.respected(), 2);
+            let trials = Trials::new(Seed::new(6), Scalings::Sign.respected(), 2);
             let report = symmetry_error(&*model, &trials, &nets, &lowering, DType::F64, &device()).unwrap();
             assert!(report.within(tolerance::MODEL_F64), "{report}");
         }

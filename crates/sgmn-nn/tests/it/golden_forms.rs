@@ -81,12 +81,7 @@ fn other_widths_depths_and_options_are_read_built_and_run() {
         (inr_b, vec![("edge_pos_embed", json!(true))], &[2, 5, 3], &[]),
         (inr, vec![("d_hid", json!(6)), ("mlp_args.d_k", json!([5, 7]))], &[2, 4, 1], &[]),
         (inr_b, vec![("mlp_args.d_k", json!([]))], &[2, 4, 3, 2], &[]),
-        (
-            inr_b,
-            vec![("readout_args.d_rho", json!(3)), ("concat_mlp_directions", json!(true))],
-            &[2, 4, 1],
-            &[],
-        ),
+        (inr_b, vec![("readout_args.d_rho", json!(3))], &[2, 4, 1], &[]),
         (inr, vec![("num_layers", json!(1)), ("gnn_args.message_fn_layers", json!(2))], &[2, 4, 1], &[]),
         (cnn, vec![], &[1, 3, 2, 4], &[k3, k3]),
         (

@@ -137,7 +137,7 @@ fn nets_that_cannot_be_read_are_refused() {
         );
         built.err().unwrap().to_string()
     };
-    let cnns = mixed_cnns(sgmn_nn::models::Symmetry::Sign);
+    let cnns = mixed_cnns(sgmn_nn::layers::Scalings::Sign);
     let message = refusal(config(RowRange::All, None), &cnns);
     assert!(message.contains("found 2 architectures"), "{message}");
     let message = refusal(config(RowRange::All, reconstruction()), &cnns[..1]);

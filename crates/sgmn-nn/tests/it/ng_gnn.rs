@@ -18,7 +18,7 @@ fn config(direction: Direction, output: HeadConfig) -> ModelConfig {
     ModelConfig::NgGnn(NgGnnConfig {
         direction,
         d_hidden: 6,
-        n_layers: 3,
+        n_rounds: 3,
         d_mlp: vec![7],
         layer_norm: true,
         dropout: 0.0,

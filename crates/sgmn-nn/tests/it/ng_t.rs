@@ -19,7 +19,7 @@ fn config(output: HeadConfig) -> NgTConfig {
         n_heads: 2,
         d_node_mlp: 7,
         d_edge_mlp: 6,
-        n_layers: 3,
+        n_rounds: 3,
         dropout: 0.0,
         probes: None,
         output,

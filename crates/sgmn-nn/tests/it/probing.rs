@@ -7,7 +7,8 @@ use sgmn_graph::{Activation, LayerMap, LayerSpec, Net, NetSpec, Reading, Seed};
 use sgmn_nn::{
     Normalization, ProbeConfig,
     equivariance::symmetry_error,
-    models::{ModelConfig, OutputConfig, ProbingConfig, ScaleGmnConfig, Symmetry},
+    layers::Scalings,
+    models::{ModelConfig, OutputConfig, ProbingConfig, ScaleGmnConfig},
     probes::Generator,
     render::COORDINATES,
 };
@@ -16,7 +17,7 @@ use sgmn_symmetry::{check::Trials, tolerance};
 use crate::{
     claims::{Nets, hold},
     gradients::{batch_of, gradient_error, loss},
-    setup::{DIRECTIONS, SYMMETRIES, activations, build, device, mixed_mlps, nets, plain_mlps},
+    setup::{DIRECTIONS, SCALINGS, activations, build, device, mixed_mlps, nets, plain_mlps},
 };
 
 fn probes(image: Option<[usize; 2]>) -> ProbeConfig {
@@ -43,7 +44,7 @@ fn probing_has_every_symmetry_that_keeps_the_function() {
 }
 
 /// CNNs of other kernels, strides and depths that all read one size of image.
-fn cnns(symmetry: Symmetry) -> Vec<Arc<NetSpec>> {
+fn cnns(symmetry: Scalings) -> Vec<Arc<NetSpec>> {
     let activations = activations(symmetry);
     let (a, b) = (activations[0], *activations.last().unwrap());
     let conv = |n_in, n_out, kernel, stride, activation| {
@@ -63,11 +64,11 @@ fn cnns(symmetry: Symmetry) -> Vec<Arc<NetSpec>> {
 }
 
 /// With numbers for each net and with changes of parameters, for one symmetry and every direction.
-fn configs(symmetry: Symmetry, image: Option<[usize; 2]>) -> Vec<ScaleGmnConfig> {
+fn configs(symmetry: Scalings, image: Option<[usize; 2]>) -> Vec<ScaleGmnConfig> {
     let config = |direction, output: Option<OutputConfig>| {
         let base = ScaleGmnConfig::new(symmetry, direction, 6, 2);
         let output = output.unwrap_or(base.output.clone());
-        ScaleGmnConfig { probes: Some(probes(image)), n_layers: 2, output, ..base }
+        ScaleGmnConfig { probes: Some(probes(image)), n_rounds: 2, output, ..base }
     };
     let changes = OutputConfig::PerParam { initial_scale: 0.5, n_copies: 1 };
     DIRECTIONS.iter().flat_map(|way| [config(*way, None), config(*way, Some(changes.clone()))]).collect()
@@ -75,7 +76,7 @@ fn configs(symmetry: Symmetry, image: Option<[usize; 2]>) -> Vec<ScaleGmnConfig>
 
 #[test]
 fn scalegmn_with_probes_keeps_its_symmetry_on_any_nets() {
-    for symmetry in SYMMETRIES {
+    for symmetry in SCALINGS {
         for (specs, image) in [(mixed_mlps(symmetry, 2), None), (cnns(symmetry), Some([9, 7]))] {
             let nets: Vec<Net> = nets(Seed::new(5), &specs, 2);
             for config in configs(symmetry, image) {
@@ -97,7 +98,7 @@ fn scalegmn_with_probes_keeps_its_symmetry_on_any_nets() {
 
 #[test]
 fn scalegmn_reads_the_responses_and_gives_probes_their_gradients() {
-    for symmetry in SYMMETRIES {
+    for symmetry in SCALINGS {
         for config in configs(symmetry, None) {
             let specs = &mixed_mlps(symmetry, 1)[..2];
             let error = gradient_error(&ModelConfig::ScaleGmn(config.clone()), specs);
@@ -119,7 +120,7 @@ fn scalegmn_reads_the_responses_and_gives_probes_their_gradients() {
 
 #[test]
 fn phases_move_biases_so_scalegmn_with_probes_needs_their_canonical_form() {
-    let config = configs(Symmetry::Sign, None).swap_remove(0);
+    let config = configs(Scalings::Sign, None).swap_remove(0);
     let specs = plain_mlps(Activation::Sine { omega: 30.0 });
     let nets: Vec<Net> = nets(Seed::new(5), &specs, 2);
     let (model, _, lowering) = build(&config, &specs, Normalization::fit(&nets), DType::F64);

@@ -7,7 +7,8 @@ use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed};
 use sgmn_nn::{
     Normalization, Pass, VarStore,
     equivariance::symmetry_error,
-    models::{Model, ModelConfig, Output, StatNnConfig, Symmetry},
+    layers::Scalings,
+    models::{Model, ModelConfig, Output, StatNnConfig},
 };
 use sgmn_symmetry::{
     Symmetry::{Permutation, Positive, Sign},
@@ -35,7 +36,7 @@ fn error(specs: &[Arc<NetSpec>], symmetry: sgmn_symmetry::Symmetry) -> f64 {
 
 #[test]
 fn the_order_of_hidden_units_changes_no_bit() {
-    assert_eq!(error(&mixed_cnns(Symmetry::Own), Permutation), 0.0);
+    assert_eq!(error(&mixed_cnns(Scalings::Own), Permutation), 0.0);
     assert_eq!(error(&plain_mlps(Activation::Tanh), Permutation), 0.0);
 }
 
@@ -59,7 +60,7 @@ fn run(model: &dyn Model, lowering: &Lowering, nets: &[Net]) -> Vec<Vec<f32>> {
 fn padding_and_the_other_nets_of_a_batch_leave_a_net_alone() {
     // Four layers too, but alone its edges hold one number, not the nine of a kernel.
     let mlp = Arc::new(NetSpec::mlp(&[2, 5, 4, 3, 2], Activation::Tanh, 0.5).unwrap());
-    let specs = [mixed_cnns(Symmetry::Own), vec![mlp]].concat();
+    let specs = [mixed_cnns(Scalings::Own), vec![mlp]].concat();
     let nets = nets(Seed::new(5), &specs, 2);
     let together = Lowering::new(&specs).unwrap();
     let normalization = Normalization::fit(&nets);
@@ -73,7 +74,7 @@ fn padding_and_the_other_nets_of_a_batch_leave_a_net_alone() {
 
 #[test]
 fn nets_of_another_depth_are_refused() {
-    let lowering = Lowering::new(&mixed_mlps(Symmetry::Sign, 1)).unwrap();
+    let lowering = Lowering::new(&mixed_mlps(Scalings::Sign, 1)).unwrap();
     let message = build(&lowering, Normalization::none()).err().unwrap().to_string();
     assert!(message.contains("nets of 3 and of 2 layers"), "{message}");
 }

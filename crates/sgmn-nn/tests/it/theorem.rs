@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use sgmn_graph::{Activation, Net, NetSpec, Seed, testing};
-use sgmn_nn::{equivariance::symmetry_error, models::Symmetry};
+use sgmn_nn::{equivariance::symmetry_error, layers::Scalings};
 use sgmn_symmetry::{check::Trials, tolerance};
 use simulation::{
     Sample, Simulation, Wanted,
@@ -156,7 +156,7 @@ fn values_and_gradients_move_with_the_units() {
     ] {
         let (nets, sample) = nets(&[2, 7, 6, 5, 4, 3], turns);
         let simulation = build(&nets, &sample, wanted, wanted.n_rounds(5));
-        let trials = Trials::new(Seed::new(22), Symmetry::Own.respected(), 3);
+        let trials = Trials::new(Seed::new(22), Scalings::Own.respected(), 3);
         let report = symmetry_error(
             &*simulation.model,
             &trials,

@@ -8,8 +8,9 @@ use sgmn_graph::{Activation, Batch, Net, NetSpec, Seed, testing};
 use sgmn_nn::{
     Checkpoint, Error, Init, Normalization, Pass, Result, VarBuilder, VarStore,
     checkpoint::Header,
+    layers::Scalings,
     loss::{cross_entropy, mean_squared_error},
-    models::{Direction, Model, ModelConfig, Output, ScaleGmnConfig, Symmetry},
+    models::{Direction, Model, ModelConfig, Output, ScaleGmnConfig},
     optim::{AdamW, AdamWConfig, Gradients, Warmup, clip_by_global_norm},
 };
 
@@ -218,7 +219,7 @@ fn train(config: &ScaleGmnConfig, n_steps: u64) -> (Vec<f64>, BTreeMap<String, T
 #[test]
 fn a_tiny_model_learns_four_nets_by_heart() {
     for (direction, n_steps) in [(Direction::Forward, 150), (Direction::Bidirectional, 150)] {
-        let config = ScaleGmnConfig::new(Symmetry::Sign, direction, 8, 3);
+        let config = ScaleGmnConfig::new(Scalings::Sign, direction, 8, 3);
         let (losses, _) = train(&config, n_steps);
         // A single step may jump; the level it comes from is what was learned.
         let first = losses[0];
@@ -233,7 +234,7 @@ fn one_seed_gives_the_same_bits_whatever_the_number_of_threads() {
     let config = ScaleGmnConfig {
         dropout: 0.2,
         mlp_dropout: 0.1,
-        ..ScaleGmnConfig::new(Symmetry::Own, Direction::Bidirectional, 8, 3)
+        ..ScaleGmnConfig::new(Scalings::Own, Direction::Bidirectional, 8, 3)
     };
     let bits = |n_threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
@@ -252,7 +253,7 @@ fn a_saved_model_is_loaded_with_the_same_outputs() {
     let (nets, _) = four_nets();
     let batch = Batch::from_nets(&nets, DType::F32, &device()).unwrap();
     let specs = [nets[0].spec().clone()];
-    let config = ScaleGmnConfig::new(Symmetry::Sign, Direction::Bidirectional, 8, 3);
+    let config = ScaleGmnConfig::new(Scalings::Sign, Direction::Bidirectional, 8, 3);
     let normalization = Normalization::fit(&nets);
     let (model, vars, _) = build(&config, &specs, normalization.clone(), DType::F32);
     let header = Header {
@@ -295,8 +296,8 @@ fn a_saved_model_is_loaded_with_the_same_outputs() {
 #[test]
 fn variables_start_alike_in_both_number_types_and_whatever_else_the_model_holds() {
     let specs = plain_mlps(Activation::Tanh);
-    let config = ScaleGmnConfig::new(Symmetry::Sign, Direction::Forward, 6, 2);
-    let deeper = ScaleGmnConfig { n_layers: 5, edge_embedding: true, ..config.clone() };
+    let config = ScaleGmnConfig::new(Scalings::Sign, Direction::Forward, 6, 2);
+    let deeper = ScaleGmnConfig { n_rounds: 5, edge_embedding: true, ..config.clone() };
     let start = |config: &ScaleGmnConfig, dtype| build(config, &specs, Normalization::none(), dtype).1;
     let (single, double) = (start(&config, DType::F32), start(&deeper, DType::F64));
     for (name, var) in single.iter() {
@@ -314,7 +315,7 @@ fn changes_of_parameters_can_be_learned() {
     let specs = [nets[0].spec().clone()];
     let config = ScaleGmnConfig {
         output: sgmn_nn::models::OutputConfig::PerParam { initial_scale: 0.1, n_copies: 1 },
-        ..ScaleGmnConfig::new(Symmetry::Scale, Direction::Forward, 8, 1)
+        ..ScaleGmnConfig::new(Scalings::Scale, Direction::Forward, 8, 1)
     };
     let (model, vars, _) = build(&config, &specs, Normalization::fit(&nets), DType::F32);
     let batch = Batch::from_nets(&nets, DType::F32, &device()).unwrap();

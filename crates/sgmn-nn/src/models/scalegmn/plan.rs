@@ -3,22 +3,23 @@
 use sgmn_graph::Nonlinearity;
 use sgmn_symmetry::{Law, Place, ScaleGroup, Scaling};
 
-use super::{Direction, ReversedScale, ScaleGmnConfig, Symmetry};
+use super::{Direction, ReversedScale, ScaleGmnConfig};
+use crate::layers::Scalings;
 
 /// The scalings of every node layer of an architecture, inputs first.
 #[derive(Debug, Clone)]
-pub(super) struct Groups {
+pub(crate) struct Groups {
     /// By which its features scale: inputs and outputs never do.
-    pub(super) of_features: Vec<ScaleGroup>,
+    pub(crate) of_features: Vec<ScaleGroup>,
     /// By which equivariant layers and edge updates canonicalize: inputs and outputs like hidden layers, so that one
     /// learned map may serve both.
-    pub(super) canonical: Vec<ScaleGroup>,
+    pub(crate) canonical: Vec<ScaleGroup>,
 }
 
 impl Groups {
     /// The groups of a net whose hidden layers have these activations and pooling.
-    pub(super) fn new(symmetry: Symmetry, hidden: &[Nonlinearity]) -> Self {
-        let scaling = symmetry.scaling();
+    pub(crate) fn new(scalings: Scalings, hidden: &[Nonlinearity]) -> Self {
+        let scaling = scalings.scaling();
         let groups: Vec<ScaleGroup> = hidden.iter().map(|units| scaling.of_units(*units)).collect();
         let outside = |beside: Option<&ScaleGroup>| match scaling {
             // Inputs and outputs follow the hidden layer beside them.
@@ -34,23 +35,23 @@ impl Groups {
 }
 
 /// Whether an edge's feature times its sender's scales like the receiver, so that the ordinary message is exact.
-pub(super) fn is_message(edges: Law, place: Place, senders: Law) -> bool {
+pub(crate) fn is_message(edges: Law, place: Place, senders: Law) -> bool {
     edges.times(Law::new(place, 0, senders.receiver()), place) == Law::node(place)
 }
 
 /// Whether a weight read against its direction makes an exact message between units of these groups: it does for
 /// signs, where 1/q = q.
-pub(super) fn reversed_weight_fits(receiver: ScaleGroup, sender: ScaleGroup) -> bool {
+pub(crate) fn reversed_weight_fits(receiver: ScaleGroup, sender: ScaleGroup) -> bool {
     let place = Place::edge(receiver, sender);
     is_message(Law::weight(place.reversed()).reversed(), place, Law::node(Place::node(sender)))
 }
 
 /// The edge features that reversed messages read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ReversedEdges {
+pub(crate) enum ReversedEdges {
     /// Those of the forward direction, as they are now.
     Shared,
-    /// Those of the forward direction, as they were before the first layer.
+    /// Those of the forward direction, as they were before the first round.
     Initial,
     /// Their own, from the weights.
     Own,
@@ -60,41 +61,41 @@ pub(super) enum ReversedEdges {
 
 impl ReversedEdges {
     /// What a configuration's reversed messages read, if it has such messages.
-    pub(super) fn of(config: &ScaleGmnConfig) -> Option<Self> {
+    pub(crate) fn of(config: &ScaleGmnConfig) -> Option<Self> {
         if config.direction == Direction::Forward {
             return None;
         }
-        Some(match (config.symmetry, config.reversed_scale()) {
-            (Symmetry::Sign | Symmetry::Permutation, _) if config.is_published() => Self::Initial,
-            (Symmetry::Sign | Symmetry::Permutation, _) | (_, ReversedScale::Relative) => Self::Shared,
+        Some(match (config.scalings, config.reversed_scale()) {
+            (Scalings::Sign | Scalings::Permutation, _) if config.is_published() => Self::Initial,
+            (Scalings::Sign | Scalings::Permutation, _) | (_, ReversedScale::Relative) => Self::Shared,
             (_, ReversedScale::Reciprocal) => Self::OwnReciprocal,
-            (Symmetry::Scale, ReversedScale::Published) => Self::Own,
-            (Symmetry::Own, ReversedScale::Published) => Self::Initial,
+            (Scalings::Scale, ReversedScale::Published) => Self::Own,
+            (Scalings::Own, ReversedScale::Published) => Self::Initial,
         })
     }
 
     /// Whether they are updated by maps of their own.
-    pub(super) fn are_updated(self) -> bool {
+    pub(crate) fn are_updated(self) -> bool {
         matches!(self, Self::Own | Self::OwnReciprocal)
     }
 }
 
-/// Where the variables of one layer lie, as in published checkpoints.
+/// Where the variables of one round lie, as in published checkpoints.
 ///
-/// Forward models keep a layer's parts together, bidirectional ones in lists beside the two directions.
+/// Forward models keep a round's parts together, bidirectional ones in lists beside the two directions.
 #[derive(Debug, Clone)]
-pub(super) struct Paths {
-    pub(super) forward: String,
-    pub(super) backward: String,
-    pub(super) update: String,
-    pub(super) edge_update: String,
-    pub(super) reversed_edge_update: String,
-    pub(super) skip: String,
+pub(crate) struct Paths {
+    pub(crate) forward: String,
+    pub(crate) backward: String,
+    pub(crate) update: String,
+    pub(crate) edge_update: String,
+    pub(crate) reversed_edge_update: String,
+    pub(crate) skip: String,
 }
 
 impl Paths {
-    /// The paths of layer `k`, counted from 0.
-    pub(super) fn new(direction: Direction, k: usize) -> Self {
+    /// The paths of round `k`, counted from 0.
+    pub(crate) fn new(direction: Direction, k: usize) -> Self {
         let forward = format!("gnn.fw_layers.{k}");
         let (update, edge_update) = match direction {
             Direction::Forward => {

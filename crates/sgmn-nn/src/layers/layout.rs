@@ -59,6 +59,6 @@ impl Layout {
 }
 
 /// Activations and pooling of a net's hidden layers, first to last.
-pub(super) fn hidden_of(topology: &Topology) -> Vec<Nonlinearity> {
+pub(crate) fn hidden_of(topology: &Topology) -> Vec<Nonlinearity> {
     topology.hidden_layers().filter_map(|l| topology.nonlinearity(l)).collect()
 }

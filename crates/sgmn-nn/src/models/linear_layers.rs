@@ -3,16 +3,16 @@
 use candle_core::Tensor;
 use sgmn_graph::{Batch, GraphBatch, Lowering, Topology};
 
-use super::{ChangeScales, HeadConfig, Layout, Output, ParamDeltas, output::rows_of_nets, sizes};
+use super::{ChangeScales, HeadConfig, Output, ParamDeltas, output::rows_of_nets, sizes};
 use crate::{
     Error, Init, Pass, Result, VarBuilder,
-    layers::{Channels, Ends, Mlp, MlpConfig, ParamFeatures, ParamSpaces, PermutationLinear},
+    layers::{Channels, Ends, Layout, Mlp, MlpConfig, ParamFeatures, ParamSpaces, PermutationLinear},
     normalization::LayerScale,
     ops::{Rows, Symmetrize},
     vars::Start,
 };
 
-/// The form of a [`ParamNet`].
+/// The form of a [`LinearLayers`].
 #[derive(Debug, Clone)]
 pub(super) struct Form<'a> {
     pub(super) d_hidden: usize,
@@ -119,7 +119,7 @@ impl ParamReader {
 ///
 /// Variables: `layers.k`, `norms.k`, and `head` or `change` with the scales of changes.
 #[derive(Debug)]
-pub(super) struct ParamNet {
+pub(super) struct LinearLayers {
     spaces: ParamSpaces,
     layers: Vec<(PermutationLinear, Activate)>,
     dropout: f64,
@@ -147,7 +147,7 @@ struct Norms {
     biases: Vec<[Tensor; 2]>,
 }
 
-impl ParamNet {
+impl LinearLayers {
     /// The net on features of the given channels.
     pub(super) fn new(
         form: &Form<'_>,
@@ -232,7 +232,7 @@ impl ParamNet {
     }
 }
 
-/// What a [`ParamNet`] returns for the nets of one bucket.
+/// What a [`LinearLayers`] returns for the nets of one bucket.
 #[derive(Debug)]
 pub(super) enum Answer {
     Rows(Tensor),

@@ -3,13 +3,17 @@
 use sgmn_graph::{Nonlinearity, Topology};
 use sgmn_symmetry::ScaleGroup;
 
-use super::{
-    Direction, IoPath, ReversedScale, ScaleGmnConfig, SignInvariant, Symmetry,
-    layout::hidden_of,
-    plan::{Groups, ReversedEdges, reversed_weight_fits},
-    reach::{Live, live_layers},
+use crate::{
+    layers::{IoPath, Role, Scalings, SignInvariant, hidden_of},
+    models::{
+        Direction, ReversedScale, ScaleGmnConfig,
+        scalegmn::{
+            plan::{Groups, ReversedEdges, reversed_weight_fits},
+            reach::{Live, live_rounds},
+        },
+    },
+    ops::EdgeAxis,
 };
-use crate::{layers::Role, ops::EdgeAxis};
 
 /// The products of an edge's row with a learned matrix that one forward pass over one net needs.
 ///
@@ -51,7 +55,7 @@ impl ReducedWork {
 
     /// Counts those products alone that the output depends on.
     pub fn that_is_read(config: &ScaleGmnConfig, topology: &Topology) -> Self {
-        Self::counted(config, topology, |hidden| Some(live_layers(config, hidden)))
+        Self::counted(config, topology, |hidden| Some(live_rounds(config, hidden)))
     }
 
     fn counted(
@@ -60,7 +64,7 @@ impl ReducedWork {
         live: impl FnOnce(&[Nonlinearity]) -> Option<Vec<Live>>,
     ) -> Self {
         let hidden = hidden_of(topology);
-        let groups = Groups::new(config.symmetry, &hidden);
+        let groups = Groups::new(config.scalings, &hidden);
         let count = Count { config, topology, groups, live: live(&hidden) };
         Self { multiply_adds: count.all(), n_edges: topology.n_edges(), d_hidden: config.d_hidden }
     }
@@ -114,7 +118,7 @@ struct Block {
 
 impl Count<'_> {
     fn all(&self) -> usize {
-        let n_layers = self.config.n_layers;
+        let n_layers = self.config.n_rounds;
         (0..n_layers)
             .flat_map(|k| (0..self.topology.n_layers()).map(move |l| (k, l)))
             .map(|(k, l)| self.step(k, l))
@@ -126,7 +130,7 @@ impl Count<'_> {
         let config = self.config;
         let initial = k == 0 || !config.edge_update;
         let block = Block { l, n_rows: self.topology.edge_range(l).len(), initial };
-        let is_last = k + 1 == config.n_layers;
+        let is_last = k + 1 == config.n_rounds;
         let live = self.live.as_ref().map(|layers| &layers[k]);
         let matters = |features: fn(&Live) -> &[bool], i: usize| live.is_none_or(|live| features(live)[i]);
         let mut work = 0;
@@ -155,7 +159,7 @@ impl Count<'_> {
     /// Messages into node layer `receiver`; senders stand along one axis of the block.
     fn message(&self, block: Block, receiver: usize, senders: EdgeAxis) -> usize {
         let (config, d, n_rows) = (self.config, self.config.d_hidden, block.n_rows);
-        if config.symmetry == Symmetry::Permutation {
+        if config.scalings == Scalings::Permutation {
             return n_rows * (if block.initial { 0 } else { self.joint(d) } + self.plain().inner);
         }
         let of_edges = if block.initial { 0 } else { n_rows * d * d };
@@ -194,9 +198,9 @@ impl Count<'_> {
         let RowWork { inner, last, .. } = self.plain();
         let from_last_layer = |work: usize| if block.initial { 0 } else { work };
         block.n_rows
-            * match self.config.symmetry {
+            * match self.config.scalings {
                 // Its last map merges with the first ones of the next layer, which read the edges.
-                Symmetry::Permutation => from_last_layer(self.joint(d)) + inner,
+                Scalings::Permutation => from_last_layer(self.joint(d)) + inner,
                 // The rows that become changes of weights are as short as the edge's own numbers, for each copy.
                 _ if to_params => inner + self.copies(),
                 _ if self.config.d_mlp.is_empty() => from_last_layer(d * d),
@@ -282,10 +286,10 @@ impl Count<'_> {
         let [receiver, sender] = [l, l + 1].map(|l| self.groups.of_features[l]);
         config.direction == Direction::Bidirectional
             && config.reversed_scale() == ReversedScale::Relative
-            && match config.symmetry {
-                Symmetry::Scale => true,
-                Symmetry::Own => !reversed_weight_fits(receiver, sender),
-                Symmetry::Sign | Symmetry::Permutation => false,
+            && match config.scalings {
+                Scalings::Scale => true,
+                Scalings::Own => !reversed_weight_fits(receiver, sender),
+                Scalings::Sign | Scalings::Permutation => false,
             }
     }
 }
@@ -298,7 +302,10 @@ mod tests {
 
     use super::*;
     use crate::models::Blueprint;
-    use crate::models::{EquivariantConfig, OutputConfig, ReadoutRange};
+    use crate::{
+        layers::ScaleEqConfig,
+        models::{OutputConfig, ReadoutRange},
+    };
 
     const D: usize = 16;
 
@@ -309,9 +316,9 @@ mod tests {
 
     fn mnist(direction: Direction) -> ScaleGmnConfig {
         let positional = direction == Direction::Bidirectional;
-        let net = EquivariantConfig { n_layers: 1, io: IoPath::Gated, n_mlps: 2, positional };
-        let config = ScaleGmnConfig::new(Symmetry::Sign, direction, D, 10);
-        ScaleGmnConfig { n_layers: 4, edge_embedding: !positional, message: net, update: net, ..config }
+        let net = ScaleEqConfig { n_layers: 1, io: IoPath::Gated, n_mlps: 2, positional };
+        let config = ScaleGmnConfig::new(Scalings::Sign, direction, D, 10);
+        ScaleGmnConfig { n_rounds: 4, edge_embedding: !positional, message: net, update: net, ..config }
     }
 
     fn products(config: &ScaleGmnConfig, topology: &Topology) -> f64 {
@@ -349,14 +356,14 @@ mod tests {
 
     #[test]
     fn an_editing_model_has_perceptrons_at_outputs_and_short_last_edges() {
-        let net = EquivariantConfig { n_layers: 1, io: IoPath::Mlp, n_mlps: 3, positional: false };
+        let net = ScaleEqConfig { n_layers: 1, io: IoPath::Mlp, n_mlps: 3, positional: false };
         let config = ScaleGmnConfig {
-            n_layers: 10,
+            n_rounds: 10,
             sign_invariant: SignInvariant::Absolute,
             message: net,
             update: net,
             output: OutputConfig::PerParam { initial_scale: 0.01, n_copies: 1 },
-            ..ScaleGmnConfig::new(Symmetry::Sign, Direction::Forward, D, 1)
+            ..ScaleGmnConfig::new(Scalings::Sign, Direction::Forward, D, 1)
         };
         // Hidden units: 1 + 1, eight times 4 + 2, 4. Outputs: 0 + 1, eight times 2 + 2, 2.
         let expected = ((2 + 8 * 6 + 4) * 1088 + (1 + 8 * 4 + 2) * 32) as f64 / 1120.0;
@@ -368,7 +375,7 @@ mod tests {
         let spec = NetSpec::cnn_zoo(&[1, 16, 16, 16, 10], Activation::Relu).unwrap();
         let topology = Topology::new(Arc::new(spec)).unwrap();
         let config =
-            ScaleGmnConfig { n_layers: 4, ..ScaleGmnConfig::new(Symmetry::Scale, Direction::Forward, D, 1) };
+            ScaleGmnConfig { n_rounds: 4, ..ScaleGmnConfig::new(Scalings::Scale, Direction::Forward, D, 1) };
         // Nine rows a unit read instead of sixteen edges, for W u and the first product of φ; one row a class.
         let first = 2 * (1 + 16 + 16) * 9 + 528 * (1 + 1) + 160;
         let middle = 528 * (4 + 2) + 160 * (2 + 2);
@@ -376,7 +383,7 @@ mod tests {
         assert_eq!(products(&config, &topology), (first + 2 * middle + last) as f64 / 688.0);
         // |u| is not linear in the kernel, so it takes the edges.
         let signs = ScaleGmnConfig {
-            symmetry: Symmetry::Sign,
+            scalings: Scalings::Sign,
             sign_invariant: SignInvariant::Absolute,
             ..config.clone()
         };
@@ -388,14 +395,14 @@ mod tests {
     fn relative_messages_sum_before_their_last_product() {
         let relu =
             Topology::new(Arc::new(NetSpec::mlp(&[2, 8, 8, 1], Activation::Relu, 0.0).unwrap())).unwrap();
-        let model = |direction| ScaleGmnConfig::new(Symmetry::Scale, direction, D, 1);
+        let model = |direction| ScaleGmnConfig::new(Scalings::Scale, direction, D, 1);
         let [one, both] = [Direction::Forward, Direction::Bidirectional].map(|d| products(&model(d), &relu));
         assert_eq!(both - one, 0.0 + 2.0 + 2.0);
     }
 
     #[test]
     fn permutations_alone_need_one_product_an_edge_and_reader() {
-        let config = ScaleGmnConfig::new(Symmetry::Permutation, Direction::Forward, D, 1);
+        let config = ScaleGmnConfig::new(Scalings::Permutation, Direction::Forward, D, 1);
         // Three layers: nothing, message and update, message.
         assert_eq!(products(&config, &inr()), 0.0 + 2.0 + 1.0);
     }

@@ -2,12 +2,8 @@
 
 use sgmn_symmetry::ScaleGroup;
 
-use super::Mlp;
-use crate::{
-    Field, Pass, Result, VarBuilder,
-    models::{ScaleGmnConfig, SignInvariant},
-    ops::Rows,
-};
+use super::{InvariantConfig, Mlp, NormGuard, SignInvariant};
+use crate::{Field, Pass, Result, VarBuilder, ops::Rows};
 
 /// `canon(x)`: of all multiples of a vector that its unit's group allows, one representative.
 ///
@@ -23,7 +19,7 @@ use crate::{
 /// **Departs:** the published code adds 1e-10 to the norm, so its output moves when scales are small; here only a zero
 /// vector is special, unless the model is built for published checkpoints.
 #[derive(Debug, Clone)]
-pub struct Canonical {
+pub struct Canon {
     rho: Option<Mlp>,
     guard: Option<f64>,
 }
@@ -31,15 +27,15 @@ pub struct Canonical {
 /// What the published code adds to a norm before it divides.
 const PUBLISHED_GUARD: f64 = 1e-10;
 
-impl Canonical {
+impl Canon {
     /// The canonical form of vectors of width `d`; ρ, if there is one, has its variables in `rho` below the path.
     ///
     /// # Errors
     /// If the device refuses.
-    pub fn new(config: &ScaleGmnConfig, d: usize, vars: &VarBuilder) -> Result<Self> {
-        let symmetrized = config.symmetry.has_signs() && config.sign_invariant == SignInvariant::Symmetrize;
-        let rho = symmetrized.then(|| Mlp::new(&config.mlp(), d, d, &vars.at("rho"))).transpose()?;
-        Ok(Self { rho, guard: config.is_published().then_some(PUBLISHED_GUARD) })
+    pub fn new(config: &InvariantConfig, d: usize, vars: &VarBuilder) -> Result<Self> {
+        let symmetrized = config.scalings.has_signs() && config.sign_invariant == SignInvariant::Symmetrize;
+        let rho = symmetrized.then(|| Mlp::new(&config.mlp, d, d, &vars.at("rho"))).transpose()?;
+        Ok(Self { rho, guard: (config.guard == NormGuard::Published).then_some(PUBLISHED_GUARD) })
     }
 
     /// The invariant representation of each row.

@@ -6,23 +6,22 @@ use sgmn_graph::Nonlinearity;
 use sgmn_symmetry::ScaleGroup;
 
 use super::{
-    Direction, EquivariantConfig, IoPath, Layout, OutputConfig, ReadoutRange, ReversedScale, ScaleGmnConfig,
-    SignInvariant, Symmetry,
+    Direction, OutputConfig, ReadoutRange, ReversedScale, ScaleGmnConfig,
     plan::{Groups, Paths, ReversedEdges, reversed_weight_fits},
 };
-use crate::layers::Role;
+use crate::layers::{IoPath, Layout, Role, ScaleEqConfig, Scalings, SignInvariant};
 
 /// The variables that nets of each architecture connect to the output.
 ///
 /// Not every variable lies on a path for every net: forward messages never enter inputs and reversed ones never
-/// outputs, the last layer's maps of hidden nodes are idle where only the ends are read, a net of ReLU units does not
+/// outputs, the last round's maps of hidden nodes are idle where only the ends are read, a net of ReLU units does not
 /// pass the maps for signs, a shallow net has no weights in the deepest layer. All of this follows from the
 /// configuration and the architectures alone, so a variable without gradient can be told from one that was cut off by
 /// mistake. Tests compare this walk with what backpropagation finds, both ways.
 ///
-/// The same walk tells which features matter after each layer: the others are not computed.
+/// The same walk tells which features matter after each round: the others are not computed.
 #[derive(Debug, Clone)]
-pub(super) struct Reach {
+pub(crate) struct Reach {
     config: ScaleGmnConfig,
     /// For each sequence of hidden activations that was announced.
     of: Vec<(Vec<Nonlinearity>, Reached)>,
@@ -30,52 +29,52 @@ pub(super) struct Reach {
 
 /// What the output of one architecture depends on.
 #[derive(Debug, Clone)]
-pub(super) struct Reached {
+pub(crate) struct Reached {
     /// The paths below which every variable is reached.
     variables: BTreeSet<String>,
-    /// After each layer of the model, in its order.
-    layers: Vec<Live>,
+    /// After each round of the model, in its order.
+    rounds: Vec<Live>,
 }
 
 /// Which features influence the output.
 #[derive(Debug, Clone)]
-pub(super) struct Live {
+pub(crate) struct Live {
     /// Of each node layer.
-    pub(super) nodes: Vec<bool>,
+    pub(crate) nodes: Vec<bool>,
     /// Of each edge layer.
-    pub(super) edges: Vec<bool>,
+    pub(crate) edges: Vec<bool>,
     /// The same for the reversed direction's own edge features, if it has any.
-    pub(super) reversed: Vec<bool>,
+    pub(crate) reversed: Vec<bool>,
 }
 
 impl Reach {
     /// The walk through a model of this configuration, for every architecture of the layout.
-    pub(super) fn new(config: &ScaleGmnConfig, layout: &Layout) -> Self {
+    pub(crate) fn new(config: &ScaleGmnConfig, layout: &Layout) -> Self {
         let walk = |hidden: &Vec<Nonlinearity>| (hidden.clone(), Walk::new(config, hidden).run());
         let of = layout.hidden.iter().map(walk).collect();
         Self { config: config.clone(), of }
     }
 
     /// Whether every batch reaches the variable, whatever architectures its nets have.
-    pub(super) fn always(&self, name: &str) -> bool {
+    pub(crate) fn always(&self, name: &str) -> bool {
         self.of.iter().all(|(_, reached)| {
             let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);
             ends.into_iter().any(|end| reached.variables.contains(&name[..end]))
         })
     }
 
-    /// The features that matter after each layer of the model, for nets with these hidden activations.
-    pub(super) fn layers(&self, hidden: &[Nonlinearity]) -> Cow<'_, [Live]> {
+    /// The features that matter after each round of the model, for nets with these hidden activations.
+    pub(crate) fn rounds(&self, hidden: &[Nonlinearity]) -> Cow<'_, [Live]> {
         match self.of.iter().find(|(known, _)| known == hidden) {
-            Some((_, reached)) => Cow::Borrowed(&reached.layers),
-            None => Cow::Owned(live_layers(&self.config, hidden)),
+            Some((_, reached)) => Cow::Borrowed(&reached.rounds),
+            None => Cow::Owned(live_rounds(&self.config, hidden)),
         }
     }
 }
 
-/// The features that matter after each layer of a model, for nets with these hidden activations.
-pub(super) fn live_layers(config: &ScaleGmnConfig, hidden: &[Nonlinearity]) -> Vec<Live> {
-    Walk::new(config, hidden).run().layers
+/// The features that matter after each round of a model, for nets with these hidden activations.
+pub(crate) fn live_rounds(config: &ScaleGmnConfig, hidden: &[Nonlinearity]) -> Vec<Live> {
+    Walk::new(config, hidden).run().rounds
 }
 
 /// One walk: what is alive at the place where it stands, and what it has met.
@@ -91,7 +90,7 @@ impl<'a> Walk<'a> {
         let n_layers = hidden.len() + 1;
         let mut walk = Self {
             config,
-            groups: Groups::new(config.symmetry, hidden),
+            groups: Groups::new(config.scalings, hidden),
             live: Live {
                 nodes: vec![false; n_layers + 1],
                 edges: vec![false; n_layers],
@@ -104,12 +103,12 @@ impl<'a> Walk<'a> {
     }
 
     fn run(mut self) -> Reached {
-        let mut layers = Vec::new();
-        for k in (0..self.config.n_layers).rev() {
-            layers.push(self.live.clone());
+        let mut rounds = Vec::new();
+        for k in (0..self.config.n_rounds).rev() {
+            rounds.push(self.live.clone());
             self.step(k);
         }
-        layers.reverse();
+        rounds.reverse();
         if self.live.nodes.contains(&true) {
             self.meet("construct_graph.proj_bias");
             self.meet("positional_embeddings");
@@ -122,7 +121,7 @@ impl<'a> Walk<'a> {
             self.meet("construct_graph.proj_weight");
             self.meet("positional_embeddings_edge");
         }
-        Reached { variables: self.reached, layers }
+        Reached { variables: self.reached, rounds }
     }
 
     /// What the read-out or the changes of parameters depend on.
@@ -150,7 +149,7 @@ impl<'a> Walk<'a> {
                 self.live.nodes.fill(true);
                 self.meet("gnn.readout.global_mlp");
                 self.meet("gnn.readout.local_mlp");
-                if self.config.symmetry != Symmetry::Permutation {
+                if self.config.scalings != Scalings::Permutation {
                     for l in 1..last {
                         self.meet_branch("gnn.readout", self.groups.of_features[l]);
                     }
@@ -159,7 +158,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// From the features after layer `k` to those before it.
+    /// From the features after round `k` to those before it.
     fn step(&mut self, k: usize) {
         let (nodes, edges, reversed) =
             (self.live.nodes.clone(), self.live.edges.clone(), self.live.reversed.clone());
@@ -170,7 +169,7 @@ impl<'a> Walk<'a> {
         let paths = Paths::new(self.config.direction, k);
         for l in (0..nodes.len()).filter(|l| nodes[*l]) {
             self.meet(&paths.skip);
-            self.meet_net(&paths.update, &self.config.update, l);
+            self.meet_stack(&paths.update, &self.config.update, l);
             self.live.nodes[l] = true;
             if l > 0 {
                 self.meet_message(&paths.forward, l);
@@ -184,7 +183,7 @@ impl<'a> Walk<'a> {
                 if own { self.live.reversed[l] = true } else { self.live.edges[l] = true }
             }
         }
-        let is_last = k + 1 == self.config.n_layers;
+        let is_last = k + 1 == self.config.n_rounds;
         let updates = self.config.edge_update && (!is_last || self.config.changes_params());
         let own = reversed_edges.is_some_and(ReversedEdges::are_updated);
         for l in 0..edges.len() {
@@ -207,15 +206,15 @@ impl<'a> Walk<'a> {
         for name in ["w_e", "w_v"] {
             self.meet(&format!("{path}.{name}"));
         }
-        self.meet_net(&format!("{path}.message_fn"), &self.config.message, l);
+        self.meet_stack(&format!("{path}.message_fn"), &self.config.message, l);
     }
 
     fn meet_reversed_message(&mut self, path: &str, l: usize) {
         let [receiver, sender] = [l, l + 1].map(|l| self.groups.of_features[l]);
         let relative = self.config.reversed_scale() == ReversedScale::Relative;
-        let path = match self.config.symmetry {
-            Symmetry::Scale if relative => path.to_owned(),
-            Symmetry::Own if relative && !reversed_weight_fits(receiver, sender) => {
+        let path = match self.config.scalings {
+            Scalings::Scale if relative => path.to_owned(),
+            Scalings::Own if relative && !reversed_weight_fits(receiver, sender) => {
                 format!("{path}.relative")
             }
             _ => return self.meet_message(path, l),
@@ -235,45 +234,40 @@ impl<'a> Walk<'a> {
         for name in ["W", "phi"] {
             self.meet(&format!("{path}.{name}"));
         }
-        let branch = if self.config.symmetry == Symmetry::Own { "g_sign" } else { "g1" };
+        let branch = if self.config.scalings == Scalings::Own { "g_sign" } else { "g1" };
         for end in [l, l + 1] {
             self.live.nodes[end] = true;
             self.meet_canonical(&format!("{path}.{branch}"), self.groups.canonical[end]);
         }
     }
 
-    /// The equivariant net that nodes of layer `l`, or messages into them, pass.
-    fn meet_net(&mut self, path: &str, net: &EquivariantConfig, l: usize) {
-        if self.config.symmetry == Symmetry::Permutation {
+    /// The equivariant stack that nodes of layer `l`, or messages into them, pass.
+    fn meet_stack(&mut self, path: &str, form: &ScaleEqConfig, l: usize) {
+        if self.config.scalings == Scalings::Permutation {
             return self.meet(&format!("{path}.rho"));
         }
         let (role, group) = (Role::of(l, self.live.nodes.len()), self.groups.canonical[l]);
-        let own_last = net.n_mlps == 3 && role == Role::Output;
-        for n in 0..net.n_layers {
-            let stack = match (net.io, role) {
-                (_, Role::Hidden) | (IoPath::Gated | IoPath::Shared, _) => "eq_layers",
-                _ if own_last => "eq_layers_last",
-                _ => "eq_layers_in",
-            };
-            let path = format!("{path}.{stack}.{n}");
-            if net.io == IoPath::Mlp && role != Role::Hidden {
-                self.meet(&path);
+        let own = if form.n_mlps == 3 && role == Role::Output { "last" } else { "in" };
+        for n in 0..form.n_layers {
+            if form.io == IoPath::Mlp && role != Role::Hidden {
+                self.meet(&format!("{path}.eq_layers_{own}.{n}"));
                 continue;
             }
+            let path = format!("{path}.eq_layers.{n}");
             self.meet(&format!("{path}.W"));
-            if net.io == IoPath::Gated && role != Role::Hidden {
-                self.meet(&format!("{path}.g.{}", if own_last { "phi_last" } else { "phi_in" }));
-            } else {
+            if role == Role::Hidden {
                 self.meet_branch(&format!("{path}.g"), group);
+            } else {
+                self.meet(&format!("{path}.g.phi_{own}"));
             }
         }
     }
 
     /// The invariant map of units of one group.
     fn meet_branch(&mut self, path: &str, group: ScaleGroup) {
-        let branch = match (self.config.symmetry, group) {
-            (Symmetry::Own, ScaleGroup::Positive) => "g_scale",
-            (Symmetry::Own, _) => "g_sign",
+        let branch = match (self.config.scalings, group) {
+            (Scalings::Own, ScaleGroup::Positive) => "g_scale",
+            (Scalings::Own, _) => "g_sign",
             _ => "g1",
         };
         self.meet(&format!("{path}.{branch}.phi"));

@@ -2,12 +2,8 @@
 
 use sgmn_symmetry::ScaleGroup;
 
-use super::{Canonical, Mlp, Role};
-use crate::{
-    Field, Pass, Result, VarBuilder,
-    models::{IoPath, ScaleGmnConfig, Symmetry},
-    ops::Rows,
-};
+use super::{Canon, InvariantConfig, Mlp, Role, Scalings};
+use crate::{Field, Pass, Result, VarBuilder, ops::Rows};
 
 /// `ScaleInv(x; extra) = φ([canon(x), extra])` on hidden nodes; at inputs and outputs, if they are gated, a perceptron of
 /// `[x, extra]` of their own.
@@ -18,7 +14,7 @@ use crate::{
 /// # Source
 /// ScaleGMN, section 5, `ScaleInv`.
 #[derive(Debug, Clone)]
-pub struct InvariantNet {
+pub struct ScaleInv {
     branches: Branches,
     io: Option<IoMlps>,
 }
@@ -32,8 +28,17 @@ enum Branches {
 
 #[derive(Debug, Clone)]
 struct Branch {
-    canonical: Canonical,
+    canonical: Canon,
     phi: Mlp,
+}
+
+/// The maps that inputs and outputs have for themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnMaps {
+    /// One that they share.
+    Shared,
+    /// One for inputs, one for outputs.
+    Two,
 }
 
 /// The maps of inputs and outputs; `last` is absent if they share one.
@@ -44,6 +49,12 @@ pub(super) struct IoMlps {
 }
 
 impl IoMlps {
+    /// The maps of the names `last` and `in`, outputs before inputs.
+    pub(super) fn new(own: OwnMaps, map: impl Fn(&str) -> Result<Mlp>) -> Result<Self> {
+        let last = (own == OwnMaps::Two).then(|| map("last")).transpose()?;
+        Ok(Self { first: map("in")?, last })
+    }
+
     pub(super) fn for_role(&self, role: Role) -> &Mlp {
         self.last.as_ref().filter(|_| role == Role::Output).unwrap_or(&self.first)
     }
@@ -60,38 +71,31 @@ pub struct Widths {
     pub d_out: usize,
 }
 
-impl InvariantNet {
-    /// The map below a path; `io` says whether inputs and outputs have maps of their own.
+impl ScaleInv {
+    /// The map below a path; `io` says which maps of their own inputs and outputs have, if any.
     ///
     /// # Errors
     /// If the device refuses.
     pub fn new(
-        config: &ScaleGmnConfig,
+        config: &InvariantConfig,
         widths: Widths,
-        io: Option<IoPath>,
-        n_mlps: usize,
+        io: Option<OwnMaps>,
         vars: &VarBuilder,
     ) -> Result<Self> {
         let Widths { d_in, d_extra, d_out } = widths;
-        let mlp = |vars: VarBuilder| Mlp::gate(&config.mlp(), d_in + d_extra, d_out, &vars);
-        let branch = |symmetry: Symmetry, vars: VarBuilder| -> Result<Branch> {
-            let config = ScaleGmnConfig { symmetry, ..config.clone() };
-            Ok(Branch { canonical: Canonical::new(&config, d_in, &vars)?, phi: mlp(vars.at("phi"))? })
+        let mlp = |vars: VarBuilder| Mlp::gate(&config.mlp, d_in + d_extra, d_out, &vars);
+        let branch = |scalings: Scalings, vars: VarBuilder| -> Result<Branch> {
+            let config = InvariantConfig { scalings, ..config.clone() };
+            Ok(Branch { canonical: Canon::new(&config, d_in, &vars)?, phi: mlp(vars.at("phi"))? })
         };
-        let branches = match config.symmetry {
-            Symmetry::Own => Branches::Two {
-                sign: branch(Symmetry::Sign, vars.at("g_sign"))?,
-                scale: branch(Symmetry::Scale, vars.at("g_scale"))?,
+        let branches = match config.scalings {
+            Scalings::Own => Branches::Two {
+                sign: branch(Scalings::Sign, vars.at("g_sign"))?,
+                scale: branch(Scalings::Scale, vars.at("g_scale"))?,
             },
-            symmetry => Branches::One(branch(symmetry, vars.at("g1"))?),
+            scalings => Branches::One(branch(scalings, vars.at("g1"))?),
         };
-        let io = match io {
-            Some(IoPath::Gated) => {
-                let last = (n_mlps == 3).then(|| mlp(vars.at("phi_last"))).transpose()?;
-                Some(IoMlps { first: mlp(vars.at("phi_in"))?, last })
-            }
-            _ => None,
-        };
+        let io = io.map(|own| IoMlps::new(own, |name| mlp(vars.at(format!("phi_{name}"))))).transpose()?;
         Ok(Self { branches, io })
     }
 
