@@ -63,6 +63,7 @@
 //! | [`probes`] | learned inputs, and what every unit of a net answers to them |
 //! | [`render`] | nets run as functions, with gradients into their weights |
 //! | [`loss`], [`optim`] | the published training step |
+//! | [`tolerance`] | how closely numbers agree |
 //! | [`equivariance`] | how far a model is from respecting the symmetries |
 
 pub mod checkpoint;
@@ -82,6 +83,7 @@ pub mod probes;
 pub mod render;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tolerance;
 pub mod trained;
 pub mod vars;
 

@@ -23,10 +23,7 @@ mod steps;
 #[cfg(feature = "testing")]
 pub mod suite;
 
-pub use device::{
-    KERNEL_TOLERANCE, faults, forget_peak_memory, kernel_control, kernel_difference, kernel_names,
-    peak_memory,
-};
+pub use device::{faults, forget_peak_memory, kernel_control, kernel_difference, kernel_names, peak_memory};
 pub use fused::{Rows, keep_at_most, kept_bytes};
 pub use meter::{Kind, Tally, metered};
 pub use mode::{leave_kernels, no_grad, plainly, step_by_step};

@@ -11,6 +11,7 @@ use sgmn_nn::{
     models::{Direction, ModelConfig, Output, ScaleGmnConfig},
     render::{Grid, NetTensors, Renderer},
     testing::{Example, Nets, examples},
+    tolerance::SAME,
 };
 use sgmn_symmetry::{check::Trials, tolerance};
 
@@ -127,7 +128,7 @@ fn an_edited_net_without_biases_has_none() {
         assert_eq!(changed.net(i, &spec).unwrap(), edited);
         // The picture is that of the net that is written, so nothing moved but its own numbers.
         let corner = eval::run(&edited, &[1.0, -1.0]).unwrap()[0];
-        assert!((picture[i][3][0] - corner).abs() < 1e-12);
+        assert!((picture[i][3][0] - corner).abs() < SAME);
     }
 }
 
@@ -154,7 +155,7 @@ fn nets_of_every_activation_are_drawn_as_the_interpreter_says_with_gradients() {
             };
             let expected = run(&net);
             let apart = values.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-            assert!(apart < 1e-12, "{activation}: {apart:e}");
+            assert!(apart < SAME, "{activation}: {apart:e}");
             let grads = picture.sum_all().unwrap().backward().unwrap();
             let slope = grads.get(&weight).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
             for (at, slope) in slope.iter().enumerate() {

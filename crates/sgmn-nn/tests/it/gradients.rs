@@ -10,6 +10,7 @@ use sgmn_nn::{
     layers::Scalings,
     models::{Compatibility, Direction, Model, ModelConfig, Output, ReversedScale, ScaleGmnConfig},
     optim::Gradients,
+    tolerance::GRADIENT,
 };
 
 use crate::setup::{
@@ -98,7 +99,7 @@ fn gradients_agree_with_central_differences() {
         let case =
             format!("{what}: {:?} {:?} {:?}", config.scalings, config.direction, config.reversed_scale);
         println!("{case}: {error:.1e}");
-        assert!(error < 1e-7, "{case}: {error:e}");
+        assert!(error < GRADIENT, "{case}: {error:e}");
     }
 }
 

@@ -10,6 +10,7 @@ use sgmn_nn::{
     equivariance::symmetry_error,
     layers::{Layout, Scalings},
     models::{Model, OutputConfig, ScaleGmnConfig},
+    tolerance::SAME,
     vars::Start,
 };
 use sgmn_symmetry::{ScaleGroup, check::Trials, tolerance};
@@ -110,7 +111,7 @@ fn of_all_scalings_those_of_a_units_own_activation_are_ignored_and_no_others() {
                     // The judge of what is right: whether the net still computes the same.
                     let at = [0.3, -0.7];
                     let function = [net, &other].map(|net| eval::run(net, &at).unwrap());
-                    assert_eq!(distance(&function[0], &function[1]) < 1e-12, admits, "{activation:?} by {q}");
+                    assert_eq!(distance(&function[0], &function[1]) < SAME, admits, "{activation:?} by {q}");
                     if admits {
                         held = held.max(by);
                     } else {
@@ -138,7 +139,7 @@ fn a_net_gets_the_same_answer_alone_and_among_others() {
         let together = outputs(&*model, &nets());
         for (net, among) in nets().iter().zip(&together) {
             let alone = outputs(&*model, std::slice::from_ref(net));
-            assert!(distance(&alone[0], among) < 1e-13, "{direction:?}, widths {:?}", net.spec().widths());
+            assert!(distance(&alone[0], among) < SAME, "{direction:?}, widths {:?}", net.spec().widths());
         }
     }
 }

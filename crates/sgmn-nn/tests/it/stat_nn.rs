@@ -9,13 +9,14 @@ use sgmn_nn::{
     equivariance::symmetry_error,
     layers::Scalings,
     models::{Model, ModelConfig, Output, StatNnConfig},
+    tolerance::BROKEN,
 };
 use sgmn_symmetry::{
     Symmetry::{Permutation, Positive, Sign},
     check::Trials,
 };
 
-use crate::claims::{Nets, hold};
+use crate::claims::{Held, Nets};
 use crate::setup::{device, mixed_cnns, mixed_mlps, nets, plain_mlps};
 
 fn build(lowering: &Lowering, normalization: Normalization) -> sgmn_nn::Result<(Box<dyn Model>, VarStore)> {
@@ -42,8 +43,8 @@ fn the_order_of_hidden_units_changes_no_bit() {
 
 #[test]
 fn signs_and_scales_change_the_output() {
-    assert!(error(&plain_mlps(Activation::Tanh), Sign) > 1e-3);
-    assert!(error(&plain_mlps(Activation::Relu), Positive) > 1e-3);
+    assert!(error(&plain_mlps(Activation::Tanh), Sign) > BROKEN);
+    assert!(error(&plain_mlps(Activation::Relu), Positive) > BROKEN);
 }
 
 /// The rows of a model's output.
@@ -79,8 +80,8 @@ fn nets_of_another_depth_are_refused() {
     assert!(message.contains("nets of 3 and of 2 layers"), "{message}");
 }
 
-#[test]
-fn it_has_the_symmetry_of_order_alone() {
+/// A small one.
+pub(crate) fn held() -> Vec<Held> {
     let config = StatNnConfig { d_hidden: vec![8], d_out: 2, layer_norm: true, dropout: 0.0 };
-    hold("stat_nn", &ModelConfig::StatNn(config), &[Nets::Mlps, Nets::Cnns]);
+    vec![Held::new("stat_nn", ModelConfig::StatNn(config), &[Nets::Mlps, Nets::Cnns])]
 }

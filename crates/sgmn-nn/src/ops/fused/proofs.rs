@@ -4,10 +4,13 @@ use candle_core::{DType, Result, Tensor, Var};
 use sgmn_graph::Seed;
 
 use super::{Rows, keep_at_most};
-use crate::ops::{
-    self, EdgeAxis,
-    Symmetrize::{self, No, Signs},
-    suite::{Op, random, run, worst_difference},
+use crate::{
+    ops::{
+        self, EdgeAxis,
+        Symmetrize::{self, No, Signs},
+        suite::{Op, random, run, worst_difference},
+    },
+    tolerance::{CHAIN_F32, CHAIN_F64},
 };
 
 const SENDERS: EdgeAxis = EdgeAxis::Senders;
@@ -173,7 +176,7 @@ fn bits(parts: &[Tensor]) -> Vec<Vec<f32>> {
 #[test]
 fn passes_and_steps_equal_their_operations_one_by_one_in_values_and_gradients() {
     for dims in [[5, 7, 6, 12], [3, 1, 1, 32], [2, 1, 9, 16], [2, 9, 1, 5], [1, 33, 17, 1]] {
-        for (dtype, tolerance) in [(DType::F64, 1e-11), (DType::F32, 3e-4)] {
+        for (dtype, tolerance) in [(DType::F64, CHAIN_F64), (DType::F32, CHAIN_F32)] {
             let vars = variables(dims, dtype);
             for (name, chain) in CHAINS {
                 for sum in [None, Some(SENDERS), Some(RECEIVERS)] {

@@ -4,15 +4,15 @@ use std::{cell::OnceCell, rc::Rc, sync::Arc};
 
 use candle_core::{Result, Tensor};
 
-use super::{program::Program, store::Store};
+use super::Store;
 use crate::ops::{EdgeAxis, Symmetrize, cpu::kernels::Mask};
 
 /// An operation on rows, with its result once it has been asked for.
 #[derive(Debug)]
-pub(super) struct Expr {
-    pub(super) op: Op,
+pub(crate) struct Expr {
+    pub(crate) op: Op,
     /// B, R, S, H; rows of nodes have S = 1, rows of nets R = S = 1.
-    pub(super) dims: [usize; 4],
+    pub(crate) dims: [usize; 4],
     /// The axes as the caller sees them, which lack S for nodes, R and S for nets.
     seen: Vec<usize>,
     memory: OnceCell<Memory>,
@@ -20,7 +20,7 @@ pub(super) struct Expr {
 
 /// Rows that are in memory.
 #[derive(Debug, Clone)]
-pub(super) enum Memory {
+pub(crate) enum Memory {
     /// `[B, R, S, H]`.
     Tensor(Tensor),
     /// Left by an earlier pass; the token stands for them in candle's graph.
@@ -29,7 +29,7 @@ pub(super) enum Memory {
 
 /// What rows belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Of {
+pub(crate) enum Of {
     Nets,
     Nodes,
     Edges,
@@ -37,7 +37,7 @@ pub(super) enum Of {
 
 /// What an expression computes. Parameters are tensors, operands are other expressions.
 #[derive(Debug)]
-pub(super) enum Op {
+pub(crate) enum Op {
     Memory(Memory),
     /// One row `[H]` for all.
     Row(Tensor),
@@ -63,7 +63,7 @@ pub(super) enum Op {
 
 impl Op {
     /// The expressions that are read, those of nodes left out.
-    pub(super) fn operands(&self) -> Vec<&Rc<Expr>> {
+    pub(crate) fn operands(&self) -> Vec<&Rc<Expr>> {
         match self {
             Self::Memory(_) | Self::Row(_) | Self::Spread(..) => Vec::new(),
             Self::Outer(x, ..)
@@ -83,7 +83,7 @@ impl Op {
 }
 
 impl Expr {
-    pub(super) fn new(op: Op, dims: [usize; 4], of: Of) -> Rc<Self> {
+    pub(crate) fn new(op: Op, dims: [usize; 4], of: Of) -> Rc<Self> {
         let [b, r, s, h] = dims;
         let seen = match of {
             Of::Nets => vec![b, h],
@@ -94,7 +94,7 @@ impl Expr {
     }
 
     /// Rows that are in memory: of nets, nodes or edges by the number of axes.
-    pub(super) fn of_tensor(tensor: &Tensor) -> Result<Rc<Self>> {
+    pub(crate) fn of_tensor(tensor: &Tensor) -> Result<Rc<Self>> {
         let (of, dims) = match *tensor.dims() {
             [b, h] => (Of::Nets, [b, 1, 1, h]),
             [b, n, h] => (Of::Nodes, [b, n, 1, h]),
@@ -111,16 +111,16 @@ impl Expr {
     }
 
     /// An operation whose rows have the shape of this one's.
-    pub(super) fn like(&self, op: Op) -> Rc<Self> {
+    pub(crate) fn like(&self, op: Op) -> Rc<Self> {
         Self::new(op, self.dims, self.of())
     }
 
     /// The axes as the caller sees them.
-    pub(super) fn seen(&self) -> &[usize] {
+    pub(crate) fn seen(&self) -> &[usize] {
         &self.seen
     }
 
-    pub(super) fn of(&self) -> Of {
+    pub(crate) fn of(&self) -> Of {
         match self.seen.len() {
             2 => Of::Nets,
             3 => Of::Nodes,
@@ -128,21 +128,8 @@ impl Expr {
         }
     }
 
-    /// The numbers: those in memory, those computed before, or computed now.
-    pub(super) fn tensor(self: &Rc<Self>) -> Result<Tensor> {
-        if let Some(Memory::Tensor(tensor)) = self.in_memory() {
-            return Ok(tensor.clone());
-        }
-        let tensor = Program::new(self, None)?.apply()?.reshape(&self.dims[..])?;
-        // Rows that lie in a store stay there for other passes: this is a copy for those who need a tensor.
-        if self.in_memory().is_none() {
-            self.memory.get_or_init(|| Memory::Tensor(tensor.clone()));
-        }
-        Ok(tensor)
-    }
-
     /// A tensor of the rows' number type and device, some parameter or operand.
-    pub(super) fn witness(&self) -> &Tensor {
+    pub(crate) fn witness(&self) -> &Tensor {
         match &self.op {
             Op::Memory(Memory::Tensor(tensor) | Memory::Stored(_, tensor)) | Op::Row(tensor) => tensor,
             Op::Spread(nodes, _) => nodes.witness(),
@@ -150,43 +137,31 @@ impl Expr {
         }
     }
 
-    /// The same rows in memory, where those of nodes and edges have a store of their own.
-    pub(super) fn computed(self: &Rc<Self>) -> Result<Rc<Self>> {
-        if matches!(self.op, Op::Memory(_)) {
-            return Ok(self.clone());
-        }
-        Ok(self.like(Op::Memory(self.compute()?)))
-    }
-
-    /// Where the rows are, computed now if they were not yet.
-    pub(super) fn compute(self: &Rc<Self>) -> Result<Memory> {
-        if let Some(memory) = self.in_memory() {
-            return Ok(memory.clone());
-        }
-        let (store, token) = Program::new(self, None)?.store()?;
-        // Nobody else can have set it: expressions do not leave their thread.
-        Ok(self.memory.get_or_init(|| Memory::Stored(store, token)).clone())
+    /// Notes where the rows are, once they were computed. Nobody else can have done so: expressions do not leave their
+    /// thread.
+    pub(crate) fn remember(&self, memory: Memory) -> &Memory {
+        self.memory.get_or_init(|| memory)
     }
 
     /// What to read instead of computing the expression again, if there is something.
-    pub(super) fn in_memory(&self) -> Option<&Memory> {
+    pub(crate) fn in_memory(&self) -> Option<&Memory> {
         match &self.op {
             Op::Memory(memory) => Some(memory),
             _ => self.memory.get(),
         }
     }
 
-    pub(super) fn with_width(&self, width: usize) -> [usize; 4] {
+    pub(crate) fn with_width(&self, width: usize) -> [usize; 4] {
         let [b, r, s, _] = self.dims;
         [b, r, s, width]
     }
 
     /// Number of channels, H.
-    pub(super) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.dims[3]
     }
 
-    pub(super) fn expect_width(&self, name: &str, width: usize) -> Result<()> {
+    pub(crate) fn expect_width(&self, name: &str, width: usize) -> Result<()> {
         if self.width() != width {
             candle_core::bail!("{name}: expected rows of width {width}, found {}", self.width());
         }

@@ -4,40 +4,37 @@ use std::{rc::Rc, sync::Arc};
 
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor};
 
-use super::{
-    expr::{Expr, Memory, Of, Op},
-    program::Program,
-    store::{Storable, Store},
-};
+use super::force::{compiled, force, store, tensor};
 use crate::ops::{
     self, EdgeAxis,
     cpu::{Aggregate, Attend, Buffer},
+    fused::record::{Expr, Memory, Of, Op, Storable, Store},
     runs_whole,
 };
 
 /// See [`crate::ops::aggregate`].
-pub(super) fn aggregate(x: &Rc<Expr>, over: EdgeAxis) -> Result<Rc<Expr>> {
+pub(crate) fn aggregate(x: &Rc<Expr>, over: EdgeAxis) -> Result<Rc<Expr>> {
     if runs_whole(x.witness()) {
-        return Expr::of_tensor(&ops::aggregate_tensor(&x.tensor()?, over)?);
+        return Expr::of_tensor(&ops::aggregate_tensor(&tensor(x)?, over)?);
     }
     let kind = Kind::Aggregate(Aggregate { over });
     gather(kind, [Some(x), None, None])
 }
 
 /// See [`crate::ops::attend`].
-pub(super) fn attend(
+pub(crate) fn attend(
     own: &Rc<Expr>,
     incoming: Option<&Rc<Expr>>,
     outgoing: Option<&Rc<Expr>>,
     n_heads: usize,
 ) -> Result<Rc<Expr>> {
     if runs_whole(own.witness()) {
-        let tensor = |rows: Option<&Rc<Expr>>| rows.map(Expr::tensor).transpose();
-        let own = own.tensor()?.squeeze(2)?;
+        let tensors = |rows: Option<&Rc<Expr>>| rows.map(tensor).transpose();
+        let own = tensor(own)?.squeeze(2)?;
         return Expr::of_tensor(&ops::attend_tensors(
             &own,
-            tensor(incoming)?.as_ref(),
-            tensor(outgoing)?.as_ref(),
+            tensors(incoming)?.as_ref(),
+            tensors(outgoing)?.as_ref(),
             n_heads,
         )?);
     }
@@ -73,12 +70,12 @@ fn gather(kind: Kind, inputs: [Option<&Rc<Expr>>; 3]) -> Result<Rc<Expr>> {
     let mut tokens = [const { None }; 3];
     for (i, input) in inputs.into_iter().enumerate() {
         let Some(input) = input else { continue };
-        let (store, token) = match input.compute()? {
-            Memory::Stored(store, token) => (store, token),
+        let (rows, token) = match force(input)? {
+            Memory::Stored(rows, token) => (rows, token),
             // Rows that came as a tensor are copied to where their gradient can be left.
-            Memory::Tensor(_) => Program::new(input, None)?.store()?,
+            Memory::Tensor(_) => store(compiled(input, None)?)?,
         };
-        stores[i] = Some(store);
+        stores[i] = Some(rows);
         tokens[i] = Some(if crate::ops::wants_gradients() { token } else { token.detach() });
     }
     let out = Arc::new(Store::default());

@@ -4,32 +4,36 @@ use std::ops::Range;
 
 use super::{
     block_forward::{Reads, Registers},
-    program::{NodeRows, Step},
     registers::{Scratch, Slot},
     run::Fused,
-    store::Storable,
 };
-use crate::ops::cpu::{self, Onto, kernels};
+use crate::ops::{
+    cpu::{self, Onto, kernels},
+    fused::{
+        compile::{NodeRows, Step},
+        record::Storable,
+    },
+};
 
 /// What a part of the way back gives to.
-pub(super) struct Gifts<'a, T> {
+pub(crate) struct Gifts<'a, T> {
     /// The nodes of this part's nets, one slice an operand.
-    pub(super) nodes: Vec<&'a mut [T]>,
+    pub(crate) nodes: Vec<&'a mut [T]>,
     /// The packed edge rows of this part's nets.
-    pub(super) packed: &'a mut [T],
-    pub(super) params: &'a mut [T],
+    pub(crate) packed: &'a mut [T],
+    pub(crate) params: &'a mut [T],
 }
 
 /// The gradients of a block's registers; one that has been given to holds what was given so far.
-pub(super) struct Gradients<'a, T: Storable> {
-    pub(super) slots: Registers<'a, T>,
+pub(crate) struct Gradients<'a, T: Storable> {
+    pub(crate) slots: Registers<'a, T>,
     /// Whether a slot holds a gift already. Memory of others may, before this block begins.
-    pub(super) given: Vec<bool>,
+    pub(crate) given: Vec<bool>,
 }
 
 impl<'a, T: Storable> Gradients<'a, T> {
     /// Takes the slot of a register to give to it: with its memory, and whether the gift is its first.
-    pub(super) fn open(&mut self, x: usize, width: usize, scratch: &mut Scratch<T>) -> (Slot<'a, T>, bool) {
+    pub(crate) fn open(&mut self, x: usize, width: usize, scratch: &mut Scratch<T>) -> (Slot<'a, T>, bool) {
         let mut slot = std::mem::replace(&mut self.slots[x], Slot::Empty);
         if slot.is_empty() {
             slot = scratch.slot(width);
@@ -40,7 +44,7 @@ impl<'a, T: Storable> Gradients<'a, T> {
 
 impl Fused {
     /// Gives the gradients of a block, whose needed registers have been computed, to those of the operands.
-    pub(super) fn run_backward<'a, T: Storable>(
+    pub(crate) fn run_backward<'a, T: Storable>(
         &self,
         reads: &Reads<'_, T>,
         registers: &mut Registers<'_, T>,

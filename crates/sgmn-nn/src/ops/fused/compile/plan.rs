@@ -4,16 +4,16 @@ use super::program::{Program, Step};
 
 /// Facts of each register.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// Worth its memory between forward and backward: the result of matrix products, which the way back reads.
-    pub(super) worth: Vec<bool>,
+    pub(crate) worth: Vec<bool>,
     /// An activation that only matrix products read: its gradient computes it once more on the way, see `late` in
     /// the backward pass.
-    pub(super) late: Vec<bool>,
+    pub(crate) late: Vec<bool>,
     /// Whether anybody wants the register's gradient.
-    pub(super) wanted: Vec<bool>,
+    pub(crate) wanted: Vec<bool>,
     /// The last step that reads the register on the way forward.
-    pub(super) last_reader: Vec<usize>,
+    pub(crate) last_reader: Vec<usize>,
     /// Read on the way back, whatever is kept.
     needed: Vec<bool>,
 }
@@ -22,7 +22,7 @@ pub(super) struct Plan {
 const LEAST_WIDTH: usize = 16;
 
 impl Plan {
-    pub(super) fn new(program: &Program) -> Self {
+    pub(crate) fn new(program: &Program) -> Self {
         let n = program.steps.len();
         let (mut by_products, mut by_others) = (vec![false; n], vec![false; n]);
         let mut last_reader: Vec<usize> = (0..n).collect();
@@ -79,12 +79,12 @@ impl Plan {
     }
 
     /// Whether the way back reads the register.
-    pub(super) fn is_needed(&self, x: usize) -> bool {
+    pub(crate) fn is_needed(&self, x: usize) -> bool {
         self.needed[x]
     }
 
     /// The registers that the way back computes again before it begins, given whether those worth it were kept.
-    pub(super) fn again(&self, program: &Program, kept: bool) -> Vec<bool> {
+    pub(crate) fn again(&self, program: &Program, kept: bool) -> Vec<bool> {
         let mut required: Vec<bool> =
             self.needed.iter().zip(&self.late).map(|(needed, late)| *needed && !late).collect();
         let mut again = vec![false; required.len()];
@@ -105,7 +105,7 @@ impl Plan {
 
 impl Step {
     /// Calls `f` with every register that the step reads.
-    pub(super) fn operands(&self, mut f: impl FnMut(usize)) {
+    pub(crate) fn operands(&self, mut f: impl FnMut(usize)) {
         match self {
             Self::Stored(_) | Self::Packed { .. } => {}
             Self::Sum(sum) => {

@@ -20,13 +20,15 @@ use self::{
     folds::Folds,
     tie::{Ends, Knot, Thread},
 };
-use super::{
-    param::Param,
-    plan::Plan,
-    program::{NodeRows, Out, Place, Program},
-    store::Store,
+use crate::ops::{
+    EdgeAxis, ProductPrecision,
+    fused::{
+        compile::{NodePlace, NodeRows, Out, Param, Plan, Program},
+        record::Store,
+    },
+    precision,
+    steps::Block,
 };
-use crate::ops::{EdgeAxis, ProductPrecision, precision, steps::Block};
 
 /// A program with what it reads, about to run or kept for its way back.
 #[derive(Debug)]
@@ -170,8 +172,8 @@ impl Whole {
     /// Rows of nodes, `[B·n, W]`.
     fn nodes(&self, nodes: NodeRows) -> Result<Tensor> {
         match self.program.node_operands[nodes.operand].place {
-            Place::Packed(start) => Ok(self.packed_nodes(start).values.clone()),
-            Place::Store(store) => as_rows(self.program.stores[store].0.tensor()),
+            NodePlace::Packed(start) => Ok(self.packed_nodes(start).values.clone()),
+            NodePlace::Store(store) => as_rows(self.program.stores[store].0.tensor()),
         }
     }
 

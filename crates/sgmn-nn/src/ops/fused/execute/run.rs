@@ -9,16 +9,14 @@ use candle_core::{
     CpuStorage, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, backend::BackendStorage, bail,
 };
 
-use super::{
-    keep::Share,
-    plan::Plan,
-    program::{NodeOperand, Out, Place, Program, Step},
-    registers::Block,
-    store::{Held, Storable, Store},
-};
+use super::{keep::Share, registers::Block};
 use crate::ops::{
     EdgeAxis,
     cpu::{self, Buffer, Element},
+    fused::{
+        compile::{NodeOperand, NodePlace, Out, Plan, Program, Step},
+        record::{Held, Storable, Store},
+    },
 };
 
 /// Values that the registers of one block should hold at most, all together: they are to stay in the second cache.
@@ -32,42 +30,42 @@ const LEAST_ROWS: usize = 256;
 
 /// A program about to run, and what it keeps for its way back.
 #[derive(Debug)]
-pub(super) struct Fused {
-    pub(super) program: Program,
-    pub(super) plan: Plan,
+pub(crate) struct Fused {
+    pub(crate) program: Program,
+    pub(crate) plan: Plan,
     /// Whether anybody will ask for gradients.
     tracked: bool,
     /// Where the rows go, if not into a tensor.
-    pub(super) store: Option<Arc<Store>>,
-    pub(super) kept: Mutex<Option<Kept>>,
+    pub(crate) store: Option<Arc<Store>>,
+    pub(crate) kept: Mutex<Option<Kept>>,
 }
 
 /// Registers of every part that are worth their memory.
 #[derive(Debug)]
-pub(super) struct Kept {
-    pub(super) parts: Vec<Vec<Option<Held>>>,
+pub(crate) struct Kept {
+    pub(crate) parts: Vec<Vec<Option<Held>>>,
     _share: Share,
 }
 
 /// The packed operands, the parameters, and the weights among them turned around, at the same places.
-pub(super) struct Inputs<'a, T: Element> {
-    pub(super) edges: &'a [T],
-    pub(super) nodes: &'a [T],
-    pub(super) params: Buffer<T>,
-    pub(super) turned: Buffer<T>,
+pub(crate) struct Inputs<'a, T: Element> {
+    pub(crate) edges: &'a [T],
+    pub(crate) nodes: &'a [T],
+    pub(crate) params: Buffer<T>,
+    pub(crate) turned: Buffer<T>,
 }
 
 impl Fused {
-    pub(super) fn new(program: Program, tracked: bool, store: Option<Arc<Store>>) -> Self {
+    pub(crate) fn new(program: Program, tracked: bool, store: Option<Arc<Store>>) -> Self {
         Self { plan: Plan::new(&program), program, tracked, store, kept: Mutex::new(None) }
     }
 
-    pub(super) fn apply(self, operands: [Tensor; 3]) -> Result<Tensor> {
+    pub(crate) fn apply(self, operands: [Tensor; 3]) -> Result<Tensor> {
         let [edges, nodes, tokens] = operands;
         edges.apply_op3(&nodes, &tokens, self)
     }
 
-    pub(super) fn shape(&self) -> Shape {
+    pub(crate) fn shape(&self) -> Shape {
         let ([b, r, s], width) = (self.program.block, self.program.out_width());
         match self.program.out {
             _ if self.store.is_some() => 1.into(),
@@ -78,12 +76,12 @@ impl Fused {
     }
 
     /// Rows of one net.
-    pub(super) fn rows_per_net(&self) -> usize {
+    pub(crate) fn rows_per_net(&self) -> usize {
         self.program.block[1] * self.program.block[2]
     }
 
     /// Values of the result that belong to one net.
-    pub(super) fn out_per_net(&self) -> usize {
+    pub(crate) fn out_per_net(&self) -> usize {
         let [_, r, s] = self.program.block;
         self.program.out_width()
             * match self.program.out {
@@ -93,11 +91,11 @@ impl Fused {
             }
     }
 
-    pub(super) fn nets_per_part(&self) -> usize {
+    pub(crate) fn nets_per_part(&self) -> usize {
         self.program.block[0].div_ceil(PARTS).max(LEAST_ROWS.div_ceil(self.rows_per_net().max(1)))
     }
 
-    pub(super) fn rows_per_block(&self) -> usize {
+    pub(crate) fn rows_per_block(&self) -> usize {
         let width: usize = self.program.widths.iter().sum();
         let [least, most] = ROWS_PER_BLOCK;
         let of_part = self.nets_per_part() * self.rows_per_net();
@@ -105,13 +103,13 @@ impl Fused {
     }
 
     /// The nets of part `i`.
-    pub(super) fn nets(&self, i: usize) -> Range<usize> {
+    pub(crate) fn nets(&self, i: usize) -> Range<usize> {
         let part = self.nets_per_part();
         i * part..((i + 1) * part).min(self.program.block[0])
     }
 
     /// The blocks of the rows of some nets.
-    pub(super) fn blocks(&self, nets: &Range<usize>) -> impl Iterator<Item = Block> {
+    pub(crate) fn blocks(&self, nets: &Range<usize>) -> impl Iterator<Item = Block> {
         let ([_, r, s], first_net) = (self.program.block, nets.start);
         let rows = nets.start * r * s..nets.end * r * s;
         let step = self.rows_per_block();
@@ -121,7 +119,7 @@ impl Fused {
     }
 
     /// The rows of each node operand that belong to some nets.
-    pub(super) fn nodes<'a, T: Storable>(
+    pub(crate) fn nodes<'a, T: Storable>(
         &'a self,
         inputs: &Inputs<'a, T>,
         nets: &Range<usize>,
@@ -129,14 +127,14 @@ impl Fused {
         let of_nets = |operand: &NodeOperand| -> &'a [T] {
             let range = nets.start * operand.per_net..nets.end * operand.per_net;
             match operand.place {
-                Place::Packed(start) => &inputs.nodes[start + range.start..start + range.end],
-                Place::Store(store) => &self.program.stores[store].0.values()[range],
+                NodePlace::Packed(start) => &inputs.nodes[start + range.start..start + range.end],
+                NodePlace::Store(store) => &self.program.stores[store].0.values()[range],
             }
         };
         self.program.node_operands.iter().map(of_nets).collect()
     }
 
-    pub(super) fn inputs<'a, T: Storable>(&self, edges: &'a [T], nodes: &'a [T]) -> Result<Inputs<'a, T>> {
+    pub(crate) fn inputs<'a, T: Storable>(&self, edges: &'a [T], nodes: &'a [T]) -> Result<Inputs<'a, T>> {
         let n_params = self.program.params.last().map_or(0, |last| last.range.end);
         let (mut params, mut turned) = (Buffer::stale(n_params), Buffer::stale(n_params));
         self.program.params.iter().try_for_each(|param| param.read(&mut params))?;
@@ -151,7 +149,7 @@ impl Fused {
     }
 
     /// Whether the register lies in memory of others, and that memory for the rows of a block.
-    pub(super) fn in_memory<'a, T: Storable>(
+    pub(crate) fn in_memory<'a, T: Storable>(
         &'a self,
         i: usize,
         inputs: &Inputs<'a, T>,
@@ -217,7 +215,7 @@ impl Fused {
 }
 
 /// The axis of nodes that remains when the other one is summed away.
-pub(super) fn kept_axis(summed: EdgeAxis) -> EdgeAxis {
+pub(crate) fn kept_axis(summed: EdgeAxis) -> EdgeAxis {
     match summed {
         EdgeAxis::Senders => EdgeAxis::Receivers,
         EdgeAxis::Receivers => EdgeAxis::Senders,

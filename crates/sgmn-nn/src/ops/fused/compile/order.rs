@@ -1,145 +1,18 @@
-//! Expressions put in order: a list of steps on registers of one block of rows.
+//! Expressions put in order: each becomes a step on registers, after the steps of what it reads.
 
 use std::{collections::BTreeMap, ops::Range, rc::Rc, sync::Arc};
 
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 
 use super::{
-    expr::{Expr, Memory, Op},
     operands::Operands,
     param::Param,
-    store::Store,
+    program::{NodeOperand, NodePlace, NodeRows, Out, Product, Program, Step, Sum},
 };
-use crate::ops::{EdgeAxis, Symmetrize, cpu::kernels::Mask};
-
-/// One step on a block of rows; its result is the register of the same number, operands are earlier registers.
-#[derive(Debug, Clone)]
-pub(super) enum Step {
-    /// Rows that an earlier pass left in the store of this number.
-    Stored(usize),
-    /// Columns of the packed edge rows.
-    Packed {
-        columns: Range<usize>,
-    },
-    /// `s v`: the register of width 1 times rows of nodes.
-    Outer {
-        s: usize,
-        nodes: NodeRows,
-    },
-    /// Everything that is added up.
-    Sum(Sum),
-    NormSilu {
-        x: usize,
-        packed: Range<usize>,
-        signs: bool,
-    },
-    BiasSilu {
-        x: usize,
-        bias: Range<usize>,
-        signs: bool,
-    },
-    Mul {
-        a: usize,
-        b: usize,
-    },
-    MulNodes {
-        x: usize,
-        nodes: NodeRows,
-    },
-    MulRow {
-        x: usize,
-        row: Range<usize>,
-    },
-    Scale {
-        x: usize,
-        factor: f64,
-    },
-    Abs {
-        x: usize,
-    },
-    UnitNorm {
-        x: usize,
-        guard: Option<f64>,
-    },
-    Concat {
-        parts: Vec<usize>,
-    },
-    Dropout {
-        x: usize,
-        mask: Mask,
-    },
-}
-
-/// `Σ_k x_k W_kᵀ + Σ rows of nodes + Σ registers + b`.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Sum {
-    pub(super) products: Vec<Product>,
-    pub(super) nodes: Vec<NodeRows>,
-    pub(super) rows: Vec<usize>,
-    pub(super) bias: Option<Range<usize>>,
-}
-
-/// A register times a weight `[out, in]` of the packed parameters.
-#[derive(Debug, Clone)]
-pub(super) struct Product {
-    pub(super) x: usize,
-    pub(super) weight: Range<usize>,
-}
-
-/// The rows of a node operand, one for each edge row by the node at that end.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NodeRows {
-    pub(super) operand: usize,
-    pub(super) axis: EdgeAxis,
-}
-
-/// Rows of nodes that a program reads.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NodeOperand {
-    pub(super) place: Place,
-    /// Values of one net.
-    pub(super) per_net: usize,
-}
-
-/// Where rows of nodes lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Among the packed nodes, from here on.
-    Packed(usize),
-    /// In the store of this number.
-    Store(usize),
-}
-
-/// What becomes of the last register.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Out {
-    /// Every row is written.
-    Rows,
-    /// The axis is summed away.
-    Sum(EdgeAxis),
-}
-
-/// Steps, the operands they read, and what becomes of the last register.
-#[derive(Debug)]
-pub(super) struct Program {
-    pub(super) steps: Vec<Step>,
-    /// Width of each register.
-    pub(super) widths: Vec<usize>,
-    /// B, R, S.
-    pub(super) block: [usize; 3],
-    /// Width of the packed edge rows.
-    pub(super) packed_width: usize,
-    /// Whether anybody wants the gradient of the packed edge rows.
-    pub(super) packed_tracked: bool,
-    pub(super) stores: Vec<(Arc<Store>, bool)>,
-    pub(super) node_operands: Vec<NodeOperand>,
-    /// Weights and biases, one after the other in the order of their ranges.
-    pub(super) params: Vec<Param>,
-    pub(super) out: Out,
-    /// Two registers whose product is summed without being written; then there is no last register.
-    pub(super) tail: Option<[usize; 2]>,
-    pub(super) operands: Operands,
-}
+use crate::ops::{
+    EdgeAxis, Symmetrize,
+    fused::record::{Expr, Memory, Op, Store},
+};
 
 /// What is known of an expression's graph while it is put in order.
 #[derive(Default)]
@@ -151,7 +24,7 @@ struct Order {
 
 impl Program {
     /// The program that computes an expression, and sums it over an axis if one is given.
-    pub(super) fn new(expr: &Rc<Expr>, sum: Option<EdgeAxis>) -> Result<Self> {
+    pub(crate) fn new(expr: &Rc<Expr>, sum: Option<EdgeAxis>) -> Result<Self> {
         let [b, r, s, _] = expr.dims;
         let mut program = Self {
             steps: Vec::new(),
@@ -177,12 +50,6 @@ impl Program {
             }
         }
         Ok(program)
-    }
-
-    /// Width of the result's rows.
-    pub(super) fn out_width(&self) -> usize {
-        let last = self.tail.map_or(self.widths.len() - 1, |[a, _]| a);
-        self.widths[last]
     }
 
     /// The register of an expression, its step appended if it is met for the first time.
@@ -279,6 +146,45 @@ impl Program {
             _ => sum.rows.push(self.place(expr, order)?),
         }
         Ok(())
+    }
+
+    /// The rows of nodes, which were computed before the program is made: they are few.
+    fn node_rows(&mut self, nodes: &Rc<Expr>, axis: EdgeAxis) -> Result<NodeRows> {
+        let place = match nodes.in_memory().expect("nodes are computed before the programs that read them") {
+            Memory::Stored(store, token) => NodePlace::Store(self.stored(store, token)),
+            Memory::Tensor(tensor) => NodePlace::Packed(self.operands.node(tensor)),
+        };
+        let [b, n, _, h] = nodes.dims;
+        if b != self.block[0] {
+            candle_core::bail!("rows: expected nodes of {} nets, found {b}", self.block[0]);
+        }
+        let known = self.node_operands.iter().position(|known| known.place == place);
+        let operand = known.unwrap_or_else(|| {
+            self.node_operands.push(NodeOperand { place, per_net: n * h });
+            self.node_operands.len() - 1
+        });
+        Ok(NodeRows { operand, axis })
+    }
+
+    /// The number of a store among those that the program reads.
+    fn stored(&mut self, store: &Arc<Store>, token: &Tensor) -> usize {
+        if let Some(known) = self.stores.iter().position(|(known, _)| Arc::ptr_eq(known, store)) {
+            return known;
+        }
+        self.operands.tokens.push(token.clone());
+        self.stores.push((store.clone(), token.track_op()));
+        self.stores.len() - 1
+    }
+
+    /// Where a tensor lies among the packed parameters; it is packed if it is met for the first time.
+    fn param(&mut self, tensor: &Tensor) -> Range<usize> {
+        if let Some(known) = self.params.iter().find(|known| known.tensor.id() == tensor.id()) {
+            return known.range.clone();
+        }
+        let start = self.params.last().map_or(0, |last| last.range.end);
+        let range = start..start + tensor.elem_count();
+        self.params.push(Param::new(tensor.clone(), range.clone()));
+        range
     }
 }
 

@@ -16,17 +16,14 @@ use std::rc::Rc;
 
 use candle_core::{Result, Tensor};
 
-use super::{
-    expr::{Expr, Memory, Of, Op},
-    program::Program,
-};
+use super::{Expr, Of, Op};
 use crate::ops::{
     EdgeAxis, Symmetrize, cpu,
     meter::{Kind, count},
 };
 
 /// `x Wᵀ`.
-pub(super) fn linear(x: &Rc<Expr>, w: &Tensor) -> Result<Rc<Expr>> {
+pub(crate) fn linear(x: &Rc<Expr>, w: &Tensor) -> Result<Rc<Expr>> {
     let (n_out, n_in) = w.dims2()?;
     if x.in_memory().is_none() {
         match &x.op {
@@ -71,7 +68,7 @@ fn first_map(x: &Rc<Expr>, w: &Tensor) -> Rc<Expr> {
 }
 
 /// `x + b`.
-pub(super) fn add_bias(x: &Rc<Expr>, b: &Tensor) -> Result<Rc<Expr>> {
+pub(crate) fn add_bias(x: &Rc<Expr>, b: &Tensor) -> Result<Rc<Expr>> {
     Ok(match &x.op {
         _ if x.in_memory().is_some() => x.like(Op::AddBias(x.clone(), b.clone())),
         Op::Linear(x, w, None) => wide(x, w.dims()[0], Op::Linear(x.clone(), w.clone(), Some(b.clone()))),
@@ -83,7 +80,7 @@ pub(super) fn add_bias(x: &Rc<Expr>, b: &Tensor) -> Result<Rc<Expr>> {
 }
 
 /// `a + b`.
-pub(super) fn add(a: &Rc<Expr>, b: &Rc<Expr>) -> Result<Rc<Expr>> {
+pub(crate) fn add(a: &Rc<Expr>, b: &Rc<Expr>) -> Result<Rc<Expr>> {
     match (&a.op, &b.op) {
         (_, Op::Row(r)) => add_bias(a, r),
         (Op::Row(r), _) => add_bias(b, r),
@@ -92,7 +89,7 @@ pub(super) fn add(a: &Rc<Expr>, b: &Rc<Expr>) -> Result<Rc<Expr>> {
 }
 
 /// The rows of nodes along the edges.
-pub(super) fn spread(v: &Rc<Expr>, axis: EdgeAxis, dims: [usize; 4]) -> Rc<Expr> {
+pub(crate) fn spread(v: &Rc<Expr>, axis: EdgeAxis, dims: [usize; 4]) -> Rc<Expr> {
     match &v.op {
         Op::Row(r) => Expr::new(Op::Row(r.clone()), dims, Of::Edges),
         _ => Expr::new(Op::Spread(v.clone(), axis), dims, Of::Edges),
@@ -100,7 +97,7 @@ pub(super) fn spread(v: &Rc<Expr>, axis: EdgeAxis, dims: [usize; 4]) -> Rc<Expr>
 }
 
 /// `x ⊙ r`.
-pub(super) fn mul_row(x: &Rc<Expr>, r: &Tensor) -> Result<Rc<Expr>> {
+pub(crate) fn mul_row(x: &Rc<Expr>, r: &Tensor) -> Result<Rc<Expr>> {
     Ok(match &x.op {
         _ if x.in_memory().is_some() => x.like(Op::MulRow(x.clone(), r.clone())),
         Op::Linear(x, w, None) => first_map(x, &w.broadcast_mul(&r.unsqueeze(1)?)?),
@@ -111,7 +108,7 @@ pub(super) fn mul_row(x: &Rc<Expr>, r: &Tensor) -> Result<Rc<Expr>> {
 }
 
 /// `a ⊙ b`.
-pub(super) fn mul(a: &Rc<Expr>, b: &Rc<Expr>) -> Result<Rc<Expr>> {
+pub(crate) fn mul(a: &Rc<Expr>, b: &Rc<Expr>) -> Result<Rc<Expr>> {
     if a.in_memory().is_none() && b.in_memory().is_none() {
         for (a, b) in [(a, b), (b, a)] {
             let Op::Spread(v, axis) = &a.op else { continue };
@@ -132,7 +129,7 @@ pub(super) fn mul(a: &Rc<Expr>, b: &Rc<Expr>) -> Result<Rc<Expr>> {
 }
 
 /// `SiLU(LayerNorm(x + b))`.
-pub(super) fn norm_silu(
+pub(crate) fn norm_silu(
     x: &Rc<Expr>,
     b: &Tensor,
     gamma: &Tensor,
@@ -145,7 +142,7 @@ pub(super) fn norm_silu(
 }
 
 /// `SiLU(x + b)`.
-pub(super) fn bias_silu(x: &Rc<Expr>, b: &Tensor, signs: Symmetrize) -> Result<Rc<Expr>> {
+pub(crate) fn bias_silu(x: &Rc<Expr>, b: &Tensor, signs: Symmetrize) -> Result<Rc<Expr>> {
     let (x, b) = without_bias(x, b, signs)?;
     Ok(x.like(Op::BiasSilu(x.clone(), b, signs)))
 }
@@ -160,22 +157,33 @@ fn without_bias(x: &Rc<Expr>, b: &Tensor, signs: Symmetrize) -> Result<(Rc<Expr>
     }
 }
 
-/// `Σ` over an axis of edges: rows of the nodes that remain.
-pub(super) fn sum_edges(x: &Rc<Expr>, axis: EdgeAxis) -> Result<Rc<Expr>> {
-    let [b, r, s, h] = x.dims;
-    let (n_kept, n_summed) = if axis == EdgeAxis::Senders { (r, s) } else { (s, r) };
-    if let Op::Linear(first, w, bias) = &x.op
-        && x.in_memory().is_none()
-    {
-        // Summed before the map; of its bias as many remain as there were edges.
-        let mapped = linear(&sum_edges(first, axis)?, w)?;
-        return match bias {
+/// The last map of rows that are to be summed, if it can wait until they are: `Σ_j (W x_j + b) = W Σ_j x_j + n b`.
+pub(crate) struct LastMap<'a> {
+    /// The rows before it.
+    pub(crate) of: &'a Rc<Expr>,
+    weight: &'a Tensor,
+    bias: Option<&'a Tensor>,
+}
+
+impl<'a> LastMap<'a> {
+    /// That of an expression.
+    pub(crate) fn of(x: &'a Expr) -> Option<Self> {
+        match &x.op {
+            Op::Linear(of, weight, bias) if x.in_memory().is_none() => {
+                Some(Self { of, weight, bias: bias.as_ref() })
+            }
+            _ => None,
+        }
+    }
+
+    /// The map of a sum of `n_summed` rows: of its bias as many remain.
+    pub(crate) fn after(&self, sum: &Rc<Expr>, n_summed: usize) -> Result<Rc<Expr>> {
+        let mapped = linear(sum, self.weight)?;
+        match self.bias {
             Some(bias) => add_bias(&mapped, &(bias * n_summed as f64)?),
             None => Ok(mapped),
-        };
+        }
     }
-    let (store, token) = Program::new(x, Some(axis))?.store()?;
-    Ok(Expr::new(Op::Memory(Memory::Stored(store, token)), [b, n_kept, 1, h], Of::Nodes))
 }
 
 /// An operation on the rows of `x` whose result has another width.

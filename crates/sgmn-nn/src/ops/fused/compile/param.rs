@@ -10,23 +10,25 @@ use candle_core::{
     bail,
 };
 
-use super::store::{Held, Storable};
-use crate::ops::cpu::{self, Buffer};
+use crate::ops::{
+    cpu::{self, Buffer},
+    fused::record::{Held, Storable},
+};
 
 /// A parameter and where it lies among those of its program.
 ///
 /// Packed with its neighbors into one operand, its gradient would be added up, cut out and added up again by candle. A
 /// token of one number stands for it instead, and the gradient takes the direct way, through the sink.
 #[derive(Debug)]
-pub(super) struct Param {
-    pub(super) tensor: Tensor,
-    pub(super) range: Range<usize>,
-    pub(super) sink: Arc<Sink>,
+pub(crate) struct Param {
+    pub(crate) tensor: Tensor,
+    pub(crate) range: Range<usize>,
+    pub(crate) sink: Arc<Sink>,
 }
 
 /// The gradient of a parameter between the pass that gives it and the one that asks for it.
 #[derive(Debug, Default)]
-pub(super) struct Sink(Mutex<Option<Gradient>>);
+pub(crate) struct Sink(Mutex<Option<Gradient>>);
 
 #[derive(Debug)]
 enum Gradient {
@@ -38,7 +40,7 @@ enum Gradient {
 
 impl Sink {
     /// Leaves the gradient, of as many numbers as the parameter has.
-    pub(super) fn put_tensor(&self, gradient: &Tensor) {
+    pub(crate) fn put_tensor(&self, gradient: &Tensor) {
         self.set(Gradient::Tensor(gradient.clone()));
     }
 
@@ -46,14 +48,14 @@ impl Sink {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(gradient);
     }
 
-    pub(super) fn put<T: Storable>(&self, gradient: &[T]) {
+    pub(crate) fn put<T: Storable>(&self, gradient: &[T]) {
         let mut buffer = Buffer::stale(gradient.len());
         buffer.copy_from_slice(gradient);
         self.set(Gradient::Held(T::hold(buffer)));
     }
 
     /// The gradient in the parameter's shape, if a program that ran step by step gave one.
-    pub(super) fn take_tensor(&self, param: &Tensor) -> Result<Option<Tensor>> {
+    pub(crate) fn take_tensor(&self, param: &Tensor) -> Result<Option<Tensor>> {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(Gradient::Tensor(gradient)) => gradient.reshape(param.shape()).map(Some),
             _ => Ok(None),
@@ -70,17 +72,17 @@ impl Sink {
 }
 
 impl Param {
-    pub(super) fn new(tensor: Tensor, range: Range<usize>) -> Self {
+    pub(crate) fn new(tensor: Tensor, range: Range<usize>) -> Self {
         Self { tensor, range, sink: Arc::default() }
     }
 
     /// What stands for the parameter in candle's graph.
-    pub(super) fn token(&self) -> Result<Tensor> {
+    pub(crate) fn token(&self) -> Result<Tensor> {
         self.tensor.apply_op1(Token { sink: self.sink.clone() })
     }
 
     /// Copies the numbers to their place among those of the program.
-    pub(super) fn read<T: Storable>(&self, all: &mut [T]) -> Result<()> {
+    pub(crate) fn read<T: Storable>(&self, all: &mut [T]) -> Result<()> {
         let (storage, layout) = self.tensor.storage_and_layout();
         let Storage::Cpu(storage) = &*storage else { bail!("rows: expected a parameter on the CPU") };
         all[self.range.clone()].copy_from_slice(cpu::values(storage, layout)?);

@@ -24,11 +24,11 @@ pub fn kept_bytes() -> usize {
 
 /// A share of the limit, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Share(usize);
+pub(crate) struct Share(usize);
 
 impl Share {
     /// A share of so many bytes, if there is room.
-    pub(super) fn of(n_bytes: usize) -> Option<Self> {
+    pub(crate) fn of(n_bytes: usize) -> Option<Self> {
         let limit = LIMIT.load(Ordering::Relaxed);
         let fits = |kept: usize| kept.checked_add(n_bytes).filter(|kept| *kept <= limit);
         KEPT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok().map(|_| Self(n_bytes))

@@ -24,7 +24,7 @@ enum Values {
 }
 
 /// Number types that a [`Store`] can hold.
-pub(super) trait Storable: Element {
+pub(crate) trait Storable: Element {
     fn hold(buffer: Buffer<Self>) -> Held;
     fn held(held: &Held) -> Option<&Buffer<Self>>;
     fn take(held: Held) -> Option<Buffer<Self>>;
@@ -32,7 +32,7 @@ pub(super) trait Storable: Element {
 
 /// A buffer whose number type is known at run time only.
 #[derive(Debug)]
-pub(super) struct Held(Values);
+pub(crate) struct Held(Values);
 
 impl Storable for f32 {
     fn hold(buffer: Buffer<Self>) -> Held {
@@ -60,43 +60,43 @@ impl Storable for f64 {
 
 /// Rows that one pass writes and others read, and the gradient that those give back.
 #[derive(Debug, Default)]
-pub(super) struct Store {
+pub(crate) struct Store {
     values: OnceLock<Held>,
     gradient: Mutex<Option<Held>>,
 }
 
 impl Store {
     /// Sets the rows; a store is written once.
-    pub(super) fn write<T: Storable>(&self, values: Buffer<T>) {
+    pub(crate) fn write<T: Storable>(&self, values: Buffer<T>) {
         let written = self.values.set(T::hold(values));
         assert!(written.is_ok(), "a store is written by one pass, once");
     }
 
     /// The rows.
-    pub(super) fn values<T: Storable>(&self) -> &[T] {
+    pub(crate) fn values<T: Storable>(&self) -> &[T] {
         let held = self.values.get().and_then(T::held);
         held.expect("a pass reads what an earlier one of its number type has written")
     }
 
     /// The gradient that later passes have given so far, which the caller now owns.
-    pub(super) fn take_gradient<T: Storable>(&self) -> Option<Buffer<T>> {
+    pub(crate) fn take_gradient<T: Storable>(&self) -> Option<Buffer<T>> {
         let held = self.gradient.lock().unwrap_or_else(PoisonError::into_inner).take();
         held.and_then(T::take)
     }
 
     /// Puts the gradient back, more having been added.
-    pub(super) fn put_gradient<T: Storable>(&self, gradient: Buffer<T>) {
+    pub(crate) fn put_gradient<T: Storable>(&self, gradient: Buffer<T>) {
         *self.gradient.lock().unwrap_or_else(PoisonError::into_inner) = Some(T::hold(gradient));
     }
 
     /// Sets the rows of a program that runs step by step.
-    pub(super) fn write_tensor(&self, values: Tensor) {
+    pub(crate) fn write_tensor(&self, values: Tensor) {
         let written = self.values.set(Held(Values::Tensor(values)));
         assert!(written.is_ok(), "a store is written by one pass, once");
     }
 
     /// The rows, where a program that runs step by step has written them.
-    pub(super) fn tensor(&self) -> &Tensor {
+    pub(crate) fn tensor(&self) -> &Tensor {
         match self.values.get() {
             Some(Held(Values::Tensor(values))) => values,
             _ => panic!("steps read what earlier steps have written"),
@@ -104,7 +104,7 @@ impl Store {
     }
 
     /// Adds to the gradient that steps have given so far.
-    pub(super) fn give(&self, gift: &Tensor) -> Result<()> {
+    pub(crate) fn give(&self, gift: &Tensor) -> Result<()> {
         let mut place = self.gradient.lock().unwrap_or_else(PoisonError::into_inner);
         let sum = match place.take() {
             Some(Held(Values::Tensor(given))) => steps::add(&given, gift)?,
@@ -115,7 +115,7 @@ impl Store {
     }
 
     /// The gradient that steps have given so far, which the caller now owns.
-    pub(super) fn take_gradient_tensor(&self) -> Option<Tensor> {
+    pub(crate) fn take_gradient_tensor(&self) -> Option<Tensor> {
         match self.gradient.lock().unwrap_or_else(PoisonError::into_inner).take()?.0 {
             Values::Tensor(gradient) => Some(gradient),
             Values::F32(_) | Values::F64(_) => None,

@@ -10,8 +10,10 @@ use candle_core::{
     backend::{BackendDevice, BackendStorage},
 };
 
-use super::super::param::{Param, Sink};
-use crate::ops::meter::{Kind, note};
+use crate::ops::{
+    fused::compile::{Param, Sink},
+    meter::{Kind, note},
+};
 
 /// Something in candle's graph: a tensor whose gradient waits in a sink, or a token, which only keeps the order.
 #[derive(Debug, Clone)]

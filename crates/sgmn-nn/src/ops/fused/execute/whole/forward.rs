@@ -2,15 +2,10 @@
 
 use candle_core::{Result, Tensor};
 
-use super::{
-    super::{
-        program::{Out, Step, Sum},
-        run::kept_axis,
-    },
-    Whole, as_rows,
-};
+use super::{super::run::kept_axis, Whole, as_rows};
 use crate::ops::{
     Symmetrize,
+    fused::compile::{Out, Step, Sum},
     steps::{self, Addends},
 };
 

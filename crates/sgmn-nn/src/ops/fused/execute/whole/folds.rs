@@ -1,7 +1,9 @@
 //! Which sums need not be written: who reads them adds their last addends by itself.
 
-use super::super::program::{Program, Step};
-use crate::ops::steps::MOST_NODES;
+use crate::ops::{
+    fused::compile::{Program, Step},
+    steps::MOST_NODES,
+};
 
 /// Of each register, what is left to its only reader.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,15 +3,13 @@
 use candle_core::{Result, Tensor};
 
 use super::{
-    super::{
-        program::{NodeRows, Out, Place, Step, Sum},
-        run::kept_axis,
-    },
+    super::run::kept_axis,
     Whole,
     forward::{Registers, held, symmetrize},
 };
 use crate::ops::{
     EdgeAxis,
+    fused::compile::{NodePlace, NodeRows, Out, Step, Sum},
     steps::{self, Addends},
 };
 
@@ -205,8 +203,8 @@ impl Whole {
         for (operand, gradient) in self.program.node_operands.iter().zip(gifts.nodes) {
             let Some(gradient) = gradient else { continue };
             match operand.place {
-                Place::Packed(start) => self.packed_nodes(start).param.sink.put_tensor(&gradient),
-                Place::Store(store) => self.program.stores[store].0.give(&gradient)?,
+                NodePlace::Packed(start) => self.packed_nodes(start).param.sink.put_tensor(&gradient),
+                NodePlace::Store(store) => self.program.stores[store].0.give(&gradient)?,
             }
         }
         Ok(())
@@ -215,8 +213,8 @@ impl Whole {
     /// Whether anybody wants the gradient of some nodes.
     fn wants_nodes(&self, nodes: NodeRows) -> bool {
         match self.program.node_operands[nodes.operand].place {
-            Place::Packed(start) => self.packed_nodes(start).param.tensor.track_op(),
-            Place::Store(store) => self.program.stores[store].1,
+            NodePlace::Packed(start) => self.packed_nodes(start).param.tensor.track_op(),
+            NodePlace::Store(store) => self.program.stores[store].1,
         }
     }
 }

@@ -6,16 +6,20 @@ use rayon::prelude::*;
 
 use super::{
     block_forward::{Reads, Registers},
-    program::Out,
     registers::{Scratch, Slot},
     run::{Fused, Inputs, kept_axis},
-    store::{Held, Storable},
 };
-use crate::ops::cpu::{Buffer, kernels};
+use crate::ops::{
+    cpu::{Buffer, kernels},
+    fused::{
+        compile::Out,
+        record::{Held, Storable},
+    },
+};
 
 impl Fused {
     /// Computes the result, whose memory holds zeros if it is a sum; returns the registers of every part to be kept.
-    pub(super) fn forward<T: Storable>(
+    pub(crate) fn forward<T: Storable>(
         &self,
         inputs: &Inputs<'_, T>,
         out: &mut [T],

@@ -1,27 +1,31 @@
 //! The way forward of a block: steps in order, each from the registers before it.
 
 use super::{
-    program::{NodeRows, Step, Sum},
     registers::{Block, Scratch, Slot},
     run::{Fused, Inputs},
-    store::Storable,
 };
-use crate::ops::cpu::{self, Element, Onto, kernels};
+use crate::ops::{
+    cpu::{self, Element, Onto, kernels},
+    fused::{
+        compile::{NodeRows, Step, Sum},
+        record::Storable,
+    },
+};
 
 /// The registers of a block on the way forward, with what some of them write to.
-pub(super) type Registers<'a, T> = Vec<Slot<'a, T>>;
+pub(crate) type Registers<'a, T> = Vec<Slot<'a, T>>;
 
 /// What a block reads.
-pub(super) struct Reads<'a, T: Element> {
-    pub(super) inputs: &'a Inputs<'a, T>,
+pub(crate) struct Reads<'a, T: Element> {
+    pub(crate) inputs: &'a Inputs<'a, T>,
     /// The rows of each node operand that belong to the nets of the block's part.
-    pub(super) nodes: &'a [&'a [T]],
-    pub(super) block: &'a Block,
+    pub(crate) nodes: &'a [&'a [T]],
+    pub(crate) block: &'a Block,
 }
 
 impl Fused {
     /// Computes the steps for which `runs` holds; registers that are not needed any more are released if `frees`.
-    pub(super) fn run_forward<T: Storable>(
+    pub(crate) fn run_forward<T: Storable>(
         &self,
         reads: &Reads<'_, T>,
         registers: &mut Registers<'_, T>,

@@ -7,16 +7,20 @@ use rayon::prelude::*;
 use super::{
     block_backward::{Gifts, Gradients},
     block_forward::{Reads, Registers},
-    program::{Out, Place, Step},
     registers::{Block, Scratch, Slot},
     run::{Fused, Inputs, kept_axis},
-    store::{Held, Storable},
 };
-use crate::ops::cpu::{Buffer, kernels};
+use crate::ops::{
+    cpu::{Buffer, kernels},
+    fused::{
+        compile::{NodePlace, Out, Step},
+        record::{Held, Storable},
+    },
+};
 
 impl Fused {
     /// Gradients of the packed edges (none if nobody wants them) and nodes; those of stores and parameters are put there.
-    pub(super) fn backward<T: Storable>(
+    pub(crate) fn backward<T: Storable>(
         &self,
         inputs: &Inputs<'_, T>,
         grad: &[T],
@@ -78,7 +82,7 @@ impl Fused {
     fn stored_gradients<T: Storable>(&self) -> Vec<Option<(Buffer<T>, bool)>> {
         // Gradients of nodes are given even where nobody wants them: they are small.
         let is_node =
-            |i: usize| self.program.node_operands.iter().any(|nodes| nodes.place == Place::Store(i));
+            |i: usize| self.program.node_operands.iter().any(|nodes| nodes.place == NodePlace::Store(i));
         let stores = self.program.stores.iter().enumerate();
         stores
             .map(|(i, (store, tracked))| {
@@ -107,13 +111,13 @@ impl Fused {
         let mut rest = d_nodes;
         for operand in &self.program.node_operands {
             let own: &'a mut [T] = match operand.place {
-                Place::Packed(_) => {
+                NodePlace::Packed(_) => {
                     // Packed operands lie one after the other: each takes its own from the rest.
                     let (own, later) = std::mem::take(&mut rest).split_at_mut(operand.per_net * n_nets);
                     rest = later;
                     own
                 }
-                Place::Store(store) => match slices[store].take() {
+                NodePlace::Store(store) => match slices[store].take() {
                     Some((own, given)) => {
                         if !given {
                             own.fill(T::zero());
