@@ -85,6 +85,7 @@ pub mod render;
 pub mod testing;
 pub mod tolerance;
 pub mod trained;
+mod unpadded;
 pub mod vars;
 
 pub use checkpoint::Checkpoint;

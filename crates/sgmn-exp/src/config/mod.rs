@@ -27,8 +27,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sgmn_graph::{Lowering, NetSpec, Seed};
 use sgmn_nn::{
-    Normalization,
-    models::{ModelConfig, Returns, Symmetry},
+    Normalization, layers,
+    models::{ModelConfig, Returns},
 };
 use sha2::{Digest, Sha256};
 use toml::Table;
@@ -113,7 +113,7 @@ impl Experiment {
     /// Words that were renamed count as what they were, so that runs of earlier versions are still known.
     pub fn hash(&self) -> String {
         let mut text = self.to_toml();
-        if matches!(&self.model, ModelConfig::ScaleGmn(model) if model.symmetry == Symmetry::Own) {
+        if matches!(&self.model, ModelConfig::ScaleGmn(model) if model.scalings == layers::Scalings::Own) {
             text = text.replacen("\nsymmetry = \"own\"\n", "\nsymmetry = \"hetero\"\n", 1);
         }
         Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()

@@ -7,7 +7,8 @@ use sgmn_symmetry::Symmetry;
 
 use super::{
     Blueprint, HeadConfig, Model, Output, Returns,
-    linear_layers::{Answer, Form, LinearLayers, ParamReader},
+    linear_layers::{Answer, Form, LinearLayers},
+    param_reader::ParamReader,
 };
 use crate::{
     Normalization, Pass, Result, VarBuilder,

@@ -10,6 +10,7 @@ mod nfn;
 mod ng_gnn;
 mod ng_t;
 mod output;
+mod param_reader;
 mod probing;
 mod published;
 pub(crate) mod scalegmn;

@@ -10,7 +10,8 @@ use sgmn_symmetry::Symmetry;
 
 use super::{
     Blueprint, HeadConfig, Model, Output, Returns,
-    linear_layers::{Answer, Form, LinearLayers, ParamReader},
+    linear_layers::{Answer, Form, LinearLayers},
+    param_reader::ParamReader,
     sizes,
 };
 use crate::{
