@@ -9,6 +9,7 @@ mod links;
 mod lists;
 mod modules;
 mod paths;
+mod rooms;
 mod tables;
 mod words;
 
@@ -66,6 +67,7 @@ pub(crate) fn run() -> Result<()> {
     complaints.extend(paths::of_machines(&files));
     complaints.extend(tables::well_formed(&files));
     complaints.extend(tables::manifests(root));
+    complaints.extend(rooms::go_down(&files));
     complaints.extend(edges::check(root)?);
     complaints.sort();
 

@@ -12,7 +12,7 @@ use sgmn_data::{
 };
 use sgmn_exp::{
     config::{Augment, Normalize, Pipeline as Config},
-    pipeline::Pipeline,
+    data::pipeline::Pipeline,
 };
 use sgmn_graph::{Activation, NetSpec, Seed, testing};
 use sgmn_nn::Normalization;

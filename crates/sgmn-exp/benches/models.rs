@@ -13,7 +13,7 @@ mod rounds;
 
 use std::{cell::RefCell, process::Command};
 
-use sgmn_exp::{architectures, config::ExperimentFile, reproduction::Study};
+use sgmn_exp::{config::ExperimentFile, data::architectures, reproduction::Study};
 use sgmn_nn::{
     Normalization,
     testing::{Running, Setting, Task, random_nets},

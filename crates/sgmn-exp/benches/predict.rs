@@ -15,8 +15,8 @@ use sgmn_data::{
 };
 use sgmn_exp::{
     apply::{Reading, Wanted, predict},
-    architectures,
     config::ExperimentFile,
+    data::architectures,
 };
 use sgmn_graph::{Lowering, Net, NetSpec, Seed};
 use sgmn_nn::{

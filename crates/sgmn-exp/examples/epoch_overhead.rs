@@ -11,15 +11,16 @@ use candle_core::{DType, Device};
 use sgmn_data::{
     Target,
     formats::packed::{Item, Writer},
-    split::Split as Part,
+    split::Split,
 };
 use sgmn_exp::{
     config::ExperimentFile,
-    datasets,
-    pipeline::Pipeline,
-    report::{MachineFacts, Split, read_records},
-    run_folder::{RunFacts, RunFolder},
-    train,
+    data::{datasets, pipeline::Pipeline},
+    run::{
+        folder::{RunFacts, RunFolder},
+        train,
+    },
+    show::{MachineFacts, read_records},
 };
 use sgmn_graph::{Activation, NetSpec, Seed, testing};
 
@@ -45,7 +46,7 @@ fn main() -> Result<()> {
 fn write_nets(path: &Path) -> Result<()> {
     let spec = Arc::new(NetSpec::mlp(&[2, 32, 32, 1], Activation::Sine { omega: 30.0 }, 0.5)?);
     let mut writer = Writer::create(path, BTreeMap::new())?;
-    for (part, n_nets) in Part::ALL.into_iter().zip(N_NETS) {
+    for (part, n_nets) in Split::ALL.into_iter().zip(N_NETS) {
         for i in 0..n_nets {
             let net = testing::random_net(Seed::new(0).child(part.name()).index(i as u64), &spec);
             let params = net.params().iter().map(|&value| value as f32).collect();
@@ -82,7 +83,7 @@ fn measure(what: &str, changes: &[&str], overrides: &[String], data: &Path) -> R
         machine: MachineFacts::read(),
     };
     let run = RunFolder::create(&data.join("runs").join(what), &experiment, &facts)?;
-    train::run(&experiment, datasets::open(experiment.data(), data, &stop)?, &run, &stop)?;
+    train::run(&experiment, datasets::open(experiment.data(), data, &stop)?, &run, &Device::Cpu, &stop)?;
 
     println!("epoch  nets/s   wall s  = steps s + validation s + rest s   overhead   waited for batches");
     let records = read_records(&run.records())?;

@@ -6,24 +6,19 @@
 //!   --set train.seed=3          └──► resolved.toml, facts.json                  └► checkpoints/           one page
 //! ```
 //!
-//! - [`config`]: what a person writes, checked and completed into what is run;
+//! Rooms, from the file that a person writes to the page that a person reads:
+//!
+//! - [`config`]: experiments, checked and completed into what is run;
+//! - `files`: what a person brings, told apart by what is in it;
+//! - [`data`]: the nets of an experiment, made where they do not exist yet, and their way to batches on a device;
+//! - [`tasks`], [`metrics`]: loss and scores of a question;
+//! - [`editing`]: what INRs draw before and after an edit;
+//! - [`run`]: one run: its device, its folder, the loop, interruptible and resumable; what the programs share;
 //! - [`apply`]: a trained model and nets go in, predictions, features or changed nets come out;
 //! - [`any_net`]: nets of any architecture, what may change in them, and the proof;
-//! - [`architectures`]: of the published nets, where the nets themselves are not at hand;
-//! - [`datasets`]: the nets that an experiment names, fitted where they do not exist yet;
-//! - [`device`]: where models run;
-//! - [`editing`]: what INRs draw before and after an edit;
-//! - [`pipeline`]: from nets to batches on a device, ahead of training;
-//! - [`tasks`]: loss and metrics of a question;
-//! - [`launch`]: what the experiment programs share;
-//! - [`train`]: the loop, interruptible and resumable;
-//! - [`metrics`]: numbers that say how good a model is;
-//! - [`run_folder`]: what stands where in the folder of a run;
-//! - [`report`]: records, TensorBoard events, figures, tables and the page made from them;
-//! - [`reproduction`]: the main job from end to end, for `cargo xtask reproduce`;
-//! - [`statistics`]: norms and signs of the units of a dataset's nets, as tables and figures;
-//! - [`progress`]: what a person sees meanwhile;
-//! - [`interrupt`]: what Ctrl-C does.
+//! - [`show`]: what a person sees: progress, records, figures, statistics of nets, tables, one page;
+//! - [`reproduction`]: many runs and one report, for `sgmn-report`, `cargo xtask reproduce` and `sgmn compare`;
+//! - [`toolbox`]: the commands of `sgmn`.
 //!
 //! ```
 //! use sgmn_exp::config::{ExperimentFile, TrainLength};
@@ -47,23 +42,16 @@
 
 pub mod any_net;
 pub mod apply;
-pub mod architectures;
 pub mod config;
-pub mod datasets;
-pub mod device;
+pub mod data;
 pub mod editing;
-pub mod interrupt;
-pub mod launch;
+mod files;
 pub mod metrics;
-pub mod pipeline;
-pub mod progress;
-pub mod report;
 pub mod reproduction;
-pub mod run_folder;
-pub mod statistics;
+pub mod run;
+pub mod show;
 pub mod tasks;
 pub mod toolbox;
-pub mod train;
 
 /// The program in the project's README, run as a test.
 #[cfg(doctest)]

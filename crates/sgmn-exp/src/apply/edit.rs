@@ -18,7 +18,7 @@ use sgmn_data::{
 use sgmn_nn::trained::{Answers, TrainedModel};
 
 use super::{Applied, ReadBatch, ReadNet, Reading};
-use crate::editing::items;
+use crate::run::edited::items;
 
 /// Writes every net as the model changes it, in the order of the dataset, with its name, its target and its part.
 /// Of several copies each has a number behind its name: `NAME-copy0`. `progress` is told how many nets are done.

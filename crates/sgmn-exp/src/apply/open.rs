@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use candle_core::{DType, Device};
 use sgmn_nn::{Checkpoint, checkpoint::About, trained::TrainedModel};
 
-use crate::{config::Experiment, run_folder::RunFolder, tasks};
+use crate::{config::Experiment, run::folder::RunFolder, tasks};
 
 /// The model of a checkpoint, ready to read nets. A checkpoint that does not say what it was trained for is completed
 /// by `experiment`, or by the run in whose folder it lies.

@@ -13,8 +13,8 @@ use sgmn_graph::{Batch, Graph, NetSpec};
 use sgmn_nn::trained::Intake;
 
 use crate::{
-    pipeline::{Batches, Waiting},
-    report::describe_spec,
+    data::pipeline::{Batches, Waiting},
+    show::describe_spec,
 };
 
 /// Nets on their way to a trained model.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use sgmn_exp::launch::Program;
+use sgmn_exp::run::launch::Program;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use sgmn_exp::{
-    interrupt::exit_code,
     reproduction::commands::{PlanArgs, RunArgs, TuneArgs},
+    run::interrupt::exit_code,
 };
 
 #[global_allocator]

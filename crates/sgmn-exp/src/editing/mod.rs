@@ -3,10 +3,9 @@
 //! - [`Easel`]: pictures of a batch of nets, before, after, and the target;
 //! - [`Edit::apply`](crate::config::Edit::apply): what an edit does to an image;
 //! - [`Pictures`]: the images that nets were fitted to;
-//! - [`keep`], [`grid`]: edited nets as files, and side by side for a person.
+//! - [`run::edited`](crate::run::edited): edited nets as files, and side by side for a person.
 
 mod filter;
-mod outcome;
 mod pictures;
 
 use std::sync::Arc;
@@ -20,12 +19,7 @@ use sgmn_nn::{
     render::{Grid, NetTensors, Renderer},
 };
 
-pub(crate) use self::outcome::items;
-pub use self::{
-    filter::Pixels,
-    outcome::{grid, keep},
-    pictures::Pictures,
-};
+pub use self::{filter::Pixels, pictures::Pictures};
 use crate::config::{EditTarget, EditTask};
 
 /// Draws nets, and knows what they should look like.

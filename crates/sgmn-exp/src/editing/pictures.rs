@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use sgmn_data::{Target, fit::Images, source::Dataset, split::Split};
 
 use super::Pixels;
-use crate::datasets;
+use crate::data::datasets;
 
 /// The image of each item of a dataset.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 
 use super::{Grid, Group, Plan, Request, Scale, Wishes, clock, run, run_grid, write};
-use crate::{config::DeviceKind, interrupt::stop_on_interrupt, run_folder::write_atomic};
+use crate::{config::DeviceKind, run::interrupt::stop_on_interrupt, show::save::write_atomic};
 
 /// `sgmn-report run`
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     config::TrainLength,
     metrics::{Chance, Criterion, Spread},
-    report::{Table, duration, thousands},
+    show::{Table, duration, thousands},
 };
 
 /// One table of a part of the report: a row a method, a column for each of our studies, and the paper's columns.

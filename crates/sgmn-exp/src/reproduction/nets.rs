@@ -14,10 +14,12 @@ use sgmn_graph::Seed;
 use super::{plan::Request, study::Study};
 use crate::{
     config::{Data, Fitted},
-    datasets,
-    report::Block,
-    run_folder::{read_json, write_json},
-    statistics::{self, Sample, Statistics},
+    data::datasets,
+    show::{
+        Block,
+        save::{read_json, write_json},
+        statistics::{self, Sample, Statistics},
+    },
 };
 
 /// What is known about nets that were made here.

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::study::{Group, Row, Scale, Study};
 use crate::{
     config::{Data, Experiment, ExperimentFile},
-    run_folder::{RunFolder, read_json},
-    train::Summary,
+    run::{folder::RunFolder, train::Summary},
+    show::save::read_json,
 };
 
 /// What is to be reproduced, and where.

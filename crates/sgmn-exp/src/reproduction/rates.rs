@@ -8,7 +8,7 @@ use super::{
     plan::{Request, RunState},
     results::{Results, RowResults},
 };
-use crate::{metrics::Spread, report::Table};
+use crate::{metrics::Spread, show::Table};
 
 /// A request made once for every learning rate of a grid.
 #[derive(Debug, Clone)]

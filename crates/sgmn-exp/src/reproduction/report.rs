@@ -8,10 +8,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::{comparison, page, plan::Request, results::Results, study::Group};
-use crate::{
-    report::{Block, Figure, Page, Table},
-    run_folder::write_atomic,
-};
+use crate::show::{Block, Figure, Page, Table, save::write_atomic};
 
 /// What was written.
 #[derive(Debug, Clone)]

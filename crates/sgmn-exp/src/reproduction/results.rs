@@ -9,11 +9,14 @@ use super::{
 use crate::{
     config::{EvalEvery, Experiment},
     metrics::{Chance, Criterion, Spread},
-    report::{Curve, CurvePlot, RunRecord, Split, Svg, read_records},
-    run_folder::{RunFacts, RunFolder, read_json},
+    run::{
+        folder::{RunFacts, RunFolder},
+        train::Summary,
+    },
+    show::{Curve, CurvePlot, RunRecord, Svg, read_records, save::read_json},
     tasks::UNEDITED,
-    train::Summary,
 };
+use sgmn_data::split::Split;
 
 /// Lines of a figure that have colors of their own.
 pub(super) const MOST_CURVES: usize = 6;

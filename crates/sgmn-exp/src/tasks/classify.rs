@@ -7,8 +7,8 @@ use sgmn_nn::{loss, models::Output};
 
 use super::{Scores, Task};
 use crate::{
+    data::pipeline::PreparedBatch,
     metrics::{Confusion, Criterion, argmax},
-    pipeline::PreparedBatch,
 };
 
 /// Cross-entropy to learn by, accuracy to judge by.

@@ -8,9 +8,9 @@ use sgmn_nn::{loss, models::Output, no_grad};
 
 use super::{Scores, Task};
 use crate::{
+    data::pipeline::PreparedBatch,
     editing::{Easel, deltas},
     metrics::Criterion,
-    pipeline::PreparedBatch,
 };
 
 /// Name of the error that the nets begin with, in records and summaries.

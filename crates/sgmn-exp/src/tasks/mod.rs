@@ -25,9 +25,9 @@ pub use regress::{Regress, Standard};
 
 use crate::{
     config::Task as TaskConfig,
+    data::pipeline::PreparedBatch,
     editing::{Easel, Pictures},
     metrics::{Confusion, Criterion, kendall_tau, mean_absolute_error, r_squared},
-    pipeline::PreparedBatch,
 };
 
 /// A question about nets.

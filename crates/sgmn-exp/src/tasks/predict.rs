@@ -6,7 +6,7 @@ use sgmn_data::Target;
 use sgmn_nn::models::Output;
 
 use super::{Scores, Task, number};
-use crate::pipeline::PreparedBatch;
+use crate::data::pipeline::PreparedBatch;
 
 /// `mean (σ(output) − score)²` to learn by, Kendall's τ between predicted and true scores to judge by.
 ///

@@ -7,7 +7,7 @@ use sgmn_data::Target;
 use sgmn_nn::models::Output;
 
 use super::{Scores, Task, number};
-use crate::pipeline::PreparedBatch;
+use crate::data::pipeline::PreparedBatch;
 
 /// `mean (output − (y − μ) / σ)²` to learn by, R² between `σ · output + μ` and y to judge by.
 ///

@@ -8,15 +8,13 @@ use std::{
 
 use anyhow::{Result, bail, ensure};
 
-use super::{
-    Verdict,
-    files::{ReadArgs, format_of},
-};
+use super::Verdict;
 use crate::{
     config::{Composition, DataPart, DeviceKind, ExperimentFile, ModelPart, SizePart, TaskKind},
-    datasets::{self, OwnNets},
-    interrupt::stop_on_interrupt,
+    data::datasets::{self, OwnNets},
+    files::{ReadArgs, format_of},
     reproduction::Comparison,
+    run::interrupt::stop_on_interrupt,
 };
 
 /// What can be chosen.
@@ -96,7 +94,7 @@ impl Args {
         let size = SizePart::open(&self.size)?;
         let mut overrides = self.overrides.clone();
         if self.device != DeviceKind::Cpu {
-            crate::device::open(self.device)?;
+            crate::run::device::open(self.device)?;
             overrides.push(format!("train.device={}", self.device.name()));
         }
         let (data, specs, data_dir) = self.nets(&size, stop)?;

@@ -4,10 +4,8 @@ use std::{collections::BTreeMap, io::Write, path::PathBuf};
 
 use anyhow::{Result, bail};
 
-use super::{
-    Verdict,
-    files::{self, Destination, Input, OpenDataset, ReadArgs},
-};
+use super::Verdict;
+use crate::files::{self, Destination, Input, OpenDataset, ReadArgs};
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]

@@ -10,15 +10,15 @@ use sgmn_symmetry::flow::{
     transport::{Found, transport},
 };
 
-use super::{
-    Verdict,
+use super::Verdict;
+use crate::{
+    any_net::{
+        args::NetArgs,
+        compare::{self, Comparison},
+        element::{ElementFile, words},
+        free::Free,
+    },
     files::{FlowSource, ReadArgs, refuse_existing},
-};
-use crate::any_net::{
-    args::NetArgs,
-    compare::{self, Comparison},
-    element::{ElementFile, words},
-    free::Free,
 };
 
 /// What can be chosen.

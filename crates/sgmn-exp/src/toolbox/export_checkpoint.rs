@@ -7,11 +7,11 @@ use candle_core::Device;
 use sgmn_graph::{Seed, testing};
 use sgmn_nn::{Checkpoint, checkpoint::Published};
 
-use super::{
-    Verdict,
+use super::Verdict;
+use crate::{
     files::{self, Input, ReadArgs, refuse_existing},
+    show::save::write_json,
 };
-use crate::run_folder::write_json;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]

@@ -12,12 +12,14 @@ use sgmn_data::{
 };
 use sgmn_graph::Seed;
 
-use super::{
-    Verdict,
+use super::{Verdict, results::Results};
+use crate::{
+    config::Fitted,
+    data::datasets,
     files::{refuse_existing, refuse_full_folder},
-    results::Results,
+    run::interrupt::stop_on_interrupt,
+    show::progress::PopulationProgress,
 };
-use crate::{config::Fitted, datasets, interrupt::stop_on_interrupt, progress::PopulationProgress};
 
 /// What can be chosen; the recipe's defaults are those of the published MNIST INRs.
 #[derive(Debug, clap::Args)]

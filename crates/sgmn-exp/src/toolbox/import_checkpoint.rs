@@ -11,11 +11,11 @@ use sgmn_data::{
 };
 use sgmn_nn::{Checkpoint, checkpoint::Published};
 
-use super::{
-    Verdict,
+use super::Verdict;
+use crate::{
+    data::architectures,
     files::{self, ReadArgs, refuse_existing},
 };
-use crate::architectures;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]

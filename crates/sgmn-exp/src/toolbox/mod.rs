@@ -9,7 +9,6 @@ mod convert;
 mod distance;
 mod equal;
 mod export_checkpoint;
-pub(crate) mod files;
 mod fit;
 mod import_checkpoint;
 mod inspect;
@@ -31,7 +30,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, error::ErrorKind};
 
-use crate::interrupt::exit_code;
+use crate::run::interrupt::exit_code;
 
 /// Looks at nets, fits them, checks models by the symmetries of the nets they read.
 #[derive(Debug, Parser)]

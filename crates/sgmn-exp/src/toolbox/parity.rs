@@ -9,7 +9,7 @@ use sgmn_nn::{
 };
 
 use super::{Verdict, precision::Precision};
-use crate::device::DeviceArg;
+use crate::run::device::DeviceArg;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]

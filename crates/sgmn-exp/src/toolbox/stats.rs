@@ -11,15 +11,15 @@ use indicatif::ProgressBar;
 use sgmn_data::Source;
 use sgmn_graph::Seed;
 
-use super::{
-    Verdict,
-    files::{self, Input, OneNet, ReadArgs, refuse_existing},
-};
+use super::Verdict;
 use crate::{
     config::{Composition, DataPart, ExperimentFile},
-    datasets,
-    run_folder::{write_atomic, write_json},
-    statistics::{self, Sample, Statistics},
+    data::datasets,
+    files::{self, Input, OneNet, ReadArgs, refuse_existing},
+    show::{
+        save::{write_atomic, write_json},
+        statistics::{self, Sample, Statistics},
+    },
 };
 
 /// What can be chosen.

@@ -5,15 +5,15 @@ use std::{io::Write, path::PathBuf};
 use anyhow::{Context, Result, bail};
 use sgmn_graph::{Seed, flow::FlowNet};
 
-use super::{
-    Verdict,
+use super::Verdict;
+use crate::{
+    any_net::{
+        args::NetArgs,
+        element::ElementFile,
+        judge::Judge,
+        twin::{self, Twin},
+    },
     files::{FlowSource, ReadArgs, refuse_existing, write_tensors},
-};
-use crate::any_net::{
-    args::NetArgs,
-    element::ElementFile,
-    judge::Judge,
-    twin::{self, Twin},
 };
 
 /// What can be chosen.

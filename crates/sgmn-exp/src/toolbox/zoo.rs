@@ -13,7 +13,7 @@ use sgmn_data::{
 use sgmn_graph::Seed;
 
 use super::Verdict;
-use crate::{datasets, interrupt::stop_on_interrupt};
+use crate::{data::datasets, run::interrupt::stop_on_interrupt};
 
 /// What can be chosen; what is left out is as the published zoo had it.
 #[derive(Debug, clap::Args)]

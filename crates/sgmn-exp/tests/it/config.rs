@@ -2,10 +2,10 @@
 
 use sgmn_data::fit::Recipe;
 use sgmn_data::formats::{self, Format, nfn_cifar};
-use sgmn_exp::config::{
-    Data, EvalEvery, Experiment, ExperimentFile, Normalize, PUBLISHED, Task, TrainLength,
+use sgmn_exp::{
+    config::{Data, EvalEvery, Experiment, ExperimentFile, Normalize, PUBLISHED, Task, TrainLength},
+    metrics::Criterion,
 };
-use sgmn_exp::metrics::Criterion;
 use sgmn_nn::{
     layers::IoPath,
     models::{Direction, ModelConfig},

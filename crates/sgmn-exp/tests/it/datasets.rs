@@ -8,7 +8,7 @@ use sgmn_data::{
 };
 use sgmn_exp::{
     config::{Data, Files, Trained},
-    datasets,
+    data::datasets,
 };
 
 /// Nets that lie in a file each, as their publishers lay them out.

@@ -6,14 +6,17 @@ use std::{
     sync::atomic::AtomicBool,
 };
 
+use candle_core::Device;
+use sgmn_data::split::Split;
 use sgmn_exp::{
-    datasets,
-    metrics::Confusion,
-    metrics::Criterion,
-    report::{MachineFacts, RecordLog, RunRecord, Split},
+    data::datasets,
+    metrics::{Confusion, Criterion},
     reproduction::{self, Examples, Group, Nets, Plan, PlannedRun, Request, Results, RunState, Scale, Study},
-    run_folder::{RunFacts, RunFolder, write_json},
-    train::{self, Outcome, Summary},
+    run::{
+        folder::{RunFacts, RunFolder},
+        train::{self, Outcome, Summary},
+    },
+    show::{MachineFacts, RecordLog, RunRecord, save::write_json},
 };
 
 fn request(out: &Path, overrides: &[&str]) -> Request {
@@ -322,7 +325,9 @@ fn the_report_of_a_real_run_shows_digits_as_their_nets_draw_them() {
     let run = plan.runs.iter().find(|run| run.method == "MLP").unwrap();
     let run_folder = RunFolder::create(&run.folder, &run.experiment, &facts(run)).unwrap();
     let dataset = datasets::open(run.experiment.data(), &request.data_dir, &stop).unwrap();
-    let Outcome::Finished(summary) = train::run(&run.experiment, dataset, &run_folder, &stop).unwrap() else {
+    let Outcome::Finished(summary) =
+        train::run(&run.experiment, dataset, &run_folder, &Device::Cpu, &stop).unwrap()
+    else {
         panic!("nobody asked the run to stop");
     };
 

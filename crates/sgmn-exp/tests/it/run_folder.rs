@@ -1,8 +1,13 @@
 //! The folder of a run from outside.
 
-use sgmn_exp::config::ExperimentFile;
-use sgmn_exp::report::MachineFacts;
-use sgmn_exp::run_folder::{RunFacts, RunFolder, read_json, write_atomic};
+use sgmn_exp::{
+    config::ExperimentFile,
+    run::folder::{RunFacts, RunFolder},
+    show::{
+        MachineFacts,
+        save::{read_json, write_atomic},
+    },
+};
 
 fn facts(hash: String) -> RunFacts {
     RunFacts {

@@ -4,8 +4,8 @@ use std::{path::Path, sync::Arc};
 
 use assert_cmd::Command;
 use sgmn_data::{Sample as Item, Source, Target};
-use sgmn_exp::{
-    report::{Bar, Block, DistributionAxis, DistributionPlot, DistributionRow, Page, Section},
+use sgmn_exp::show::{
+    Bar, Block, DistributionAxis, DistributionPlot, DistributionRow, Page, Section,
     statistics::{Measured, NetsOfShare, Sample, Statistics, blocks, figures, tables},
 };
 use sgmn_graph::{Activation, Net, NetSpec, Seed, testing};

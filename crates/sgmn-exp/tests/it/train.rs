@@ -16,10 +16,12 @@ use sgmn_data::{
 };
 use sgmn_exp::{
     config::Experiment,
-    datasets,
-    pipeline::{Pipeline, PreparedBatch},
-    report::read_records,
-    train::Outcome,
+    data::{
+        datasets,
+        pipeline::{Pipeline, PreparedBatch},
+    },
+    run::train::Outcome,
+    show::read_records,
 };
 use sgmn_graph::Seed;
 
@@ -68,7 +70,7 @@ fn a_run_that_is_stopped_after_every_step_ends_with_the_same_bits() {
 #[cfg(feature = "cuda")]
 #[test]
 fn a_run_on_a_cuda_device_goes_on_as_if_it_had_not_been_stopped() {
-    if sgmn_exp::device::open(sgmn_exp::config::DeviceKind::Cuda).is_err() {
+    if sgmn_exp::run::device::open(sgmn_exp::config::DeviceKind::Cuda).is_err() {
         return;
     }
     let place = Place::new();
@@ -255,7 +257,7 @@ fn a_model_learns_32_nets_by_heart() {
     let records = read_records(&place.folder_of("run", &experiment).records()).unwrap();
     let train: Vec<f64> = records
         .iter()
-        .filter(|record| record.split == sgmn_exp::report::Split::Train)
+        .filter(|record| record.split == sgmn_data::split::Split::Train)
         .map(|record| record.metrics["accuracy"])
         .collect();
     assert_eq!(train.len(), 40);

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::{Comparison, Row};
 use crate::{
     config::{Composition, Experiment, ExperimentFile, ModelPart},
-    run_folder::write_atomic,
+    show::save::write_atomic,
 };
 
 /// A model that takes part.

@@ -8,13 +8,13 @@ use super::{Composer, groups::note};
 use crate::{
     config::SizePart,
     metrics::{Criterion, Spread},
-    report::{Block, Page, Section, Table},
     reproduction::{
         compare::{Choice, Excluded},
         comparison::{at_chance, chance_row, dash, size_table, unrun},
         plan::Request,
         results::{Results, RowResults, StudyResults},
     },
+    show::{Block, Page, Section, Table},
 };
 
 /// What a comparison knows beside its results.

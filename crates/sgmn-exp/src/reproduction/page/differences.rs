@@ -7,8 +7,8 @@ use anyhow::Result;
 use super::Composer;
 use crate::{
     config::{Experiment, ExperimentFile},
-    report::{Block, Table, thousands},
     reproduction::results::{RunResult, StudyResults},
+    show::{Block, Table, thousands},
 };
 
 impl Composer<'_> {

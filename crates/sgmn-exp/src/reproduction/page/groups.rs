@@ -4,13 +4,13 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use sgmn_data::split::Split;
+
 use super::{Composer, figure};
 use crate::{
     config::Data,
-    datasets::MINI_NAME,
-    editing,
+    data::datasets::MINI_NAME,
     metrics::Criterion,
-    report::{Block, Split, confusion_svg, scatter_svg},
     reproduction::{
         comparison::{ablation_table, size_table, table, unrun},
         examples::{Example, Examples},
@@ -19,6 +19,8 @@ use crate::{
         results::{MOST_CURVES, StudyResults},
         study::{Group, Scale},
     },
+    run::edited,
+    show::{Block, confusion_svg, scatter_svg},
     tasks::UNEDITED,
 };
 
@@ -147,7 +149,7 @@ impl Composer<'_> {
                     "Test nets, edited by {model}, which did best on the validation nets: what each net drew, what it \
                      should draw, what it draws now; the error before and after the edit."
                 );
-                let grid = editing::grid(&run.folder, &self.request.data_dir, N_EDITED, &caption)?;
+                let grid = edited::grid(&run.folder, &self.request.data_dir, N_EDITED, &caption)?;
                 blocks.extend(grid.map(Block::Images));
             }
             Group::Ablations => {}

@@ -15,7 +15,7 @@ use super::{
     results::{Results, StudyResults},
     study::{Group, Scale},
 };
-use crate::report::{Block, Figure, Page, Section, Svg};
+use crate::show::{Block, Figure, Page, Section, Svg};
 
 /// Writes the report.
 pub(super) fn compose(request: &Request, results: &Results, command: &str) -> Result<Page> {

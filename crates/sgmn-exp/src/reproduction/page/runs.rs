@@ -2,12 +2,12 @@
 
 use super::Composer;
 use crate::{
-    report::{Block, Table, duration},
     reproduction::{
         comparison::dash,
         plan::RunState,
         results::{RunResult, StudyResults},
     },
+    show::{Block, Table, duration},
 };
 
 impl Composer<'_> {

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use sgmn_data::Error;
 
-use crate::interrupt::INTERRUPTED;
+use crate::run::interrupt::INTERRUPTED;
 
 /// A program that saves its state after Ctrl-C needs at most about this long.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -5,14 +5,11 @@ use std::{collections::BTreeMap, io::Write, path::PathBuf};
 use anyhow::{Context, Result};
 use sgmn_data::{Source, formats::packed};
 
-use super::{
-    super::{
-        Verdict,
-        files::{Destination, list_left_out},
-    },
-    Opened, Subject,
+use super::{super::Verdict, Opened, Subject};
+use crate::{
+    apply::{self, Applied},
+    files::{Destination, list_left_out},
 };
-use crate::apply::{self, Applied};
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]

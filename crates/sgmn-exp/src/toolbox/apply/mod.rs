@@ -16,16 +16,13 @@ use indicatif::ProgressBar;
 use sgmn_data::{OnBadNet, source::Dataset};
 use sgmn_nn::{Checkpoint, trained::TrainedModel};
 
-use super::{
-    files::{self, Input, ReadArgs},
-    precision::Precision,
-};
+use super::precision::Precision;
 use crate::{
     any_net::args::NetArgs,
     apply::{Reading, complete},
     config::{Experiment, ExperimentFile},
-    device::DeviceArg,
-    interrupt::stop_on_interrupt,
+    files::{self, Input, ReadArgs},
+    run::{device::DeviceArg, interrupt::stop_on_interrupt},
 };
 
 /// A trained model and the nets that it is to read.

@@ -4,14 +4,11 @@ use std::{io::Write, path::PathBuf};
 
 use anyhow::Result;
 
-use super::{
-    super::{
-        Verdict,
-        files::{list_left_out, refuse_existing},
-    },
-    Opened, Subject,
+use super::{super::Verdict, Opened, Subject};
+use crate::{
+    apply::{self, Applied, TableKind, Wanted},
+    files::{list_left_out, refuse_existing},
 };
-use crate::apply::{self, Applied, TableKind, Wanted};
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]

@@ -2,11 +2,10 @@
 
 use std::{io::Write, path::Path};
 
+use crate::files::write_tensors;
 use anyhow::{Context, Result};
 use sgmn_data::any_net::{self, ReadOptions};
 use sgmn_symmetry::flow::{FlowRepairs, canonicalize_flow, check_same_flow};
-
-use super::files::write_tensors;
 
 /// Canonicalizes a net and says what nothing decided.
 pub(super) fn run(path: &Path, options: &ReadOptions, to: &Path, out: &mut impl Write) -> Result<()> {

@@ -13,11 +13,11 @@ use anyhow::{Result, bail};
 use sgmn_data::{Sample, Source, source::Dataset};
 use sgmn_symmetry::{Repairs, Symmetry, canonicalize_net};
 
-use super::{
-    Verdict,
+use super::Verdict;
+use crate::{
+    any_net::args::NetArgs,
     files::{self, Destination, Input, OpenDataset, ReadArgs},
 };
-use crate::any_net::args::NetArgs;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]

@@ -15,12 +15,11 @@ use sgmn_nn::models::{Compatibility, ModelConfig, Returns};
 use sgmn_symmetry::{ScaleGroup, Sites, Symmetry, check, tolerance};
 
 use self::subject::{Source, Subject};
-use super::{
-    Verdict,
+use super::{Verdict, precision::Precision};
+use crate::{
     files::{self, ReadArgs},
-    precision::Precision,
+    run::device::DeviceArg,
 };
-use crate::device::DeviceArg;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]

@@ -18,8 +18,7 @@ use crate::{
         facts::hold_little,
         negatives::{Fault, SEEN},
     },
-    report::MachineFacts,
-    run_folder::write_atomic,
+    show::{MachineFacts, save::write_atomic},
 };
 
 /// What can be chosen for nets.

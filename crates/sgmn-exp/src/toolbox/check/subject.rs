@@ -15,9 +15,11 @@ use sgmn_nn::{
 };
 use sgmn_symmetry::check::{Report, Trials};
 
-use super::super::files::{self, Input, ReadArgs};
-use crate::architectures;
-use crate::config::{Experiment, ExperimentFile, Normalize};
+use crate::{
+    config::{Experiment, ExperimentFile, Normalize},
+    data::architectures,
+    files::{self, Input, ReadArgs},
+};
 
 /// Where a model comes from.
 pub(super) enum Source {

@@ -8,7 +8,7 @@ use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use sgmn_nn::{Checkpoint, Normalization, checkpoint::Header, models::ModelConfig};
 
-use crate::report::{Table, describe_spec};
+use crate::show::{Table, describe_spec};
 
 /// Describes the checkpoint at a path; every variable has a row if `each`, else variables are summed by part.
 pub(super) fn describe(path: &Path, each: bool, out: &mut impl Write) -> Result<()> {

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, io::Write};
 use anyhow::{Result, bail};
 use sgmn_data::{Target, formats::packed, skip, split::Splits};
 
-use super::{
-    super::files::{OpenDataset, PackedFacts},
-    net,
+use super::net;
+use crate::{
+    files::{OpenDataset, PackedFacts},
+    show::describe_spec,
 };
-use crate::report::describe_spec;
 
 /// Describes a dataset and its item `item`.
 pub(super) fn describe(opened: &OpenDataset, item: usize, out: &mut impl Write) -> Result<()> {

@@ -13,11 +13,11 @@ use anyhow::{Result, bail};
 use sgmn_data::{any_net, nets::NetOptions};
 use sgmn_nn::golden::Golden;
 
-use super::{
-    Verdict,
+use super::Verdict;
+use crate::{
+    any_net::{args::NetArgs, description::Description},
     files::{self, Input, ReadArgs},
 };
-use crate::any_net::{args::NetArgs, description::Description};
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]

@@ -7,7 +7,7 @@ use sgmn_data::{Sample, Target};
 use sgmn_graph::{Net, Topology};
 use sgmn_symmetry::{Sites, Symmetry};
 
-use crate::report::{Table, describe_map, describe_nonlinearity, describe_spec};
+use crate::show::{Table, describe_map, describe_nonlinearity, describe_spec};
 
 /// Describes a net with its name and what is known about it.
 pub(super) fn describe(sample: &Sample, out: &mut impl Write) -> Result<()> {

@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use sgmn_data::nets::NetFile;
 
-use crate::report::Table;
+use crate::show::Table;
 
 /// Shows the layers and what is not said.
 pub(super) fn describe(file: &NetFile, out: &mut impl Write) -> Result<()> {

@@ -13,7 +13,7 @@ use super::{
     Place,
     clock::{Effort, median_seconds},
 };
-use crate::device::DeviceFacts;
+use crate::run::device::DeviceFacts;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]

@@ -15,7 +15,7 @@ use clap::Subcommand;
 use sgmn_nn::ops::ProductPrecision;
 
 use super::{Verdict, results::Results};
-use crate::device::DeviceArg;
+use crate::run::device::DeviceArg;
 
 /// What can be measured.
 #[derive(Debug, clap::Args)]

@@ -10,10 +10,13 @@ use sgmn_nn::{Checkpoint, ops::ProductPrecision};
 use super::{super::Verdict, Place, precision};
 use crate::{
     config::{Experiment, ExperimentFile},
-    datasets,
-    report::MachineFacts,
-    run_folder::{RunFacts, RunFolder},
-    train::{self, Outcome},
+    data::datasets,
+    run::{
+        device,
+        folder::{RunFacts, RunFolder},
+        train::{self, Outcome},
+    },
+    show::MachineFacts,
 };
 
 /// What can be chosen.
@@ -138,7 +141,8 @@ fn call(experiment: &Experiment, data: &Path, path: &Path, stop: bool) -> Result
         };
         RunFolder::create(path, experiment, &facts)
     })?;
-    train::run(experiment, material, &folder, &AtomicBool::new(stop))
+    let device = device::open(experiment.train().device).context("train.device")?;
+    train::run(experiment, material, &folder, &device, &AtomicBool::new(stop))
 }
 
 /// The first tensor by name that differs between the last checkpoints of two runs, the optimizer's too, and the largest

@@ -14,7 +14,7 @@ use sgmn_data::{
 };
 use sgmn_exp::{
     config::{Experiment, Task},
-    run_folder::RunFolder,
+    run::folder::RunFolder,
 };
 use sgmn_graph::{Activation, NetSpec, Seed, testing};
 

@@ -9,11 +9,10 @@ use sgmn_data::{
 };
 use sgmn_exp::{
     config::{Experiment, ExperimentFile},
-    datasets, editing,
+    data::datasets,
     metrics::Criterion,
-    run_folder::RunFolder,
+    run::{edited, folder::RunFolder, train::Outcome},
     tasks::{self, UNEDITED},
-    train::Outcome,
 };
 use sgmn_graph::{Activation, Net, NetSpec, Seed, eval, testing};
 
@@ -140,7 +139,7 @@ fn a_tiny_edit_improves_on_the_unedited_nets_and_the_nets_that_are_kept_draw_wha
         let reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
         let [height, width] = SIZE.map(|n| n as u32);
         assert_eq!((reader.info().width, reader.info().height), (7 * (width + 1) - 1, 3 * (height + 1) - 1));
-        let grid = editing::grid(&folder, place.path(), 4, "some").unwrap().unwrap();
+        let grid = edited::grid(&folder, place.path(), 4, "some").unwrap().unwrap();
         assert_eq!(grid.images.len(), 4);
         assert_eq!((grid.images[0].1.width(), grid.images[0].1.height()), (width, 3 * (height + 1) - 1));
     }

@@ -88,7 +88,10 @@ fn a_prediction_that_was_stopped_goes_on_to_the_same_bits() {
     let experiment = small(&["train.epochs=3"]);
     let straight = place.finish("straight", &experiment);
     // Stopped after each step.
-    while matches!(place.run("stopped", &experiment, true).unwrap(), sgmn_exp::train::Outcome::Interrupted) {}
+    while matches!(
+        place.run("stopped", &experiment, true).unwrap(),
+        sgmn_exp::run::train::Outcome::Interrupted
+    ) {}
     assert_eq!(facts(&place.run_path("stopped")), facts(&place.run_path("straight")));
     assert!(straight.n_steps == 9);
 }
@@ -127,7 +130,7 @@ fn answers(place: &Place, name: &str, experiment: &Experiment) -> Vec<f64> {
     let best = place.folder_of(name, experiment).best_checkpoint();
     let trained =
         sgmn_exp::apply::open(&best, None, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
-    let dataset = sgmn_exp::datasets::open_existing(experiment.data(), place.path()).unwrap();
+    let dataset = sgmn_exp::data::datasets::open_existing(experiment.data(), place.path()).unwrap();
     let test: Vec<_> =
         dataset.splits.test.iter().map(|item| dataset.source.get(*item).unwrap().net).collect();
     trained.predict(&test).unwrap().concat()
@@ -190,7 +193,10 @@ fn a_regression_that_was_stopped_goes_on_to_the_same_bits() {
     write_zoo(&place.path().join("zoo.packed"), [20, 8, 8], percent);
     let experiment = small(&[REGRESS, "train.epochs=3"]);
     place.finish("straight", &experiment);
-    while matches!(place.run("stopped", &experiment, true).unwrap(), sgmn_exp::train::Outcome::Interrupted) {}
+    while matches!(
+        place.run("stopped", &experiment, true).unwrap(),
+        sgmn_exp::run::train::Outcome::Interrupted
+    ) {}
     assert_eq!(facts(&place.run_path("stopped")), facts(&place.run_path("straight")));
     // Other numbers of the training nets are other predictions of the same model.
     write_zoo(&place.path().join("zoo.packed"), [20, 8, 8], Target::Score);

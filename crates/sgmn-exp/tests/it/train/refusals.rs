@@ -4,7 +4,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use sgmn_data::Target;
-use sgmn_exp::{config::Experiment, run_folder::RunFolder};
+use sgmn_exp::{config::Experiment, run::folder::RunFolder};
 
 use super::{
     binary,

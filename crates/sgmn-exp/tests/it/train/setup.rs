@@ -14,10 +14,13 @@ use sgmn_data::{
 };
 use sgmn_exp::{
     config::{Experiment, ExperimentFile},
-    datasets,
-    report::{MachineFacts, RunRecord, read_records},
-    run_folder::{RunFacts, RunFolder},
-    train::{self, Outcome, Summary},
+    data::datasets,
+    run::{
+        device,
+        folder::{RunFacts, RunFolder},
+        train::{self, Outcome, Summary},
+    },
+    show::{MachineFacts, RunRecord, read_records},
 };
 use sgmn_graph::{Activation, NetSpec, Seed, testing};
 use sgmn_nn::Checkpoint;
@@ -68,7 +71,8 @@ impl Place {
     pub(crate) fn run(&self, name: &str, experiment: &Experiment, stop: bool) -> anyhow::Result<Outcome> {
         let stop = AtomicBool::new(stop);
         let material = datasets::material(experiment, self.path(), &stop)?;
-        train::run(experiment, material, &self.folder_of(name, experiment), &stop)
+        let device = device::open(experiment.train().device)?;
+        train::run(experiment, material, &self.folder_of(name, experiment), &device, &stop)
     }
 
     /// The same, which must come to its end.
@@ -140,7 +144,7 @@ pub(crate) struct Facts {
 /// Reads them from the folder of a finished run.
 pub(crate) fn facts(path: &Path) -> Facts {
     let folder = RunFolder::open(path).unwrap();
-    let summary: Summary = sgmn_exp::run_folder::read_json(&folder.summary()).unwrap();
+    let summary: Summary = sgmn_exp::show::save::read_json(&folder.summary()).unwrap();
     let mut records = read_records(&folder.records()).unwrap();
     for record in &mut records {
         // How long it took is not a result.

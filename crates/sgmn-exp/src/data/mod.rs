@@ -1,0 +1,5 @@
+//! From the nets that an experiment names to batches on a device.
+
+pub mod architectures;
+pub mod datasets;
+pub mod pipeline;

@@ -1,0 +1,123 @@
+//! How a run begins: data, model and optimizer are made, and brought to where an earlier call stopped.
+
+use std::{sync::Arc, time::Instant};
+
+use anyhow::{Context, Result, bail};
+use candle_core::Device;
+use sgmn_data::split::Split;
+use sgmn_graph::{NetSpec, Seed};
+use sgmn_nn::{
+    Checkpoint,
+    optim::{AdamW, AdamWConfig},
+};
+
+use super::{Run, about, standing::Standing, unread::Unread};
+use crate::{
+    config::Experiment,
+    data::{datasets::Material, pipeline::Pipeline},
+    run::folder::RunFolder,
+    show::{EventLog, RecordLog},
+    tasks,
+};
+
+impl<'a> Run<'a> {
+    /// # Errors
+    /// If data do not fit the model, or the folder holds a run of another experiment or on other nets.
+    pub(super) fn new(
+        experiment: &'a Experiment,
+        material: Material,
+        folder: &'a RunFolder,
+        device: &Device,
+    ) -> Result<Self> {
+        let began = Instant::now();
+        let train = experiment.train();
+        let dtype = train.dtype.dtype();
+        let seed = Seed::new(train.seed);
+        let Material { dataset, pictures } = material;
+        let pictures = pictures.map(Arc::new);
+        let (pipeline, normalization) = Pipeline::new(dataset, experiment.pipeline(), seed, dtype, device)?;
+        // Now rather than after days of training, when the last test net is asked about.
+        pipeline.check_targets(|target| tasks::check(experiment.task(), target))?;
+        let classes = pipeline.dataset().classes.as_deref();
+        for note in tasks::before(experiment.task(), classes, |part| pipeline.targets(part))? {
+            eprintln!("note: {note}");
+        }
+        let task = tasks::of(experiment.task(), pictures.clone(), classes, &pipeline.targets(Split::Train))?;
+        task.check_nets(pipeline.lowering())?;
+        let about = about::of_run(experiment, task.as_ref(), &pipeline)?;
+        let (model, vars) =
+            experiment.model().build(pipeline.lowering(), normalization.clone(), seed, dtype, device)?;
+        let mut optimizer = AdamW::new(AdamWConfig::new(train.weight_decay), &vars)?;
+        let mut standing = Standing {
+            experiment: experiment.hash(),
+            n_nets: n_nets(&pipeline),
+            standard: task.standard(),
+            ..Standing::default()
+        };
+        let last = folder.last_checkpoint();
+        if last.exists() {
+            let checkpoint = Checkpoint::read(&last, device)?;
+            let earlier: Standing = serde_json::from_value(checkpoint.header.progress)
+                .with_context(|| format!("{}: expected the standing of a training run", last.display()))?;
+            if earlier.experiment != standing.experiment {
+                bail!(
+                    "{}: expected a checkpoint of experiment {}, found one of {}",
+                    last.display(),
+                    standing.experiment,
+                    earlier.experiment
+                );
+            }
+            let same_nets = earlier.n_nets == standing.n_nets
+                && earlier.standard == standing.standard
+                && checkpoint.header.specs == specs(&pipeline)
+                && checkpoint.header.normalization == normalization;
+            if !same_nets {
+                bail!(
+                    "{}: expected the nets that the run began with, found that they changed",
+                    last.display()
+                );
+            }
+            vars.load(&checkpoint.vars).with_context(|| last.display().to_string())?;
+            optimizer
+                .restore(&vars, checkpoint.header.n_steps, &checkpoint.optimizer)
+                .with_context(|| last.display().to_string())?;
+            standing = earlier;
+        }
+        let (records, kept) = if folder.records().exists() {
+            RecordLog::resume(&folder.records(), standing.n_steps)?
+        } else {
+            (RecordLog::create(&folder.records())?, Vec::new())
+        };
+        let events = EventLog::create(&folder.events(), &kept)?;
+        Ok(Self {
+            experiment,
+            folder,
+            pipeline,
+            normalization,
+            model,
+            vars,
+            optimizer,
+            task,
+            criterion: tasks::criterion(experiment.task()),
+            about,
+            pictures,
+            seed,
+            standing,
+            unread: Unread::new(),
+            records,
+            events,
+            began,
+            saved: Instant::now(),
+        })
+    }
+}
+
+/// How many nets there are to train, validate and test on.
+pub(super) fn n_nets(pipeline: &Pipeline) -> [usize; 3] {
+    [Split::Train, Split::Val, Split::Test].map(|part| pipeline.n_nets(part))
+}
+
+/// The architectures of the nets.
+pub(super) fn specs(pipeline: &Pipeline) -> Vec<NetSpec> {
+    pipeline.lowering().topologies().iter().map(|topology| NetSpec::clone(topology.spec())).collect()
+}
