@@ -1,7 +1,7 @@
 //! What follows from a configuration and an architecture before there are numbers: groups, paths, reversed edges.
 
 use sgmn_graph::Nonlinearity;
-use sgmn_symmetry::{Law, Place, ScaleGroup, Scaling};
+use sgmn_symmetry::{Law, Place, ScaleGroup};
 
 use super::{Direction, ReversedScale, ScaleGmnConfig};
 use crate::layers::Scalings;
@@ -20,17 +20,7 @@ impl Groups {
     /// The groups of a net whose hidden layers have these activations and pooling.
     pub(crate) fn new(scalings: Scalings, hidden: &[Nonlinearity]) -> Self {
         let scaling = scalings.scaling();
-        let groups: Vec<ScaleGroup> = hidden.iter().map(|units| scaling.of_units(*units)).collect();
-        let outside = |beside: Option<&ScaleGroup>| match scaling {
-            // Inputs and outputs follow the hidden layer beside them.
-            Scaling::Own => beside.copied().unwrap_or(ScaleGroup::Trivial),
-            Scaling::Only(group) => group,
-        };
-        let around = |first, last| [&[first], groups.as_slice(), &[last]].concat();
-        Self {
-            of_features: around(ScaleGroup::Trivial, ScaleGroup::Trivial),
-            canonical: around(outside(groups.first()), outside(groups.last())),
-        }
+        Self { of_features: scaling.of_nodes(hidden), canonical: scaling.of_nodes_alike(hidden) }
     }
 }
 

@@ -100,10 +100,10 @@ impl Fused {
         gradients: &'a mut [Option<(Buffer<T>, bool)>],
         d_packed: &'a mut [T],
         d_nodes: &'a mut [T],
-    ) -> Vec<Part<'a, T>> {
+    ) -> Vec<PartGradients<'a, T>> {
         let (n_nets, part) = (self.program.block[0], self.nets_per_part());
-        let mut parts: Vec<Part<'a, T>> = (0..n_nets.div_ceil(part))
-            .map(|_| Part { nodes: Vec::new(), packed: Default::default(), stores: Vec::new() })
+        let mut parts: Vec<PartGradients<'a, T>> = (0..n_nets.div_ceil(part))
+            .map(|_| PartGradients { nodes: Vec::new(), packed: Default::default(), stores: Vec::new() })
             .collect();
         let slices = gradients.iter_mut();
         let mut slices: Vec<Option<(&'a mut [T], bool)>> =
@@ -152,7 +152,7 @@ impl Fused {
         grad: &[T],
         nets: &Range<usize>,
         kept: Option<&[Option<Held>]>,
-        part: &mut Part<'_, T>,
+        part: &mut PartGradients<'_, T>,
         params: &mut [T],
     ) {
         let program = &self.program;
@@ -272,7 +272,7 @@ fn add_up<T: Storable>(parts: Vec<Buffer<T>>) -> Buffer<T> {
 }
 
 /// What a part of the way back gives to, of its own nets.
-struct Part<'a, T> {
+struct PartGradients<'a, T> {
     nodes: Vec<&'a mut [T]>,
     packed: &'a mut [T],
     /// Rows of the stores, with whether they hold gifts already.
