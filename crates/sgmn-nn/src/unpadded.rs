@@ -23,5 +23,5 @@ pub(crate) fn in_slots(edges: &Tensor, slots: &[usize]) -> Result<Tensor> {
         return Ok(edges.narrow(last_axis, slots[0], 1)?);
     }
     let slots: Vec<u32> = slots.iter().map(|slot| *slot as u32).collect();
-    Ok(edges.index_select(&Tensor::new(slots, edges.device())?, last_axis)?)
+    Ok(edges.contiguous()?.index_select(&Tensor::new(slots, edges.device())?, last_axis)?)
 }

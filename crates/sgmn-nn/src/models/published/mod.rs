@@ -241,4 +241,23 @@ mod tests {
             assert_eq!(from_published(&written).unwrap(), config, "{written}");
         }
     }
+
+    #[test]
+    fn ways_that_no_configuration_takes_are_refused_by_their_keys() {
+        let mut gated = published();
+        for form in [&mut gated.message, &mut gated.update] {
+            form.io = IoPath::Gated;
+        }
+        let written = to_published(&gated).unwrap();
+        for (key, value) in [
+            ("concat_mlp_directions", true),
+            ("gnn_args.layer_msg_equiv_on_hidden", true),
+            ("gnn_args.upd_equiv_on_hidden", false),
+        ] {
+            let mut changed = written.clone();
+            *changed.pointer_mut(&format!("/{}", key.replace('.', "/"))).unwrap() = value.into();
+            let message = from_published(&changed).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("{PART}.{key}: expected {}", !value)), "{message}");
+        }
+    }
 }

@@ -117,3 +117,21 @@ impl OutputConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directions_by_perceptrons_are_refused_and_files_go_on_denying_them() {
+        let json = |flag: bool| {
+            format!(
+                r#"{{"kind":"per_graph","readout":"last_layer","d_out":1,"d_rho":2,"mlp_directions":{flag}}}"#
+            )
+        };
+        let read = |flag: bool| serde_json::from_str::<OutputConfig>(&json(flag));
+        assert_eq!(serde_json::to_string(&read(false).unwrap()).unwrap(), json(false));
+        let message = read(true).unwrap_err().to_string();
+        assert!(message.contains("mlp_directions: expected false"), "{message}");
+    }
+}
