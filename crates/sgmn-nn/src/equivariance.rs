@@ -21,7 +21,7 @@ use crate::{
 /// ```
 /// use candle_core::{DType, Device};
 /// use sgmn_graph::{Activation, Lowering, NetSpec, Seed, testing};
-/// use sgmn_nn::{Normalization, equivariance::symmetry_error, models::*};
+/// use sgmn_nn::{Normalization, equivariance::symmetry_error, layers::Scalings, models::*};
 /// use sgmn_symmetry::{check::Trials, tolerance};
 ///
 /// let spec = NetSpec::mlp(&[2, 6, 1], Activation::Relu, 0.0)?.into();
