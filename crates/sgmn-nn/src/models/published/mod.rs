@@ -23,7 +23,7 @@ pub(crate) const PART: &str = "scalegmn_args";
 /// that all use, or be absent; options that are off where nothing is said may be absent too.
 ///
 /// # Errors
-/// [`Error::Config`] naming the first key that is missing, of another type, or has a value that is not supported.
+/// [`crate::Error::Config`] naming the first key that is missing, of another type, or has a value that is not supported.
 pub fn from_published(args: &Value) -> Result<ScaleGmnConfig> {
     let mut config = ScaleGmnConfig {
         compatibility: Compatibility::Published,
@@ -40,7 +40,7 @@ pub fn from_published(args: &Value) -> Result<ScaleGmnConfig> {
 /// What depends on the nets is not among them: `layer_layout`, and the largest kernel.
 ///
 /// # Errors
-/// [`Error::Config`] naming the first option that the published code does not have.
+/// [`crate::Error::Config`] naming the first option that the published code does not have.
 pub fn to_published(config: &ScaleGmnConfig) -> Result<Value> {
     refuse_our_own(config)?;
     let mut keys = Keys::write(PART);
