@@ -69,8 +69,9 @@ embed! {
     ;
     /// Data: which nets are read, and what can be asked about them.
     pub(super) DATA in "data":
+        "fmnist-inrs-full",
         "mini-inrs",
-        "mnist-inrs",
+        "mnist-inrs-full",
         "zoo-hetero",
         "zoo-relu",
         "zoo-tanh",
@@ -114,6 +115,7 @@ embed! {
     pub(super) SIZES in "sizes":
         "quick",
         "small",
+        "wide",
     ;
     /// What several parts share, and no part by itself.
     pub(super) PIECES in "pieces":

@@ -40,7 +40,7 @@ pub use expect::Expect;
 pub use file::ExperimentFile;
 pub use pipeline::{Augment, Normalize, Pipeline};
 pub use task::{Edit, EditTarget, EditTask, PROGRAMS, Task, TaskKind};
-pub use train::{DeviceKind, EvalEvery, Precision, Train, TrainLength};
+pub use train::{Decay, DeviceKind, EvalEvery, Precision, Train, TrainLength};
 
 /// One complete, checked experiment: the run is a function of this value and of the data files it names.
 ///

@@ -6,4 +6,4 @@ mod schedule;
 
 pub use adamw::{AdamW, AdamWConfig};
 pub use clip::{GradientNorm, Gradients, clip_by_global_norm};
-pub use schedule::Warmup;
+pub use schedule::Schedule;

@@ -72,7 +72,7 @@ pub(super) fn studies() -> Vec<Study> {
              epochs; the paper's nets are 55,000 of MNIST-INR, its models are trained for 200 epochs.",
             ),
             manifests: &["mnist"],
-            rows: terms("mnist-inrs", "small").rows(&MODELS, &MNIST),
+            rows: terms("mnist-inrs-full", "small").rows(&MODELS, &MNIST),
             claims: CLAIMS,
             ..study(Group::Classification, Scale::Small, "INRs of MNIST digits", QUESTION)
         },

@@ -70,7 +70,7 @@ pub(super) fn studies() -> Vec<Study> {
              the paper's are models of width 128 and ten layers, trained for 300 epochs on 55,000 nets.",
             ),
             manifests: &["mnist"],
-            rows: rows("mnist-inrs", "small", &["averaged-8"]),
+            rows: rows("mnist-inrs-full", "small", &["averaged-8"]),
             claims: CLAIMS,
             ..study(Group::Editing, Scale::Small, "INRs of MNIST digits", QUESTION)
         },
