@@ -113,6 +113,7 @@ embed! {
     ;
     /// Sizes: how much work.
     pub(super) SIZES in "sizes":
+        "best",
         "quick",
         "small",
         "wide",

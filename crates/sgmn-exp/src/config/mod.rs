@@ -143,6 +143,7 @@ fn resolve(mut table: Table) -> Result<Experiment> {
     experiment.model.validate()?;
     experiment.task.validate()?;
     fits_task(&experiment.model, &experiment.task)?;
+    fits_targets(&experiment.pipeline, &experiment.task)?;
     experiment.train.validate()?;
     if let Some(expect) = &experiment.expect {
         expect.validate()?;
@@ -176,6 +177,17 @@ fn fits_task(model: &ModelConfig, task: &Task) -> Result<()> {
             bail!("{field}: expected {expected}, {meaning}, found {d_out}")
         }
         (Returns::PerGraph { .. }, Some(_)) => Ok(()),
+    }
+}
+
+/// An image that a net was fitted to does not move along with the net; what the net draws does.
+fn fits_targets(pipeline: &Pipeline, task: &Task) -> Result<()> {
+    match (pipeline.moves(), task) {
+        (Some(change), Task::Edit(EditTask { target: EditTarget::Image, .. })) => bail!(
+            "pipeline.augment: expected no {change}, since the images of task.target = \"image\" do not change along; \
+             task.target = \"drawing\" does"
+        ),
+        _ => Ok(()),
     }
 }
 

@@ -33,6 +33,10 @@ pub struct Train {
     /// How the learning rate falls after the warm-up; absent: it stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decay: Option<Decay>,
+    /// Decay a step of the running mean of all variables that is evaluated and kept as the best model; absent: the
+    /// variables themselves are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<f64>,
     /// Training nets that are used, drawn from all; absent: all. Fewer are part of more, and the other parts of the
     /// dataset stay whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -174,6 +178,7 @@ impl Train {
         check::positive("train.learning_rate", self.learning_rate)?;
         check::not_negative("train.weight_decay", self.weight_decay)?;
         self.clip_norm.map_or(Ok(()), |norm| check::positive("train.clip_norm", norm))?;
+        self.average.map_or(Ok(()), |decay| check::fraction_below_one("train.average", decay))?;
         if let EvalEvery::Steps(n) = self.eval_every {
             check::at_least("train.eval_every", 1, n)?;
         }

@@ -9,7 +9,7 @@ use sgmn_data::split::Split;
 use sgmn_graph::{NetSpec, Seed};
 use sgmn_nn::{
     Checkpoint,
-    optim::{AdamW, AdamWConfig},
+    optim::{AdamW, AdamWConfig, Average},
 };
 
 use super::{Run, about, standing::Standing, unread::Unread};
@@ -52,6 +52,7 @@ impl<'a> Run<'a> {
         let (model, vars) =
             experiment.model().build(pipeline.lowering(), normalization.clone(), seed, dtype, device)?;
         let mut optimizer = AdamW::new(AdamWConfig::new(train.weight_decay), &vars)?;
+        let mut average = train.average.map(|decay| Average::new(decay, &vars)).transpose()?;
         let mut standing = Standing {
             experiment: experiment.hash(),
             n_nets: n_nets(&pipeline),
@@ -85,6 +86,10 @@ impl<'a> Run<'a> {
             optimizer
                 .restore(&vars, checkpoint.header.n_steps, &checkpoint.optimizer)
                 .with_context(|| last.display().to_string())?;
+            if let Some(average) = &mut average {
+                let restored = average.restore(&vars, &checkpoint.optimizer);
+                restored.with_context(|| last.display().to_string())?;
+            }
             standing = earlier;
         }
         let (records, kept) = if folder.records().exists() {
@@ -101,6 +106,7 @@ impl<'a> Run<'a> {
             model,
             vars,
             optimizer,
+            average,
             task,
             criterion: tasks::criterion(experiment.task()),
             about,

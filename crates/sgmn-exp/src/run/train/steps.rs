@@ -110,6 +110,9 @@ impl Run<'_> {
         let norm = clip_by_global_norm(&mut gradients, train.clip_norm.unwrap_or(f64::INFINITY))?;
         let rate = train.schedule(self.n_steps()).rate(self.standing.n_steps);
         self.optimizer.step(&self.vars, &gradients, rate)?;
+        if let Some(average) = &mut self.average {
+            average.step(&self.vars, self.optimizer.n_steps())?;
+        }
         let PreparedBatch { targets, repairs, .. } = prepared;
         let standing = &mut self.standing;
         standing.n_steps += 1;
