@@ -5,7 +5,7 @@
 //!
 //! quick                           quick × mini-inrs × classify × scalegmn
 //! quick-zoo-tanh-gmn              quick × zoo-tanh × predict × gmn
-//! small-editing-bidirectional     small × mnist-inrs × edit × bidirectional
+//! small-editing-bidirectional     small × mnist-inrs-full × edit × bidirectional
 //! ```
 
 use anyhow::{Result, bail};
