@@ -73,8 +73,11 @@ embed! {
         "mini-inrs",
         "mnist-inrs-full",
         "zoo-hetero",
+        "zoo-hetero-full",
         "zoo-relu",
+        "zoo-relu-full",
         "zoo-tanh",
+        "zoo-tanh-full",
     ;
     /// Models that are compared with each other.
     pub(super) MODELS in "models":

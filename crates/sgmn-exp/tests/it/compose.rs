@@ -88,7 +88,7 @@ fn unknown_parts_list_the_known_ones() {
     for (found, expected) in [
         (
             complaint(DataPart::open("mini")),
-            "data: expected one of fmnist-inrs-full, mini-inrs, mnist-inrs-full, zoo-hetero, zoo-relu, zoo-tanh, or the path",
+            "data: expected one of fmnist-inrs-full, mini-inrs, mnist-inrs-full, zoo-hetero, zoo-hetero-full, zoo-relu, zoo-relu-full, zoo-tanh, zoo-tanh-full, or the path",
         ),
         (complaint(ModelPart::open("gnn")), "model: expected one of bidirectional, dws, "),
         (
