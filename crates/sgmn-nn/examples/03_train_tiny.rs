@@ -15,7 +15,7 @@ use sgmn_nn::{
     layers::Scalings,
     loss::cross_entropy,
     models::{Direction, ModelConfig, Output, ScaleGmnConfig},
-    optim::{AdamW, AdamWConfig, Gradients, Warmup, clip_by_global_norm},
+    optim::{AdamW, AdamWConfig, Gradients, Schedule, clip_by_global_norm},
     trained::Answers,
 };
 use sgmn_symmetry::{Ranges, augment_net};
@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let lowering = Lowering::new([&spec])?;
     let (model, vars) = config.build(&lowering, normalization.clone(), seed, DType::F32, &Device::Cpu)?;
     let mut optimizer = AdamW::new(AdamWConfig::new(0.01), &vars)?;
-    let warmup = Warmup { learning_rate: 5e-3, n_steps: 20 };
+    let schedule = Schedule::constant(5e-3, 20);
     println!("{} learned numbers read nets of {} parameters", vars.n_params(), spec.n_params());
 
     let classes = Tensor::new((0..48).map(|i| i % 3).collect::<Vec<u32>>(), &Device::Cpu)?;
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let loss = cross_entropy(&logits, &classes)?;
         let mut gradients = Gradients::of(&vars, &*model, &loss.backward()?)?;
         clip_by_global_norm(&mut gradients, 10.0)?;
-        optimizer.step(&vars, &gradients, warmup.rate(step))?;
+        optimizer.step(&vars, &gradients, schedule.rate(step))?;
         if step % 25 == 0 {
             println!("step {step:3}   loss {:.3}", loss.to_scalar::<f32>()?);
         }

@@ -16,7 +16,7 @@ use sgmn_nn::{
     layers::Scalings,
     loss::cross_entropy,
     models::{Direction, Model, ModelConfig, Output, ScaleGmnConfig},
-    optim::{AdamW, AdamWConfig, Gradients, Warmup, clip_by_global_norm},
+    optim::{AdamW, AdamWConfig, Gradients, Schedule, clip_by_global_norm},
     vars::Start,
 };
 use sgmn_symmetry::check::Trials;
@@ -105,7 +105,7 @@ fn training(specs: &[Arc<NetSpec>]) -> Result<(), Box<dyn Error>> {
     let (model, vars) =
         config(Direction::Forward).build(&lowering, normalization, seed, DType::F32, &Device::Cpu)?;
     let mut optimizer = AdamW::new(AdamWConfig::new(0.01), &vars)?;
-    let warmup = Warmup { learning_rate: 2e-3, n_steps: 20 };
+    let schedule = Schedule::constant(2e-3, 20);
     println!("\nDoes the net rise from -0.5 to 0.5? One model, batches of all architectures.\n");
     println!("             held-out accuracy on nets of hidden layers of");
     println!("step  loss   ReLU tanh sine  tanh ReLU       sine  ReLU ReLU");
@@ -115,7 +115,7 @@ fn training(specs: &[Arc<NetSpec>]) -> Result<(), Box<dyn Error>> {
         let loss = cross_entropy(&logits, &rises(&batch)?)?;
         let mut gradients = Gradients::of(&vars, &*model, &loss.backward()?)?;
         clip_by_global_norm(&mut gradients, 10.0)?;
-        optimizer.step(&vars, &gradients, warmup.rate(step))?;
+        optimizer.step(&vars, &gradients, schedule.rate(step))?;
         if step % (N_STEPS / 4) == 0 {
             print!("{step:4} {:.3} ", loss.to_scalar::<f32>()?);
             for i in 0..specs.len() {

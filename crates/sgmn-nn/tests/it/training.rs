@@ -11,7 +11,7 @@ use sgmn_nn::{
     layers::Scalings,
     loss::{cross_entropy, mean_squared_error},
     models::{Direction, Model, ModelConfig, Output, ScaleGmnConfig},
-    optim::{AdamW, AdamWConfig, Gradients, Warmup, clip_by_global_norm},
+    optim::{AdamW, AdamWConfig, Gradients, Schedule, clip_by_global_norm},
 };
 
 use crate::setup::{build, device, nets, plain_mlps};
@@ -55,7 +55,7 @@ fn values(tensor: &Tensor) -> Vec<f64> {
 fn adamw_follows_its_formula() {
     let mut rng = Seed::new(2).rng();
     let config = AdamWConfig { eps: 1e-3, ..AdamWConfig::new(0.1) };
-    let warmup = Warmup { learning_rate: 0.05, n_steps: 3 };
+    let schedule = Schedule::constant(0.05, 3);
     let steps: Vec<Vec<Vec<f64>>> = (0..5)
         .map(|_| [3, 4].map(|n| (0..n).map(|_| rng.random_range(-2.0..2.0)).collect()).to_vec())
         .collect();
@@ -65,7 +65,7 @@ fn adamw_follows_its_formula() {
     let mut expected = start.clone();
     let mut moments = vec![vec![(0.0, 0.0); 4]; 2];
     for (step, coefficients) in steps.iter().enumerate() {
-        let rate = warmup.rate(step as u64);
+        let rate = schedule.rate(step as u64);
         optimizer.step(&vars, &gradients(&vars, coefficients), rate).unwrap();
         let t = (step + 1) as f64;
         for (theta, (moments, grads)) in expected.iter_mut().zip(moments.iter_mut().zip(coefficients)) {
@@ -207,7 +207,7 @@ fn train(config: &ScaleGmnConfig, n_steps: u64) -> (Vec<f64>, BTreeMap<String, T
         let loss = cross_entropy(&logits, &classes).unwrap();
         let mut gradients = Gradients::of(&vars, &*model, &loss.backward().unwrap()).unwrap();
         clip_by_global_norm(&mut gradients, 10.0).unwrap();
-        optimizer.step(&vars, &gradients, Warmup { learning_rate: 1e-2, n_steps: 10 }.rate(step)).unwrap();
+        optimizer.step(&vars, &gradients, Schedule::constant(1e-2, 10).rate(step)).unwrap();
         losses.push(values(&loss)[0]);
     }
     // The caller may read from another thread, whose queue on a device does not wait for this one's.
