@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn averages_follow_the_formula_and_go_in_and_out_of_the_store() {
         let builder = VarBuilder::new(Seed::new(1), DType::F64, &Device::Cpu);
-        builder.var("x", &[2], Init::Zeros).unwrap();
+        builder.var("x", &[2], Init::Constant(0.0)).unwrap();
         let vars = builder.finish();
         let set = |x: f64| {
             let tensor = Tensor::new(&[x, -x], &Device::Cpu).unwrap();
