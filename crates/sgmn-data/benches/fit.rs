@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, sync::atomic::AtomicBool
 use criterion::{BatchSize, Criterion, SamplingMode, Throughput};
 use sgmn_data::{
     Target,
-    fit::{Images, Recipe, Renderer, Request, Summary, fit_to_packed, sin_cos_of},
+    fit::{Images, Recipe, Request, SirenRenderer, Summary, fit_to_packed, sin_cos_of},
     formats::{
         folder, idx, packed,
         packed::{Item, Writer},
@@ -86,7 +86,7 @@ fn sine(criterion: &mut Criterion) {
 fn render(criterion: &mut Criterion) {
     let spec = Recipe::default().spec(1).unwrap();
     let net = testing::random_net(Seed::new(1), &Arc::new(spec.clone()));
-    let mut renderer = Renderer::new(&spec, [28, 28]).unwrap();
+    let mut renderer = SirenRenderer::new(&spec, [28, 28]).unwrap();
     let mut group = criterion.benchmark_group("render");
     group.throughput(Throughput::Elements(1));
     group.bench_function("28x28", |bencher| bencher.iter(|| renderer.render(net.params()).unwrap()));

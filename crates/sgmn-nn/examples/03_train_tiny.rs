@@ -12,9 +12,10 @@ use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed};
 use sgmn_nn::{
     Checkpoint, Normalization, Pass,
     checkpoint::{About, Header},
+    layers::Scalings,
     loss::cross_entropy,
-    models::{Direction, ModelConfig, Output, ScaleGmnConfig, Symmetry},
-    optim::{AdamW, AdamWConfig, Gradients, Warmup, clip_by_global_norm},
+    models::{Direction, ModelConfig, Output, ScaleGmnConfig},
+    optim::{AdamW, AdamWConfig, Gradients, Schedule, clip_by_global_norm},
     trained::Answers,
 };
 use sgmn_symmetry::{Ranges, augment_net};
@@ -28,7 +29,7 @@ fn wave(seed: Seed, spec: &Arc<NetSpec>, class: usize) -> Result<Net, Box<dyn Er
         *weight = [0.10, 0.14, 0.18][class] * rng.random_range(0.3..1.7);
     }
     let net = Net::new(spec.clone(), params)?;
-    Ok(augment_net(seed, &net, Symmetry::Sign.respected(), &Ranges::default())?)
+    Ok(augment_net(seed, &net, Scalings::Sign.respected(), &Ranges::default())?)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -38,12 +39,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let waves = |seed: Seed, n: usize| -> Result<Vec<Net>, Box<dyn Error>> {
         (0..n).map(|i| wave(seed.index(i as u64), &spec, i % 3)).collect()
     };
-    let config = ModelConfig::ScaleGmn(ScaleGmnConfig::new(Symmetry::Sign, Direction::Forward, 16, 3));
+    let config = ModelConfig::ScaleGmn(ScaleGmnConfig::new(Scalings::Sign, Direction::Forward, 16, 3));
     let normalization = Normalization::fit(&waves(seed.child("train"), 300)?);
     let lowering = Lowering::new([&spec])?;
     let (model, vars) = config.build(&lowering, normalization.clone(), seed, DType::F32, &Device::Cpu)?;
     let mut optimizer = AdamW::new(AdamWConfig::new(0.01), &vars)?;
-    let warmup = Warmup { learning_rate: 5e-3, n_steps: 20 };
+    let schedule = Schedule::constant(5e-3, 20);
     println!("{} learned numbers read nets of {} parameters", vars.n_params(), spec.n_params());
 
     let classes = Tensor::new((0..48).map(|i| i % 3).collect::<Vec<u32>>(), &Device::Cpu)?;
@@ -55,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let loss = cross_entropy(&logits, &classes)?;
         let mut gradients = Gradients::of(&vars, &*model, &loss.backward()?)?;
         clip_by_global_norm(&mut gradients, 10.0)?;
-        optimizer.step(&vars, &gradients, warmup.rate(step))?;
+        optimizer.step(&vars, &gradients, schedule.rate(step))?;
         if step % 25 == 0 {
             println!("step {step:3}   loss {:.3}", loss.to_scalar::<f32>()?);
         }

@@ -1,6 +1,6 @@
 //! One model for nets of different widths, depths and activations, which may change from layer to layer inside a net.
 //!
-//! A model of mixtures (`Symmetry::Own`) asks every hidden layer for its own activation, so each unit has the
+//! A model of mixtures (`Scalings::Own`) asks every hidden layer for its own activation, so each unit has the
 //! scalings that are its own: ±1 at sines and tanh, positive numbers at ReLUs.
 //!
 //! Run with `cargo run -p sgmn-nn --example 05_mixed_nets`; it takes some seconds.
@@ -13,9 +13,10 @@ use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed, eval, testing}
 use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
+    layers::Scalings,
     loss::cross_entropy,
-    models::{Direction, Model, ModelConfig, Output, ScaleGmnConfig, Symmetry},
-    optim::{AdamW, AdamWConfig, Gradients, Warmup, clip_by_global_norm},
+    models::{Direction, Model, ModelConfig, Output, ScaleGmnConfig},
+    optim::{AdamW, AdamWConfig, Gradients, Schedule, clip_by_global_norm},
     vars::Start,
 };
 use sgmn_symmetry::check::Trials;
@@ -44,9 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// A model with as many rounds as the deepest net has layers, so that its outputs hear of all weights.
 fn config(direction: Direction) -> ModelConfig {
     ModelConfig::ScaleGmn(ScaleGmnConfig {
-        n_layers: 4,
+        n_rounds: 4,
         start: Start::Balanced,
-        ..ScaleGmnConfig::new(Symmetry::Own, direction, 16, 2)
+        ..ScaleGmnConfig::new(Scalings::Own, direction, 16, 2)
     })
 }
 
@@ -61,7 +62,7 @@ fn symmetry(specs: &[Arc<NetSpec>], direction: Direction) -> Result<(), Box<dyn 
         DType::F64,
         &Device::Cpu,
     )?;
-    let trials = Trials::new(Seed::new(3), Symmetry::Own.respected(), 5);
+    let trials = Trials::new(Seed::new(3), Scalings::Own.respected(), 5);
     let report = symmetry_error(&*model, &trials, &nets, &lowering, DType::F64, &Device::Cpu)?;
     println!("{direction:?}, a model with random variables, f64");
     println!("  random elements of each net's own group move its outputs by {:7.0e} at most", report.worst);
@@ -104,7 +105,7 @@ fn training(specs: &[Arc<NetSpec>]) -> Result<(), Box<dyn Error>> {
     let (model, vars) =
         config(Direction::Forward).build(&lowering, normalization, seed, DType::F32, &Device::Cpu)?;
     let mut optimizer = AdamW::new(AdamWConfig::new(0.01), &vars)?;
-    let warmup = Warmup { learning_rate: 2e-3, n_steps: 20 };
+    let schedule = Schedule::constant(2e-3, 20);
     println!("\nDoes the net rise from -0.5 to 0.5? One model, batches of all architectures.\n");
     println!("             held-out accuracy on nets of hidden layers of");
     println!("step  loss   ReLU tanh sine  tanh ReLU       sine  ReLU ReLU");
@@ -114,7 +115,7 @@ fn training(specs: &[Arc<NetSpec>]) -> Result<(), Box<dyn Error>> {
         let loss = cross_entropy(&logits, &rises(&batch)?)?;
         let mut gradients = Gradients::of(&vars, &*model, &loss.backward()?)?;
         clip_by_global_norm(&mut gradients, 10.0)?;
-        optimizer.step(&vars, &gradients, warmup.rate(step))?;
+        optimizer.step(&vars, &gradients, schedule.rate(step))?;
         if step % (N_STEPS / 4) == 0 {
             print!("{step:4} {:.3} ", loss.to_scalar::<f32>()?);
             for i in 0..specs.len() {

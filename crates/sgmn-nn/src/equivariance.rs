@@ -21,16 +21,16 @@ use crate::{
 /// ```
 /// use candle_core::{DType, Device};
 /// use sgmn_graph::{Activation, Lowering, NetSpec, Seed, testing};
-/// use sgmn_nn::{Normalization, equivariance::symmetry_error, models::*};
+/// use sgmn_nn::{Normalization, equivariance::symmetry_error, layers::Scalings, models::*};
 /// use sgmn_symmetry::{check::Trials, tolerance};
 ///
 /// let spec = NetSpec::mlp(&[2, 6, 1], Activation::Relu, 0.0)?.into();
 /// let nets: Vec<_> = (0..4).map(|i| testing::random_net(Seed::new(i), &spec)).collect();
-/// let config = ModelConfig::ScaleGmn(ScaleGmnConfig::new(Symmetry::Scale, Direction::Bidirectional, 8, 3));
+/// let config = ModelConfig::ScaleGmn(ScaleGmnConfig::new(Scalings::Scale, Direction::Bidirectional, 8, 3));
 /// let lowering = Lowering::new([&spec])?;
 /// let (model, _) = config.build(&lowering, Normalization::none(), Seed::new(0), DType::F64, &Device::Cpu)?;
 ///
-/// let trials = Trials::new(Seed::new(1), Symmetry::Scale.respected(), 3);
+/// let trials = Trials::new(Seed::new(1), Scalings::Scale.respected(), 3);
 /// let report = symmetry_error(&*model, &trials, &nets, &lowering, DType::F64, &Device::Cpu)?;
 /// assert!(report.within(tolerance::MODEL_F64), "{report}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -12,7 +12,7 @@
 //! ```
 //! use candle_core::{DType, Device};
 //! use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed, testing};
-//! use sgmn_nn::{Field, Normalization, Pass, VarBuilder, layers::{Canonical, LinearMap}, models::*};
+//! use sgmn_nn::{Field, Normalization, Pass, VarBuilder, layers::{Canon, LinearMap, Scalings}, models::*};
 //! use sgmn_symmetry::{ScaleGroup, augment_net};
 //!
 //! // Batch: three random sine nets as dense blocks of weights and biases.
@@ -27,11 +27,11 @@
 //! assert!(!biases.law().is_invariant());
 //!
 //! // Layers: a linear map without bias keeps the law, a canonical form makes it invariant.
-//! let config = ScaleGmnConfig::new(Symmetry::Sign, Direction::Forward, 16, 10);
+//! let config = ScaleGmnConfig::new(Scalings::Sign, Direction::Forward, 16, 10);
 //! let vars = VarBuilder::new(Seed::new(0), DType::F64, &Device::Cpu);
 //! let features = LinearMap::new(1, 16, &vars.at("project"))?.forward(&biases)?;
 //! assert_eq!(features.law(), biases.law());
-//! let canonical = Canonical::new(&config, 16, &vars.at("canonical"))?;
+//! let canonical = Canon::new(&config.invariants(), 16, &vars.at("canonical"))?;
 //! let invariants = canonical.forward(&features, ScaleGroup::Sign, &Pass::eval())?;
 //! assert!(invariants.law().is_invariant());
 //! assert!(features.add(&invariants).is_err()); // unlike features have no sum
@@ -45,7 +45,7 @@
 //!     let batch = Batch::from_nets(nets, DType::F64, &Device::Cpu)?;
 //!     model.forward(&batch, &Pass::eval())?.of_nets(&batch)
 //! };
-//! let symmetries = Symmetry::Sign.respected();
+//! let symmetries = Scalings::Sign.respected();
 //! let moved = augment_net(Seed::new(1), &nets[0], symmetries, &Default::default())?;
 //! let (a, b) = (numbers(&nets)?, numbers(&[moved])?);
 //! assert!(a[0].iter().zip(&b[0]).all(|(a, b)| (a - b).abs() < 1e-12));
@@ -63,6 +63,7 @@
 //! | [`probes`] | learned inputs, and what every unit of a net answers to them |
 //! | [`render`] | nets run as functions, with gradients into their weights |
 //! | [`loss`], [`optim`] | the published training step |
+//! | [`tolerance`] | how closely numbers agree |
 //! | [`equivariance`] | how far a model is from respecting the symmetries |
 
 pub mod checkpoint;
@@ -82,7 +83,9 @@ pub mod probes;
 pub mod render;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tolerance;
 pub mod trained;
+mod unpadded;
 pub mod vars;
 
 pub use checkpoint::Checkpoint;

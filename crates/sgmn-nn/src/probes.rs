@@ -10,6 +10,7 @@ use crate::{
     normalization::LayerScale,
     ops,
     render::{are_usual, check_coordinates, usual_coordinates},
+    unpadded::unpadded,
 };
 
 /// Where probes come from.
@@ -272,14 +273,7 @@ fn params(graphs: &GraphBatch) -> Result<Tensor> {
     let topology = &graphs.topology;
     let mut parts = Vec::with_capacity(2 * topology.n_layers());
     for (l, edges) in graphs.edges.iter().enumerate() {
-        let slots = topology.edge_slots(l);
-        let own = if slots.len() == topology.n_edge_values() {
-            edges.clone()
-        } else {
-            let slots: Vec<u32> = slots.into_iter().map(|slot| slot as u32).collect();
-            edges.index_select(&Tensor::new(slots, edges.device())?, 3)?
-        };
-        parts.push(own.flatten_from(1)?);
+        parts.push(unpadded(topology, l, edges)?.flatten_from(1)?);
         parts.push(graphs.nodes[l + 1].flatten_from(1)?);
     }
     Ok(Tensor::cat(&parts, 1)?.detach())

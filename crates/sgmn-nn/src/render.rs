@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{Activation, GraphBatch, LayerMap, Net, NetSpec, Reading};
 
-use crate::{Error, Result, models::ParamDeltas, ops};
+use crate::{Error, Result, models::ParamDeltas, ops, unpadded::unpadded};
 
 /// The parameters of B perceptrons of one architecture.
 #[derive(Debug, Clone)]
@@ -24,11 +24,8 @@ impl NetTensors {
     /// [`Error::Config`] if a layer is no plain linear map.
     pub fn of(graphs: &GraphBatch) -> Result<Self> {
         check_layers(graphs.topology.spec())?;
-        let weight = |l: usize| -> Result<Tensor> {
-            // In a dataset with convolutions edges have more slots than a linear map fills.
-            let slots = graphs.topology.edge_slots(l);
-            Ok(graphs.edges[l].narrow(3, slots[0], 1)?.squeeze(3)?)
-        };
+        let weight =
+            |l: usize| -> Result<Tensor> { Ok(unpadded(&graphs.topology, l, &graphs.edges[l])?.squeeze(3)?) };
         let n_layers = graphs.topology.n_layers();
         Ok(Self {
             weights: (0..n_layers).map(weight).collect::<Result<_>>()?,
@@ -43,8 +40,7 @@ impl NetTensors {
     pub fn changed(graphs: &GraphBatch, deltas: &ParamDeltas) -> Result<Self> {
         let old = Self::of(graphs)?;
         let weight = |(l, old): (usize, &Tensor)| -> Result<Tensor> {
-            let slots = graphs.topology.edge_slots(l);
-            Ok((old + deltas.weights[l].narrow(3, slots[0], 1)?.squeeze(3)?)?)
+            Ok((old + unpadded(&graphs.topology, l, &deltas.weights[l])?.squeeze(3)?)?)
         };
         let pairs = old.biases.iter().zip(&deltas.biases);
         Ok(Self {

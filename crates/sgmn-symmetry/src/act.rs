@@ -18,7 +18,7 @@ impl Element {
     /// [`Error::Element`] if the element does not fit the net's widths and activations, [`Error::Shape`] if the graph
     /// does not fit its own topology.
     pub fn act(&self, graph: &Graph) -> Result<Graph> {
-        self.act_by(graph, Part::Affine)
+        self.act_by(graph, Action::Affine)
     }
 
     /// As [`act`](Self::act), but without shifts of the bias: how a difference of two nets, a gradient's step or the
@@ -27,7 +27,7 @@ impl Element {
     /// # Errors
     /// As [`act`](Self::act).
     pub fn act_on_delta(&self, delta: &Graph) -> Result<Graph> {
-        self.act_by(delta, Part::Linear)
+        self.act_by(delta, Action::Linear)
     }
 
     /// The changed net: lower, [`act`](Self::act), raise.
@@ -54,7 +54,7 @@ impl Element {
         Ok(())
     }
 
-    fn act_by(&self, graph: &Graph, what: Part) -> Result<Graph> {
+    fn act_by(&self, graph: &Graph, what: Action) -> Result<Graph> {
         self.check_fits(&graph.topology)?;
         check_lengths(graph)?;
         let mut moved = graph.clone();
@@ -65,17 +65,17 @@ impl Element {
     }
 }
 
-/// Which part of the action is meant.
+/// Which action is meant.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Part {
-    /// All of it.
+pub(crate) enum Action {
+    /// The whole one.
     Affine,
     /// Without the shifts of the bias.
     Linear,
 }
 
 /// Changes the units of node layer `l` in place: the rows that enter them, their biases, the columns that leave them.
-pub(crate) fn act_on_layer(graph: &mut Graph, l: usize, part: &LayerElement, what: Part) {
+pub(crate) fn act_on_layer(graph: &mut Graph, l: usize, part: &LayerElement, what: Action) {
     let topology = graph.topology.clone();
     let slots = topology.n_edge_values();
     let [n_senders, n_units] = [topology.widths()[l - 1], topology.widths()[l]];
@@ -96,7 +96,7 @@ pub(crate) fn act_on_layer(graph: &mut Graph, l: usize, part: &LayerElement, wha
     let half_period = topology.nonlinearity(l).and_then(half_period);
     for (i, (bias, shift)) in biases.iter_mut().zip(part.shifts()).enumerate() {
         *bias *= part.incoming_factor(i);
-        if let (Part::Affine, Some(half_period)) = (what, half_period) {
+        if let (Action::Affine, Some(half_period)) = (what, half_period) {
             *bias += *shift as f64 * half_period;
         }
     }

@@ -7,7 +7,7 @@ use sgmn_graph::{Graph, Net, Topology, lower};
 
 use crate::{
     Element, LayerElement, Result, ScaleGroup, Sites, Symmetry,
-    act::{Part, act_on_layer, check_lengths},
+    act::{Action, act_on_layer, check_lengths},
     sites::Units,
 };
 
@@ -88,7 +88,7 @@ pub fn canonicalize(graph: &Graph, symmetries: &[Symmetry]) -> Result<Canonical>
                 repairs.dead_units += (0..site.n_units).filter(|i| units.is_dead(*i)).count();
             }
             let factor = symmetry.rule().canonical(&units, &mut repairs)?;
-            act_on_layer(&mut graph, site.layer, &factor, Part::Affine);
+            act_on_layer(&mut graph, site.layer, &factor, Action::Affine);
             product = factor.after(&product).map_err(|fault| fault.at(site.layer))?;
         }
         layers.push(product);

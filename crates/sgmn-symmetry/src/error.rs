@@ -67,6 +67,14 @@ pub enum Error {
         /// What the other has.
         found: String,
     },
+    /// A net whose function cannot be moved in the way that was asked for.
+    #[error("a net that is to be moved: expected {expected}, found {found}")]
+    Moved {
+        /// What the change needs.
+        expected: &'static str,
+        /// What the net has.
+        found: &'static str,
+    },
     /// A flow cannot be computed.
     #[error(transparent)]
     Flow(#[from] sgmn_graph::flow::FlowError),

@@ -34,6 +34,28 @@ impl Scaling {
         }
     }
 
+    /// The scalings of the nodes of each layer of a net, inputs first, whose hidden layers have these activations and
+    /// pooling: inputs and outputs have none.
+    pub fn of_nodes(self, hidden: &[Nonlinearity]) -> Vec<ScaleGroup> {
+        self.between(ScaleGroup::Trivial, hidden, ScaleGroup::Trivial)
+    }
+
+    /// The same, but inputs and outputs are taken for units like those of the hidden layer beside them, so that what is
+    /// made for hidden units may serve them too.
+    pub fn of_nodes_alike(self, hidden: &[Nonlinearity]) -> Vec<ScaleGroup> {
+        let outside = |beside: Option<&Nonlinearity>| match (self, beside) {
+            (Self::Own, None) => ScaleGroup::Trivial,
+            (Self::Own, Some(units)) => self.of_units(*units),
+            (Self::Only(group), _) => group,
+        };
+        self.between(outside(hidden.first()), hidden, outside(hidden.last()))
+    }
+
+    fn between(self, inputs: ScaleGroup, hidden: &[Nonlinearity], outputs: ScaleGroup) -> Vec<ScaleGroup> {
+        let hidden = hidden.iter().map(|units| self.of_units(*units));
+        std::iter::once(inputs).chain(hidden).chain([outputs]).collect()
+    }
+
     /// Whether every hidden layer of a net has the scalings that are taken as its symmetries.
     ///
     /// # Errors
@@ -73,6 +95,17 @@ mod tests {
                 assert_eq!(accepted, own.contains(group), "{group:?} on {activation:?}");
             }
         }
+    }
+
+    #[test]
+    fn inputs_and_outputs_do_not_scale_unless_they_are_taken_like_their_neighbors() {
+        use ScaleGroup::{Positive, Sign, Trivial};
+        let hidden = [Activation::Tanh, Activation::Relu].map(Nonlinearity::from);
+        assert_eq!(Scaling::Own.of_nodes(&hidden), [Trivial, Sign, Positive, Trivial]);
+        assert_eq!(Scaling::Own.of_nodes_alike(&hidden), [Sign, Sign, Positive, Positive]);
+        assert_eq!(Scaling::Only(Sign).of_nodes(&hidden), [Trivial, Sign, Sign, Trivial]);
+        assert_eq!(Scaling::Only(Sign).of_nodes_alike(&[]), [Sign, Sign]);
+        assert_eq!(Scaling::Own.of_nodes_alike(&[]), [Trivial, Trivial]);
     }
 
     #[test]

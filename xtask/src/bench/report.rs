@@ -172,7 +172,7 @@ fn models(results: &Results) -> Option<String> {
         );
         text += "\nThe machine's rate is that of the product `[16384, d] × [d, d]` in the same process, all cores, f32. \
             *d² an edge* counts the products of an edge's row with a learned `[d, d]` matrix that a forward pass needs \
-            when nothing is computed twice (`sgmn_nn::models::ReducedWork` has the rules): work on nodes is not \
+            when nothing is computed twice (`sgmn_nn::testing::ReducedWork` has the rules): work on nodes is not \
             counted, `ρ(x) + ρ(−x)` shares its first product and sums before its last, linear maps in a row are one, a last linear \
             map goes behind the sum over senders where nothing else follows, and first-layer features are numbers times \
             vectors. A step is counted as three forward passes; what the way back computes again is not counted. The last \

@@ -2,7 +2,7 @@
 //!
 //! [`Images`] and a [`Recipe`] go in; [`fit_one`] fits one net, [`fit_all`] hands over every net as it is finished,
 //! and [`fit_to_packed`] and [`fit_to_safetensors`] keep a journal, survive being killed, and leave a dataset.
-//! [`Renderer`] shows what a net has learned; [`sin_cos_of`] is the sine of both.
+//! [`SirenRenderer`] shows what a net has learned; [`sin_cos_of`] is the sine of both.
 
 mod adam;
 mod backward;
@@ -22,7 +22,7 @@ mod summary;
 pub use images::Images;
 pub use population::{Request, fit_to_packed, fit_to_safetensors};
 pub use recipe::Recipe;
-pub use render::Renderer;
+pub use render::SirenRenderer;
 pub use simd::arithmetic;
 pub use sine::sin_cos_of;
 pub use siren::{Fitted, Progress, fit_all, fit_one};

@@ -1,15 +1,15 @@
-//! Renders an INR on a grid of pixels, in single precision and fast, for reports.
+//! Renders SIRENs on a grid of pixels, in single precision and fast, for reports.
 
 use sgmn_graph::{Activation, LayerMap, NetSpec, Reading};
 
 use super::{kernel::Kernel, simd::Level};
 use crate::{Error, Result};
 
-/// Renders INRs of one architecture at one size, one after the other.
+/// Renders SIRENs of one architecture at one size, one after the other.
 ///
 /// Agrees with the f64 interpreter to 1e-5 on fitted nets.
 #[derive(Debug)]
-pub struct Renderer {
+pub struct SirenRenderer {
     kernel: Kernel,
     params: Vec<f32>,
 }
@@ -17,7 +17,7 @@ pub struct Renderer {
 /// A picture with more pixels is taken for a mistake.
 const MAX_PIXELS: usize = 1 << 28;
 
-impl Renderer {
+impl SirenRenderer {
     /// A renderer for nets of this architecture and pictures of `size` `[H, W]`.
     ///
     /// # Errors

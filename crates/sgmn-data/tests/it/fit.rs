@@ -12,7 +12,7 @@ use safetensors::SafeTensors;
 use sgmn_data::{
     Error,
     fit::{
-        Fitted, Images, Progress, Recipe, Renderer, Request, Summary, fit_all, fit_one, fit_to_packed,
+        Fitted, Images, Progress, Recipe, Request, SirenRenderer, Summary, fit_all, fit_one, fit_to_packed,
         fit_to_safetensors,
     },
     formats::{folder, idx, packed},
@@ -200,7 +200,7 @@ fn a_net_fitted_by_pytorch_is_rendered_as_its_image() {
         }
     }
     let spec = Arc::new(Recipe::default().spec(1).unwrap());
-    let picture = Renderer::new(&spec, [28, 28]).unwrap().render(&params).unwrap();
+    let picture = SirenRenderer::new(&spec, [28, 28]).unwrap().render(&params).unwrap();
     let squares = picture.iter().zip(image.image(0)).map(|(a, b)| f64::from(a - b).powi(2));
     let mse = squares.sum::<f64>() / 784.0;
     // As PyTorch computed it, see the folder's README.
@@ -218,8 +218,8 @@ fn only_sirens_are_rendered() {
     let tanh = NetSpec::mlp(&[2, 4, 1], Activation::Tanh, 0.0).unwrap();
     let three_inputs = NetSpec::mlp(&[3, 4, 1], Activation::Sine { omega: 30.0 }, 0.0).unwrap();
     let siren = NetSpec::mlp(&[2, 4, 1], Activation::Sine { omega: 30.0 }, 0.0).unwrap();
-    assert!(Renderer::new(&tanh, [4, 4]).is_err());
-    assert!(Renderer::new(&three_inputs, [4, 4]).is_err());
-    assert!(Renderer::new(&siren, [0, 4]).is_err());
-    assert!(Renderer::new(&siren, [4, 4]).unwrap().render(&[0.0; 3]).is_err());
+    assert!(SirenRenderer::new(&tanh, [4, 4]).is_err());
+    assert!(SirenRenderer::new(&three_inputs, [4, 4]).is_err());
+    assert!(SirenRenderer::new(&siren, [0, 4]).is_err());
+    assert!(SirenRenderer::new(&siren, [4, 4]).unwrap().render(&[0.0; 3]).is_err());
 }

@@ -23,6 +23,15 @@ pub(super) fn not_negative(key: &str, found: f64) -> Result<()> {
     if found >= 0.0 && found.is_finite() { Ok(()) } else { bail!("{key}: expected 0 or more, found {found}") }
 }
 
+/// The value must lie in [0, 1).
+pub(super) fn fraction_below_one(key: &str, found: f64) -> Result<()> {
+    if (0.0..1.0).contains(&found) {
+        Ok(())
+    } else {
+        bail!("{key}: expected a number from 0 up to, but not including, 1, found {found}")
+    }
+}
+
 /// The value must lie in [0, 1].
 pub(super) fn fraction(key: &str, found: f64) -> Result<()> {
     if (0.0..=1.0).contains(&found) {

@@ -63,6 +63,9 @@ pub struct Trained {
     pub images: String,
     /// Nets of the zoo, of both activations.
     pub n_nets: usize,
+    /// Images that nets are trained on, drawn from all; absent: all. All images of the test set are tested on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_images: Option<usize>,
     /// Epochs of every net.
     pub epochs: u32,
     /// Seed of the zoo.
@@ -98,6 +101,7 @@ impl Trained {
         const MIN_NETS: usize = 4;
         check::inner_path("data.images", &self.images)?;
         check::at_least("data.n_nets", MIN_NETS, self.n_nets)?;
+        self.n_images.map_or(Ok(()), |n| check::at_least("data.n_images", 1, n))?;
         check::at_least("data.epochs", 1, self.epochs)
     }
 }

@@ -69,11 +69,15 @@ embed! {
     ;
     /// Data: which nets are read, and what can be asked about them.
     pub(super) DATA in "data":
+        "fmnist-inrs-full",
         "mini-inrs",
-        "mnist-inrs",
+        "mnist-inrs-full",
         "zoo-hetero",
+        "zoo-hetero-full",
         "zoo-relu",
+        "zoo-relu-full",
         "zoo-tanh",
+        "zoo-tanh-full",
     ;
     /// Models that are compared with each other.
     pub(super) MODELS in "models":
@@ -112,8 +116,10 @@ embed! {
     ;
     /// Sizes: how much work.
     pub(super) SIZES in "sizes":
+        "best",
         "quick",
         "small",
+        "wide",
     ;
     /// What several parts share, and no part by itself.
     pub(super) PIECES in "pieces":

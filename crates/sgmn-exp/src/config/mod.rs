@@ -27,8 +27,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sgmn_graph::{Lowering, NetSpec, Seed};
 use sgmn_nn::{
-    Normalization,
-    models::{ModelConfig, Returns, Symmetry},
+    Normalization, layers,
+    models::{ModelConfig, Returns},
 };
 use sha2::{Digest, Sha256};
 use toml::Table;
@@ -40,7 +40,7 @@ pub use expect::Expect;
 pub use file::ExperimentFile;
 pub use pipeline::{Augment, Normalize, Pipeline};
 pub use task::{Edit, EditTarget, EditTask, PROGRAMS, Task, TaskKind};
-pub use train::{DeviceKind, EvalEvery, Precision, Train, TrainLength};
+pub use train::{Decay, DeviceKind, EvalEvery, Precision, Train, TrainLength};
 
 /// One complete, checked experiment: the run is a function of this value and of the data files it names.
 ///
@@ -113,7 +113,7 @@ impl Experiment {
     /// Words that were renamed count as what they were, so that runs of earlier versions are still known.
     pub fn hash(&self) -> String {
         let mut text = self.to_toml();
-        if matches!(&self.model, ModelConfig::ScaleGmn(model) if model.symmetry == Symmetry::Own) {
+        if matches!(&self.model, ModelConfig::ScaleGmn(model) if model.scalings == layers::Scalings::Own) {
             text = text.replacen("\nsymmetry = \"own\"\n", "\nsymmetry = \"hetero\"\n", 1);
         }
         Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -143,6 +143,7 @@ fn resolve(mut table: Table) -> Result<Experiment> {
     experiment.model.validate()?;
     experiment.task.validate()?;
     fits_task(&experiment.model, &experiment.task)?;
+    fits_targets(&experiment.pipeline, &experiment.task)?;
     experiment.train.validate()?;
     if let Some(expect) = &experiment.expect {
         expect.validate()?;
@@ -176,6 +177,17 @@ fn fits_task(model: &ModelConfig, task: &Task) -> Result<()> {
             bail!("{field}: expected {expected}, {meaning}, found {d_out}")
         }
         (Returns::PerGraph { .. }, Some(_)) => Ok(()),
+    }
+}
+
+/// An image that a net was fitted to does not move along with the net; what the net draws does.
+fn fits_targets(pipeline: &Pipeline, task: &Task) -> Result<()> {
+    match (pipeline.moves(), task) {
+        (Some(change), Task::Edit(EditTask { target: EditTarget::Image, .. })) => bail!(
+            "pipeline.augment: expected no {change}, since the images of task.target = \"image\" do not change along; \
+             task.target = \"drawing\" does"
+        ),
+        _ => Ok(()),
     }
 }
 

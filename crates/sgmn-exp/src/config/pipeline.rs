@@ -1,8 +1,8 @@
 //! `[pipeline]`: what happens to a net between its file and the model.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use sgmn_symmetry::Symmetry;
+use sgmn_symmetry::{Levels, Motion, Symmetry};
 
 use super::check;
 
@@ -43,13 +43,33 @@ pub enum Augment {
         /// The symmetries; one element is drawn that combines them, so their order here does not matter.
         symmetries: Vec<Symmetry>,
     },
+    /// The net of a moved input stands in the place of the net: what it draws is turned, shifted, stretched. The target
+    /// stays, so the question has to have the same answer then.
+    MoveInputs(Motion),
+    /// The net of rescaled outputs stands in the place of the net: contrast and brightness of what it draws.
+    ScaleOutputs(Levels),
 }
 
 impl Pipeline {
+    /// The first random change of training nets that changes their function, if there is one.
+    pub(super) fn moves(&self) -> Option<&'static str> {
+        self.augment.iter().find_map(|change| match change {
+            Augment::RandomAction { .. } => None,
+            Augment::MoveInputs(_) => Some("move_inputs"),
+            Augment::ScaleOutputs(_) => Some("scale_outputs"),
+        })
+    }
+
     pub(super) fn validate(&self) -> Result<()> {
         for augment in &self.augment {
-            let Augment::RandomAction { symmetries } = augment;
-            check::at_least("pipeline.augment.symmetries: number of symmetries", 1, symmetries.len())?;
+            match augment {
+                Augment::RandomAction { symmetries } => {
+                    let key = "pipeline.augment.symmetries: number of symmetries";
+                    check::at_least(key, 1, symmetries.len())?;
+                }
+                Augment::MoveInputs(motion) => motion.validate().context("pipeline.augment")?,
+                Augment::ScaleOutputs(levels) => levels.validate().context("pipeline.augment")?,
+            }
         }
         check::at_least("pipeline.workers", 1, self.workers)
     }

@@ -7,7 +7,7 @@ use candle_core::DType;
 use clap::ValueEnum;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sgmn_nn::ops::ProductPrecision;
+use sgmn_nn::{ops::ProductPrecision, optim::Schedule};
 
 use super::check;
 
@@ -30,6 +30,17 @@ pub struct Train {
     pub weight_decay: f64,
     /// Steps over which the learning rate rises linearly; 0 for none.
     pub warmup_steps: u64,
+    /// How the learning rate falls after the warm-up; absent: it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decay: Option<Decay>,
+    /// Decay a step of the running mean of all variables that is evaluated and kept as the best model; absent: the
+    /// variables themselves are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<f64>,
+    /// Training nets that are used, drawn from all; absent: all. Fewer are part of more, and the other parts of the
+    /// dataset stay whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_nets: Option<usize>,
     /// Gradients with a larger global norm are scaled down to it; absent: they are not clipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
@@ -54,6 +65,14 @@ pub struct Train {
     /// The run ends after this many evaluations without a better one; absent: it runs to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<u64>,
+}
+
+/// How a learning rate falls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decay {
+    /// Along half a cosine, to nothing at the end of training.
+    Cosine,
 }
 
 /// When a training run ends.
@@ -141,8 +160,15 @@ impl Train {
         }
     }
 
+    /// The learning rates of a training of `n_steps` steps.
+    pub fn schedule(&self, n_steps: u64) -> Schedule {
+        let cosine_to = self.decay.map(|Decay::Cosine| n_steps);
+        Schedule { learning_rate: self.learning_rate, warmup_steps: self.warmup_steps, cosine_to }
+    }
+
     pub(super) fn validate(&self) -> Result<()> {
         check::at_least("train.batch_size", 1, self.batch_size)?;
+        self.n_nets.map_or(Ok(()), |n| check::at_least("train.n_nets", 1, n))?;
         match (self.epochs, self.steps) {
             (Some(epochs), None) => check::at_least("train.epochs", 1, epochs)?,
             (None, Some(steps)) => check::at_least("train.steps", 1, steps)?,
@@ -152,6 +178,7 @@ impl Train {
         check::positive("train.learning_rate", self.learning_rate)?;
         check::not_negative("train.weight_decay", self.weight_decay)?;
         self.clip_norm.map_or(Ok(()), |norm| check::positive("train.clip_norm", norm))?;
+        self.average.map_or(Ok(()), |decay| check::fraction_below_one("train.average", decay))?;
         if let EvalEvery::Steps(n) = self.eval_every {
             check::at_least("train.eval_every", 1, n)?;
         }

@@ -1,6 +1,7 @@
 //! Numbers that say how good a model is, one per file.
 
 mod argmax;
+mod ceiling;
 mod chance;
 mod confusion;
 mod criterion;
@@ -10,6 +11,7 @@ mod regression;
 mod spread;
 
 pub use argmax::argmax;
+pub use ceiling::tau_ceiling;
 pub use chance::Chance;
 pub use confusion::Confusion;
 pub use criterion::Criterion;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use candle_core::{DType, Device};
-use sgmn_data::{Target, fit::Renderer, formats::packed::Reader, source::Source};
+use sgmn_data::{Target, fit::SirenRenderer, formats::packed::Reader, source::Source};
 use sgmn_graph::Net;
 
 use super::{plan::Request, results::RunResult};
@@ -106,7 +106,7 @@ struct Pictures {
     images: sgmn_data::fit::Images,
     /// Position of an image by the name of its net.
     position: BTreeMap<String, usize>,
-    renderer: Renderer,
+    renderer: SirenRenderer,
     size: [usize; 2],
 }
 
@@ -119,7 +119,7 @@ impl Pictures {
             return Ok(None);
         }
         let size = [height, width];
-        let renderer = Renderer::new(spec, size)?;
+        let renderer = SirenRenderer::new(spec, size)?;
         let position = ids.into_iter().enumerate().map(|(i, id)| (id, i)).collect();
         Ok(Some(Self { reader, images, position, renderer, size }))
     }

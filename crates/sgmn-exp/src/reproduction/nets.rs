@@ -8,13 +8,14 @@ use std::{
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use sgmn_data::{formats::packed::Reader, source::Source};
+use sgmn_data::{Target, formats::packed::Reader, source::Source, split::Split};
 use sgmn_graph::Seed;
 
 use super::{plan::Request, study::Study};
 use crate::{
-    config::{Data, Fitted},
+    config::{Data, Fitted, Trained},
     data::datasets,
+    metrics::tau_ceiling,
     show::{
         Block,
         save::{read_json, write_json},
@@ -35,6 +36,8 @@ pub struct Nets {
     pub seconds: Option<f64>,
     /// Median of the peak signal-to-noise ratios of INRs in decibels, and the share of them that reached the goal.
     pub fit: Option<(f64, f64)>,
+    /// Images that CNNs were tested on, and the τ that noise of so few leaves to the test nets of the study.
+    pub ceiling: Option<(usize, f64)>,
 }
 
 /// How long nets took, all calls together; kept beside them.
@@ -122,7 +125,11 @@ impl Nets {
             Data::Trained(trained) => (trained.n_nets, None),
             Data::Files(_) => return Ok(None),
         };
-        Ok(Some(Self { data, path, n_nets, seconds, fit }))
+        let ceiling = match &data {
+            Data::Trained(trained) => ceiling(trained, &path, &request.data_dir)?,
+            _ => None,
+        };
+        Ok(Some(Self { data, path, n_nets, seconds, fit, ceiling }))
     }
 
     /// The nets and what making them gave, in a few sentences.
@@ -150,7 +157,12 @@ impl Nets {
                  those of the Small CNN Zoo, and split as it is: half to test on, 40 % to train on, 10 % to choose \
                  the best epoch on.",
                 self.n_nets, trained.epochs
-            ),
+            ) + &self.ceiling.map_or(String::new(), |(n_images, tau)| {
+                format!(
+                    " Accuracies were measured on {n_images} test images: a second test on other images would agree \
+                     with the first to about τ = {tau:.3}, and no model can be expected to do better."
+                )
+            }),
             Data::Files(_) => format!("{} nets.", self.n_nets),
         };
         if let Some(seconds) = self.seconds {
@@ -161,6 +173,26 @@ impl Nets {
         }
         text
     }
+}
+
+/// How many images the CNNs of a zoo were tested on, and which τ that leaves to a perfect reader of its test nets.
+fn ceiling(trained: &Trained, path: &Path, data_dir: &Path) -> Result<Option<(usize, f64)>> {
+    let Ok((_, tested_on)) = datasets::image_sets(&trained.images, data_dir) else {
+        // The zoo is here and its images are not any more.
+        return Ok(None);
+    };
+    let dataset = datasets::read_zoo(trained, path)?;
+    let items = dataset.splits.get(Split::Test);
+    let accuracies: Vec<f64> = items
+        .iter()
+        .filter_map(|item| match dataset.source.get(*item).map(|sample| sample.target) {
+            Ok(Target::Score(accuracy)) => Some(Ok(accuracy)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        })
+        .collect::<Result<_, _>>()?;
+    let n_images = tested_on.len();
+    Ok(tau_ceiling(&accuracies, n_images, Seed::new(0)).map(|tau| (n_images, tau)))
 }
 
 fn note(path: &Path) -> PathBuf {

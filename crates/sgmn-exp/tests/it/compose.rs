@@ -88,12 +88,12 @@ fn unknown_parts_list_the_known_ones() {
     for (found, expected) in [
         (
             complaint(DataPart::open("mini")),
-            "data: expected one of mini-inrs, mnist-inrs, zoo-hetero, zoo-relu, zoo-tanh, or the path",
+            "data: expected one of fmnist-inrs-full, mini-inrs, mnist-inrs-full, zoo-hetero, zoo-hetero-full, zoo-relu, zoo-relu-full, zoo-tanh, zoo-tanh-full, or the path",
         ),
         (complaint(ModelPart::open("gnn")), "model: expected one of bidirectional, dws, "),
         (
             complaint(SizePart::open("tiny")),
-            "size: expected one of quick, small, or the path of a TOML file, found \"tiny\"",
+            "size: expected one of best, quick, small, wide, or the path of a TOML file, found \"tiny\"",
         ),
         (
             complaint(composed("zoo-relu", Some(TaskKind::Edit), "gmn", "quick")),

@@ -6,7 +6,10 @@ use sgmn_exp::{
     config::{Data, EvalEvery, Experiment, ExperimentFile, Normalize, PUBLISHED, Task, TrainLength},
     metrics::Criterion,
 };
-use sgmn_nn::models::{Direction, IoPath, ModelConfig};
+use sgmn_nn::{
+    layers::IoPath,
+    models::{Direction, ModelConfig},
+};
 
 fn resolved(name: &str) -> Experiment {
     ExperimentFile::open(name).unwrap().resolve().unwrap()

@@ -93,7 +93,14 @@ fn another_split_file_is_packed_anew() {
 #[test]
 fn a_zoo_is_trained_once_and_shared_by_both_activations() {
     let folder = tempfile::tempdir().unwrap();
-    let both = Trained { images: "mini".to_owned(), n_nets: 5, epochs: 1, zoo_seed: 0, activation: None };
+    let both = Trained {
+        images: "mini".to_owned(),
+        n_nets: 5,
+        n_images: None,
+        epochs: 1,
+        zoo_seed: 0,
+        activation: None,
+    };
     let open = |activation, stop: bool| {
         let data = Data::Trained(Trained { activation, ..both.clone() });
         datasets::open(&data, folder.path(), &stop.into())

@@ -29,6 +29,8 @@ use self::setup::{Place, facts, tensor_bits, tiny};
 
 /// Experiments that together use everything a continuation has to restore.
 fn experiments() -> Vec<(&'static str, Experiment)> {
+    const MOVED: &str = "pipeline.augment=[{kind=\"move_inputs\",degrees=20,shift=0.1,mirror=true},\
+                         {kind=\"scale_outputs\",contrast=0.2}]";
     const RANDOM_ACTION: &str =
         "pipeline.augment=[{ kind = \"random_action\", symmetries = [\"permutation\", \"sign\"] }]";
     vec![
@@ -48,6 +50,10 @@ fn experiments() -> Vec<(&'static str, Experiment)> {
         ),
         ("clipped", tiny(&["train.epochs=1", "train.clip_norm=0.01"])),
         ("rounded", tiny(&["train.epochs=1", "train.precision=bf16"])),
+        (
+            "moved",
+            tiny(&[MOVED, "train.epochs=2", "train.decay=cosine", "train.average=0.9", "train.n_nets=12"]),
+        ),
     ]
 }
 

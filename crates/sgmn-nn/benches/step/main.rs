@@ -19,9 +19,8 @@ use std::cell::RefCell;
 use candle_core::{Device, Tensor};
 use sgmn_graph::{Seed, Topology, testing};
 use sgmn_nn::{
-    models::ReducedWork,
     ops,
-    testing::{Case, Setting, Task, case},
+    testing::{Case, ReducedWork, Setting, Task, case},
 };
 
 use self::rounds::{Effort, Entrant, fact, peak, rounds};

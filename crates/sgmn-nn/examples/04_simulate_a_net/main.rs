@@ -13,7 +13,7 @@ use std::{error::Error, sync::Arc};
 
 use candle_core::{DType, Device};
 use sgmn_graph::{Activation, Net, NetSpec, Seed, testing};
-use sgmn_nn::{equivariance::symmetry_error, models::Symmetry};
+use sgmn_nn::{equivariance::symmetry_error, layers::Scalings};
 use sgmn_symmetry::check::Trials;
 use simulation::{
     Sample, Simulation, Wanted, param_gradients, reach,
@@ -73,7 +73,7 @@ fn row(widths: &[usize], hidden: &[Activation], wanted: Wanted) -> Result<(), Bo
     };
 
     // Transformed nets have transformed values: the construction is a ScaleGMN like any other.
-    let trials = Trials::new(Seed::new(2), Symmetry::Own.respected(), 2);
+    let trials = Trials::new(Seed::new(2), Scalings::Own.respected(), 2);
     let orbit = symmetry_error(&*model.model, &trials, &nets, &model.lowering, DType::F64, &Device::Cpu)?;
     let mut names: Vec<&str> = hidden.iter().map(|activation| name(*activation)).collect();
     names.dedup();

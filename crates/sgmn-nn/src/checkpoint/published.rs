@@ -11,7 +11,8 @@ use sgmn_symmetry::ScaleGroup;
 use super::{Checkpoint, Header, write_tensors};
 use crate::{
     Error, Normalization, Pass, Result, VarBuilder,
-    models::{ModelConfig, PART, ScaleGmnConfig, Symmetry, from_published, to_published},
+    layers::Scalings,
+    models::{ModelConfig, PART, ScaleGmnConfig, from_published, to_published},
     no_grad,
 };
 
@@ -141,7 +142,7 @@ fn add_layout(args: &mut Value, lowering: &Lowering, config: &ScaleGmnConfig) ->
         let found = format!("{:?} and {:?}", first.widths(), other.widths());
         return refuse("one layout of units", found);
     }
-    if config.symmetry == Symmetry::Own
+    if config.scalings == Scalings::Own
         && let Some(mixed) = topologies.iter().find(|topology| !is_sign_or_scale(topology))
     {
         let expected =

@@ -7,7 +7,10 @@ use serde_json::Value;
 use sgmn_graph::{Activation, LayerMap, LayerSpec, Lowering, Net, NetSpec, Reading};
 
 use super::Golden;
-use crate::models::{ModelConfig, ScaleGmnConfig, Symmetry, from_published};
+use crate::{
+    layers::Scalings,
+    models::{ModelConfig, ScaleGmnConfig, from_published},
+};
 
 /// What is wrong with a file, in words.
 type Result<T, E = String> = std::result::Result<T, E>;
@@ -90,11 +93,11 @@ impl Metadata {
             Err(format!("metadata `activation`: expected {expected}, found {found}"))
         };
         match self.json("activation")? {
-            None => match config.symmetry {
-                Symmetry::Own => fault("a name for each net", &Value::Null),
+            None => match config.scalings {
+                Scalings::Own => fault("a name for each net", &Value::Null),
                 // A uniform symmetry does not ask for the activation.
-                Symmetry::Scale => Ok(Activations::Same(Activation::Relu)),
-                Symmetry::Sign | Symmetry::Permutation => Ok(Activations::Same(Activation::Tanh)),
+                Scalings::Scale => Ok(Activations::Same(Activation::Relu)),
+                Scalings::Sign | Scalings::Permutation => Ok(Activations::Same(Activation::Tanh)),
             },
             Some(Value::String(name)) => Ok(Activations::Same(activation(&name)?)),
             Some(Value::Array(names)) if names.len() == n_nets => {

@@ -1,6 +1,7 @@
 //! What counts as agreement with another implementation.
 
 use super::{Parity, Worst};
+use crate::tolerance::{GOLDEN_GRADIENT_F32, GOLDEN_GRADIENT_F64, GOLDEN_OUTPUT_F32, GOLDEN_OUTPUT_F64};
 
 /// Largest relative errors of outputs and gradients that count as agreement.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,10 +13,10 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
-    /// In f64 two right implementations differ by rounding alone; measured 2e-15 and 1e-13.
-    pub const F64: Self = Self { output: 1e-9, gradient: 1e-7 };
-    /// Ten times what the published implementation itself loses by rounding in f32.
-    pub const F32: Self = Self { output: 1e-5, gradient: 3e-4 };
+    /// In f64.
+    pub const F64: Self = Self { output: GOLDEN_OUTPUT_F64, gradient: GOLDEN_GRADIENT_F64 };
+    /// In f32.
+    pub const F32: Self = Self { output: GOLDEN_OUTPUT_F32, gradient: GOLDEN_GRADIENT_F32 };
 
     /// Whether a file agrees; one without outputs or without gradients proves nothing and does not.
     pub fn admits(self, parity: &Parity) -> bool {

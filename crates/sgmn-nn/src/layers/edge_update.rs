@@ -2,12 +2,8 @@
 
 use sgmn_symmetry::ScaleGroup;
 
-use super::{Canonical, LinearMap, Mlp};
-use crate::{
-    Field, Pass, Result, VarBuilder,
-    models::{ScaleGmnConfig, Symmetry},
-    ops::Rows,
-};
+use super::{Canon, InvariantConfig, LinearMap, Mlp, Scalings};
+use crate::{Field, Pass, Result, VarBuilder, ops::Rows};
 
 /// `e'_ij = (W e_ij) ⊙ φ([canon(x_j), canon(x_i)])`, sender first.
 ///
@@ -20,30 +16,29 @@ use crate::{
 /// ScaleGMN, section 5, and the published implementation.
 #[derive(Debug, Clone)]
 pub struct EdgeUpdate {
-    scaled: Option<(LinearMap, Canonical)>,
+    scaled: Option<(LinearMap, Canon)>,
     phi: Mlp,
     d: usize,
 }
 
 impl EdgeUpdate {
-    /// The update of one layer, to edges of width `d_out`.
+    /// The update of one layer, from edges and nodes of width `d` to edges of width `d_out`.
     ///
     /// # Errors
     /// If the device refuses.
-    pub fn new(config: &ScaleGmnConfig, d_out: usize, vars: &VarBuilder) -> Result<Self> {
-        let d = config.d_hidden;
-        let n_parts = if config.symmetry == Symmetry::Permutation { 3 } else { 2 };
-        let scaled = match config.symmetry {
-            Symmetry::Permutation => None,
-            symmetry => {
-                let branch = if symmetry == Symmetry::Own { "g_sign" } else { "g1" };
-                Some((LinearMap::new(d, d_out, &vars.at("W"))?, Canonical::new(config, d, &vars.at(branch))?))
+    pub fn new(config: &InvariantConfig, d: usize, d_out: usize, vars: &VarBuilder) -> Result<Self> {
+        let n_parts = if config.scalings == Scalings::Permutation { 3 } else { 2 };
+        let scaled = match config.scalings {
+            Scalings::Permutation => None,
+            scalings => {
+                let branch = if scalings == Scalings::Own { "g_sign" } else { "g1" };
+                Some((LinearMap::new(d, d_out, &vars.at("W"))?, Canon::new(config, d, &vars.at(branch))?))
             }
         };
-        let (mlp, vars) = (config.mlp(), vars.at("phi"));
+        let (mlp, vars) = (&config.mlp, vars.at("phi"));
         let phi = match scaled {
-            Some(_) => Mlp::gate(&mlp, n_parts * d, d_out, &vars)?,
-            None => Mlp::new(&mlp, n_parts * d, d_out, &vars)?,
+            Some(_) => Mlp::gate(mlp, n_parts * d, d_out, &vars)?,
+            None => Mlp::new(mlp, n_parts * d, d_out, &vars)?,
         };
         Ok(Self { scaled, phi, d })
     }

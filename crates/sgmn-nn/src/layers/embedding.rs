@@ -1,12 +1,23 @@
 //! Learned codes of where a node or an edge stands.
 
 use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
 
+use super::Layout;
 use crate::{
     Field, Init, Result, VarBuilder,
-    models::{IoEmbedding, Layout, ScaleGmnConfig, Symmetry},
     ops::{EdgeAxis, Rows},
 };
+
+/// How a code joins the feature that it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Join {
+    /// `x + p`, for features that do not scale.
+    Sum,
+    /// `x ⊙ p`, which keeps every law.
+    Product,
+}
 
 /// One learned row for each input, each hidden layer, each output.
 ///
@@ -21,31 +32,19 @@ use crate::{
 pub struct NodeEmbedding {
     rows: Tensor,
     layout: Layout,
-    add_hidden: bool,
-    add_io: bool,
+    hidden: Join,
+    io: Join,
 }
 
 impl NodeEmbedding {
-    /// Rows for nets of a layout.
+    /// Rows of width `d` for nets of a layout, and how they join hidden nodes, and inputs and outputs.
     ///
     /// # Errors
     /// If the device refuses.
-    pub fn new(config: &ScaleGmnConfig, layout: &Layout, vars: &VarBuilder) -> Result<Self> {
-        let n_types = layout.n_in + layout.n_layers - 1 + layout.n_out;
-        let rows = vars.var("pos_embed", &[n_types, config.d_hidden], Init::Normal)?;
-        let plain = config.symmetry == Symmetry::Permutation;
-        let add_io = plain || config.io_embedding == IoEmbedding::Sum;
-        Ok(Self { rows, layout: layout.clone(), add_hidden: plain, add_io })
-    }
-
-    /// Rows of width `d` that are added everywhere, for models of permutations only.
-    ///
-    /// # Errors
-    /// If the device refuses.
-    pub fn added(d: usize, layout: &Layout, vars: &VarBuilder) -> Result<Self> {
+    pub fn new(layout: &Layout, d: usize, hidden: Join, io: Join, vars: &VarBuilder) -> Result<Self> {
         let n_types = layout.n_in + layout.n_layers - 1 + layout.n_out;
         let rows = vars.var("pos_embed", &[n_types, d], Init::Normal)?;
-        Ok(Self { rows, layout: layout.clone(), add_hidden: true, add_io: true })
+        Ok(Self { rows, layout: layout.clone(), hidden, io })
     }
 
     /// The rows of node layer `l` of a net with `n_layers` edge layers, for every net of a batch.
@@ -82,23 +81,30 @@ impl NodeEmbedding {
     /// [`crate::Error::Law`] if a code would be added to a feature that scales.
     pub fn apply(&self, nodes: &Field, l: usize, n_layers: usize) -> Result<Field> {
         let [n_graphs, n_nodes, _] = *nodes.values().dims() else { unreachable!("nodes have three axes") };
-        let add = if l == 0 || l == n_layers { self.add_io } else { self.add_hidden };
+        let join = if l == 0 || l == n_layers { self.io } else { self.hidden };
         let codes = self.rows_of_layer(l, n_layers)?;
         if codes.dim(0)? == 1 {
-            return apply_row(nodes, &codes.squeeze(0)?, add);
+            return apply_row(nodes, &codes.squeeze(0)?, join);
         }
         let codes = nodes.map_invariant(spread_rows(&codes, n_graphs, n_nodes)?);
-        if add { nodes.add(&codes) } else { nodes.mul(&codes) }
+        apply_codes(nodes, &codes, join)
     }
 }
 
 /// A feature with one code for all its rows.
-fn apply_row(x: &Field, code: &Tensor, add: bool) -> Result<Field> {
-    if add {
-        let values = x.invariant("sum with an embedding")?.add_bias(code)?;
-        return Ok(x.map_invariant(values));
+fn apply_row(x: &Field, code: &Tensor, join: Join) -> Result<Field> {
+    match join {
+        Join::Sum => Ok(x.map_invariant(x.invariant("sum with an embedding")?.add_bias(code)?)),
+        Join::Product => x.map_equivariant(|values| Ok(values.mul_row(code)?)),
     }
-    x.map_equivariant(|values| Ok(values.mul_row(code)?))
+}
+
+/// A feature with a code for each of its rows.
+fn apply_codes(x: &Field, codes: &Field, join: Join) -> Result<Field> {
+    match join {
+        Join::Sum => x.add(codes),
+        Join::Product => x.mul(codes),
+    }
 }
 
 /// One learned row for each input (edges of the first layer), each middle layer, each output (edges of the last).
@@ -110,23 +116,28 @@ fn apply_row(x: &Field, code: &Tensor, add: bool) -> Result<Field> {
 pub struct EdgeEmbedding {
     rows: Tensor,
     layout: Layout,
-    add: bool,
-    published: bool,
+    join: Join,
+    order: TypeOrder,
+}
+
+/// How the rows of outputs are handed out to the edges of the last layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypeOrder {
+    /// Each edge into an output has that output's row.
+    ByOutput,
+    /// In blocks along the edges in the order of their senders, as the published program does.
+    Published,
 }
 
 impl EdgeEmbedding {
-    /// Rows for nets of a layout.
+    /// Rows of width `d` for nets of a layout.
     ///
     /// # Errors
     /// If the device refuses.
-    pub fn new(config: &ScaleGmnConfig, layout: &Layout, vars: &VarBuilder) -> Result<Self> {
+    pub fn new(layout: &Layout, d: usize, join: Join, order: TypeOrder, vars: &VarBuilder) -> Result<Self> {
         let n_types = layout.n_in + layout.n_layers.saturating_sub(2) + layout.n_out;
-        Ok(Self {
-            rows: vars.var("pos_embed", &[n_types, config.d_hidden], Init::Normal)?,
-            layout: layout.clone(),
-            add: config.symmetry == Symmetry::Permutation,
-            published: config.is_published(),
-        })
+        let rows = vars.var("pos_embed", &[n_types, d], Init::Normal)?;
+        Ok(Self { rows, layout: layout.clone(), join, order })
     }
 
     /// The features of edge layer `l` of a net with `n_layers` of them, with their codes.
@@ -146,10 +157,9 @@ impl EdgeEmbedding {
             l => (n_in + l - 1, 1, EdgeAxis::Senders),
         };
         if n_types == 1 {
-            return apply_row(edges, &self.rows.narrow(0, start, 1)?.squeeze(0)?, self.add);
+            return apply_row(edges, &self.rows.narrow(0, start, 1)?.squeeze(0)?, self.join);
         }
-        let codes: Rows = if self.published && axis == EdgeAxis::Receivers {
-            // The published code hands out types in blocks along sender-major order.
+        let codes: Rows = if self.order == TypeOrder::Published && axis == EdgeAxis::Receivers {
             let types: Vec<u32> = (0..n_receivers * n_senders)
                 .map(|edge| (start + (edge % n_senders * n_types + edge / n_senders) / n_senders) as u32)
                 .collect();
@@ -165,7 +175,7 @@ impl EdgeEmbedding {
             Rows::spread(&Rows::nodes(rows)?, n_others, axis)?
         };
         let codes = edges.map_invariant(codes);
-        if self.add { edges.add(&codes) } else { edges.mul(&codes) }
+        apply_codes(edges, &codes, self.join)
     }
 }
 

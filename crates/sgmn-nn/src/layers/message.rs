@@ -2,14 +2,10 @@
 
 use sgmn_symmetry::{Law, ScaleGroup};
 
-use super::{EquivariantNet, LinearMap, Mlp, Role, invariant::Widths};
-use crate::{
-    Field, Pass, Result, VarBuilder,
-    models::{ScaleGmnConfig, Symmetry},
-    ops::Rows,
-};
+use super::{InvariantConfig, LinearMap, Mlp, Role, ScaleEq, ScaleEqConfig, Scalings, Widths};
+use crate::{Field, Pass, Result, VarBuilder, ops::Rows};
 
-/// `m_i = Σ_j EquivariantNet((W_e e_ij) ⊙ (W_v x_j); extra)`.
+/// `m_i = Σ_j ScaleEq((W_e e_ij) ⊙ (W_v x_j); extra)`.
 ///
 /// A weight times its sender's value scales with the receiver alone, so messages may be summed.
 /// For permutations only, `m_i = Σ_j MLP([e_ij, x_j])`.
@@ -23,7 +19,7 @@ pub struct Message(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
-    Scaled { w_e: LinearMap, w_v: LinearMap, net: EquivariantNet },
+    Scaled { w_e: LinearMap, w_v: LinearMap, stack: ScaleEq },
     Plain { mlp: Mlp, d: usize },
 }
 
@@ -37,21 +33,25 @@ pub enum Trust {
 }
 
 impl Message {
-    /// The message function of one layer and direction; `d_extra` is the width of the embedding it sees, or 0.
+    /// The message function of one round and direction, between features of width `d`.
     ///
     /// # Errors
     /// If the device refuses.
-    pub fn new(config: &ScaleGmnConfig, d_extra: usize, vars: &VarBuilder) -> Result<Self> {
-        let d = config.d_hidden;
-        if config.symmetry == Symmetry::Permutation {
-            let mlp = Mlp::new(&config.mlp(), 2 * d, d, &vars.at("message_fn").at("rho"))?;
+    pub fn new(
+        form: &ScaleEqConfig,
+        invariants: &InvariantConfig,
+        d: usize,
+        vars: &VarBuilder,
+    ) -> Result<Self> {
+        if invariants.scalings == Scalings::Permutation {
+            let mlp = Mlp::new(&invariants.mlp, 2 * d, d, &vars.at("message_fn").at("rho"))?;
             return Ok(Self(Kind::Plain { mlp, d }));
         }
-        let widths = Widths { d_in: d, d_extra, d_out: d };
+        let widths = Widths { d_in: d, d_extra: form.d_extra(d), d_out: d };
         Ok(Self(Kind::Scaled {
             w_e: LinearMap::new(d, d, &vars.at("w_e"))?,
             w_v: LinearMap::new(d, d, &vars.at("w_v"))?,
-            net: EquivariantNet::new(config, &config.message, widths, &vars.at("message_fn"))?,
+            stack: ScaleEq::new(form, invariants, d, widths, &vars.at("message_fn"))?,
         }))
     }
 
@@ -78,12 +78,12 @@ impl Message {
         pass: &Pass,
     ) -> Result<Field> {
         match &self.0 {
-            Kind::Scaled { w_e, w_v, net } => {
+            Kind::Scaled { w_e, w_v, stack } => {
                 let mut message = w_e.forward(edges)?.mul_sender(&w_v.forward(senders)?)?;
                 if trust == Trust::Published {
                     message = message.relabel(Law::node(message.place()));
                 }
-                net.forward(&message, extra, role, group, pass)?.sum_senders()
+                stack.forward(&message, extra, role, group, pass)?.sum_senders()
             }
             Kind::Plain { mlp, d } => {
                 let columns = mlp.first_columns(&[*d, *d])?;

@@ -3,10 +3,9 @@
 use candle_core::Tensor;
 use sgmn_graph::GraphBatch;
 
-use super::{LinearBias, Mlp, MlpConfig, NodeEmbedding};
+use super::{Join, Layout, LinearBias, Mlp, MlpConfig, NodeEmbedding};
 use crate::{
     Init, Pass, Probes, Result, VarBuilder,
-    models::Layout,
     normalization::LayerScale,
     ops::{EdgeAxis, Rows},
 };
@@ -103,7 +102,7 @@ impl NeuralGraph {
             answers: probes.map(|probes| Answers::new(probes, d_node, vars)).transpose()?,
             node: Mlp::new(mlp, 1, d_node, &vars.at("node"))?,
             edge: Mlp::new(mlp, layout.n_edge_values, d_edge, &vars.at("edge"))?,
-            positions: NodeEmbedding::added(d_node, layout, vars)?,
+            positions: NodeEmbedding::new(layout, d_node, Join::Sum, Join::Sum, vars)?,
             layout: layout.clone(),
         })
     }

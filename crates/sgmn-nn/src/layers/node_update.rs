@@ -2,14 +2,10 @@
 
 use sgmn_symmetry::ScaleGroup;
 
-use super::{EquivariantNet, Mlp, Role, invariant::Widths};
-use crate::{
-    Field, Pass, Result, VarBuilder,
-    models::{ScaleGmnConfig, Symmetry},
-    ops::Rows,
-};
+use super::{InvariantConfig, Mlp, Role, ScaleEq, ScaleEqConfig, Scalings, Widths};
+use crate::{Field, Pass, Result, VarBuilder, ops::Rows};
 
-/// `x̃_i = EquivariantNet([x_i, m_i]; extra)`, or `[x_i, m_i, m'_i]` with messages of both directions.
+/// `x̃_i = ScaleEq([x_i, m_i]; extra)`, or `[x_i, m_i, m'_i]` with messages of both directions.
 ///
 /// For permutations only, a perceptron of the same.
 ///
@@ -20,31 +16,28 @@ pub struct NodeUpdate(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
-    Scaled(EquivariantNet),
+    Scaled(ScaleEq),
     Plain(Mlp),
 }
 
 impl NodeUpdate {
-    /// The update of one layer, from `n_parts` features of the model's width to width `d_out`.
+    /// The update of one round, from `n_parts` features of width `d` to one of width `d_out`.
     ///
     /// # Errors
     /// If the device refuses.
     pub fn new(
-        config: &ScaleGmnConfig,
-        n_parts: usize,
-        d_extra: usize,
-        d_out: usize,
+        form: &ScaleEqConfig,
+        invariants: &InvariantConfig,
+        [n_parts, d, d_out]: [usize; 3],
         vars: &VarBuilder,
     ) -> Result<Self> {
-        let d_in = n_parts * config.d_hidden;
-        Ok(Self(match config.symmetry {
-            Symmetry::Permutation => Kind::Plain(Mlp::new(&config.mlp(), d_in, d_out, &vars.at("rho"))?),
-            _ => Kind::Scaled(EquivariantNet::new(
-                config,
-                &config.update,
-                Widths { d_in, d_extra, d_out },
-                vars,
-            )?),
+        let d_in = n_parts * d;
+        Ok(Self(match invariants.scalings {
+            Scalings::Permutation => Kind::Plain(Mlp::new(&invariants.mlp, d_in, d_out, &vars.at("rho"))?),
+            _ => {
+                let widths = Widths { d_in, d_extra: form.d_extra(d), d_out };
+                Kind::Scaled(ScaleEq::new(form, invariants, d, widths, vars)?)
+            }
         }))
     }
 
@@ -68,7 +61,7 @@ impl NodeUpdate {
     ) -> Result<Field> {
         let x = Field::concat(parts)?;
         match &self.0 {
-            Kind::Scaled(net) => net.forward(&x, extra, role, group, pass),
+            Kind::Scaled(stack) => stack.forward(&x, extra, role, group, pass),
             Kind::Plain(mlp) => Ok(x.map_invariant(mlp.forward(x.invariant("node update")?, pass)?)),
         }
     }

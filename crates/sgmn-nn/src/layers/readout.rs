@@ -3,21 +3,42 @@
 use candle_core::{D, Tensor};
 use sgmn_symmetry::ScaleGroup;
 
-use super::{InvariantNet, LinearBias, Mlp, Role, invariant::Widths};
+use super::{InvariantConfig, Layout, LinearBias, Mlp, MlpConfig, Role, ScaleInv, Scalings, Widths};
 use crate::{
     Field, Pass, Result, VarBuilder,
-    models::{Direction, Layout, PerGraph, ReadoutRange, ScaleGmnConfig, Symmetry},
     ops::{self, EdgeAxis, Rows},
 };
 
+/// What a [`Readout`] reads and returns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadoutConfig {
+    /// The nodes that it reads.
+    pub reads: Reads,
+    /// Numbers for each net.
+    pub d_out: usize,
+    /// The form of its perceptrons.
+    pub mlp: MlpConfig,
+}
+
+/// Which nodes a read-out reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// Outputs, which have heard from all others.
+    Outputs,
+    /// Outputs and inputs, for messages of both directions.
+    Ends,
+    /// All nodes.
+    All,
+}
+
 /// The numbers of a net from the final features of its nodes.
 ///
-/// | range | forward | bidirectional |
-/// | --- | --- | --- |
-/// | last layer | `MLP(outputs)` | `MLP([P outputs, P' inputs])` |
-/// | full graph | `MLP([Σ_hidden ScaleInv(x_i), inputs, outputs])` | the same |
-///
-/// For permutations only, the full graph is `MLP(Σ_i MLP(x_i))`.
+/// | reads | numbers |
+/// | --- | --- |
+/// | outputs | `MLP(outputs)` |
+/// | ends | `MLP([P outputs, P' inputs])` |
+/// | all | `MLP([Σ_hidden ScaleInv(x_i), inputs, outputs])` |
+/// | all, for permutations only | `MLP(Σ_i MLP(x_i))` |
 ///
 /// Variables: below `readout`, `rho`, or `g1` and `global_mlp`, or `local_mlp` and `global_mlp`; `project_last` and
 /// `project_first` beside it.
@@ -31,64 +52,41 @@ pub struct Readout(Kind);
 #[allow(clippy::large_enum_variant, reason = "a model has one")]
 enum Kind {
     Outputs(Mlp),
-    Ends { last: Projection, first: Projection, mlp: Mlp },
-    Full { invariant: InvariantNet, mlp: Mlp },
+    Ends { last: LinearBias, first: LinearBias, mlp: Mlp },
+    Full { invariant: ScaleInv, mlp: Mlp },
     DeepSets { local: Mlp, global: Mlp },
 }
 
-#[derive(Debug, Clone)]
-enum Projection {
-    Linear(LinearBias),
-    Mlp(Mlp),
-}
-
 impl Readout {
-    /// The read-out of a model whose variables lie below `gnn`.
+    /// The read-out of nodes of width `d`, its variables below `gnn`.
     ///
     /// # Errors
     /// If the device refuses.
     pub fn new(
-        config: &ScaleGmnConfig,
-        output: &PerGraph,
+        config: &ReadoutConfig,
+        invariants: &InvariantConfig,
+        d: usize,
         layout: &Layout,
         gnn: &VarBuilder,
     ) -> Result<Self> {
-        let d = config.d_hidden;
-        let vars = gnn.at("readout");
-        let mlp = |d_in: usize, d_out: usize, name: &str| {
-            Mlp::new(&config.readout_mlp(output), d_in, d_out, &vars.at(name))
-        };
-        let kind = match (output.readout, config.direction) {
-            (ReadoutRange::LastLayer, Direction::Forward) => {
-                Kind::Outputs(mlp(layout.n_out * d, output.d_out, "rho")?)
+        let (vars, d_out) = (gnn.at("readout"), config.d_out);
+        let mlp = |d_in: usize, d_out: usize, name: &str| Mlp::new(&config.mlp, d_in, d_out, &vars.at(name));
+        let project = |n: usize, name: &str| LinearBias::new(n * d, d, &gnn.at(name));
+        let kind = match config.reads {
+            Reads::Outputs => Kind::Outputs(mlp(layout.n_out * d, d_out, "rho")?),
+            Reads::Ends => Kind::Ends {
+                last: project(layout.n_out, "project_last")?,
+                first: project(layout.n_in, "project_first")?,
+                mlp: mlp(2 * d, d_out, "rho")?,
+            },
+            Reads::All if invariants.scalings == Scalings::Permutation => {
+                Kind::DeepSets { local: mlp(d, d, "local_mlp")?, global: mlp(d, d_out, "global_mlp")? }
             }
-            (ReadoutRange::LastLayer, Direction::Bidirectional) => {
-                let project = |n: usize, name: &str| -> Result<Projection> {
-                    let vars = gnn.at(name);
-                    Ok(if output.mlp_directions {
-                        Projection::Mlp(Mlp::new(&config.mlp(), n * d, d, &vars)?)
-                    } else {
-                        Projection::Linear(LinearBias::new(n * d, d, &vars)?)
-                    })
-                };
-                Kind::Ends {
-                    last: project(layout.n_out, "project_last")?,
-                    first: project(layout.n_in, "project_first")?,
-                    mlp: mlp(2 * d, output.d_out, "rho")?,
-                }
-            }
-            (ReadoutRange::FullGraph, _) if config.symmetry == Symmetry::Permutation => {
-                Kind::DeepSets { local: mlp(d, d, "local_mlp")?, global: mlp(d, output.d_out, "global_mlp")? }
-            }
-            (ReadoutRange::FullGraph, _) => {
+            Reads::All => {
                 let widths = Widths { d_in: d, d_extra: 0, d_out: d };
-                if config.is_published() {
-                    // The published code allocates a perceptron here that nothing reads.
-                    mlp(d, d, "phi")?;
-                }
                 Kind::Full {
-                    invariant: InvariantNet::new(config, widths, None, 0, &vars)?,
-                    mlp: mlp((1 + layout.n_in + layout.n_out) * d, output.d_out, "global_mlp")?,
+                    invariant: ScaleInv::new(invariants, widths, None, &vars)?,
+                    mlp: mlp((1 + layout.n_in + layout.n_out) * d, d_out, "global_mlp")?,
                 }
             }
         };
@@ -125,7 +123,10 @@ impl Readout {
         match &self.0 {
             Kind::Outputs(_) => flat(outputs),
             Kind::Ends { last, first, .. } => {
-                let ends = [last.forward(&flat(outputs)?, pass)?, first.forward(&flat(inputs)?, pass)?];
+                let project = |map: &LinearBias, x: Tensor| -> Result<Tensor> {
+                    Ok(map.forward(&Rows::nets(x)?)?.tensor()?)
+                };
+                let ends = [project(last, flat(outputs)?)?, project(first, flat(inputs)?)?];
                 Ok(Tensor::cat(&ends, D::Minus1)?)
             }
             Kind::Full { invariant, .. } => {
@@ -157,15 +158,6 @@ impl Readout {
                 }
                 Ok(total.expect("a net has nodes"))
             }
-        }
-    }
-}
-
-impl Projection {
-    fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
-        match self {
-            Self::Linear(linear) => Ok(linear.forward(&Rows::nets(x.clone())?)?.tensor()?),
-            Self::Mlp(mlp) => apply(mlp, x.clone(), pass),
         }
     }
 }

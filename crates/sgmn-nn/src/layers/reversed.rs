@@ -2,8 +2,8 @@
 
 use candle_core::Tensor;
 
-use super::{Canonical, LinearMap, Mlp, Role, invariant::beside};
-use crate::{Field, Pass, Result, VarBuilder, models::ScaleGmnConfig, ops::Rows};
+use super::{Canon, InvariantConfig, LinearMap, Mlp, Role, scale_inv::beside};
+use crate::{Field, Pass, Result, VarBuilder, ops::Rows};
 
 /// `m_j = (W x_j) ⊙ Σ_i φ([canon([x_i, u_ij]), canon(x_j)])` with `u_ij = (W_e e_ij) ⊙ (W_v x_j)`, for the receiver j of
 /// a reversed edge, the original sender.
@@ -22,29 +22,29 @@ pub struct RelativeMessage {
     w_e: LinearMap,
     w_v: LinearMap,
     w: LinearMap,
-    of_sender: Canonical,
-    of_receiver: Canonical,
+    of_sender: Canon,
+    of_receiver: Canon,
     phi: Mlp,
     phi_in: Mlp,
 }
 
 impl RelativeMessage {
-    /// The reversed message function of one layer; `d_extra` is the width of the embedding it sees, or 0.
+    /// The reversed message function of one round, between features of width `d`; `d_extra` is the width of the
+    /// embedding it sees, or 0.
     ///
     /// # Errors
     /// If the device refuses.
-    pub fn new(config: &ScaleGmnConfig, d_extra: usize, vars: &VarBuilder) -> Result<Self> {
-        let d = config.d_hidden;
-        let net = vars.at("message_fn");
-        let mlp = |vars: VarBuilder| Mlp::new(&config.mlp(), 3 * d + d_extra, d, &vars);
+    pub fn new(invariants: &InvariantConfig, d: usize, d_extra: usize, vars: &VarBuilder) -> Result<Self> {
+        let message = vars.at("message_fn");
+        let mlp = |vars: VarBuilder| Mlp::new(&invariants.mlp, 3 * d + d_extra, d, &vars);
         Ok(Self {
             w_e: LinearMap::new(d, d, &vars.at("w_e"))?,
             w_v: LinearMap::new(d, d, &vars.at("w_v"))?,
-            w: LinearMap::new(d, d, &net.at("W"))?,
-            of_sender: Canonical::new(config, 2 * d, &net.at("sender"))?,
-            of_receiver: Canonical::new(config, d, &net.at("receiver"))?,
-            phi: mlp(net.at("phi"))?,
-            phi_in: mlp(net.at("phi_in"))?,
+            w: LinearMap::new(d, d, &message.at("W"))?,
+            of_sender: Canon::new(invariants, 2 * d, &message.at("sender"))?,
+            of_receiver: Canon::new(invariants, d, &message.at("receiver"))?,
+            phi: mlp(message.at("phi"))?,
+            phi_in: mlp(message.at("phi_in"))?,
         })
     }
 

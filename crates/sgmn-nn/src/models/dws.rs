@@ -7,7 +7,8 @@ use sgmn_symmetry::Symmetry;
 
 use super::{
     Blueprint, HeadConfig, Model, Output, Returns,
-    param_net::{Answer, Form, ParamNet, ParamReader},
+    linear_layers::{Answer, Form, LinearLayers},
+    param_reader::ParamReader,
 };
 use crate::{
     Normalization, Pass, Result, VarBuilder,
@@ -80,7 +81,7 @@ impl Blueprint for DwsConfig {
 pub struct Dws {
     reader: ParamReader,
     normalization: Normalization,
-    net: ParamNet,
+    net: LinearLayers,
 }
 
 impl Dws {
@@ -95,7 +96,7 @@ impl Dws {
         vars: &VarBuilder,
     ) -> Result<Self> {
         let reader = ParamReader::new(lowering, Ends::Fixed)?;
-        let net = ParamNet::new(&config.form(), &reader, &reader.channels(), vars)?;
+        let net = LinearLayers::new(&config.form(), &reader, &reader.channels(), vars)?;
         Ok(Self { reader, normalization, net })
     }
 }

@@ -1,39 +1,30 @@
 //! The models, each from its configuration, all with one face.
 
-mod config;
 mod dws;
 mod flat_mlp;
 mod head;
 mod inr2vec;
-mod layout;
+mod linear_layers;
 mod neural_graph;
 mod nfn;
 mod ng_gnn;
 mod ng_t;
 mod output;
-mod param_net;
-mod plan;
+mod param_reader;
 mod probing;
 mod published;
-mod reach;
-mod scalegmn;
+pub(crate) mod scalegmn;
 pub(crate) mod sizes;
 mod stat_nn;
-mod work;
 
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use sgmn_graph::{Batch, Lowering, Seed};
 
-pub use config::{
-    Compatibility, Direction, EquivariantConfig, IoEmbedding, IoPath, OutputConfig, PerGraph, ReadoutRange,
-    ReversedScale, ScaleGmnConfig, SignInvariant, Symmetry,
-};
 pub use dws::{Dws, DwsConfig};
 pub use flat_mlp::{FlatMlp, FlatMlpConfig};
 pub use head::{ChangeScales, HeadConfig, Returns};
 pub use inr2vec::{Inr2Vec, Inr2VecConfig, Reconstruction, RowRange};
-pub use layout::Layout;
 pub use nfn::{FourierConfig, Nfn, NfnConfig, NfnVariant};
 pub use ng_gnn::{NgGnn, NgGnnConfig};
 pub use ng_t::{NgT, NgTConfig};
@@ -41,9 +32,10 @@ pub use output::{Output, ParamDeltas};
 pub use probing::{Probing, ProbingConfig};
 pub(crate) use published::PART;
 pub use published::{from_published, to_published};
-pub use scalegmn::ScaleGmn;
+pub use scalegmn::{
+    Compatibility, Direction, OutputConfig, PerGraph, ReadoutRange, ReversedScale, ScaleGmn, ScaleGmnConfig,
+};
 pub use stat_nn::{StatNn, StatNnConfig};
-pub use work::ReducedWork;
 
 use crate::{Normalization, Pass, Result, VarBuilder, VarStore};
 

@@ -3,10 +3,10 @@
 use candle_core::Tensor;
 use sgmn_graph::{Batch, GraphBatch, Lowering};
 
-use super::{ChangeScales, HeadConfig, Layout, Model, Output, output::rows_of_nets, sizes};
+use super::{ChangeScales, HeadConfig, Model, Output, output::rows_of_nets, sizes};
 use crate::{
     Normalization, Pass, ProbeConfig, Probes, Result, VarBuilder,
-    layers::{Features, Mlp, MlpConfig, NeuralGraph},
+    layers::{Features, Layout, Mlp, MlpConfig, NeuralGraph},
     normalization::LayerScale,
     ops::Rows,
 };

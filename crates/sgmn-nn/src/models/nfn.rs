@@ -10,7 +10,8 @@ use sgmn_symmetry::Symmetry;
 
 use super::{
     Blueprint, HeadConfig, Model, Output, Returns,
-    param_net::{Answer, Form, ParamNet, ParamReader},
+    linear_layers::{Answer, Form, LinearLayers},
+    param_reader::ParamReader,
     sizes,
 };
 use crate::{
@@ -125,7 +126,7 @@ pub struct Nfn {
     fourier: Option<(Vec<Tensor>, Tensor)>,
     /// Codes of inputs and of outputs, `[n, CODE]`.
     codes: Option<[Tensor; 2]>,
-    net: ParamNet,
+    net: LinearLayers,
 }
 
 /// Bands of the codes of inputs and outputs, and the numbers of a code.
@@ -172,7 +173,7 @@ impl Nfn {
             channels.weights[last] += CODE;
             channels.biases[last] += CODE;
         }
-        let net = ParamNet::new(&config.form(), &reader, &channels, vars)?;
+        let net = LinearLayers::new(&config.form(), &reader, &channels, vars)?;
         Ok(Self { reader, normalization, fourier, codes, net })
     }
 

@@ -25,7 +25,8 @@ pub struct NgGnnConfig {
     /// Width of nodes and edges.
     pub d_hidden: usize,
     /// Rounds of message passing.
-    pub n_layers: usize,
+    #[serde(rename = "n_layers")]
+    pub n_rounds: usize,
     /// Width of each hidden layer of every perceptron.
     pub d_mlp: Vec<usize>,
     /// Layer normalization in perceptrons.
@@ -44,7 +45,7 @@ impl NgGnnConfig {
         Form {
             d_node: self.d_hidden,
             d_edge: self.d_hidden,
-            n_rounds: self.n_layers,
+            n_rounds: self.n_rounds,
             hears_above: self.direction == Direction::Bidirectional,
             mlp: MlpConfig {
                 d_hidden: self.d_mlp.clone(),
@@ -61,7 +62,7 @@ impl Blueprint for NgGnnConfig {
     fn validate(&self) -> Result<()> {
         sizes::check(&[
             ("model.d_hidden", &[self.d_hidden]),
-            ("model.n_layers", &[self.n_layers]),
+            ("model.n_layers", &[self.n_rounds]),
             ("model.d_mlp", &self.d_mlp),
         ])?;
         self.form().validate()
@@ -80,7 +81,7 @@ impl Blueprint for NgGnnConfig {
 ///
 /// ```text
 /// x = MLP(b) + p, e = MLP(w)                                     the neural graph
-/// n_layers times:
+/// n_rounds times:
 ///   m_i  = stat_j (γ(e_ij) ⊙ (A x_i + C x_j + c) + β(e_ij))      stat: mean, deviation, min, max; each twice, the
 ///   x_i ← x_i + MLP([x_i, m_i, s_i m_i])                         second time by s_i = ln(degree + 1) / its mean
 ///   e_ij ← e_ij + MLP([e_ij, x_j, x_i])

@@ -33,7 +33,8 @@ pub struct NgTConfig {
     /// Width of the hidden layer of the edges' perceptrons.
     pub d_edge_mlp: usize,
     /// Rounds of attention.
-    pub n_layers: usize,
+    #[serde(rename = "n_layers")]
+    pub n_rounds: usize,
     /// Dropout in perceptrons.
     pub dropout: f64,
     /// Learned inputs of the nets, whose answers are features of nodes; absent for none.
@@ -48,7 +49,7 @@ impl NgTConfig {
         Form {
             d_node: self.d_node,
             d_edge: self.d_edge,
-            n_rounds: self.n_layers,
+            n_rounds: self.n_rounds,
             hears_above: true,
             mlp: self.mlp(self.d_node_mlp, true),
             probes: self.probes.clone(),
@@ -70,7 +71,7 @@ impl Blueprint for NgTConfig {
             ("model.n_heads", &[self.n_heads]),
             ("model.d_node_mlp", &[self.d_node_mlp]),
             ("model.d_edge_mlp", &[self.d_edge_mlp]),
-            ("model.n_layers", &[self.n_layers]),
+            ("model.n_layers", &[self.n_rounds]),
         ])?;
         if !self.d_attention.is_multiple_of(self.n_heads) {
             let expected = format!("a divisor of model.d_attention ({})", self.d_attention);
@@ -92,7 +93,7 @@ impl Blueprint for NgTConfig {
 ///
 /// ```text
 /// x = MLP(b) + p, e = MLP(w)                         the neural graph
-/// n_layers times:
+/// n_rounds times:
 ///   x_i ← N(x_i + attention(x, e)_i)                 over itself, the nodes below and the nodes above
 ///   x_i ← N(x_i + MLP(x_i))
 ///   e_ij ← N(e_ij + MLP([e_ij, x_j, x_i]))

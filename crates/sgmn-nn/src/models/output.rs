@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use sgmn_graph::{Batch, GraphBatch, Net, Topology};
 
-use crate::{Error, Result};
+use crate::{Error, Result, unpadded::unpadded};
 
 /// What a model returns for a batch.
 #[derive(Debug, Clone)]
@@ -126,13 +126,10 @@ fn params(topology: &Topology, weights: &[Tensor], biases: &[Tensor]) -> Result<
     let n_nets = weights.first().map_or(Ok(0), |weight| weight.dim(0))?;
     let mut vectors = vec![Vec::with_capacity(topology.spec().n_params()); n_nets];
     for (l, (weight, bias)) in weights.iter().zip(biases).enumerate() {
-        let slots = topology.edge_slots(l);
-        let weights = on_host(&weight.flatten_from(1)?)?.to_vec2::<f64>()?;
+        let weights = on_host(&unpadded(topology, l, weight)?.flatten_from(1)?)?.to_vec2::<f64>()?;
         let biases = on_host(bias)?.to_vec2::<f64>()?;
         for (vector, (weights, biases)) in vectors.iter_mut().zip(weights.iter().zip(&biases)) {
-            // Slots that only pad a kernel hold no parameter.
-            let edges = weights.chunks_exact(topology.n_edge_values());
-            vector.extend(edges.flat_map(|edge| slots.iter().map(|slot| edge[*slot])));
+            vector.extend_from_slice(weights);
             if topology.has_bias(l + 1) {
                 vector.extend_from_slice(biases);
             }

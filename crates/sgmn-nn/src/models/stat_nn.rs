@@ -10,6 +10,7 @@ use super::{Blueprint, Model, Output, Returns, sizes};
 use crate::{
     Error, Normalization, Pass, Result, VarBuilder,
     layers::{Mlp, MlpConfig},
+    unpadded::unpadded,
 };
 
 /// The configuration of a [`StatNn`].
@@ -98,15 +99,12 @@ impl StatNn {
         let scales = self.normalization.scales(topology)?;
         let mut layers = Vec::with_capacity(self.n_layers);
         for (l, scale) in scales.into_iter().enumerate() {
-            // Slots that only pad a kernel hold no parameter.
-            let mut is_own = vec![false; topology.n_edge_values()];
-            topology.edge_slots(l).into_iter().for_each(|slot| is_own[slot] = true);
-            layers.push((host(&graphs.edges[l])?, host(&graphs.nodes[l + 1])?, is_own, scale));
+            let edges = unpadded(topology, l, &graphs.edges[l])?;
+            layers.push((host(&edges)?, host(&graphs.nodes[l + 1])?, scale));
         }
         let row = |net: usize| {
-            let of_layer = layers.iter().flat_map(|(weights, biases, is_own, scale)| {
-                let own = weights[net].iter().zip(is_own.iter().cycle()).filter(|(_, is_own)| **is_own);
-                let weights = statistics(own.map(|(weight, _)| weight / scale.weight).collect());
+            let of_layer = layers.iter().flat_map(|(weights, biases, scale)| {
+                let weights = statistics(weights[net].iter().map(|weight| weight / scale.weight).collect());
                 let biases = statistics(biases[net].iter().map(|bias| bias / scale.bias).collect());
                 weights.into_iter().chain(biases)
             });

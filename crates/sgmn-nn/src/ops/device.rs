@@ -14,10 +14,6 @@ pub fn faults(device: &Device) -> Vec<String> {
     Vec::new()
 }
 
-/// Kernels for a device may differ so much from their plain forms there, relative to the largest number: f32 arithmetic
-/// in two orders differs by some 1e-6.
-pub const KERNEL_TOLERANCE: f64 = 1e-4;
-
 /// The kernels that this build has for a device, by name.
 pub fn kernel_names() -> Vec<String> {
     #[cfg(feature = "cuda")]
@@ -38,7 +34,7 @@ pub fn kernel_difference(device: &Device, name: &str) -> Result<f64> {
     bail!("{name}: expected one of the kernels for {:?}, which has none", device.location())
 }
 
-/// How far a form that is wrong on purpose is found to be from the plain one: more than [`KERNEL_TOLERANCE`], or the check
+/// How far a form that is wrong on purpose is found to be from the plain one: more than [`tolerance::KERNEL`](crate::tolerance::KERNEL), or the check
 /// of kernels is blind.
 ///
 /// # Errors

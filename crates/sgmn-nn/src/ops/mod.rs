@@ -19,26 +19,24 @@ mod nets;
 mod optimizer;
 mod precision;
 pub mod reference;
+mod run;
 mod steps;
 #[cfg(feature = "testing")]
 pub mod suite;
 
-pub use device::{
-    KERNEL_TOLERANCE, faults, forget_peak_memory, kernel_control, kernel_difference, kernel_names,
-    peak_memory,
-};
+pub use device::{faults, forget_peak_memory, kernel_control, kernel_difference, kernel_names, peak_memory};
 pub use fused::{Rows, keep_at_most, kept_bytes};
 pub use meter::{Kind, Tally, metered};
 pub use mode::{leave_kernels, no_grad, plainly, step_by_step};
 pub use nets::NetForm;
 pub use optimizer::{AdamWStep, Clip, Update, adamw, total_squares};
 pub use precision::ProductPrecision;
+pub use run::{run_mlps, run_nets};
 
 #[cfg(feature = "cuda")]
 use self::mode::on_cuda;
 use self::mode::{is_recorded, on_cpu, runs_whole, wants_gradients};
-use candle_core::{DType, Device, Result, Tensor, bail};
-use sgmn_graph::Activation;
+use candle_core::{Result, Tensor};
 
 /// Which of an edge block's two node axes `[B, R, S, H]` a node tensor belongs to or a sum runs over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,99 +219,6 @@ pub fn dropout(x: &Tensor, p: f64, seed: &sgmn_graph::Seed) -> Result<Tensor> {
     let mask = cpu::kernels::Mask::new(p, seed).factors(x.elem_count() / width, width);
     let mask = Tensor::from_vec(mask, x.dims(), x.device())?.to_dtype(x.dtype())?;
     x * mask
-}
-
-/// `y_b(x) = σ_L(W_L … σ_1(W_1 x + b_1) … + b_L)`: B perceptrons of one form, every one on all P inputs.
-///
-/// The inputs get no gradient. Parameters share one type.
-///
-/// # Shapes
-/// weights `[B, n_out, n_in]` and biases `[B, n_out]` of each layer, inputs `[P, n_in]`, result `[B, P, n_out]` of the last.
-pub fn run_mlps(
-    weights: &[Tensor],
-    biases: &[Tensor],
-    activations: &[Activation],
-    inputs: &Tensor,
-) -> Result<Tensor> {
-    let inputs = inputs.detach();
-    let (n_inputs, mut width) = inputs.dims2()?;
-    let n_nets = biases.first().map_or(Ok(0), |bias| bias.dim(0))?;
-    let n_layers = activations.len();
-    if weights.len() != n_layers || biases.len() != n_layers || n_layers == 0 {
-        bail!(
-            "perceptrons: expected weights and biases of {n_layers} layers, at least one, found {} and {}",
-            weights.len(),
-            biases.len()
-        );
-    }
-    let mut widths = vec![width];
-    for (weight, bias) in weights.iter().zip(biases) {
-        let n_out = bias.dims2()?.1;
-        if weight.dims() != [n_nets, n_out, width] || bias.dims() != [n_nets, n_out] || n_out * width == 0 {
-            bail!(
-                "perceptrons: expected a layer of {n_nets} nets that reads {width} units, found {:?} and {:?}",
-                weight.dims(),
-                bias.dims()
-            );
-        }
-        width = n_out;
-        widths.push(width);
-    }
-    if n_nets * n_inputs == 0 {
-        return Tensor::zeros((n_nets, n_inputs, width), inputs.dtype(), inputs.device());
-    }
-    let params = || {
-        let layers = weights.iter().zip(biases);
-        let params = layers.flat_map(|(weight, bias)| [weight.flatten_from(1), Ok(bias.clone())]);
-        Tensor::cat(&params.collect::<Result<Vec<_>>>()?, 1)
-    };
-    #[cfg(feature = "cuda")]
-    if on_cuda(cuda::Kernel::RunMlps, &inputs)
-        && let Some(nets) = cuda::Nets::of_mlps(&widths, activations)
-    {
-        return cuda::run_mlps(nets, &params()?, &inputs);
-    }
-    let has_kernel =
-        matches!(inputs.device(), Device::Cpu) && !mode::is_plain() && cpu::Mlps::serves(activations);
-    if has_kernel && matches!(inputs.dtype(), DType::F32 | DType::F64) {
-        return cpu::Mlps { widths, activations: activations.to_vec() }.apply(&params()?, &inputs);
-    }
-    reference::run_mlps(weights, biases, activations, &inputs)
-}
-
-/// What every unit of B nets of one form computes on P inputs: its value, in convolutions the mean over its positions.
-///
-/// The parameters get no gradient, the inputs do. Both share one type.
-///
-/// # Shapes
-/// params `[B, n_params]` in the order `W_0, b_0, W_1, …`, inputs `[values, P]` with one input a column, result
-/// `[B, units, P]` with the units of all layers but the inputs.
-pub fn run_nets(params: &Tensor, form: &NetForm, inputs: &Tensor) -> Result<Tensor> {
-    let (n_nets, n_params) = params.dims2()?;
-    let (n_values, n_inputs) = inputs.dims2()?;
-    if n_params != form.n_params() || n_values != form.n_values() {
-        bail!(
-            "nets: expected {} parameters and {} input values, found {n_params} and {n_values}",
-            form.n_params(),
-            form.n_values()
-        );
-    }
-    let params = params.detach();
-    let inputs = if wants_gradients() { inputs.clone() } else { inputs.detach() };
-    if n_nets * n_inputs == 0 {
-        return Tensor::zeros((n_nets, form.n_units(), n_inputs), inputs.dtype(), inputs.device());
-    }
-    #[cfg(feature = "cuda")]
-    if on_cuda(cuda::Kernel::RunNets, &inputs)
-        && let Some(nets) = cuda::Nets::of(&form.layers)
-    {
-        return cuda::run_nets(nets, &params, &inputs);
-    }
-    let has_kernel = matches!(inputs.device(), Device::Cpu) && !mode::is_plain() && cpu::Nets::serves(form);
-    if has_kernel && matches!(inputs.dtype(), DType::F32 | DType::F64) {
-        return cpu::Nets { form: form.clone() }.apply(&params, &inputs);
-    }
-    reference::run_nets(&params, form, &inputs)
 }
 
 /// Applies an operation on rows to the rows of any tensor.

@@ -13,11 +13,6 @@ use super::{
 
 pub(super) type Op = Box<dyn Fn(&[Tensor]) -> Result<Tensor>>;
 
-/// Largest difference in f64, relative to the largest number of the same tensor.
-pub const F64: f64 = 1e-12;
-/// Largest difference in f32, relative to the largest number of the same tensor.
-pub const F32: f64 = 2e-5;
-
 /// An operation on inputs of certain shapes.
 pub struct Case {
     /// The operation.

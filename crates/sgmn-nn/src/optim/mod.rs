@@ -1,9 +1,11 @@
 //! The published training step: AdamW on a warmed-up rate, gradients clipped by their global norm.
 
 mod adamw;
+mod average;
 mod clip;
 mod schedule;
 
 pub use adamw::{AdamW, AdamWConfig};
+pub use average::Average;
 pub use clip::{GradientNorm, Gradients, clip_by_global_norm};
-pub use schedule::Warmup;
+pub use schedule::Schedule;

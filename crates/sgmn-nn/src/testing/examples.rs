@@ -3,10 +3,11 @@
 use super::{DIRECTIONS, Nets};
 use crate::{
     ProbeConfig,
+    layers::Scalings,
     models::{
         DwsConfig, FlatMlpConfig, FourierConfig, HeadConfig, Inr2VecConfig, ModelConfig, NfnConfig,
         NfnVariant, NgGnnConfig, NgTConfig, OutputConfig, ProbingConfig, Reconstruction, RowRange,
-        ScaleGmnConfig, StatNnConfig, Symmetry,
+        ScaleGmnConfig, StatNnConfig,
     },
     probes::Generator,
     render::COORDINATES,
@@ -65,7 +66,7 @@ pub fn examples() -> Vec<Example> {
                     ModelConfig::NgGnn(NgGnnConfig {
                         direction,
                         d_hidden: 6,
-                        n_layers: 3,
+                        n_rounds: 3,
                         d_mlp: vec![7],
                         layer_norm: true,
                         dropout: 0.0,
@@ -83,7 +84,7 @@ pub fn examples() -> Vec<Example> {
                     n_heads: 2,
                     d_node_mlp: 10,
                     d_edge_mlp: 8,
-                    n_layers: 2,
+                    n_rounds: 2,
                     dropout: 0.0,
                     probes: None,
                     output,
@@ -116,7 +117,7 @@ pub fn examples() -> Vec<Example> {
             coordinates: COORDINATES,
         });
         add("inr2vec", ModelConfig::Inr2Vec(inr2vec(reconstruction)));
-        for symmetry in [Symmetry::Sign, Symmetry::Scale, Symmetry::Own, Symmetry::Permutation] {
+        for symmetry in [Scalings::Sign, Scalings::Scale, Scalings::Own, Scalings::Permutation] {
             for direction in DIRECTIONS {
                 // The nets of the checks need not have the symmetry: what is computed is asked about.
                 let base =

@@ -7,6 +7,7 @@ mod nets;
 mod published;
 mod running;
 mod variants;
+mod work;
 
 use candle_core::{DType, Device, Tensor};
 use rand::RngExt;
@@ -17,7 +18,8 @@ pub use self::{
     nets::{Nets, activations, mixed_cnns, mixed_mlps, nets, plain_mlps},
     published::{Case, PUBLISHED, case, gated, inr},
     running::{Running, Setting, Stepped, Task, random_nets},
-    variants::{DIRECTIONS, SYMMETRIES, net, per_graph, variants},
+    variants::{DIRECTIONS, SCALINGS, per_graph, stack, variants},
+    work::ReducedWork,
 };
 use crate::{Result, models::Output};
 

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use sgmn_graph::{Activation, LayerMap, LayerSpec, Net, NetSpec, Reading, Seed, testing};
 
-use crate::models::Symmetry;
+use crate::layers::Scalings;
 
 /// Why building an architecture below cannot fail.
 const VALID: &str = "layers of equal neighbours make a valid net";
 
 /// Activations whose symmetry a setting is made for.
-pub fn activations(symmetry: Symmetry) -> Vec<Activation> {
+pub fn activations(symmetry: Scalings) -> Vec<Activation> {
     let (sine, leaky) = (Activation::Sine { omega: 30.0 }, Activation::LeakyRelu { slope: 0.1 });
     match symmetry {
-        Symmetry::Sign => vec![sine, Activation::Tanh],
-        Symmetry::Scale => vec![Activation::Relu, leaky],
+        Scalings::Sign => vec![sine, Activation::Tanh],
+        Scalings::Scale => vec![Activation::Relu, leaky],
         // Every group; those that only permutations respect are tried one by one.
-        Symmetry::Own => vec![
+        Scalings::Own => vec![
             Activation::Relu,
             Activation::LeakyRelu { slope: 0.01 },
             Activation::Tanh,
@@ -25,12 +25,12 @@ pub fn activations(symmetry: Symmetry) -> Vec<Activation> {
             Activation::Gelu,
             Activation::Identity,
         ],
-        Symmetry::Permutation => vec![Activation::Silu, Activation::Gelu],
+        Scalings::Permutation => vec![Activation::Silu, Activation::Gelu],
     }
 }
 
 /// Architectures of different widths and depths, whose hidden layers take turns among the activations.
-pub fn mixed_mlps(symmetry: Symmetry, n_out: usize) -> Vec<Arc<NetSpec>> {
+pub fn mixed_mlps(symmetry: Scalings, n_out: usize) -> Vec<Arc<NetSpec>> {
     let mut turn = activations(symmetry).into_iter().cycle();
     let mut spec = |widths: &[usize]| {
         let hidden: Vec<Activation> = turn.by_ref().take(widths.len() - 2).collect();
@@ -45,7 +45,7 @@ pub fn plain_mlps(activation: Activation) -> Vec<Arc<NetSpec>> {
 }
 
 /// CNNs of different kernels, one with an average and one with a flatten.
-pub fn mixed_cnns(symmetry: Symmetry) -> Vec<Arc<NetSpec>> {
+pub fn mixed_cnns(symmetry: Scalings) -> Vec<Arc<NetSpec>> {
     let activations = activations(symmetry);
     let conv = |n_in, n_out, kernel, activation| {
         LayerSpec::new(LayerMap::Conv { n_in, n_out, kernel, stride: [1, 1], padding: [0, 0] }, activation)

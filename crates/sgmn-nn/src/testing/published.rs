@@ -7,10 +7,8 @@ use sgmn_graph::{Activation, NetSpec};
 use super::{Running, Setting, random_nets};
 use crate::{
     Error, Normalization, Result,
-    models::{
-        Direction, EquivariantConfig, IoPath, ModelConfig, OutputConfig, PerGraph, ReadoutRange,
-        ScaleGmnConfig, SignInvariant, Symmetry,
-    },
+    layers::{IoPath, ScaleEqConfig, Scalings, SignInvariant},
+    models::{Direction, ModelConfig, OutputConfig, PerGraph, ReadoutRange, ScaleGmnConfig},
 };
 
 /// Names of the four published configurations among the cases.
@@ -113,14 +111,14 @@ fn mnist_bidirectional() -> Case {
 }
 
 fn cnn_zoo_relu() -> Case {
-    let readout = PerGraph { readout: ReadoutRange::LastLayer, d_out: 1, d_rho: 128, mlp_directions: false };
+    let readout = PerGraph { readout: ReadoutRange::LastLayer, d_out: 1, d_rho: 128 };
     Case {
         name: "cnn-zoo-relu",
         config: ScaleGmnConfig {
-            n_layers: 4,
+            n_rounds: 4,
             node_skip: false,
             output: OutputConfig::PerGraph(readout),
-            ..ScaleGmnConfig::new(Symmetry::Scale, Direction::Forward, 128, 1)
+            ..ScaleGmnConfig::new(Scalings::Scale, Direction::Forward, 128, 1)
         },
         spec: Arc::new(NetSpec::cnn_zoo(&[1, 16, 16, 16, 10], Activation::Relu).expect(VALID)),
         batch_size: 32,
@@ -130,18 +128,18 @@ fn cnn_zoo_relu() -> Case {
 }
 
 fn editing() -> Case {
-    let net = EquivariantConfig { n_layers: 1, io: IoPath::Mlp, n_mlps: 3, positional: false };
+    let net = ScaleEqConfig { n_layers: 1, io: IoPath::Mlp, n_mlps: 3, positional: false };
     Case {
         name: "editing",
         config: ScaleGmnConfig {
-            n_layers: 10,
+            n_rounds: 10,
             sign_invariant: SignInvariant::Absolute,
             message: net,
             update: net,
             dropout: 0.1,
             mlp_dropout: 0.1,
             output: OutputConfig::PerParam { initial_scale: 0.01, n_copies: 1 },
-            ..ScaleGmnConfig::new(Symmetry::Sign, Direction::Forward, 128, 1)
+            ..ScaleGmnConfig::new(Scalings::Sign, Direction::Forward, 128, 1)
         },
         spec: inr(32),
         batch_size: 16,
@@ -158,14 +156,14 @@ pub fn inr(n_hidden: usize) -> Arc<NetSpec> {
 
 /// The classifier of INRs: four layers, gated inputs and outputs.
 pub fn gated(direction: Direction, d: usize, positional: bool) -> ScaleGmnConfig {
-    let net = EquivariantConfig { n_layers: 1, io: IoPath::Gated, n_mlps: 2, positional };
+    let net = ScaleEqConfig { n_layers: 1, io: IoPath::Gated, n_mlps: 2, positional };
     ScaleGmnConfig {
-        n_layers: 4,
+        n_rounds: 4,
         edge_embedding: !positional,
         node_skip: !positional,
         message: net,
         update: net,
-        ..ScaleGmnConfig::new(Symmetry::Sign, direction, d, 10)
+        ..ScaleGmnConfig::new(Scalings::Sign, direction, d, 10)
     }
 }
 

@@ -5,18 +5,13 @@ use sgmn_graph::{Activation, Seed};
 use sgmn_nn::{
     Normalization, Pass,
     testing::{Example, Running, Setting, Task, examples, nets, weighted_sum},
+    tolerance::{DEVICE_LOSS, DEVICE_OUTPUT},
 };
 
 use crate::check::{Check, Finding, said};
 
-/// Largest error of outputs and gradients, relative to the largest number of each: some thirty operations stand one
-/// after the other, and where a model divides by small norms rounding grows; the CPU in f32 comes to 8e-5.
-const OUTPUT: f64 = 3e-4;
-/// Largest relative error of the loss in any of five steps: AdamW turns the smallest gradients, whose sign rounding
-/// decides, into moves as large as any, and on the CPU in f32 they still come to 4e-7 only.
-const LOSS: f64 = 1e-4;
 /// The losses say something if the steps change them by so much at least.
-const MOVES: f64 = 30.0 * LOSS;
+const MOVES: f64 = 30.0 * DEVICE_LOSS;
 const N_STEPS: usize = 5;
 
 /// The group `models`: three checks an example.
@@ -27,8 +22,8 @@ pub(crate) fn checks(device: &Device) -> Vec<Check> {
         all.iter().find(|example| example.name.contains("scalegmn")).unwrap_or(&all[0]).clone();
     let on = device.clone();
     let control = move || match difference(&through_steps, &on, 0.01)? {
-        (worst, _) if worst > OUTPUT => Ok(Finding::Holds),
-        (worst, _) => Err(format!("expected an error above {OUTPUT:.0e}, found {worst:.1e}")),
+        (worst, _) if worst > DEVICE_OUTPUT => Ok(Finding::Holds),
+        (worst, _) => Err(format!("expected an error above {DEVICE_OUTPUT:.0e}, found {worst:.1e}")),
     };
     let mut checks = vec![Check::new("models", "one number that is 0.01 off is found out", control)];
     for example in examples() {
@@ -53,10 +48,10 @@ fn start(example: &Example, dtype: DType, device: &Device) -> sgmn_nn::Result<(R
 /// Outputs of a prediction, and gradients of a weighted sum of them.
 fn computes(example: &Example, device: &Device) -> Result<Finding, String> {
     let (worst, place) = difference(example, device, 0.0)?;
-    if worst > OUTPUT {
-        return Err(format!("{place} differs by {worst:.1e}, expected at most {OUTPUT:.0e}"));
+    if worst > DEVICE_OUTPUT {
+        return Err(format!("{place} differs by {worst:.1e}, expected at most {DEVICE_OUTPUT:.0e}"));
     }
-    Ok(Finding::Error { worst, tolerance: OUTPUT })
+    Ok(Finding::Error { worst, tolerance: DEVICE_OUTPUT })
 }
 
 /// The largest error and where it is; `moved` is added to one learned number on the device, to see that it is noticed.
@@ -122,7 +117,7 @@ fn learns(example: &Example, device: &Device) -> Result<Finding, String> {
     }
     let errors = ours.iter().zip(&exact).map(|(a, b)| (a - b).abs() / b.abs().max(f64::MIN_POSITIVE));
     let worst = errors.fold(0.0, |worst: f64, e| if e.is_nan() { f64::INFINITY } else { worst.max(e) });
-    Ok(Finding::Error { worst, tolerance: LOSS })
+    Ok(Finding::Error { worst, tolerance: DEVICE_LOSS })
 }
 
 fn values(tensor: &Tensor) -> Result<Vec<f64>, String> {

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device};
-use sgmn_nn::ops::{
-    self,
-    suite::{self, Case},
+use sgmn_nn::{
+    ops::{
+        self,
+        suite::{self, Case},
+    },
+    tolerance,
 };
 
 use crate::check::{Check, Finding, said};
@@ -17,7 +20,7 @@ pub(crate) fn checks(device: &Device, dtype: DType) -> Result<Vec<Check>, String
         by_name.entry(case.name).or_default().push(case);
     }
     let mut checks = Vec::new();
-    let tolerance = if dtype == DType::F64 { suite::F64 } else { suite::F32 };
+    let tolerance = if dtype == DType::F64 { tolerance::OPERATION_F64 } else { tolerance::OPERATION_F32 };
     for (name, cases) in by_name {
         let device = device.clone();
         checks.push(Check::new("ops", format!("{name} {}", dtype.as_str()), move || {
@@ -50,17 +53,15 @@ pub(crate) fn kernels(device: &Device, has_kernels: bool) -> Vec<Check> {
     let on = device.clone();
     checks.push(Check::new("kernels", "a wrong form is found out", move || {
         match said(ops::kernel_control(&on))? {
-            found if found > ops::KERNEL_TOLERANCE => Ok(Finding::Holds),
-            found => {
-                Err(format!("expected a difference above {:.0e}, found {found:.1e}", ops::KERNEL_TOLERANCE))
-            }
+            found if found > tolerance::KERNEL => Ok(Finding::Holds),
+            found => Err(format!("expected a difference above {:.0e}, found {found:.1e}", tolerance::KERNEL)),
         }
     }));
     for name in names {
         let on = device.clone();
         checks.push(Check::new("kernels", name.clone(), move || {
             let worst = said(ops::kernel_difference(&on, &name))?;
-            Ok(Finding::Error { worst, tolerance: ops::KERNEL_TOLERANCE })
+            Ok(Finding::Error { worst, tolerance: tolerance::KERNEL })
         }));
     }
     checks

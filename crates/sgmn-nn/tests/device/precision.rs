@@ -6,15 +6,10 @@ use sgmn_nn::{
     Normalization, Pass,
     ops::ProductPrecision,
     testing::{Example, Running, Setting, Task, examples, nets, weighted_sum},
+    tolerance::{ROUNDED_GRADIENT, ROUNDED_OUTPUT},
 };
 
 use crate::check::{Check, Finding, said};
-
-/// Largest distance of outputs, `‖a − b‖ / ‖b‖`: bf16 has 8 significant bits, and some ten products stand one after
-/// the other.
-const DISTANCE: f64 = 2e-2;
-/// The same of all gradients together, which pass twice as many products.
-const GRADIENT_DISTANCE: f64 = 8e-2;
 
 /// The group `precision`: tf32 where the device has it, bf16 on the CPU and on CUDA devices.
 pub(crate) fn checks(device: &Device) -> Vec<Check> {
@@ -55,10 +50,10 @@ fn distance(example: &Example, precision: ProductPrecision, device: &Device) -> 
     }
     let of_grads = apart(&rounded_grads, &grads);
     // NaN is no small distance.
-    if of_grads.is_nan() || of_grads > GRADIENT_DISTANCE {
-        return Err(format!("gradients are {of_grads:.1e} apart, expected at most {GRADIENT_DISTANCE:.0e}"));
+    if of_grads.is_nan() || of_grads > ROUNDED_GRADIENT {
+        return Err(format!("gradients are {of_grads:.1e} apart, expected at most {ROUNDED_GRADIENT:.0e}"));
     }
-    Ok(Finding::Error { worst: apart(&rounded, &output), tolerance: DISTANCE })
+    Ok(Finding::Error { worst: apart(&rounded, &output), tolerance: ROUNDED_OUTPUT })
 }
 
 /// `‖a − b‖ / ‖b‖`.

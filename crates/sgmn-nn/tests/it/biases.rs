@@ -7,9 +7,11 @@ use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed, eval, testing}
 use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
-    models::{Direction, ModelConfig, Output, ScaleGmnConfig, Symmetry},
+    layers::Scalings,
+    models::{Direction, ModelConfig, Output, ScaleGmnConfig},
     render::{Grid, NetTensors, Renderer},
     testing::{Example, Nets, examples},
+    tolerance::SAME,
 };
 use sgmn_symmetry::{check::Trials, tolerance};
 
@@ -88,11 +90,11 @@ fn every_model_keeps_the_symmetries_that_it_claims_on_nets_without_biases_and_of
 fn a_mixture_takes_the_group_of_every_activation() {
     for activation in testing::ACTIVATIONS {
         for direction in [Direction::Forward, Direction::Bidirectional] {
-            let config = ScaleGmnConfig::new(Symmetry::Own, direction, 6, 2);
+            let config = ScaleGmnConfig::new(Scalings::Own, direction, 6, 2);
             for specs in [Nets::Mlps, Nets::Cnns].into_iter().flat_map(|kind| specs(kind, activation)) {
                 let nets = nets(Seed::new(5), &specs, 2);
                 let (model, _, lowering) = build(&config, &specs, Normalization::none(), DType::F64);
-                let trials = Trials::new(Seed::new(6), Symmetry::Own.respected(), 2);
+                let trials = Trials::new(Seed::new(6), Scalings::Own.respected(), 2);
                 let report = symmetry_error(&*model, &trials, &nets, &lowering, DType::F64, &device());
                 let report = report.unwrap();
                 assert!(report.within(tolerance::MODEL_F64), "{activation}, {direction:?}: {report}");
@@ -126,7 +128,7 @@ fn an_edited_net_without_biases_has_none() {
         assert_eq!(changed.net(i, &spec).unwrap(), edited);
         // The picture is that of the net that is written, so nothing moved but its own numbers.
         let corner = eval::run(&edited, &[1.0, -1.0]).unwrap()[0];
-        assert!((picture[i][3][0] - corner).abs() < 1e-12);
+        assert!((picture[i][3][0] - corner).abs() < SAME);
     }
 }
 
@@ -153,7 +155,7 @@ fn nets_of_every_activation_are_drawn_as_the_interpreter_says_with_gradients() {
             };
             let expected = run(&net);
             let apart = values.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-            assert!(apart < 1e-12, "{activation}: {apart:e}");
+            assert!(apart < SAME, "{activation}: {apart:e}");
             let grads = picture.sum_all().unwrap().backward().unwrap();
             let slope = grads.get(&weight).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
             for (at, slope) in slope.iter().enumerate() {
@@ -194,7 +196,7 @@ fn largest(tensor: &Tensor) -> f64 {
 fn configurations_do_not_depend_on_biases() {
     // A checkpoint knows nets by their text, and one without biases is another architecture.
     let plain = Nets::Mlps.specs(Activation::Tanh);
-    let config = ModelConfig::ScaleGmn(ScaleGmnConfig::new(Symmetry::Sign, Direction::Forward, 4, 1));
+    let config = ModelConfig::ScaleGmn(ScaleGmnConfig::new(Scalings::Sign, Direction::Forward, 4, 1));
     let names = |specs: &[Arc<NetSpec>]| -> Vec<String> {
         let (_, vars, _) = build_any(&config, specs, Normalization::none(), DType::F32);
         vars.iter().map(|(name, var)| format!("{name} {:?}", var.dims())).collect()

@@ -1,6 +1,6 @@
 //! What every kind of model is held to: exactly the symmetries it claims, right gradients, nets that do not see each other.
 //!
-//! A model's own test file calls [`hold`] for each of its settings.
+//! A model's own test file lists the settings in which it is examined; `examined!` below lists the files.
 
 use std::sync::Arc;
 
@@ -9,7 +9,9 @@ use sgmn_graph::{Activation, Batch, Net, NetSpec, Seed};
 use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
-    models::{FlatMlpConfig, HeadConfig, ModelConfig, Output, Symmetry as Scalings},
+    layers::Scalings,
+    models::{FlatMlpConfig, HeadConfig, ModelConfig, Output},
+    tolerance::{BROKEN, GRADIENT, SAME},
 };
 use sgmn_symmetry::{Symmetry, check::Trials, tolerance};
 
@@ -20,29 +22,77 @@ use crate::{
     setup::{build_any, device, mixed_mlps, nets},
 };
 
-/// The smallest error that shows that a model does not have a symmetry.
-const BROKEN: f64 = 1e-3;
+/// A setting of a model, and the nets on which it is examined.
+pub(crate) struct Held {
+    what: String,
+    config: ModelConfig,
+    nets: Vec<Nets>,
+}
+
+impl Held {
+    pub(crate) fn new(what: impl Into<String>, config: ModelConfig, nets: &[Nets]) -> Self {
+        Self { what: what.into(), config, nets: nets.to_vec() }
+    }
+}
+
+/// One test for each kind of model, and one that no kind is missing.
+macro_rules! examined {
+    ($($kind:literal by $held:path => $fact:ident,)*) => {
+        $(
+            #[test]
+            fn $fact() {
+                hold_all($kind, &$held());
+            }
+        )*
+
+        #[test]
+        fn every_kind_of_model_is_examined() {
+            let kinds: Vec<&str> = ModelConfig::KINDS.iter().map(|(kind, _)| *kind).collect();
+            assert_eq!(kinds, [$($kind),*]);
+        }
+    };
+}
+
+examined! {
+    "dws" by crate::dws::held => dws_is_blind_to_the_order_of_units_alone,
+    "flat_mlp" by crate::flat_mlp::held => flat_mlp_has_no_symmetry,
+    "inr2vec" by crate::inr2vec::held => inr2vec_has_no_symmetry,
+    "nfn" by crate::nfn::held => nfn_is_blind_to_the_order_of_units_alone,
+    "ng_gnn" by crate::ng_gnn::held => ng_gnn_is_blind_to_the_order_of_units_alone,
+    "ng_t" by crate::ng_t::held => ng_t_is_blind_to_the_order_of_units_alone,
+    "probes" by crate::probing::held => probing_has_every_symmetry_that_keeps_the_function,
+    "scalegmn" by crate::scalegmn::held => scalegmn_has_the_symmetries_of_its_setting_and_no_others,
+    "stat_nn" by crate::stat_nn::held => stat_nn_is_blind_to_the_order_of_units_alone,
+}
+
+/// Panics unless there are settings of this kind of model, and all of them hold.
+fn hold_all(kind: &str, all: &[Held]) {
+    assert!(!all.is_empty(), "{kind}: no setting is examined");
+    for Held { what, config, nets } in all {
+        assert_eq!(config.kind(), kind, "{what}");
+        assert!(!nets.is_empty(), "{what}: examined on no nets");
+        nets.iter().for_each(|nets| hold(what, config, *nets));
+    }
+}
 
 /// Panics unless the model has exactly the symmetries it claims, in f64 and f32; its gradients agree with differences
 /// and miss no variable that should have one; and a net's output does not depend on the other nets of its batch.
-pub(crate) fn hold(what: &str, config: &ModelConfig, kinds: &[Nets]) {
+fn hold(what: &str, config: &ModelConfig, kind: Nets) {
     let claimed = config.blueprint().respected();
-    for kind in kinds {
-        let what = format!("{what} on {kind:?}");
-        for activation in [Activation::Sine { omega: 30.0 }, Activation::Tanh, Activation::Relu] {
-            let specs = kind.specs(activation);
-            for symmetry in Symmetry::ALL.iter().filter(|symmetry| symmetry.applies(activation)) {
-                let case = format!("{what}, {activation:?}, {symmetry:?}");
-                has_symmetry(&case, config, &specs, *symmetry, claimed.contains(symmetry));
-            }
+    let what = format!("{what} on {kind:?}");
+    for activation in [Activation::Sine { omega: 30.0 }, Activation::Tanh, Activation::Relu] {
+        let specs = kind.specs(activation);
+        for symmetry in Symmetry::ALL.iter().filter(|symmetry| symmetry.applies(activation)) {
+            let case = format!("{what}, {activation:?}, {symmetry:?}");
+            has_symmetry(&case, config, &specs, *symmetry, claimed.contains(symmetry));
         }
-        let specs = kind.specs(Activation::Tanh);
-        let error = gradient_error(config, &specs);
-        println!("{what}: gradient error {error:.1e}");
-        assert!(error < 1e-7, "{what}: gradients differ from differences by {error:e}");
-        reaches_every_variable(&what, config, &specs);
-        reads_each_net_alone(&what, config, &specs);
     }
+    let specs = kind.specs(Activation::Tanh);
+    let error = gradient_error(config, &specs);
+    println!("{what}: gradient error {error:.1e}");
+    assert!(error < GRADIENT, "{what}: gradients differ from differences by {error:e}");
+    reaches_every_variable(&what, config, &specs);
+    reads_each_net_alone(&what, config, &specs);
 }
 
 /// Whether random elements of a symmetry change the model's output by more than rounding does.
@@ -100,18 +150,7 @@ pub(crate) fn reads_each_net_alone(what: &str, config: &ModelConfig, specs: &[Ar
         let alone = &run(std::slice::from_ref(net))[0];
         let size = alone.iter().fold(1e-300, |size: f64, value| size.max(value.abs()));
         let apart = alone.iter().zip(&together[i]).map(|(a, b)| (a - b).abs() / size).fold(0.0, f64::max);
-        assert!(apart < 1e-12, "{what}: net {i} alone differs by {apart:e}");
-    }
-}
-
-#[test]
-fn every_kind_of_model_is_examined() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
-    for (kind, _) in ModelConfig::KINDS {
-        // Where the name of the kind is the module of something else, the file has the model's own name.
-        let file = if *kind == "probes" { "probing" } else { kind };
-        let text = std::fs::read_to_string(folder.join(format!("{file}.rs"))).unwrap();
-        assert!(text.contains("hold("), "{kind}");
+        assert!(apart < SAME, "{what}: net {i} alone differs by {apart:e}");
     }
 }
 

@@ -6,10 +6,8 @@ use candle_core::{DType, Device};
 use sgmn_graph::{Activation, Lowering, NetSpec, Seed};
 use sgmn_nn::{
     Normalization,
-    models::{
-        Compatibility, Direction, EquivariantConfig, IoEmbedding, IoPath, ModelConfig, OutputConfig,
-        PerGraph, ReadoutRange, ScaleGmnConfig, SignInvariant, Symmetry,
-    },
+    layers::{IoPath, Join, ScaleEqConfig, Scalings, SignInvariant},
+    models::{Compatibility, Direction, ModelConfig, OutputConfig, PerGraph, ReadoutRange, ScaleGmnConfig},
     vars::Start,
 };
 
@@ -17,7 +15,7 @@ use sgmn_nn::{
 struct Published {
     name: &'static str,
     layout: &'static [usize],
-    symmetry: Symmetry,
+    symmetry: Scalings,
     direction: Direction,
     d: usize,
     n_layers: usize,
@@ -41,8 +39,8 @@ enum Head {
 use Direction::{Bidirectional as B, Forward as F};
 use Head::{Edit, Full, Last};
 use IoPath::{Gated, Mlp};
+use Scalings::{Own, Scale, Sign};
 use SignInvariant::{Absolute, Symmetrize};
-use Symmetry::{Own, Scale, Sign};
 
 const INR: &[usize] = &[2, 32, 32, 1];
 const COLOR_INR: &[usize] = &[2, 32, 32, 3];
@@ -78,7 +76,7 @@ const PUBLISHED: [Published; 20] = [
 const fn published(
     name: &'static str,
     layout: &'static [usize],
-    symmetry: Symmetry,
+    symmetry: Scalings,
     direction: Direction,
     d: usize,
     n_layers: usize,
@@ -114,18 +112,16 @@ const fn published(
 impl Published {
     fn config(&self) -> ModelConfig {
         let net =
-            EquivariantConfig { n_layers: 1, io: self.io, n_mlps: self.n_mlps, positional: self.positional };
-        let per_graph = |readout, d_out| {
-            OutputConfig::PerGraph(PerGraph { readout, d_out, d_rho: self.d, mlp_directions: false })
-        };
+            ScaleEqConfig { n_layers: 1, io: self.io, n_mlps: self.n_mlps, positional: self.positional };
+        let per_graph = |readout, d_out| OutputConfig::PerGraph(PerGraph { readout, d_out, d_rho: self.d });
         ModelConfig::ScaleGmn(ScaleGmnConfig {
-            symmetry: self.symmetry,
+            scalings: self.symmetry,
             force_symmetry: false,
             direction: self.direction,
             reversed_scale: None,
             sign_invariant: self.sign_invariant,
             d_hidden: self.d,
-            n_layers: self.n_layers,
+            n_rounds: self.n_layers,
             d_mlp: vec![self.d],
             layer_norm: self.layer_norm,
             dropout: 0.0,
@@ -133,7 +129,7 @@ impl Published {
             node_skip: self.node_skip,
             node_embedding: true,
             edge_embedding: self.edge_embedding,
-            io_embedding: IoEmbedding::Sum,
+            io_embedding: Join::Sum,
             message: net,
             update: net,
             edge_update: true,

@@ -7,8 +7,10 @@ use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed, eval};
 use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
-    models::{Blueprint, Direction, Model, Output, OutputConfig, ScaleGmnConfig, Symmetry},
+    layers::Scalings,
+    models::{Blueprint, Direction, Model, Output, OutputConfig, ScaleGmnConfig},
     render::{Axes, Grid, NetTensors, Renderer},
+    tolerance::SAME,
 };
 use sgmn_symmetry::{Element, Ranges, check::Trials, sample, tolerance};
 
@@ -32,7 +34,7 @@ fn inrs(n: u64) -> Vec<Net> {
 fn editor(direction: Direction, n_copies: usize) -> ScaleGmnConfig {
     ScaleGmnConfig {
         output: OutputConfig::PerParam { initial_scale: 0.5, n_copies },
-        ..ScaleGmnConfig::new(Symmetry::Sign, direction, 6, 1)
+        ..ScaleGmnConfig::new(Scalings::Sign, direction, 6, 1)
     }
 }
 
@@ -71,7 +73,7 @@ fn an_edit_of_a_transformed_net_is_the_transformed_edit_and_draws_the_same() {
                 sample(
                     Seed::new(4).index(i as u64),
                     &graph.topology,
-                    Symmetry::Sign.respected(),
+                    Scalings::Sign.respected(),
                     &Ranges::default(),
                 )
                 .unwrap()
@@ -91,7 +93,7 @@ fn an_edit_of_a_transformed_net_is_the_transformed_edit_and_draws_the_same() {
                 for (before, after) in copies {
                     let expected = act(element, before.to_vec());
                     for (a, b) in expected.params().iter().zip(after) {
-                        assert!((a - b).abs() < 1e-12, "{direction:?}, {n_copies} copies: {a} and {b}");
+                        assert!((a - b).abs() < SAME, "{direction:?}, {n_copies} copies: {a} and {b}");
                     }
                 }
             }
@@ -100,7 +102,7 @@ fn an_edit_of_a_transformed_net_is_the_transformed_edit_and_draws_the_same() {
                 assert!(distance(a, b) < 1e-11, "{direction:?}, {n_copies} copies: {:e}", distance(a, b));
             }
             // And by the house's own examination.
-            let trials = Trials::new(Seed::new(6), Symmetry::Sign.respected(), 2);
+            let trials = Trials::new(Seed::new(6), Scalings::Sign.respected(), 2);
             let report = symmetry_error(&*model, &trials, &nets, &lowering, DType::F64, &device()).unwrap();
             assert!(report.within(tolerance::MODEL_F64), "{report}");
         }
@@ -149,7 +151,7 @@ fn pictures_are_what_the_interpreter_says_pixel_by_pixel() {
             let at = |i: usize, n: usize| 2.0 * i as f64 / (n - 1) as f64 - 1.0;
             let expected = eval::run(net, &[at(column, SIZE[1]), at(row, SIZE[0])]).unwrap();
             for (a, b) in pixels[row * SIZE[1] + column].iter().zip(expected) {
-                assert!((a - b).abs() < 1e-13, "net {i} at {row}, {column}");
+                assert!((a - b).abs() < SAME, "net {i} at {row}, {column}");
             }
         }
     }
@@ -172,7 +174,7 @@ fn coordinates_from_0_to_1_and_a_frequency_of_each_layer_are_drawn_as_the_interp
         for (pixel, drawn) in pixels.into_iter().enumerate() {
             let [row, column] = [pixel / SIZE[1], pixel % SIZE[1]];
             let expected = eval::run(&nets[0], &[at(column, SIZE[1]), at(row, SIZE[0])]).unwrap()[0];
-            assert!((drawn - expected).abs() < 1e-12, "{coordinates:?} at {row}, {column}");
+            assert!((drawn - expected).abs() < SAME, "{coordinates:?} at {row}, {column}");
         }
     }
 }

@@ -10,8 +10,9 @@ use sgmn_nn::{
     Checkpoint, Normalization, Result,
     checkpoint::{About, Header, Published},
     golden::Golden,
+    layers::Scalings,
     models::{
-        Direction, ModelConfig, OutputConfig, PerGraph, ReadoutRange, ScaleGmnConfig, StatNnConfig, Symmetry,
+        Direction, ModelConfig, OutputConfig, PerGraph, ReadoutRange, ScaleGmnConfig, StatNnConfig,
         from_published,
     },
     trained::Answers,
@@ -103,12 +104,12 @@ fn sines() -> NetSpec {
 }
 
 fn exact(direction: Direction) -> ScaleGmnConfig {
-    ScaleGmnConfig::new(Symmetry::Sign, direction, 8, 3)
+    ScaleGmnConfig::new(Scalings::Sign, direction, 8, 3)
 }
 
 #[test]
 fn an_exact_model_goes_out_where_the_published_program_computes_the_same() {
-    let full = PerGraph { readout: ReadoutRange::FullGraph, d_out: 3, d_rho: 8, mlp_directions: false };
+    let full = PerGraph { readout: ReadoutRange::FullGraph, d_out: 3, d_rho: 8 };
     for output in [exact(Direction::Forward).output, OutputConfig::PerGraph(full)] {
         let config = ScaleGmnConfig { output, ..exact(Direction::Forward) };
         let (ours, nets) = checkpoint(ModelConfig::ScaleGmn(config), sines());

@@ -2,12 +2,13 @@
 
 use sgmn_nn::models::{FlatMlpConfig, HeadConfig, ModelConfig};
 
-use crate::claims::{Nets, hold};
+use crate::claims::{Held, Nets};
 
-#[test]
-fn it_has_no_symmetry_whatever_it_returns() {
-    for output in [HeadConfig::PerGraph { d_out: 3 }, HeadConfig::PerParam { initial_scale: 0.5 }] {
+/// Whatever it returns.
+pub(crate) fn held() -> Vec<Held> {
+    let of_output = |output| {
         let config = FlatMlpConfig { d_hidden: vec![16, 8], layer_norm: true, dropout: 0.1, output };
-        hold("flat_mlp", &ModelConfig::FlatMlp(config), &[Nets::Mlps, Nets::Cnns]);
-    }
+        Held::new("flat_mlp", ModelConfig::FlatMlp(config), &[Nets::Mlps, Nets::Cnns])
+    };
+    [HeadConfig::PerGraph { d_out: 3 }, HeadConfig::PerParam { initial_scale: 0.5 }].map(of_output).into()
 }

@@ -7,12 +7,14 @@ use rand::RngExt;
 use sgmn_graph::{Activation, Batch, Net, NetSpec, Seed};
 use sgmn_nn::{
     Normalization, Pass, Result, VarStore,
-    models::{Compatibility, Direction, Model, ModelConfig, Output, ReversedScale, ScaleGmnConfig, Symmetry},
+    layers::Scalings,
+    models::{Compatibility, Direction, Model, ModelConfig, Output, ReversedScale, ScaleGmnConfig},
     optim::Gradients,
+    tolerance::GRADIENT,
 };
 
 use crate::setup::{
-    DIRECTIONS, SYMMETRIES, build, build_any, device, mixed_cnns, mixed_mlps, nets, plain_mlps, variants,
+    DIRECTIONS, SCALINGS, build, build_any, device, mixed_cnns, mixed_mlps, nets, plain_mlps, variants,
 };
 
 /// `Σ output ⊙ cotangent` with fixed random cotangents.
@@ -66,38 +68,38 @@ pub(crate) fn gradient_error(config: &ModelConfig, specs: &[Arc<NetSpec>]) -> f6
 fn gradients_agree_with_central_differences() {
     let bidirectional = |symmetry, reversed| ScaleGmnConfig {
         reversed_scale: Some(reversed),
-        n_layers: 2,
+        n_rounds: 2,
         ..ScaleGmnConfig::new(symmetry, Direction::Bidirectional, 4, 2)
     };
     let mut cases = vec![(
         "published hetero",
         ScaleGmnConfig {
             compatibility: Compatibility::Published,
-            ..ScaleGmnConfig::new(Symmetry::Own, Direction::Bidirectional, 4, 2)
+            ..ScaleGmnConfig::new(Scalings::Own, Direction::Bidirectional, 4, 2)
         },
     )];
-    for symmetry in [Symmetry::Scale, Symmetry::Own] {
+    for symmetry in [Scalings::Scale, Scalings::Own] {
         for reversed in [ReversedScale::Relative, ReversedScale::Reciprocal, ReversedScale::Published] {
             cases.push(("reversed", bidirectional(symmetry, reversed)));
         }
     }
     for direction in DIRECTIONS {
-        for symmetry in SYMMETRIES {
+        for symmetry in SCALINGS {
             let [_, full, shared, equivariant, ..] =
                 <[_; 8]>::try_from(variants(symmetry, direction)).unwrap();
             cases.extend(
                 [full, shared, equivariant]
-                    .map(|(what, config)| (what, ScaleGmnConfig { n_layers: 2, ..config })),
+                    .map(|(what, config)| (what, ScaleGmnConfig { n_rounds: 2, ..config })),
             );
         }
     }
     for (what, config) in cases {
-        let specs = mixed_mlps(config.symmetry, 1);
+        let specs = mixed_mlps(config.scalings, 1);
         let error = gradient_error(&ModelConfig::ScaleGmn(config.clone()), &specs[..2]);
         let case =
-            format!("{what}: {:?} {:?} {:?}", config.symmetry, config.direction, config.reversed_scale);
+            format!("{what}: {:?} {:?} {:?}", config.scalings, config.direction, config.reversed_scale);
         println!("{case}: {error:.1e}");
-        assert!(error < 1e-7, "{case}: {error:e}");
+        assert!(error < GRADIENT, "{case}: {error:e}");
     }
 }
 
@@ -122,7 +124,7 @@ fn check_coverage(config: &ScaleGmnConfig, specs: &[Arc<NetSpec>]) {
         let missing = without_gradient(&vars, &loss(&*model, &batch_of(specs, &members)).backward().unwrap());
         missing_somewhere.extend(missing);
     }
-    let case = format!("{:?} {:?} {:?}", config.symmetry, config.direction, config.compatibility);
+    let case = format!("{:?} {:?} {:?}", config.scalings, config.direction, config.compatibility);
     let unexpected: Vec<_> = missing_somewhere.difference(&may_lack).collect();
     assert!(unexpected.is_empty(), "{case}: no gradient for {unexpected:?}");
     let excused: Vec<_> = may_lack.difference(&missing_somewhere).collect();
@@ -134,7 +136,7 @@ fn check_coverage(config: &ScaleGmnConfig, specs: &[Arc<NetSpec>]) {
 
 #[test]
 fn exactly_the_variables_that_the_model_excuses_get_no_gradient() {
-    for symmetry in SYMMETRIES {
+    for symmetry in SCALINGS {
         for direction in DIRECTIONS {
             for (i, (_, config)) in variants(symmetry, direction).into_iter().enumerate() {
                 // Kernels change nothing about what is reached.
@@ -186,7 +188,7 @@ fn a_variable_that_is_cut_off_is_reported_by_name() {
 
 #[test]
 fn a_layer_whose_gradient_is_cut_inside_a_real_model_is_reported() {
-    let config = ScaleGmnConfig::new(Symmetry::Sign, Direction::Forward, 4, 2);
+    let config = ScaleGmnConfig::new(Scalings::Sign, Direction::Forward, 4, 2);
     let specs = plain_mlps(Activation::Tanh);
     let (model, vars, _) = build(&config, &specs, Normalization::none(), DType::F64);
     let batch = batch_of(&specs, &nets(Seed::new(1), &specs, 2));

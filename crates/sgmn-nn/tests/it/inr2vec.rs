@@ -8,10 +8,11 @@ use sgmn_nn::{
     models::{Inr2VecConfig, Model, ModelConfig, Output, Reconstruction, RowRange},
     optim::{AdamW, AdamWConfig, Gradients},
     render::COORDINATES,
+    tolerance::SAME,
 };
 
 use crate::{
-    claims::{Nets, hold},
+    claims::{Held, Nets},
     gradients::batch_of,
     setup::{build_any, device, mixed_cnns, nets, plain_mlps},
 };
@@ -31,14 +32,14 @@ fn reconstruction() -> Option<Reconstruction> {
     })
 }
 
-#[test]
-fn it_has_no_symmetry_of_nets() {
-    for rows in [RowRange::Hidden, RowRange::All] {
-        let alone = ModelConfig::Inr2Vec(config(rows, None));
-        hold("inr2vec, architecture alone", &alone, &[Nets::Mlps, Nets::Cnns]);
-    }
+/// Its architecture alone, and as a whole.
+pub(crate) fn held() -> Vec<Held> {
+    let alone = |rows| {
+        let config = ModelConfig::Inr2Vec(config(rows, None));
+        Held::new("inr2vec, architecture alone", config, &[Nets::Mlps, Nets::Cnns])
+    };
     let whole = ModelConfig::Inr2Vec(config(RowRange::Hidden, reconstruction()));
-    hold("inr2vec", &whole, &[Nets::Mlps]);
+    vec![alone(RowRange::Hidden), alone(RowRange::All), Held::new("inr2vec", whole, &[Nets::Mlps])]
 }
 
 #[test]
@@ -66,8 +67,8 @@ fn rows_count_as_a_set_and_columns_do_not() {
         let out = rows_of(&*model, &all, &Pass::eval());
         let apart =
             |i: usize, j: usize| out[i].iter().zip(&out[j]).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        assert!(apart(0, 1) < 1e-12 && apart(0, 2) > 1e-4, "{rows:?}: {} and {}", apart(0, 1), apart(0, 2));
-        assert!(apart(3, 4) < 1e-12, "{rows:?}: {}", apart(3, 4));
+        assert!(apart(0, 1) < SAME && apart(0, 2) > 1e-4, "{rows:?}: {} and {}", apart(0, 1), apart(0, 2));
+        assert!(apart(3, 4) < SAME, "{rows:?}: {}", apart(3, 4));
     }
 }
 
@@ -137,7 +138,7 @@ fn nets_that_cannot_be_read_are_refused() {
         );
         built.err().unwrap().to_string()
     };
-    let cnns = mixed_cnns(sgmn_nn::models::Symmetry::Sign);
+    let cnns = mixed_cnns(sgmn_nn::layers::Scalings::Sign);
     let message = refusal(config(RowRange::All, None), &cnns);
     assert!(message.contains("found 2 architectures"), "{message}");
     let message = refusal(config(RowRange::All, reconstruction()), &cnns[..1]);

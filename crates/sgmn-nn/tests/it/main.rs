@@ -31,6 +31,7 @@ mod setup;
 mod stat_nn;
 mod symmetry;
 mod theorem;
+mod tolerances;
 mod trained;
 mod training;
 

@@ -8,7 +8,9 @@ use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed, eval, testing}
 use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
-    models::{Layout, Model, OutputConfig, ScaleGmnConfig, Symmetry},
+    layers::{Layout, Scalings},
+    models::{Model, OutputConfig, ScaleGmnConfig},
+    tolerance::SAME,
     vars::Start,
 };
 use sgmn_symmetry::{ScaleGroup, check::Trials, tolerance};
@@ -58,12 +60,12 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 #[test]
 fn a_mixed_batch_is_respected_unit_by_unit() {
     for direction in DIRECTIONS {
-        let config = ScaleGmnConfig::new(Symmetry::Own, direction, 6, 2);
+        let config = ScaleGmnConfig::new(Scalings::Own, direction, 6, 2);
         let changes = OutputConfig::PerParam { initial_scale: 0.5, n_copies: 1 };
         for config in [config.clone(), ScaleGmnConfig { output: changes, ..config }] {
             let (model, _, lowering) =
                 build(&config, &architectures(), Normalization::fit(&nets()), DType::F64);
-            let trials = Trials::new(Seed::new(31), Symmetry::Own.respected(), 4);
+            let trials = Trials::new(Seed::new(31), Scalings::Own.respected(), 4);
             let report = symmetry_error(&*model, &trials, &nets(), &lowering, DType::F64, &device()).unwrap();
             println!("{direction:?}, {:?}: {report}", config.output);
             assert!(report.within(tolerance::MODEL_F64), "{direction:?}: {report}");
@@ -92,9 +94,9 @@ fn of_all_scalings_those_of_a_units_own_activation_are_ignored_and_no_others() {
         // As many rounds as the deepest net has layers, for with fewer the outputs hear nothing of the first weights;
         // and factors around 1, for small ones would leave next to nothing of what comes from far.
         let config = ScaleGmnConfig {
-            n_layers: 4,
+            n_rounds: 4,
             start: Start::Balanced,
-            ..ScaleGmnConfig::new(Symmetry::Own, direction, 6, 2)
+            ..ScaleGmnConfig::new(Scalings::Own, direction, 6, 2)
         };
         let (model, ..) = build(&config, &architectures(), Normalization::none(), DType::F64);
         let (mut held, mut moved) = (0.0_f64, f64::INFINITY);
@@ -109,7 +111,7 @@ fn of_all_scalings_those_of_a_units_own_activation_are_ignored_and_no_others() {
                     // The judge of what is right: whether the net still computes the same.
                     let at = [0.3, -0.7];
                     let function = [net, &other].map(|net| eval::run(net, &at).unwrap());
-                    assert_eq!(distance(&function[0], &function[1]) < 1e-12, admits, "{activation:?} by {q}");
+                    assert_eq!(distance(&function[0], &function[1]) < SAME, admits, "{activation:?} by {q}");
                     if admits {
                         held = held.max(by);
                     } else {
@@ -132,12 +134,12 @@ fn of_all_scalings_those_of_a_units_own_activation_are_ignored_and_no_others() {
 #[test]
 fn a_net_gets_the_same_answer_alone_and_among_others() {
     for direction in DIRECTIONS {
-        let config = ScaleGmnConfig::new(Symmetry::Own, direction, 6, 2);
+        let config = ScaleGmnConfig::new(Scalings::Own, direction, 6, 2);
         let (model, ..) = build(&config, &architectures(), Normalization::none(), DType::F64);
         let together = outputs(&*model, &nets());
         for (net, among) in nets().iter().zip(&together) {
             let alone = outputs(&*model, std::slice::from_ref(net));
-            assert!(distance(&alone[0], among) < 1e-13, "{direction:?}, widths {:?}", net.spec().widths());
+            assert!(distance(&alone[0], among) < SAME, "{direction:?}, widths {:?}", net.spec().widths());
         }
     }
 }
@@ -158,7 +160,7 @@ fn nets_of_other_inputs_or_outputs_are_refused() {
         let lowering = Lowering::new([&known, &other]).unwrap();
         assert_eq!(Layout::of(&lowering).unwrap_err().to_string(), why);
     }
-    let config = ScaleGmnConfig::new(Symmetry::Own, DIRECTIONS[0], 6, 2);
+    let config = ScaleGmnConfig::new(Scalings::Own, DIRECTIONS[0], 6, 2);
     let (model, ..) = build(&config, &[known], Normalization::none(), DType::F64);
     for widths in [&[3, 5, 1][..], &[2, 5, 2], &[2, 5, 5, 1]] {
         let net = testing::random_net(Seed::new(32), &mlp(widths, &vec![TANH; widths.len() - 2]));

@@ -9,7 +9,7 @@ use sgmn_nn::{
 };
 use sgmn_symmetry::Symmetry;
 
-use crate::claims::{Nets, hold, symmetry_breaks};
+use crate::claims::{Held, Nets, symmetry_breaks};
 
 fn config(output: HeadConfig) -> NgTConfig {
     NgTConfig {
@@ -19,7 +19,7 @@ fn config(output: HeadConfig) -> NgTConfig {
         n_heads: 2,
         d_node_mlp: 7,
         d_edge_mlp: 6,
-        n_layers: 3,
+        n_rounds: 3,
         dropout: 0.0,
         probes: None,
         output,
@@ -29,22 +29,19 @@ fn config(output: HeadConfig) -> NgTConfig {
 const OUTPUTS: [HeadConfig; 2] =
     [HeadConfig::PerGraph { d_out: 3 }, HeadConfig::PerParam { initial_scale: 0.5 }];
 
-#[test]
-fn it_is_blind_to_the_order_of_units_whatever_it_returns() {
+/// Whatever it returns; what units answer to probes keeps its symmetry.
+pub(crate) fn held() -> Vec<Held> {
+    let mut held = Vec::new();
     for output in OUTPUTS {
-        hold("ng_t", &ModelConfig::NgT(config(output)), &[Nets::Mlps, Nets::Cnns]);
-    }
-}
-
-#[test]
-fn what_units_answer_to_probes_keeps_that() {
-    for (kind, image) in [(Nets::Mlps, None), (Nets::Cnns, Some([7, 8]))] {
-        for output in OUTPUTS {
+        held.push(Held::new("ng_t", ModelConfig::NgT(config(output)), &[Nets::Mlps, Nets::Cnns]));
+        for (kind, image) in [(Nets::Mlps, None), (Nets::Cnns, Some([7, 8]))] {
             let probes =
                 Some(ProbeConfig { n: 3, image, coordinates: COORDINATES, generator: Generator::Free {} });
-            hold("ng_t with probes", &ModelConfig::NgT(NgTConfig { probes, ..config(output) }), &[kind]);
+            let config = ModelConfig::NgT(NgTConfig { probes, ..config(output) });
+            held.push(Held::new("ng_t with probes", config, &[kind]));
         }
     }
+    held
 }
 
 #[test]

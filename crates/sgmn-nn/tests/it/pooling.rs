@@ -7,7 +7,8 @@ use sgmn_graph::{Activation, Batch, LayerSpec, Lowering, Net, NetSpec, Seed, tes
 use sgmn_nn::{
     Normalization, Pass,
     equivariance::symmetry_error,
-    models::{Model, ModelConfig, ScaleGmnConfig, Symmetry},
+    layers::Scalings,
+    models::{Model, ModelConfig, ScaleGmnConfig},
     testing::{Example, Nets, examples},
     vars::Start,
 };
@@ -59,10 +60,10 @@ fn a_mixture_takes_the_group_of_every_activation_and_its_pooling() {
     for activation in testing::ACTIVATIONS {
         for specs in ["max", "mean"].map(|kind| pooled(kind, activation)) {
             for direction in DIRECTIONS {
-                let config = ScaleGmnConfig::new(Symmetry::Own, direction, 6, 2);
+                let config = ScaleGmnConfig::new(Scalings::Own, direction, 6, 2);
                 let nets = nets(Seed::new(5), &specs, 2);
                 let (model, _, lowering) = build(&config, &specs, Normalization::none(), DType::F64);
-                let trials = Trials::new(Seed::new(6), Symmetry::Own.respected(), 2);
+                let trials = Trials::new(Seed::new(6), Scalings::Own.respected(), 2);
                 let report = symmetry_error(&*model, &trials, &nets, &lowering, DType::F64, &device());
                 let report = report.unwrap();
                 assert!(report.within(tolerance::MODEL_F64), "{activation}, {direction:?}: {report}");
@@ -93,9 +94,9 @@ fn signs_are_seen_behind_a_maximum_and_ignored_behind_a_mean() {
     for direction in DIRECTIONS {
         // As many rounds as nets have layers, and factors around 1: otherwise little of the first weights is heard.
         let config = ScaleGmnConfig {
-            n_layers: 3,
+            n_rounds: 3,
             start: Start::Balanced,
-            ..ScaleGmnConfig::new(Symmetry::Own, direction, 6, 2)
+            ..ScaleGmnConfig::new(Scalings::Own, direction, 6, 2)
         };
         for (kind, ignores) in [("max", false), ("mean", true)] {
             let specs = pooled(kind, Activation::Tanh);
@@ -110,7 +111,7 @@ fn signs_are_seen_behind_a_maximum_and_ignored_behind_a_mean() {
 
 #[test]
 fn a_model_of_signs_is_refused_where_a_maximum_takes_them() {
-    let config = ModelConfig::ScaleGmn(ScaleGmnConfig::new(Symmetry::Sign, DIRECTIONS[0], 6, 2));
+    let config = ModelConfig::ScaleGmn(ScaleGmnConfig::new(Scalings::Sign, DIRECTIONS[0], 6, 2));
     let build = |kind| {
         let lowering = Lowering::new(&pooled(kind, Activation::Tanh)).unwrap();
         config.build(&lowering, Normalization::none(), Seed::new(1), DType::F32, &Device::Cpu).map(drop)

@@ -10,7 +10,7 @@ use sgmn_nn::{
     optim::Gradients,
 };
 
-use crate::setup::{DIRECTIONS, SYMMETRIES, build, device, mixed_mlps, nets};
+use crate::setup::{DIRECTIONS, SCALINGS, build, device, mixed_mlps, nets};
 
 fn values(tensor: &Tensor) -> Vec<f64> {
     tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
@@ -43,7 +43,7 @@ fn a_rounded_product_is_that_of_rounded_factors() {
 
 #[test]
 fn models_of_every_symmetry_compute_nearly_the_same_in_bf16_and_their_gradients_stay_f32() {
-    for symmetry in SYMMETRIES {
+    for symmetry in SCALINGS {
         for direction in DIRECTIONS {
             let specs = mixed_mlps(symmetry, 2);
             let nets = nets(Seed::new(2), &specs, 2);

@@ -8,6 +8,7 @@ use sgmn_graph::{
 };
 use sgmn_nn::{
     Error, ProbeConfig, Probes, VarBuilder, VarStore, ops::plainly, probes::Generator, render::COORDINATES,
+    tolerance::SAME,
 };
 
 use crate::setup::{device, nets};
@@ -132,7 +133,7 @@ fn every_unit_answers_as_the_interpreter_says() {
                 (Arc::new(NetSpec::cnn_zoo(&[1, 4, 3, 2], activation).unwrap()), Some([9, 7])),
             ];
             for (spec, image) in cases {
-                for (dtype, tolerance) in [(DType::F64, 1e-12), (DType::F32, 3e-5)] {
+                for (dtype, tolerance) in [(DType::F64, SAME), (DType::F32, 3e-5)] {
                     let specs = [spec.clone()];
                     let errors = [error(&specs, image, dtype), plainly(|| error(&specs, image, dtype))];
                     assert!(errors.iter().all(|error| *error < tolerance), "{spec:?} {dtype:?}: {errors:?}");
@@ -145,9 +146,9 @@ fn every_unit_answers_as_the_interpreter_says() {
 #[test]
 fn nets_of_several_forms_answer_to_the_same_probes() {
     let mlp = |widths: &[usize]| Arc::new(NetSpec::mlp(widths, Activation::Tanh, 0.5).unwrap());
-    assert!(error(&[mlp(&[2, 5, 1]), mlp(&[2, 4, 3, 1])], None, DType::F64) < 1e-12);
+    assert!(error(&[mlp(&[2, 5, 1]), mlp(&[2, 4, 3, 1])], None, DType::F64) < SAME);
     let zoo = Arc::new(NetSpec::cnn_zoo(&[2, 4, 3], Activation::Relu).unwrap());
-    assert!(error(&[zoo, uneven_cnn(Activation::Tanh)], Some([4, 5]), DType::F64) < 1e-12);
+    assert!(error(&[zoo, uneven_cnn(Activation::Tanh)], Some([4, 5]), DType::F64) < SAME);
 }
 
 #[test]

@@ -4,20 +4,22 @@ use candle_core::DType;
 use sgmn_graph::{Activation, Lowering, Seed};
 use sgmn_nn::{
     Normalization,
-    models::{Direction, ModelConfig, ScaleGmnConfig, Symmetry},
+    layers::Scalings,
+    models::{Direction, ModelConfig, ScaleGmnConfig},
 };
 
 use crate::{
-    claims::{Nets, hold},
+    claims::{Held, Nets},
     setup::{device, plain_mlps},
 };
 
-#[test]
-fn each_setting_has_its_own_symmetries_and_no_others() {
-    for symmetry in [Symmetry::Sign, Symmetry::Scale, Symmetry::Permutation] {
-        let config = ScaleGmnConfig::new(symmetry, Direction::Bidirectional, 6, 2);
-        hold("scalegmn", &ModelConfig::ScaleGmn(config), &[Nets::Mlps, Nets::Cnns]);
-    }
+/// Each choice of scalings that ignores the same in all layers.
+pub(crate) fn held() -> Vec<Held> {
+    let of_scalings = |scalings| {
+        let config = ScaleGmnConfig::new(scalings, Direction::Bidirectional, 6, 2);
+        Held::new(format!("scalegmn {scalings:?}"), ModelConfig::ScaleGmn(config), &[Nets::Mlps, Nets::Cnns])
+    };
+    [Scalings::Sign, Scalings::Scale, Scalings::Permutation].map(of_scalings).into()
 }
 
 #[test]
@@ -31,9 +33,9 @@ fn scalings_that_the_nets_do_not_have_are_refused_unless_they_are_meant() {
             .map_err(|error| error.to_string())
     };
     for (symmetry, activation) in [
-        (Symmetry::Scale, Activation::Sine { omega: 30.0 }),
-        (Symmetry::Sign, Activation::Relu),
-        (Symmetry::Sign, Activation::Gelu),
+        (Scalings::Scale, Activation::Sine { omega: 30.0 }),
+        (Scalings::Sign, Activation::Relu),
+        (Scalings::Sign, Activation::Gelu),
     ] {
         let message = build(symmetry, activation, false).unwrap_err();
         assert!(message.starts_with("model.symmetry: expected a symmetry of the nets"), "{message}");
@@ -41,10 +43,10 @@ fn scalings_that_the_nets_do_not_have_are_refused_unless_they_are_meant() {
         build(symmetry, activation, true).unwrap();
     }
     for (symmetry, activation) in [
-        (Symmetry::Own, Activation::Gelu),
-        (Symmetry::Permutation, Activation::Relu),
+        (Scalings::Own, Activation::Gelu),
+        (Scalings::Permutation, Activation::Relu),
         // Units without activation admit any number but 0.
-        (Symmetry::Scale, Activation::Identity),
+        (Scalings::Scale, Activation::Identity),
     ] {
         build(symmetry, activation, false).unwrap();
     }

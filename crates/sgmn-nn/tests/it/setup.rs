@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use sgmn_graph::{Lowering, NetSpec, Seed};
 pub(crate) use sgmn_nn::testing::{
-    DIRECTIONS, SYMMETRIES, activations, mixed_cnns, mixed_mlps, net, nets, plain_mlps, variants,
+    DIRECTIONS, SCALINGS, activations, mixed_cnns, mixed_mlps, nets, plain_mlps, variants,
 };
 use sgmn_nn::{
     Normalization, VarStore,

@@ -7,7 +7,8 @@ use sgmn_graph::{Activation, Net, NetSpec, Seed};
 use sgmn_nn::{
     Normalization,
     equivariance::symmetry_error,
-    models::{Direction, ReversedScale, ScaleGmnConfig, Symmetry},
+    layers::Scalings,
+    models::{Direction, ReversedScale, ScaleGmnConfig},
 };
 use sgmn_symmetry::{
     check::{Report, Trials},
@@ -15,7 +16,7 @@ use sgmn_symmetry::{
 };
 
 use crate::setup::{
-    DIRECTIONS, SYMMETRIES, activations, build, device, mixed_cnns, mixed_mlps, nets, plain_mlps, variants,
+    DIRECTIONS, SCALINGS, activations, build, device, mixed_cnns, mixed_mlps, nets, plain_mlps, variants,
 };
 
 /// The error of one configuration on random nets of these architectures, moved by scalings in [1/30, 30].
@@ -23,7 +24,7 @@ fn measure(config: &ScaleGmnConfig, specs: &[Arc<NetSpec>], dtype: DType, normal
     let nets: Vec<Net> = nets(Seed::new(5), specs, 2);
     let normalization = if normalized { Normalization::fit(&nets) } else { Normalization::none() };
     let (model, _, lowering) = build(config, specs, normalization, dtype);
-    let trials = Trials::new(Seed::new(6), config.symmetry.respected(), 2);
+    let trials = Trials::new(Seed::new(6), config.scalings.respected(), 2);
     symmetry_error(&*model, &trials, &nets, &lowering, dtype, &device()).unwrap()
 }
 
@@ -42,7 +43,7 @@ impl Examination {
             self.worst[i] = self.worst[i].max(report.worst);
             if !report.within(tolerance) {
                 self.faults
-                    .push(format!("{:?} {:?} {what} {dtype:?}: {report}", config.symmetry, config.direction));
+                    .push(format!("{:?} {:?} {what} {dtype:?}: {report}", config.scalings, config.direction));
             }
         }
     }
@@ -55,7 +56,7 @@ impl Examination {
 
 #[test]
 fn every_variant_respects_its_symmetry_on_nets_of_mixed_shapes_and_activations() {
-    for symmetry in SYMMETRIES {
+    for symmetry in SCALINGS {
         let mut examination = Examination::default();
         let specs = mixed_mlps(symmetry, 2);
         for direction in DIRECTIONS {
@@ -69,7 +70,7 @@ fn every_variant_respects_its_symmetry_on_nets_of_mixed_shapes_and_activations()
 
 #[test]
 fn every_variant_respects_its_symmetry_on_convolutional_nets() {
-    for symmetry in SYMMETRIES {
+    for symmetry in SCALINGS {
         let mut examination = Examination::default();
         let specs = mixed_cnns(symmetry);
         for direction in DIRECTIONS {
@@ -84,7 +85,7 @@ fn every_variant_respects_its_symmetry_on_convolutional_nets() {
 #[test]
 fn normalization_leaves_the_symmetry_alone() {
     let mut examination = Examination::default();
-    for symmetry in SYMMETRIES {
+    for symmetry in SCALINGS {
         for direction in DIRECTIONS {
             let (what, changes) = variants(symmetry, direction).swap_remove(6);
             examination.examine(what, &changes, &mixed_mlps(symmetry, 1), true);
@@ -98,7 +99,7 @@ fn normalization_leaves_the_symmetry_alone() {
 #[test]
 fn each_activation_alone_is_respected() {
     let mut examination = Examination::default();
-    for symmetry in SYMMETRIES {
+    for symmetry in SCALINGS {
         for direction in DIRECTIONS {
             let config = ScaleGmnConfig::new(symmetry, direction, 6, 2);
             for activation in activations(symmetry) {
@@ -112,7 +113,7 @@ fn each_activation_alone_is_respected() {
 #[test]
 fn reciprocal_reversed_edges_are_exact() {
     let mut examination = Examination::default();
-    for symmetry in [Symmetry::Scale, Symmetry::Own] {
+    for symmetry in [Scalings::Scale, Scalings::Own] {
         for (what, config) in variants(symmetry, Direction::Bidirectional) {
             // Nothing there bounds the powers of 1/w that pile up: they leave even the range of f64.
             if config.d_mlp.is_empty() {
@@ -128,7 +129,7 @@ fn reciprocal_reversed_edges_are_exact() {
 
 #[test]
 fn published_reversed_edges_are_not_invariant_to_positive_scales() {
-    for symmetry in [Symmetry::Scale, Symmetry::Own] {
+    for symmetry in [Scalings::Scale, Scalings::Own] {
         let config = ScaleGmnConfig {
             reversed_scale: Some(ReversedScale::Published),
             ..ScaleGmnConfig::new(symmetry, Direction::Bidirectional, 6, 2)

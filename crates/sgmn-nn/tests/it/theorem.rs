@@ -7,7 +7,11 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use sgmn_graph::{Activation, Net, NetSpec, Seed, testing};
-use sgmn_nn::{equivariance::symmetry_error, models::Symmetry};
+use sgmn_nn::{
+    equivariance::symmetry_error,
+    layers::Scalings,
+    tolerance::{SIMULATED_GATE, SIMULATED_RELU, SIMULATED_SMOOTH},
+};
 use sgmn_symmetry::{check::Trials, tolerance};
 use simulation::{
     Sample, Simulation, Wanted,
@@ -15,13 +19,6 @@ use simulation::{
     param_gradients, reach,
     reference::{activations, error, gradients},
 };
-
-/// Largest error of the ReLU family, which the gates compute exactly but for rounding.
-const EXACT: f64 = 1e-14;
-/// Largest error where gates are fitted.
-const FITTED: f64 = 1e-12;
-/// Largest error of a gate, whose values are of order 1.
-const GATE: f64 = 5e-13;
 
 const RELU: Activation = Activation::Relu;
 const LEAKY: Activation = Activation::LeakyRelu { slope: 0.1 };
@@ -63,14 +60,20 @@ fn gates_make_activations_of_products() {
                 let z = reach * f64::from(i) / 1000.0;
                 let canonical = if is_odd { z.abs() } else { f64::from(i.signum()) };
                 let wrong = (z * gate.at(canonical) - activation.value(z)).abs();
-                assert!(wrong < GATE * reach.max(1.0), "{activation:?} at {z} of {reach}: {wrong:.1e}");
+                assert!(
+                    wrong < SIMULATED_GATE * reach.max(1.0),
+                    "{activation:?} at {z} of {reach}: {wrong:.1e}"
+                );
                 let slope = match activation {
                     TANH => 1.0 - z.tanh().powi(2),
                     Activation::Sine { omega } => omega * (omega * z).cos(),
                     _ => continue,
                 };
                 let wrong = (derivative.as_ref().unwrap().at(canonical) - slope).abs();
-                assert!(wrong < GATE * 3.0, "derivative of {activation:?} at {z} of {reach}: {wrong:.1e}");
+                assert!(
+                    wrong < SIMULATED_GATE * 3.0,
+                    "derivative of {activation:?} at {z} of {reach}: {wrong:.1e}"
+                );
             }
         }
     }
@@ -79,12 +82,12 @@ fn gates_make_activations_of_products() {
 #[test]
 fn messages_carry_out_the_forward_pass() {
     for (turns, tolerance) in [
-        (&[RELU][..], EXACT),
-        (&[LEAKY], EXACT),
-        (&[TANH], FITTED),
-        (&[SINE], FITTED),
-        (&[RELU, TANH], FITTED),
-        (&[LEAKY, SINE], FITTED),
+        (&[RELU][..], SIMULATED_RELU),
+        (&[LEAKY], SIMULATED_RELU),
+        (&[TANH], SIMULATED_SMOOTH),
+        (&[SINE], SIMULATED_SMOOTH),
+        (&[RELU, TANH], SIMULATED_SMOOTH),
+        (&[LEAKY, SINE], SIMULATED_SMOOTH),
     ] {
         let mut worst = 0.0_f64;
         // Values after a ReLU have no bound but the weights', so deep mixtures would need very long fits.
@@ -122,7 +125,7 @@ fn messages_carry_out_the_backward_pass() {
             }
         }
         println!("backward pass, {activation:?}: {worst:.1e}");
-        assert!(worst < FITTED, "{activation:?}: {worst:.1e}");
+        assert!(worst < SIMULATED_SMOOTH, "{activation:?}: {worst:.1e}");
     }
 }
 
@@ -137,10 +140,10 @@ fn each_round_settles_one_layer_on_the_way_there_and_one_on_the_way_back() {
         let found = [Wanted::Activations, Wanted::Gradients]
             .map(|wanted| build(net, &sample, wanted, round).run(net).unwrap().remove(0));
         for l in 1..=n_layers {
-            let is_right = error(&found[0][l - 1], &values[l - 1]) < FITTED;
+            let is_right = error(&found[0][l - 1], &values[l - 1]) < SIMULATED_SMOOTH;
             assert_eq!(is_right, l <= round, "value of layer {l} after round {round}");
             let expected = &all[net[0].spec().bias_range(l - 1)];
-            let is_right = error(&found[1][l - 1], expected) < FITTED;
+            let is_right = error(&found[1][l - 1], expected) < SIMULATED_SMOOTH;
             assert_eq!(is_right, 2 * n_layers - l <= round, "gradient of layer {l} after round {round}");
         }
     }
@@ -156,7 +159,7 @@ fn values_and_gradients_move_with_the_units() {
     ] {
         let (nets, sample) = nets(&[2, 7, 6, 5, 4, 3], turns);
         let simulation = build(&nets, &sample, wanted, wanted.n_rounds(5));
-        let trials = Trials::new(Seed::new(22), Symmetry::Own.respected(), 3);
+        let trials = Trials::new(Seed::new(22), Scalings::Own.respected(), 3);
         let report = symmetry_error(
             &*simulation.model,
             &trials,

@@ -9,6 +9,7 @@ use sgmn_nn::{
     checkpoint::{About, Header},
     models::{ModelConfig, Output, Returns},
     testing::{Example, examples},
+    tolerance::SAME,
     trained::Answers,
 };
 use sgmn_symmetry::{Ranges, Symmetry, augment_net, canonicalize_net};
@@ -91,7 +92,7 @@ fn a_changed_net_is_the_net_and_its_change() {
             let expected: Vec<f64> =
                 net.params().iter().cycle().zip(&change).map(|(old, change)| old + change).collect();
             let edited: Vec<f64> = edited.iter().flat_map(|net| net.params().to_vec()).collect();
-            assert!(largest_difference(&edited, &expected) < 1e-12, "{name}");
+            assert!(largest_difference(&edited, &expected) < SAME, "{name}");
         }
     }
 }

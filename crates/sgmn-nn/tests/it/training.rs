@@ -8,9 +8,10 @@ use sgmn_graph::{Activation, Batch, Net, NetSpec, Seed, testing};
 use sgmn_nn::{
     Checkpoint, Error, Init, Normalization, Pass, Result, VarBuilder, VarStore,
     checkpoint::Header,
+    layers::Scalings,
     loss::{cross_entropy, mean_squared_error},
-    models::{Direction, Model, ModelConfig, Output, ScaleGmnConfig, Symmetry},
-    optim::{AdamW, AdamWConfig, Gradients, Warmup, clip_by_global_norm},
+    models::{Direction, Model, ModelConfig, Output, ScaleGmnConfig},
+    optim::{AdamW, AdamWConfig, Gradients, Schedule, clip_by_global_norm},
 };
 
 use crate::setup::{build, device, nets, plain_mlps};
@@ -54,7 +55,7 @@ fn values(tensor: &Tensor) -> Vec<f64> {
 fn adamw_follows_its_formula() {
     let mut rng = Seed::new(2).rng();
     let config = AdamWConfig { eps: 1e-3, ..AdamWConfig::new(0.1) };
-    let warmup = Warmup { learning_rate: 0.05, n_steps: 3 };
+    let schedule = Schedule::constant(0.05, 3);
     let steps: Vec<Vec<Vec<f64>>> = (0..5)
         .map(|_| [3, 4].map(|n| (0..n).map(|_| rng.random_range(-2.0..2.0)).collect()).to_vec())
         .collect();
@@ -64,7 +65,7 @@ fn adamw_follows_its_formula() {
     let mut expected = start.clone();
     let mut moments = vec![vec![(0.0, 0.0); 4]; 2];
     for (step, coefficients) in steps.iter().enumerate() {
-        let rate = warmup.rate(step as u64);
+        let rate = schedule.rate(step as u64);
         optimizer.step(&vars, &gradients(&vars, coefficients), rate).unwrap();
         let t = (step + 1) as f64;
         for (theta, (moments, grads)) in expected.iter_mut().zip(moments.iter_mut().zip(coefficients)) {
@@ -206,7 +207,7 @@ fn train(config: &ScaleGmnConfig, n_steps: u64) -> (Vec<f64>, BTreeMap<String, T
         let loss = cross_entropy(&logits, &classes).unwrap();
         let mut gradients = Gradients::of(&vars, &*model, &loss.backward().unwrap()).unwrap();
         clip_by_global_norm(&mut gradients, 10.0).unwrap();
-        optimizer.step(&vars, &gradients, Warmup { learning_rate: 1e-2, n_steps: 10 }.rate(step)).unwrap();
+        optimizer.step(&vars, &gradients, Schedule::constant(1e-2, 10).rate(step)).unwrap();
         losses.push(values(&loss)[0]);
     }
     // The caller may read from another thread, whose queue on a device does not wait for this one's.
@@ -218,7 +219,7 @@ fn train(config: &ScaleGmnConfig, n_steps: u64) -> (Vec<f64>, BTreeMap<String, T
 #[test]
 fn a_tiny_model_learns_four_nets_by_heart() {
     for (direction, n_steps) in [(Direction::Forward, 150), (Direction::Bidirectional, 150)] {
-        let config = ScaleGmnConfig::new(Symmetry::Sign, direction, 8, 3);
+        let config = ScaleGmnConfig::new(Scalings::Sign, direction, 8, 3);
         let (losses, _) = train(&config, n_steps);
         // A single step may jump; the level it comes from is what was learned.
         let first = losses[0];
@@ -233,7 +234,7 @@ fn one_seed_gives_the_same_bits_whatever_the_number_of_threads() {
     let config = ScaleGmnConfig {
         dropout: 0.2,
         mlp_dropout: 0.1,
-        ..ScaleGmnConfig::new(Symmetry::Own, Direction::Bidirectional, 8, 3)
+        ..ScaleGmnConfig::new(Scalings::Own, Direction::Bidirectional, 8, 3)
     };
     let bits = |n_threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
@@ -252,7 +253,7 @@ fn a_saved_model_is_loaded_with_the_same_outputs() {
     let (nets, _) = four_nets();
     let batch = Batch::from_nets(&nets, DType::F32, &device()).unwrap();
     let specs = [nets[0].spec().clone()];
-    let config = ScaleGmnConfig::new(Symmetry::Sign, Direction::Bidirectional, 8, 3);
+    let config = ScaleGmnConfig::new(Scalings::Sign, Direction::Bidirectional, 8, 3);
     let normalization = Normalization::fit(&nets);
     let (model, vars, _) = build(&config, &specs, normalization.clone(), DType::F32);
     let header = Header {
@@ -295,8 +296,8 @@ fn a_saved_model_is_loaded_with_the_same_outputs() {
 #[test]
 fn variables_start_alike_in_both_number_types_and_whatever_else_the_model_holds() {
     let specs = plain_mlps(Activation::Tanh);
-    let config = ScaleGmnConfig::new(Symmetry::Sign, Direction::Forward, 6, 2);
-    let deeper = ScaleGmnConfig { n_layers: 5, edge_embedding: true, ..config.clone() };
+    let config = ScaleGmnConfig::new(Scalings::Sign, Direction::Forward, 6, 2);
+    let deeper = ScaleGmnConfig { n_rounds: 5, edge_embedding: true, ..config.clone() };
     let start = |config: &ScaleGmnConfig, dtype| build(config, &specs, Normalization::none(), dtype).1;
     let (single, double) = (start(&config, DType::F32), start(&deeper, DType::F64));
     for (name, var) in single.iter() {
@@ -314,7 +315,7 @@ fn changes_of_parameters_can_be_learned() {
     let specs = [nets[0].spec().clone()];
     let config = ScaleGmnConfig {
         output: sgmn_nn::models::OutputConfig::PerParam { initial_scale: 0.1, n_copies: 1 },
-        ..ScaleGmnConfig::new(Symmetry::Scale, Direction::Forward, 8, 1)
+        ..ScaleGmnConfig::new(Scalings::Scale, Direction::Forward, 8, 1)
     };
     let (model, vars, _) = build(&config, &specs, Normalization::fit(&nets), DType::F32);
     let batch = Batch::from_nets(&nets, DType::F32, &device()).unwrap();

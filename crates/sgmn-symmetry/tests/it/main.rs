@@ -7,4 +7,5 @@ mod flow;
 mod function;
 mod laws;
 mod matrices;
+mod moved;
 mod nets;

@@ -5,7 +5,7 @@
 //!
 //! quick                           quick × mini-inrs × classify × scalegmn
 //! quick-zoo-tanh-gmn              quick × zoo-tanh × predict × gmn
-//! small-editing-bidirectional     small × mnist-inrs × edit × bidirectional
+//! small-editing-bidirectional     small × mnist-inrs-full × edit × bidirectional
 //! ```
 
 use anyhow::{Result, bail};
@@ -56,9 +56,9 @@ pub(super) fn named(name: &str) -> Result<Option<Composition>> {
     };
     let size = SizePart::open(size)?;
     let home = size.home.as_deref().map(|home| (home, rest));
-    let Some((data, rest)) =
-        DATA.iter().find_map(|file| Some((file.name, without(rest, file.name)?))).or(home)
-    else {
+    // The longest name: some begin with others.
+    let data = DATA.iter().filter_map(|file| Some((file.name, without(rest, file.name)?)));
+    let Some((data, rest)) = data.max_by_key(|(name, _)| name.len()).or(home) else {
         bail!("{name:?}: expected data after the size, one of {}", origin::known(&[DATA]));
     };
     let data = DataPart::open(data)?;

@@ -50,6 +50,22 @@ pub fn image_sets(name: &str, data_dir: &Path) -> Result<(Images, Images)> {
     Ok((read("train")?, read("t10k")?))
 }
 
+/// Some images, drawn from all of them, with their labels.
+///
+/// # Errors
+/// If there are fewer.
+pub fn some_of(images: &Images, n_images: usize, seed: Seed) -> Result<Images> {
+    if n_images > images.len() {
+        bail!("expected at most {}, the images there are, found {n_images}", images.len());
+    }
+    let mut order: Vec<usize> = (0..images.len()).collect();
+    order.shuffle(&mut seed.rng());
+    order.truncate(n_images);
+    let pixels = order.iter().flat_map(|&i| images.image(i)).copied().collect();
+    let labels = order.iter().map(|&i| images.label(i)).collect();
+    Ok(Images::new(images.size(), pixels, labels)?)
+}
+
 /// The images of a request, those of the test set last, and the part of the dataset each belongs to.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use sgmn_data::{
 };
 use sgmn_graph::Seed;
 
-use super::{image_sets, kept::kept_digest};
+use super::{image_sets, kept::kept_digest, some_of};
 use crate::{config::Trained, show::progress::PopulationProgress};
 
 /// Where the zoo of a request is kept: the name holds a digest of the request, so another one has another folder.
@@ -34,7 +34,11 @@ pub fn name(images: &str) -> String {
 pub(super) fn open(trained: &Trained, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> {
     let path = trained_path(trained, data_dir);
     if !path.exists() {
-        let (train_images, test_images) = image_sets(&trained.images, data_dir)?;
+        let (mut train_images, test_images) = image_sets(&trained.images, data_dir)?;
+        if let Some(n_images) = trained.n_images {
+            let seed = Seed::new(trained.zoo_seed).child("images");
+            train_images = some_of(&train_images, n_images, seed).context("data.n_images")?;
+        }
         let parent = path.parent().expect("the path was joined to a folder");
         std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
         // Experiments read the finished nets only.
@@ -59,7 +63,7 @@ pub(super) fn open(trained: &Trained, data_dir: &Path, stop: &AtomicBool) -> Res
 }
 
 /// Opens a finished zoo.
-pub(super) fn read(trained: &Trained, path: &Path) -> Result<Dataset> {
+pub(crate) fn read(trained: &Trained, path: &Path) -> Result<Dataset> {
     let options = cnn_zoo::Options {
         activation: trained.activation,
         step: trained.epochs.into(),

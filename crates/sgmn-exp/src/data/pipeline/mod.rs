@@ -228,16 +228,31 @@ impl Shared {
 
     /// The graph of one net, canonical and augmented as configured.
     fn graph(&self, item: usize, seed: Option<Seed>) -> Result<(Graph, Repairs)> {
-        let Sample { id, net, .. } = self.dataset.source.get(item)?;
+        let Sample { id, mut net, .. } = self.dataset.source.get(item)?;
+        // What changes the function comes first: the canonical form is that of the net which is read.
+        for (change, seed) in self.changes(seed) {
+            net = match change {
+                Augment::RandomAction { .. } => continue,
+                Augment::MoveInputs(motion) => {
+                    motion.sample(seed, net.spec().widths()[0]).and_then(|map| map.act_on_net(&net))
+                }
+                Augment::ScaleOutputs(levels) => levels.sample(seed).and_then(|map| map.act_on_net(&net)),
+            }
+            .with_context(|| id.clone())?;
+        }
         let (mut graph, repairs) = self.intake.graph(&net).with_context(|| id.clone())?;
-        if let Some(seed) = seed {
-            for (i, change) in self.config.augment.iter().enumerate() {
-                let Augment::RandomAction { symmetries } = change;
-                graph = augment(seed.index(i as u64), &graph, symmetries, &Ranges::default())
-                    .with_context(|| id.clone())?;
+        for (change, seed) in self.changes(seed) {
+            if let Augment::RandomAction { symmetries } = change {
+                graph = augment(seed, &graph, symmetries, &Ranges::default()).with_context(|| id.clone())?;
             }
         }
         Ok((graph, repairs))
+    }
+
+    /// The random changes of a net, each with its seed; none if there is no seed.
+    fn changes(&self, seed: Option<Seed>) -> impl Iterator<Item = (&Augment, Seed)> {
+        let of = move |(i, change)| Some((change, seed?.index(i as u64)));
+        self.config.augment.iter().enumerate().filter_map(of)
     }
 }
 

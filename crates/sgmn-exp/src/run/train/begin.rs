@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Instant};
 
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
+use rand::seq::SliceRandom;
 use sgmn_data::split::Split;
 use sgmn_graph::{NetSpec, Seed};
 use sgmn_nn::{
     Checkpoint,
-    optim::{AdamW, AdamWConfig},
+    optim::{AdamW, AdamWConfig, Average},
 };
 
 use super::{Run, about, standing::Standing, unread::Unread};
@@ -33,7 +34,10 @@ impl<'a> Run<'a> {
         let train = experiment.train();
         let dtype = train.dtype.dtype();
         let seed = Seed::new(train.seed);
-        let Material { dataset, pictures } = material;
+        let Material { mut dataset, pictures } = material;
+        if let Some(n_nets) = train.n_nets {
+            dataset.splits.train = some_of(&dataset.splits.train, n_nets)?;
+        }
         let pictures = pictures.map(Arc::new);
         let (pipeline, normalization) = Pipeline::new(dataset, experiment.pipeline(), seed, dtype, device)?;
         // Now rather than after days of training, when the last test net is asked about.
@@ -48,6 +52,7 @@ impl<'a> Run<'a> {
         let (model, vars) =
             experiment.model().build(pipeline.lowering(), normalization.clone(), seed, dtype, device)?;
         let mut optimizer = AdamW::new(AdamWConfig::new(train.weight_decay), &vars)?;
+        let mut average = train.average.map(|decay| Average::new(decay, &vars)).transpose()?;
         let mut standing = Standing {
             experiment: experiment.hash(),
             n_nets: n_nets(&pipeline),
@@ -81,6 +86,10 @@ impl<'a> Run<'a> {
             optimizer
                 .restore(&vars, checkpoint.header.n_steps, &checkpoint.optimizer)
                 .with_context(|| last.display().to_string())?;
+            if let Some(average) = &mut average {
+                let restored = average.restore(&vars, &checkpoint.optimizer);
+                restored.with_context(|| last.display().to_string())?;
+            }
             standing = earlier;
         }
         let (records, kept) = if folder.records().exists() {
@@ -97,6 +106,7 @@ impl<'a> Run<'a> {
             model,
             vars,
             optimizer,
+            average,
             task,
             criterion: tasks::criterion(experiment.task()),
             about,
@@ -112,6 +122,18 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Some of the training nets, in their order. Which ones is the same in every run, and fewer are part of more.
+fn some_of(all: &[usize], n_nets: usize) -> Result<Vec<usize>> {
+    if n_nets > all.len() {
+        bail!("train.n_nets: expected at most {}, the training nets there are, found {n_nets}", all.len());
+    }
+    let mut places: Vec<usize> = (0..all.len()).collect();
+    places.shuffle(&mut Seed::new(0).child("some of the training nets").rng());
+    places.truncate(n_nets);
+    places.sort_unstable();
+    Ok(places.into_iter().map(|place| all[place]).collect())
+}
+
 /// How many nets there are to train, validate and test on.
 pub(super) fn n_nets(pipeline: &Pipeline) -> [usize; 3] {
     [Split::Train, Split::Val, Split::Test].map(|part| pipeline.n_nets(part))
@@ -120,4 +142,21 @@ pub(super) fn n_nets(pipeline: &Pipeline) -> [usize; 3] {
 /// The architectures of the nets.
 pub(super) fn specs(pipeline: &Pipeline) -> Vec<NetSpec> {
     pipeline.lowering().topologies().iter().map(|topology| NetSpec::clone(topology.spec())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_training_nets_are_part_of_more() {
+        let all: Vec<usize> = (100..200).collect();
+        let (few, more) = (some_of(&all, 10).unwrap(), some_of(&all, 30).unwrap());
+        assert_eq!((few.len(), more.len()), (10, 30));
+        assert!(few.iter().all(|item| more.contains(item)) && more.is_sorted());
+        assert_ne!(few, all[..10], "the first ones may all be of one class");
+        assert_eq!(some_of(&all, 100).unwrap(), all);
+        let message = some_of(&all, 101).unwrap_err().to_string();
+        assert!(message.starts_with("train.n_nets: expected at most 100"), "{message}");
+    }
 }

@@ -19,6 +19,7 @@ use crate::{
 impl Run<'_> {
     /// Records the training metrics, measures the validation set, keeps the best model.
     pub(super) fn evaluate(&mut self, progress: &TrainProgress) -> Result<()> {
+        let own = self.average.as_ref().map(|average| average.lend(&self.vars)).transpose()?;
         let began = Instant::now();
         let scores = self.measure(Split::Val)?;
         let val_rate = self.pipeline.n_nets(Split::Val) as f64 / began.elapsed().as_secs_f64();
@@ -48,6 +49,9 @@ impl Run<'_> {
             self.save(&self.folder.best_checkpoint(), false)?;
         } else {
             self.standing.n_worse += 1;
+        }
+        if let Some(own) = own {
+            self.vars.load(&own)?;
         }
         progress.epoch(&EpochSummary {
             epoch: self.standing.epoch,

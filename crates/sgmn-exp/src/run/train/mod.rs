@@ -19,7 +19,12 @@ use anyhow::{Context, Result};
 use candle_core::Device;
 use sgmn_data::skip;
 use sgmn_graph::Seed;
-use sgmn_nn::{Normalization, VarStore, checkpoint::About, models::Model, optim::AdamW};
+use sgmn_nn::{
+    Normalization, VarStore,
+    checkpoint::About,
+    models::Model,
+    optim::{AdamW, Average},
+};
 
 pub use self::{
     diverged::Diverged,
@@ -91,6 +96,8 @@ struct Run<'a> {
     model: Box<dyn Model>,
     vars: VarStore,
     optimizer: AdamW,
+    /// What is evaluated in place of the variables, if that was asked for.
+    average: Option<Average>,
     task: Box<dyn Task>,
     criterion: Criterion,
     about: About,

@@ -1,6 +1,6 @@
 //! The checkpoints of a run: what a continuation needs, or only what applying the model needs.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Result, bail};
 use candle_core::{DType, Device, Tensor};
@@ -30,7 +30,11 @@ impl Run<'_> {
             progress: serde_json::to_value(standing)?,
             about: Some(if resumable { self.about.clone() } else { self.about_best() }),
         };
-        let optimizer = if resumable { self.optimizer.state(&self.vars)? } else { Default::default() };
+        let mut optimizer = BTreeMap::new();
+        if resumable {
+            optimizer = self.optimizer.state(&self.vars)?;
+            optimizer.extend(self.average.iter().flat_map(|average| average.state(&self.vars)));
+        }
         Ok(Checkpoint { header, vars, optimizer }.write(path)?)
     }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use sgmn_data::split::Split;
 use sgmn_nn::{
     Pass,
-    optim::{Gradients, Warmup, clip_by_global_norm},
+    optim::{Gradients, clip_by_global_norm},
 };
 
 use super::{Run, unread::Step};
@@ -25,10 +25,7 @@ impl Run<'_> {
         let train = self.experiment.train();
         let n_train = self.pipeline.n_nets(Split::Train);
         let batches_per_epoch = n_train.div_ceil(train.batch_size);
-        let n_steps = match train.length() {
-            TrainLength::Epochs(epochs) => epochs * batches_per_epoch as u64,
-            TrainLength::Steps(steps) => steps,
-        };
+        let n_steps = self.n_steps();
         // The last batch of an epoch may be short, so a run counts epochs in nets, not steps.
         let n_nets = n_steps / batches_per_epoch as u64 * n_train as u64
             + (n_steps % batches_per_epoch as u64 * train.batch_size as u64).min(n_train as u64);
@@ -88,6 +85,17 @@ impl Run<'_> {
         Ok(true)
     }
 
+    /// Steps of the whole training.
+    fn n_steps(&self) -> u64 {
+        let train = self.experiment.train();
+        match train.length() {
+            TrainLength::Epochs(epochs) => {
+                epochs * self.pipeline.n_nets(Split::Train).div_ceil(train.batch_size) as u64
+            }
+            TrainLength::Steps(steps) => steps,
+        }
+    }
+
     /// Takes a step. Its numbers stay on the device until [`Run::read_steps`].
     fn step(&mut self, prepared: PreparedBatch) -> Result<()> {
         let began = Instant::now();
@@ -100,8 +108,11 @@ impl Run<'_> {
         let total = own.iter().try_fold(loss.clone(), |total, own| total + own)?;
         let mut gradients = Gradients::of(&self.vars, self.model.as_ref(), &total.backward()?)?;
         let norm = clip_by_global_norm(&mut gradients, train.clip_norm.unwrap_or(f64::INFINITY))?;
-        let warmup = Warmup { learning_rate: train.learning_rate, n_steps: train.warmup_steps };
-        self.optimizer.step(&self.vars, &gradients, warmup.rate(self.standing.n_steps))?;
+        let rate = train.schedule(self.n_steps()).rate(self.standing.n_steps);
+        self.optimizer.step(&self.vars, &gradients, rate)?;
+        if let Some(average) = &mut self.average {
+            average.step(&self.vars, self.optimizer.n_steps())?;
+        }
         let PreparedBatch { targets, repairs, .. } = prepared;
         let standing = &mut self.standing;
         standing.n_steps += 1;

@@ -117,12 +117,12 @@ fn what_makes_no_sense_together_says_why_and_leaves_no_run() {
     write_nets(&place.path().join("mute.packed"), [4, 2, 2], |_| Target::None);
     two_depths(&place.path().join("depths.packed"));
     for (program, words, expected) in [
-        ("inr-classification", &["--data", "mini"][..], "data: expected one of mini-inrs, "),
+        ("inr-classification", &["--data", "mini"][..], "data: expected one of fmnist-inrs-full, "),
         ("inr-classification", &["--data", "nets.packed", "--model", "gnn"], "model: expected one of "),
         (
             "inr-classification",
             &["--data", "nets.packed", "--size", "huge"],
-            "size: expected one of quick, small",
+            "size: expected one of best, quick, small, wide",
         ),
         (
             "inr-classification",

@@ -23,7 +23,7 @@
 //! | --- | --- |
 //! | message `(W_e w_ij) ⊙ (W_v x_j)` | `w_ij h_j` |
 //! | reversed message `(W_e w_ij) ⊙ (W_v x_i)` | `w_ij δ_i` |
-//! | first layer of the update, `W [x, m, m′]` | `z_i = b_i + Σ_j w_ij h_j`, `β_j = Σ_i w_ij δ_i`; at outputs `δ = z − t` |
+//! | first layer of the update, linear in `[x, m, m′]` | `z_i = b_i + Σ_j w_ij h_j`, `β_j = Σ_i w_ij δ_i`; at outputs `δ = z − t` |
 //! | second layer, `x ⊙ φ(canon x)` | `h = z · g(canon z) = σ(z)`, `δ = β · σ′(z)` |
 //! | skip connection S | bias and target stay |
 //! | edge update | nothing: `φ = 1` |
@@ -47,6 +47,7 @@
 pub(crate) mod gate;
 mod maps;
 pub(crate) mod reference;
+mod write;
 
 use std::sync::Arc;
 
@@ -56,12 +57,11 @@ use maps::Maps;
 use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed};
 use sgmn_nn::{
     Error, Normalization, Pass, Result,
-    models::{
-        Direction, EquivariantConfig, IoEmbedding, IoPath, Model, ModelConfig, OutputConfig, ScaleGmnConfig,
-        SignInvariant, Symmetry,
-    },
+    layers::{IoPath, Join, ScaleEqConfig, Scalings, SignInvariant},
+    models::{Direction, Model, ModelConfig, OutputConfig, ScaleGmnConfig},
 };
 use sgmn_symmetry::ScaleGroup;
+use write::{ACTIVATION, GRADIENT, MOST_SUMS, TARGET, write_round, write_start};
 
 /// What the nets are run on.
 #[derive(Debug, Clone)]
@@ -193,15 +193,9 @@ pub(crate) fn reach(net: &Net, input: &[f64]) -> f64 {
     reach
 }
 
-/// The channels of a node; models of the forward pass have the first two.
-const BIAS: usize = 0;
-const ACTIVATION: usize = 1;
-const GRADIENT: usize = 2;
-const TARGET: usize = 3;
-
-/// The gates of the nets' hidden units, and the symmetry that these have.
+/// The gates of the nets' hidden units, and the scalings that these have.
 struct Gates {
-    symmetry: Symmetry,
+    scalings: Scalings,
     /// Below which name the gate of a group lies, and for each channel that it multiplies its perceptron.
     branches: Vec<(&'static str, Vec<(usize, Gate)>)>,
 }
@@ -227,12 +221,12 @@ impl Gates {
         if wanted == Wanted::Gradients && !ramps.is_empty() {
             return Err(fault("tanh or sine, whose gradients scale as features do", &distinct));
         }
-        let symmetry = match (odd.is_empty(), ramps.is_empty()) {
-            (true, false) => Symmetry::Scale,
-            (false, false) => Symmetry::Own,
-            (_, true) => Symmetry::Sign,
+        let scalings = match (odd.is_empty(), ramps.is_empty()) {
+            (true, false) => Scalings::Scale,
+            (false, false) => Scalings::Own,
+            (_, true) => Scalings::Sign,
         };
-        let mixed = symmetry == Symmetry::Own;
+        let mixed = scalings == Scalings::Own;
         let mut branches = Vec::new();
         for (activations, name) in
             [(odd, if mixed { "g_sign" } else { "g1" }), (ramps, if mixed { "g_scale" } else { "g1" })]
@@ -245,7 +239,7 @@ impl Gates {
                 .filter_map(|(c, g)| Some((c, g?)));
             branches.push((name, of_channels.collect()));
         }
-        Ok(Self { symmetry, branches })
+        Ok(Self { scalings, branches })
     }
 
     /// SiLUs that the widest perceptron needs.
@@ -261,109 +255,17 @@ fn config(gates: &Gates, wanted: Wanted, n_rounds: usize) -> ScaleGmnConfig {
         Wanted::Activations => Direction::Forward,
         Wanted::Gradients => Direction::Bidirectional,
     };
-    let net = |n_layers, io| EquivariantConfig { n_layers, io, n_mlps: 3, positional: false };
+    let stack = |n_layers, io| ScaleEqConfig { n_layers, io, n_mlps: 3, positional: false };
     ScaleGmnConfig {
-        n_layers: n_rounds,
+        n_rounds,
         sign_invariant: SignInvariant::Absolute,
-        d_mlp: vec![gates.n_units()],
+        d_mlp: vec![gates.n_units().max(MOST_SUMS)],
         layer_norm: false,
-        io_embedding: IoEmbedding::Sum,
-        message: net(1, IoPath::Shared),
-        // The first layer sums, the second one applies the activation; inputs and outputs have maps of their own.
-        update: net(2, IoPath::Equivariant),
+        io_embedding: Join::Sum,
+        message: stack(1, IoPath::Gated),
+        // The first layer sums, the second one applies the activation; inputs and outputs have perceptrons of their own.
+        update: stack(2, IoPath::Mlp),
         output: OutputConfig::PerParam { initial_scale: 1.0, n_copies: 1 },
-        ..ScaleGmnConfig::new(gates.symmetry, direction, wanted.n_channels(), 1)
-    }
-}
-
-/// First projections, embeddings, and the scales of the output.
-fn write_start(maps: &mut Maps, spec: &NetSpec, sample: &Sample, wanted: Wanted) {
-    let (n_in, n_layers) = (sample.input.len(), spec.layers().len());
-    maps.set("construct_graph.proj_bias.weight", BIAS, 0, 1.0);
-    maps.set("construct_graph.proj_weight.weight", 0, 0, 1.0);
-    let embedding = "positional_embeddings.pos_embed";
-    for (j, x) in sample.input.iter().enumerate() {
-        maps.set(embedding, j, ACTIVATION, *x);
-    }
-    for l in 0..n_layers - 1 {
-        maps.set(embedding, n_in + l, BIAS, 1.0);
-    }
-    for (i, t) in sample.target.iter().enumerate() {
-        let row = n_in + n_layers - 1 + i;
-        maps.set(embedding, row, BIAS, spec.output_offset());
-        if wanted == Wanted::Gradients {
-            maps.set(embedding, row, TARGET, -t);
-        }
-    }
-    maps.fill_all(|name| name.starts_with("weight_scale.") || name.starts_with("bias_scale."), 1.0);
-    // Gates are 1 where nothing else is said: no weights, last bias 1.
-    maps.fill_all(|name| name.ends_with("phi.fc.1.bias"), 1.0);
-}
-
-/// Round `k` of messages and updates.
-fn write_round(maps: &mut Maps, gates: &Gates, wanted: Wanted, k: usize, is_last: bool) {
-    let d = wanted.n_channels();
-    let mut write_message = |path: &str, channel: usize| {
-        maps.set(&format!("{path}.w_e.weight"), channel, 0, 1.0);
-        maps.set(&format!("{path}.w_v.weight"), channel, channel, 1.0);
-        maps.set(&format!("{path}.message_fn.eq_layers.0.W.weight"), channel, channel, 1.0);
-    };
-    write_message(&format!("gnn.fw_layers.{k}"), ACTIVATION);
-    let (update, edge_update) = match wanted {
-        Wanted::Activations => {
-            let layer = format!("gnn.fw_layers.{k}");
-            (format!("{layer}.update_node_feats_fn"), format!("{layer}.update_edge_attr_fn"))
-        }
-        Wanted::Gradients => {
-            write_message(&format!("gnn.bw_layers.{k}"), GRADIENT);
-            (format!("gnn.update_node_feats_fn.{k}"), format!("gnn.fw_update_edge_attr_fn.{k}"))
-        }
-    };
-    maps.set(&format!("{edge_update}.W.weight"), 0, 0, 1.0);
-
-    // What the last round returns stands in its only channel.
-    let returned = if wanted == Wanted::Activations { ACTIVATION } else { GRADIENT };
-    let kept: Vec<usize> = match (is_last, wanted) {
-        (true, _) => vec![returned],
-        (false, Wanted::Activations) => vec![ACTIVATION],
-        (false, Wanted::Gradients) => vec![ACTIVATION, GRADIENT],
-    };
-    let row = |channel: usize| if is_last { 0 } else { channel };
-    if !is_last {
-        let skip = format!("gnn.skip_layers.{k}.weight");
-        maps.set(&skip, BIAS, BIAS, 1.0);
-        if wanted == Wanted::Gradients {
-            maps.set(&skip, TARGET, TARGET, 1.0);
-        }
-    }
-
-    // The update reads [x, m, m′], d channels each.
-    let (heard, heard_back) = (d + ACTIVATION, 2 * d + GRADIENT);
-    for (role, z) in [("_in", vec![ACTIVATION]), ("", vec![BIAS, heard]), ("_last", vec![BIAS, heard])] {
-        let first = format!("{update}.eq_layers{role}.0.W.weight");
-        for column in &z {
-            maps.set(&first, ACTIVATION, *column, 1.0);
-        }
-        if wanted == Wanted::Gradients {
-            let beta = if role == "_last" { [z, vec![TARGET]].concat() } else { vec![heard_back] };
-            for column in beta {
-                maps.set(&first, GRADIENT, column, 1.0);
-            }
-        }
-        for channel in &kept {
-            maps.set(&format!("{update}.eq_layers{role}.1.W.weight"), row(*channel), *channel, 1.0);
-        }
-    }
-    for (name, of_channels) in &gates.branches {
-        let phi = format!("{update}.eq_layers.1.g.{name}.phi");
-        for (channel, gate) in of_channels.iter().filter(|(channel, _)| kept.contains(channel)) {
-            maps.set_vector(&format!("{phi}.fc.1.bias"), row(*channel), gate.constant);
-            for (u, unit) in gate.units.iter().enumerate() {
-                // All gates of a branch are sums of the same SiLUs of the canonical pre-activation.
-                maps.set(&format!("{phi}.fc.0.weight"), u, ACTIVATION, unit.slope);
-                maps.set_vector(&format!("{phi}.fc.0.bias"), u, unit.shift);
-                maps.set(&format!("{phi}.fc.1.weight"), row(*channel), u, unit.amount);
-            }
-        }
+        ..ScaleGmnConfig::new(gates.scalings, direction, wanted.n_channels(), 1)
     }
 }

@@ -121,10 +121,12 @@ impl<'a> Keys<'a> {
 
     /// A key whose other values nobody uses: it must have this value or be absent.
     pub(super) fn always(&mut self, key: &str, value: impl Into<Value>) -> Result<()> {
+        if self.says_nothing(key) { Ok(()) } else { self.only(key, value) }
+    }
+
+    /// A key whose other values are not supported: it must be there, with this value.
+    pub(super) fn only(&mut self, key: &str, value: impl Into<Value>) -> Result<()> {
         let value = value.into();
-        if self.says_nothing(key) {
-            return Ok(());
-        }
         let read = |found: &Value| (*found == value).then_some(());
         self.key(key, &value.to_string(), &mut (), read, |()| value.clone())
     }

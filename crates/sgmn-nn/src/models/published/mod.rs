@@ -1,15 +1,18 @@
 //! The published code's configuration keys and ours: one table, read from left to right and from right to left.
 
 mod keys;
+mod own;
 
 use serde_json::{Value, json};
 
-use self::keys::Keys;
+use self::{keys::Keys, own::refuse_our_own};
 use super::{
-    Blueprint, Compatibility, Direction, IoEmbedding, IoPath, OutputConfig, PerGraph, ReadoutRange,
-    ReversedScale, ScaleGmnConfig, SignInvariant, Symmetry,
+    Blueprint, Compatibility, Direction, OutputConfig, PerGraph, ReadoutRange, ReversedScale, ScaleGmnConfig,
 };
-use crate::{Error, Result};
+use crate::{
+    Result,
+    layers::{IoPath, Join, Scalings, SignInvariant},
+};
 
 /// The part of a published configuration that describes the model.
 pub(crate) const PART: &str = "scalegmn_args";
@@ -20,11 +23,11 @@ pub(crate) const PART: &str = "scalegmn_args";
 /// that all use, or be absent; options that are off where nothing is said may be absent too.
 ///
 /// # Errors
-/// [`Error::Config`] naming the first key that is missing, of another type, or has a value that is not supported.
+/// [`crate::Error::Config`] naming the first key that is missing, of another type, or has a value that is not supported.
 pub fn from_published(args: &Value) -> Result<ScaleGmnConfig> {
     let mut config = ScaleGmnConfig {
         compatibility: Compatibility::Published,
-        ..ScaleGmnConfig::new(Symmetry::Own, Direction::Forward, 1, 1)
+        ..ScaleGmnConfig::new(Scalings::Own, Direction::Forward, 1, 1)
     };
     table(&mut Keys::read(PART, args), &mut config)?;
     config.validate()?;
@@ -37,7 +40,7 @@ pub fn from_published(args: &Value) -> Result<ScaleGmnConfig> {
 /// What depends on the nets is not among them: `layer_layout`, and the largest kernel.
 ///
 /// # Errors
-/// [`Error::Config`] naming the first option that the published code does not have.
+/// [`crate::Error::Config`] naming the first option that the published code does not have.
 pub fn to_published(config: &ScaleGmnConfig) -> Result<Value> {
     refuse_our_own(config)?;
     let mut keys = Keys::write(PART);
@@ -55,12 +58,12 @@ fn table(keys: &mut Keys<'_>, config: &mut ScaleGmnConfig) -> Result<()> {
     keys.word(
         "symmetry",
         &[
-            ("sign", Symmetry::Sign),
-            ("scale", Symmetry::Scale),
-            ("hetero", Symmetry::Own),
-            ("permutation", Symmetry::Permutation),
+            ("sign", Scalings::Sign),
+            ("scale", Scalings::Scale),
+            ("hetero", Scalings::Own),
+            ("permutation", Scalings::Permutation),
         ],
-        &mut config.symmetry,
+        &mut config.scalings,
     )?;
     keys.word(
         "direction",
@@ -68,7 +71,7 @@ fn table(keys: &mut Keys<'_>, config: &mut ScaleGmnConfig) -> Result<()> {
         &mut config.direction,
     )?;
     keys.count("d_hid", &mut config.d_hidden)?;
-    keys.count("num_layers", &mut config.n_layers)?;
+    keys.count("num_layers", &mut config.n_rounds)?;
     keys.option("gnn_skip_connections", &mut config.node_skip)?;
     keys.option("node_pos_embed", &mut config.node_embedding)?;
     keys.option("edge_pos_embed", &mut config.edge_embedding)?;
@@ -96,9 +99,9 @@ fn positions(keys: &mut Keys<'_>, config: &mut ScaleGmnConfig) -> Result<()> {
     for key in ["equiv_net", "final_linear_pos_embed", "po_as_different_linear", "sum_pos_enc"] {
         keys.always(key, false)?;
     }
-    let mut sums = config.io_embedding == IoEmbedding::Sum;
+    let mut sums = config.io_embedding == Join::Sum;
     keys.truth("sum_on_io", &mut sums)?;
-    config.io_embedding = if sums { IoEmbedding::Sum } else { IoEmbedding::Product };
+    config.io_embedding = if sums { Join::Sum } else { Join::Product };
     // They belong to `equiv_net`.
     keys.unread("equiv_on_hidden", true);
     keys.unread("layer_equiv_on_hidden", false);
@@ -143,23 +146,24 @@ fn gnn(keys: &mut Keys<'_>, config: &mut ScaleGmnConfig) -> Result<()> {
 
     let mut mlp_on_io = config.message.io == IoPath::Mlp;
     keys.option("mlp_on_io", &mut mlp_on_io)?;
-    for (short, long, net) in
+    for (short, long, form) in
         [("msg", "message_fn", &mut config.message), ("upd", "update_node_feats_fn", &mut config.update)]
     {
-        keys.count(&format!("{long}_layers"), &mut net.n_layers)?;
-        let mut equivariant = net.io == IoPath::Equivariant;
-        keys.option(&format!("layer_{short}_equiv_on_hidden"), &mut equivariant)?;
-        // Without effect beside `mlp_on_io`, where all published configurations have it too.
-        let mut gated = matches!(net.io, IoPath::Gated | IoPath::Mlp);
-        keys.option(&format!("{short}_equiv_on_hidden"), &mut gated)?;
-        net.io = match (mlp_on_io, equivariant, gated) {
-            (true, ..) => IoPath::Mlp,
-            (false, true, _) => IoPath::Equivariant,
-            (false, false, true) => IoPath::Gated,
-            (false, false, false) => IoPath::Shared,
-        };
-        keys.count(&format!("{short}_num_mlps"), &mut net.n_mlps)?;
-        keys.option(&format!("pos_embed_{short}"), &mut net.positional)?;
+        keys.count(&format!("{long}_layers"), &mut form.n_layers)?;
+        // Which layers input and output nodes pass. Other ways than these are taken by no published configuration.
+        let (of_layers, gated) =
+            (format!("layer_{short}_equiv_on_hidden"), format!("{short}_equiv_on_hidden"));
+        if mlp_on_io {
+            // They pass none.
+            keys.unread(&of_layers, false);
+            keys.unread(&gated, true);
+        } else {
+            keys.always(&of_layers, false)?;
+            keys.only(&gated, true)?;
+        }
+        form.io = if mlp_on_io { IoPath::Mlp } else { IoPath::Gated };
+        keys.count(&format!("{short}_num_mlps"), &mut form.n_mlps)?;
+        keys.option(&format!("pos_embed_{short}"), &mut form.positional)?;
     }
     Ok(())
 }
@@ -170,18 +174,15 @@ fn output(keys: &mut Keys<'_>, config: &mut ScaleGmnConfig) -> Result<()> {
         OutputConfig::PerGraph(_) => (false, 0.0),
     };
     keys.option("equivariant", &mut changes)?;
+    keys.always("concat_mlp_directions", false)?;
     if changes {
         keys.number("out_scale", &mut initial_scale)?;
-        // It belongs to read-outs.
-        keys.unread("concat_mlp_directions", false);
         config.output = OutputConfig::PerParam { initial_scale, n_copies: 1 };
         return Ok(());
     }
     let mut per_graph = match &config.output {
         OutputConfig::PerGraph(per_graph) => per_graph.clone(),
-        OutputConfig::PerParam { .. } => {
-            PerGraph { readout: ReadoutRange::LastLayer, d_out: 1, d_rho: 1, mlp_directions: false }
-        }
+        OutputConfig::PerParam { .. } => PerGraph { readout: ReadoutRange::LastLayer, d_out: 1, d_rho: 1 },
     };
     keys.word(
         "readout_range",
@@ -192,47 +193,8 @@ fn output(keys: &mut Keys<'_>, config: &mut ScaleGmnConfig) -> Result<()> {
         keys.count("d_out", &mut per_graph.d_out)?;
         keys.count("d_rho", &mut per_graph.d_rho)
     })?;
-    keys.option("concat_mlp_directions", &mut per_graph.mlp_directions)?;
     config.output = OutputConfig::PerGraph(per_graph);
     Ok(())
-}
-
-/// Refuses what has no key, or another meaning there.
-fn refuse_our_own(config: &ScaleGmnConfig) -> Result<()> {
-    let refuse = |field: &str, expected: &str, found: &dyn std::fmt::Debug| {
-        Err(Error::config(
-            format!("model.{field}"),
-            format!("{expected} in the published program"),
-            format!("{found:?}"),
-        ))
-    };
-    if let Some(probes) = &config.probes {
-        return refuse("probes", "none, as there are none", &probes.n);
-    }
-    match config.n_copies() {
-        None | Some(1) => {}
-        Some(n_copies) => return refuse("output.n_copies", "1, as there is no other number", &n_copies),
-    }
-    if (config.message.io == IoPath::Mlp) != (config.update.io == IoPath::Mlp) {
-        let expected = "the same as model.message.io where one of them is `mlp`, as one key says both";
-        return refuse("update.io", expected, &config.update.io);
-    }
-    let scales = matches!(config.symmetry, Symmetry::Scale | Symmetry::Own);
-    let reversed = config.reversed_scale();
-    if config.direction == Direction::Bidirectional && scales && reversed != ReversedScale::Published {
-        return refuse("reversed_scale", "`published`, as there is no other form", &reversed);
-    }
-    let d_hidden = config.d_hidden;
-    let as_wide = format!("{d_hidden}, the width of model.d_hidden, which replaces it");
-    if config.d_mlp.iter().any(|width| *width != d_hidden) {
-        return refuse("d_mlp", &as_wide, &config.d_mlp);
-    }
-    match &config.output {
-        OutputConfig::PerGraph(output) if output.d_rho != d_hidden => {
-            refuse("output.d_rho", &as_wide, &output.d_rho)
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -242,33 +204,27 @@ mod tests {
     fn published() -> ScaleGmnConfig {
         ScaleGmnConfig {
             compatibility: Compatibility::Published,
-            ..ScaleGmnConfig::new(Symmetry::Sign, Direction::Forward, 8, 3)
+            ..ScaleGmnConfig::new(Scalings::Sign, Direction::Forward, 8, 3)
         }
     }
 
     #[test]
     fn what_is_written_is_read_back_for_every_option() {
         let small = published();
-        let net =
-            |io, n_mlps, positional| crate::models::EquivariantConfig { n_layers: 2, io, n_mlps, positional };
+        let form =
+            |io, n_mlps, positional| crate::layers::ScaleEqConfig { n_layers: 2, io, n_mlps, positional };
         let mut configs = vec![small.clone()];
-        for io in [IoPath::Gated, IoPath::Equivariant, IoPath::Shared] {
-            configs.push(ScaleGmnConfig { message: net(io, 3, true), ..small.clone() });
-            configs.push(ScaleGmnConfig {
-                update: net(io, 2, false),
-                message: net(IoPath::Gated, 2, false),
-                ..small.clone()
-            });
-        }
-        configs[1].update.io = IoPath::Shared;
-        configs[3].update.io = IoPath::Shared;
-        configs[5].update.io = IoPath::Shared;
-        for symmetry in [Symmetry::Scale, Symmetry::Own, Symmetry::Permutation] {
-            configs.push(ScaleGmnConfig { symmetry, direction: Direction::Bidirectional, ..small.clone() });
+        configs.push(ScaleGmnConfig {
+            message: form(IoPath::Gated, 3, true),
+            update: form(IoPath::Gated, 2, false),
+            ..small.clone()
+        });
+        for scalings in [Scalings::Scale, Scalings::Own, Scalings::Permutation] {
+            configs.push(ScaleGmnConfig { scalings, direction: Direction::Bidirectional, ..small.clone() });
         }
         configs.push(ScaleGmnConfig {
             sign_invariant: SignInvariant::Absolute,
-            io_embedding: IoEmbedding::Product,
+            io_embedding: Join::Product,
             dropout: 0.25,
             mlp_dropout: 0.125,
             node_skip: false,
@@ -278,7 +234,7 @@ mod tests {
             output: OutputConfig::PerParam { initial_scale: 0.01, n_copies: 1 },
             ..small.clone()
         });
-        let readout = PerGraph { readout: ReadoutRange::FullGraph, d_out: 7, d_rho: 8, mlp_directions: true };
+        let readout = PerGraph { readout: ReadoutRange::FullGraph, d_out: 7, d_rho: 8 };
         configs.push(ScaleGmnConfig { output: OutputConfig::PerGraph(readout), ..small });
         for config in configs {
             let written = to_published(&config).unwrap();
@@ -287,37 +243,21 @@ mod tests {
     }
 
     #[test]
-    fn options_of_our_own_are_refused_by_their_names() {
-        let refusal = |change: &dyn Fn(&mut ScaleGmnConfig)| {
-            let mut config = published();
-            change(&mut config);
-            to_published(&config).unwrap_err().to_string()
-        };
-        type Change<'a> = &'a dyn Fn(&mut ScaleGmnConfig);
-        let cases: [(&str, Change<'_>); 6] = [
-            ("model.d_mlp: expected 8, the width of model.d_hidden", &|config| config.d_mlp = vec![4]),
-            ("model.update.io: expected the same", &|config| config.update.io = IoPath::Gated),
-            ("model.output.n_copies: expected 1", &|config| {
-                config.output = OutputConfig::PerParam { initial_scale: 0.1, n_copies: 2 };
-            }),
-            ("model.output.d_rho: expected 8", &|config| {
-                let OutputConfig::PerGraph(output) = &mut config.output else { unreachable!() };
-                output.d_rho = 4;
-            }),
-            ("model.probes: expected none", &|config| {
-                let generator = crate::probes::Generator::Free {};
-                let coordinates = [-1.0, 1.0];
-                config.probes = Some(crate::ProbeConfig { n: 4, image: None, coordinates, generator });
-            }),
-            ("model.reversed_scale: expected `published`", &|config| {
-                config.symmetry = Symmetry::Scale;
-                config.direction = Direction::Bidirectional;
-                config.reversed_scale = Some(ReversedScale::Relative);
-            }),
-        ];
-        for (expected, change) in cases {
-            let message = refusal(change);
-            assert!(message.starts_with(expected), "{message}");
+    fn ways_that_no_configuration_takes_are_refused_by_their_keys() {
+        let mut gated = published();
+        for form in [&mut gated.message, &mut gated.update] {
+            form.io = IoPath::Gated;
+        }
+        let written = to_published(&gated).unwrap();
+        for (key, value) in [
+            ("concat_mlp_directions", true),
+            ("gnn_args.layer_msg_equiv_on_hidden", true),
+            ("gnn_args.upd_equiv_on_hidden", false),
+        ] {
+            let mut changed = written.clone();
+            *changed.pointer_mut(&format!("/{}", key.replace('.', "/"))).unwrap() = value.into();
+            let message = from_published(&changed).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("{PART}.{key}: expected {}", !value)), "{message}");
         }
     }
 }

@@ -9,7 +9,10 @@ use super::{
     cases::{Case, Operation, cases},
     launch, memory, steps,
 };
-use crate::ops::{KERNEL_TOLERANCE, ProductPrecision, mode::leaves_kernels, reference};
+use crate::{
+    ops::{ProductPrecision, mode::leaves_kernels, reference},
+    tolerance,
+};
 
 /// What was found out so far about the devices of the machine, by their numbers: one is examined once, however often it is
 /// opened.
@@ -114,7 +117,7 @@ fn examine(device: &Device) -> Vec<Fault> {
         let first_line =
             |error: candle_core::Error| error.to_string().lines().next().unwrap_or_default().to_owned();
         let why = match disagreement(&case, device) {
-            Ok(difference) if difference <= KERNEL_TOLERANCE => continue,
+            Ok(difference) if difference <= tolerance::KERNEL => continue,
             Ok(difference) => format!("they differ by {difference:.1e} on {:?}", case.shapes[0]),
             Err(error) => first_line(error),
         };
@@ -209,6 +212,6 @@ mod tests {
     #[test]
     fn a_form_that_differs_is_found() {
         let Ok(device) = Device::new_cuda(0) else { return };
-        assert!(control(&device).unwrap() > KERNEL_TOLERANCE);
+        assert!(control(&device).unwrap() > tolerance::KERNEL);
     }
 }

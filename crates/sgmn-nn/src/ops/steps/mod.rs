@@ -7,9 +7,12 @@
 //! Rows are `[N, W]` with N = B·R·S in the order of the block, nodes `[B·n, W]` for the n nodes of an axis. All tensors
 //! are contiguous, outside candle's graph, and not empty.
 
+mod nodes;
 pub(super) mod plain;
 
 use candle_core::{Result, Tensor};
+
+pub(super) use self::nodes::{dot_nodes, mul_nodes, sum, sum_product, sum_product_grad, sum_rows};
 
 use super::{
     EdgeAxis, Symmetrize,
@@ -185,81 +188,6 @@ pub(super) fn mul_grad(a: &Tensor, b: &Tensor, bias: Option<&Tensor>, dy: &Tenso
         }
         plain::mul_grad(a, b, bias, dy)
     })
-}
-
-/// `x ⊙ v` with each row's node at one end; x has the width of v, or one number a row.
-pub(super) fn mul_nodes(block: Block, x: &Tensor, v: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
-    count(Kind::Elementwise, &[x, v], 0, || {
-        #[cfg(feature = "cuda")]
-        if super::on_cuda(Kernel::MulNodes, x) {
-            return cuda::steps::mul_nodes(block, x, v, axis);
-        }
-        plain::mul_nodes(block, x, v, axis)
-    })
-}
-
-/// `Σ a ⊙ (b + bias)` over an axis: nodes of the other one. Where a has one number a row, it counts for all channels.
-pub(super) fn sum_product(
-    block: Block,
-    a: &Tensor,
-    b: &Tensor,
-    bias: Option<&Tensor>,
-    summed: EdgeAxis,
-) -> Result<Tensor> {
-    let read: Vec<&Tensor> = [a, b].into_iter().chain(bias).collect();
-    count(Kind::SumOverEdges, &read, 0, || {
-        #[cfg(feature = "cuda")]
-        if super::on_cuda(Kernel::SumProduct, b) {
-            return cuda::steps::sum_product(block, a, b, bias, summed);
-        }
-        plain::sum_product(block, a, b, bias, summed)
-    })
-}
-
-/// The gradients of [`sum_product`] for a and b, both of full width, from that of the nodes.
-pub(super) fn sum_product_grad(
-    block: Block,
-    a: &Tensor,
-    b: &Tensor,
-    bias: Option<&Tensor>,
-    summed: EdgeAxis,
-    g: &Tensor,
-) -> Result<[Tensor; 2]> {
-    let read: Vec<&Tensor> = [a, b, g].into_iter().chain(bias).collect();
-    count(Kind::SumOverEdges, &read, 0, || {
-        #[cfg(feature = "cuda")]
-        if super::on_cuda(Kernel::SumProduct, b) {
-            return cuda::steps::sum_product_grad(block, a, b, bias, summed, g);
-        }
-        plain::sum_product_grad(block, a, b, bias, summed, g)
-    })
-}
-
-/// `Σ x` over an axis: nodes of the other one.
-pub(super) fn sum(block: Block, x: &Tensor, summed: EdgeAxis) -> Result<Tensor> {
-    count(Kind::SumOverEdges, &[x], 0, || {
-        #[cfg(feature = "cuda")]
-        if super::on_cuda(Kernel::SumEdges, x) {
-            return cuda::steps::sum(block, x, summed);
-        }
-        plain::sum(block, x, summed)
-    })
-}
-
-/// The sum of all rows: the gradient of a bias.
-pub(super) fn sum_rows(x: &Tensor) -> Result<Tensor> {
-    count(Kind::SumOverEdges, &[x], 0, || {
-        #[cfg(feature = "cuda")]
-        if super::on_cuda(Kernel::SumRows, x) {
-            return cuda::steps::sum_rows(x);
-        }
-        plain::sum_rows(x)
-    })
-}
-
-/// `Σ_c dy ⊙ v` of each row with its node at one end: the gradient of one number a row.
-pub(super) fn dot_nodes(block: Block, dy: &Tensor, v: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
-    count(Kind::Elementwise, &[dy, v], 0, || plain::dot_nodes(block, dy, v, axis))
 }
 
 /// `x ⊙ r`, the same row for all.

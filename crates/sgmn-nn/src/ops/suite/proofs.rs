@@ -3,12 +3,15 @@
 use candle_core::{DType, Device, Tensor, Var};
 use sgmn_graph::Seed;
 
-use super::{F32, F64, cases, random, run, worst_difference};
-use crate::ops::{self, reference};
+use super::{cases, random, run, worst_difference};
+use crate::{
+    ops::{self, reference},
+    tolerance::{OPERATION_F32, OPERATION_F64},
+};
 
 #[test]
 fn every_operation_equals_its_reference_in_values_and_gradients() {
-    for (dtype, tolerance) in [(DType::F64, F64), (DType::F32, F32)] {
+    for (dtype, tolerance) in [(DType::F64, OPERATION_F64), (DType::F32, OPERATION_F32)] {
         for case in cases().unwrap() {
             let inputs: Vec<Var> = case
                 .shapes
@@ -111,7 +114,7 @@ fn a_wrong_operation_is_found_and_one_that_errs_says_why() {
         reference: Box::new(|x| reference::abs(&x[0])),
     };
     let difference = |case: super::Case| case.difference(&Device::Cpu, DType::F32);
-    assert!(difference(case(Box::new(|x| ops::abs(&x[0])))).unwrap() < F32);
+    assert!(difference(case(Box::new(|x| ops::abs(&x[0])))).unwrap() < OPERATION_F32);
     // The values are right and the gradient is not.
     assert!(difference(case(Box::new(|x| Ok(ops::abs(&x[0])?.detach())))).unwrap() > 0.1);
     assert_eq!(difference(case(Box::new(|x| x[0].log()))).unwrap(), f64::INFINITY, "NaN");

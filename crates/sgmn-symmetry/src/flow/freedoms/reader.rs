@@ -18,7 +18,7 @@ use super::{
     linear::Sum,
     names,
     solve::{Solved, Unknown, Wanted},
-    unseen::{Part, forget_rounding},
+    unseen::{ConstantPart, forget_rounding},
     view::{Use, View, fixed_value},
 };
 
@@ -272,7 +272,7 @@ pub(super) fn find(found: &Found<'_>) -> Vec<Freedom> {
             n,
             place,
             free,
-            less: less.map(|flat| Part::new(&flat)),
+            less: less.map(|flat| ConstantPart::new(&flat)),
             moves,
             shape: reader.shape,
         };
@@ -293,7 +293,7 @@ struct Read {
     /// For each number of u the element of the shift that it makes.
     place: Vec<usize>,
     free: Vec<usize>,
-    less: Option<Part>,
+    less: Option<ConstantPart>,
     /// Who takes back the shift; nobody if κ is 0.
     moves: Vec<(usize, Sum)>,
     shape: Vec<usize>,

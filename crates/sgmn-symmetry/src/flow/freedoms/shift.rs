@@ -19,7 +19,7 @@ use super::{
     linear::{NodeId, Sum, Term},
     names,
     solve::{Solved, Unknown, Wanted},
-    unseen::Part,
+    unseen::ConstantPart,
     view::View,
 };
 
@@ -91,7 +91,7 @@ pub(super) fn find(found: &Found<'_>) -> Vec<Freedom> {
                 param,
                 free,
                 moves,
-                less: less.map(|flat| Part::new(&flat)),
+                less: less.map(|flat| ConstantPart::new(&flat)),
             }),
         });
     }
@@ -107,7 +107,7 @@ struct Shift {
     free: Vec<usize>,
     moves: Vec<(usize, Sum)>,
     /// A part that another freedom has.
-    less: Option<Part>,
+    less: Option<ConstantPart>,
 }
 
 impl Shift {

@@ -24,7 +24,7 @@ pub(super) fn find(found: &Found<'_>) -> Vec<Freedom> {
     let mut freedoms = Vec::new();
     for (param, at) in found.flow.params().iter().enumerate() {
         let Some(flat) = &found.solved.unseen[at.value.index()] else { continue };
-        let part = Part::new(flat);
+        let part = ConstantPart::new(flat);
         // What moves element by element has its part already.
         let mut allowed = vec![true; part.len()];
         let own = found.solved.variable(&Unknown::Param(param));
@@ -56,11 +56,11 @@ pub(super) fn find(found: &Found<'_>) -> Vec<Freedom> {
 
 /// The part of an array that is constant along some factors of its axes.
 #[derive(Debug, Clone)]
-pub(super) struct Part {
+pub(super) struct ConstantPart {
     factors: Vec<Factor>,
 }
 
-impl Part {
+impl ConstantPart {
     pub(super) fn new(flat: &Flat) -> Self {
         Self { factors: flat.factors().filter(|factor| factor.size != 1).collect() }
     }
@@ -114,7 +114,7 @@ pub(super) fn forget_rounding(change: &mut [f64], numbers: &[f64]) {
 #[derive(Debug)]
 struct Unseen {
     param: usize,
-    part: Part,
+    part: ConstantPart,
     /// The numbers of the part that may change.
     allowed: Vec<usize>,
 }
