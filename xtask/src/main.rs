@@ -1,4 +1,4 @@
-//! `cargo xtask`: everything that is done to the project rather than by it.
+//! `cargo xtask`: commands for people who work on the project: checks, benches, data, the reproduction of the paper.
 //!
 //! Each command is a file; each prints the commands that it runs.
 

@@ -1,4 +1,4 @@
-//! Files to nets: manifest → source → samples → split, and two makers of populations: INRs of images, and a zoo of CNNs.
+//! Reads nets and datasets of nets from files, and makes two kinds of datasets: INRs fitted to images, and a zoo of CNNs.
 //!
 //! ```text
 //! containers one file → a tree of named tensors and values             nets     a tree → one net, or what to ask
@@ -9,7 +9,7 @@
 //! skip       nets that cannot be read are left out and listed
 //! ```
 //!
-//! Nothing that a file says is believed before it is checked, and no code in a file is ever run.
+//! Everything that a file says is checked before it is used, and no code in a file is ever run.
 
 pub mod any_net;
 mod beside;

@@ -1,4 +1,4 @@
-//! Experiments: a TOML file goes in, a folder with a trained model, its records and its report comes out.
+//! Runs experiments: from a TOML file to a folder with a trained model, its records and its report.
 //!
 //! ```text
 //! ExperimentFile ──resolve──► Experiment ──► data, pipeline, model, task ──► training ──► RunRecord ──► tables,
@@ -6,16 +6,16 @@
 //!   --set train.seed=3          └──► resolved.toml, facts.json                  └► checkpoints/           one page
 //! ```
 //!
-//! Rooms, from the file that a person writes to the page that a person reads:
+//! The modules, from the file that a person writes to the page that a person reads:
 //!
 //! - [`config`]: experiments, checked and completed into what is run;
-//! - `files`: what a person brings, told apart by what is in it;
-//! - [`data`]: the nets of an experiment, made where they do not exist yet, and their way to batches on a device;
-//! - [`tasks`], [`metrics`]: loss and scores of a question;
+//! - `files`: files and folders of a person, recognized by what is in them;
+//! - [`data`]: the nets of an experiment, made if they do not exist yet, and turned into batches on a device;
+//! - [`tasks`], [`metrics`]: loss and scores of each task;
 //! - [`editing`]: what INRs draw before and after an edit;
-//! - [`run`]: one run: its device, its folder, the loop, interruptible and resumable; what the programs share;
-//! - [`apply`]: a trained model and nets go in, predictions, features or changed nets come out;
-//! - [`any_net`]: nets of any architecture, what may change in them, and the proof;
+//! - [`run`]: one run: its device, its folder, and the training loop, which can be interrupted and resumed;
+//! - [`apply`]: a trained model applied to nets: predictions, features or changed nets;
+//! - [`any_net`]: nets of any architecture, what may change in them, and tests of it;
 //! - [`show`]: what a person sees: progress, records, figures, statistics of nets, tables, one page;
 //! - [`reproduction`]: many runs and one report, for `sgmn-report`, `cargo xtask reproduce` and `sgmn compare`;
 //! - [`toolbox`]: the commands of `sgmn`.

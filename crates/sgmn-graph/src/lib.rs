@@ -1,7 +1,7 @@
 //! A net as numbers, as a graph, and as a function.
 //!
-//! The waist of the house: file formats stand below one type, [`Net`]; symmetries and models stand above [`Graph`].
-//! This crate reads no files and has no hidden randomness.
+//! All file formats are read into one type, [`Net`]; all symmetries and models work on [`Graph`]. This crate reads no files
+//! and has no hidden randomness.
 //!
 //! ```text
 //! NetSpec + numbers → Net → lower → Graph → collate → GraphBatch (candle tensors)

@@ -1,13 +1,13 @@
-//! Models that read nets: features that know how they scale, layers that keep track, ScaleGMN on top.
+//! Models that read nets: ScaleGMN and others, built from layers that track how features scale.
 //!
 //! ```text
 //! Batch (dense blocks) → Field (numbers and their law) → layers → Model → Output → loss → Gradients → AdamW
 //! ```
 //!
-//! A [`Field`] carries the law by which its numbers scale when hidden units of a net are scaled. Layers multiply laws as
-//! they multiply numbers, refuse sums of unlike features, and let only invariants into nonlinear maps, so a model that
-//! can be written down is equivariant. A [`Model`](models::Model) is built from a [`ModelConfig`](models::ModelConfig)
-//! for the architectures of a dataset; its variables lie in a [`VarStore`], in a fixed order, under published names.
+//! A [`Field`] has a law: how its numbers scale when hidden units of a net are scaled. A product of features multiplies
+//! their laws, a sum of features with different laws is an error, and nonlinear maps take only invariants. So a model that
+//! runs is equivariant. A [`Model`](models::Model) is built from a [`ModelConfig`](models::ModelConfig) for the
+//! architectures of a dataset; its variables are in a [`VarStore`], in a fixed order, under published names.
 //!
 //! ```
 //! use candle_core::{DType, Device};

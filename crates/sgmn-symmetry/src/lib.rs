@@ -1,8 +1,9 @@
 //! What may change in a net without changing its function.
 //!
-//! A unit computes `σ(w·x + b)` and is read through outgoing weights v. If its activation commutes with a scalar,
-//! `σ(q x) = q σ(x)`, then `(q w, q b, v/q)` computes the same. Hidden units may also be reordered, and a sine's phase
-//! moved by half periods. These changes form a group that acts on nets; two nets of one orbit are one function:
+//! A unit computes `σ(w·x + b)`, and the next layer reads it through outgoing weights v. If its activation commutes with a
+//! scalar, `σ(q x) = q σ(x)`, then `(q w, q b, v/q)` computes the same. Hidden units may also be reordered, and the phase
+//! of a sine may be shifted by half periods. These changes form a group that acts on nets; all nets of one orbit compute
+//! the same function:
 //!
 //! | activation | reorder | scale a unit by | shift its bias by |
 //! | --- | --- | --- | --- |
@@ -10,15 +11,16 @@
 //! | tanh | yes | ±1 | |
 //! | ReLU, leaky ReLU | yes | q > 0 ([`Symmetry::Positive`]) | |
 //! | none (identity) | yes | q ≠ 0 ([`Symmetry::NonZero`]) | |
-//! | Gaussian | yes | ±1 on w and b alone, for it is even ([`Symmetry::Mirror`]) | |
+//! | Gaussian | yes | ±1 on w and b alone, since it is even ([`Symmetry::Mirror`]) | |
 //! | SiLU, GELU, sigmoid, softplus, ELU, SELU, Mish, Hardswish, ReLU6 | yes ([`Symmetry::Permutation`]) | | |
 //!
-//! Without a bias all this stays, but for the shifts.
+//! A layer without biases has all of these except the shifts.
 //!
-//! The tour: [`sample`] draws an [`Element`], which [composes](Element::compose), [inverts](Element::inverse) and
+//! [`sample`] draws an [`Element`], which [composes](Element::compose), [inverts](Element::inverse) and
 //! [acts](Element::act); [`canonicalize`] chooses one net of each orbit; [`check`] measures how far any closure is from
-//! respecting all this. A [`Law`] says how a feature inside a model scales. There is no learned number in this crate,
-//! and the kind of a layer is never asked: only the facts of a [`Topology`](sgmn_graph::Topology) are read.
+//! respecting these symmetries. A [`Law`] says how a feature inside a model scales. This crate has no
+//! learned numbers, and it never asks for the kind of a layer: it reads only the facts of a
+//! [`Topology`](sgmn_graph::Topology).
 //!
 //! ```
 //! use std::sync::Arc;
