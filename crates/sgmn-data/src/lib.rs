@@ -14,6 +14,7 @@
 pub mod any_net;
 mod beside;
 mod bytes;
+mod checked;
 pub mod containers;
 pub mod error;
 pub mod fetch;
