@@ -11,12 +11,11 @@ use std::{error::Error, sync::Arc};
 use candle_core::{DType, Device, Tensor};
 use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed, eval, testing};
 use sgmn_nn::{
-    Normalization, Pass,
+    Normalization, Pass, Start,
     equivariance::symmetry_error,
     loss::cross_entropy,
     models::{Direction, Model, ModelConfig, Output, ScaleGmnConfig, Symmetry},
     optim::{AdamW, AdamWConfig, Gradients, Warmup, clip_by_global_norm},
-    vars::Start,
 };
 use sgmn_symmetry::check::Trials;
 

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use sgmn_data::{formats::packed::Reader, source::Source};
+use sgmn_data::{Source, formats::packed::Reader};
 use sgmn_graph::Seed;
 
 use super::{plan::Request, study::Study};

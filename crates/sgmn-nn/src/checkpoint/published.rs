@@ -12,7 +12,7 @@ use super::{Checkpoint, Header, write_tensors};
 use crate::{
     Error, Normalization, Pass, Result, VarBuilder,
     models::{ModelConfig, PART, ScaleGmnConfig, Symmetry, from_published, to_published},
-    no_grad,
+    ops::no_grad,
 };
 
 /// What the published program needs for a model.

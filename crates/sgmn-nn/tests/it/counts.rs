@@ -5,12 +5,11 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use sgmn_graph::{Activation, Lowering, NetSpec, Seed};
 use sgmn_nn::{
-    Normalization,
+    Normalization, Start,
     models::{
         Compatibility, Direction, EquivariantConfig, IoEmbedding, IoPath, ModelConfig, OutputConfig,
         PerGraph, ReadoutRange, ScaleGmnConfig, SignInvariant, Symmetry,
     },
-    vars::Start,
 };
 
 /// One column of the paper's tables of configurations; what counts do not depend on is left out.

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use candle_core::DType;
 use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed, eval, testing};
 use sgmn_nn::{
-    Normalization, Pass,
+    Normalization, Pass, Start,
     equivariance::symmetry_error,
     models::{Layout, Model, OutputConfig, ScaleGmnConfig, Symmetry},
-    vars::Start,
 };
 use sgmn_symmetry::{ScaleGroup, check::Trials, tolerance};
 

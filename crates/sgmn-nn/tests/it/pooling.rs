@@ -5,11 +5,10 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use sgmn_graph::{Activation, Batch, LayerSpec, Lowering, Net, NetSpec, Seed, testing};
 use sgmn_nn::{
-    Normalization, Pass,
+    Normalization, Pass, Start,
     equivariance::symmetry_error,
     models::{Model, ModelConfig, ScaleGmnConfig, Symmetry},
     testing::{Example, Nets, examples},
-    vars::Start,
 };
 use sgmn_symmetry::{Element, LayerElement, check::Trials, tolerance};
 

@@ -5,10 +5,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use candle_core::DType;
 use sgmn_graph::{Activation, LayerMap, LayerSpec, Net, NetSpec, Reading, Seed};
 use sgmn_nn::{
-    Normalization, ProbeConfig,
+    Generator, Normalization, ProbeConfig,
     equivariance::symmetry_error,
     models::{ModelConfig, OutputConfig, ProbingConfig, ScaleGmnConfig, Symmetry},
-    probes::Generator,
     render::COORDINATES,
 };
 use sgmn_symmetry::{check::Trials, tolerance};

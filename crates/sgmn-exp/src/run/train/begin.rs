@@ -7,7 +7,7 @@ use candle_core::Device;
 use sgmn_data::split::Split;
 use sgmn_graph::{NetSpec, Seed};
 use sgmn_nn::{
-    Checkpoint,
+    checkpoint::Checkpoint,
     optim::{AdamW, AdamWConfig},
 };
 

@@ -172,6 +172,7 @@ macro_rules! rules {
 
         /// The rules that find freedoms.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
         pub enum Rule {
             $($(#[$doc])* $name,)*
         }

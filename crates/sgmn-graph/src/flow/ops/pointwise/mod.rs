@@ -17,6 +17,7 @@ pub struct Pointwise {
 
 /// A function of one number.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Function {
     /// `max(x, 0)`.
     Relu,
