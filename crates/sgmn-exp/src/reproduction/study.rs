@@ -193,8 +193,14 @@ mod tests {
             for row in &study.rows {
                 let experiment = ExperimentFile::open(&row.experiment).unwrap().resolve().unwrap();
                 let place = format!("{}: {}", study.name, row.method);
-                let value =
-                    table.value(&row.method, column).unwrap_or_else(|| panic!("{place}: not in the table"));
+                let Some(value) = table.value(&row.method, column) else {
+                    // What the paper has not tried is ours, and nothing is expected of it.
+                    assert!(
+                        row.published.is_none() && experiment.expect().is_none(),
+                        "{place}: not in the table"
+                    );
+                    continue;
+                };
                 let metric = experiment.expect().map(|expect| expect.metric);
                 let expected = experiment.expect().map(|expect| (expect.paper_mean, expect.paper_std));
                 // Percent in one place and shares in the other, so not to the last bit.
