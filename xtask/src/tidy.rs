@@ -8,6 +8,7 @@ mod edges;
 mod links;
 mod lists;
 mod modules;
+mod one_path;
 mod paths;
 mod rooms;
 mod tables;
@@ -68,6 +69,7 @@ pub(crate) fn run() -> Result<()> {
     complaints.extend(tables::well_formed(&files));
     complaints.extend(tables::manifests(root));
     complaints.extend(rooms::go_down(&files));
+    complaints.extend(one_path::to_every_item(&files));
     complaints.extend(edges::check(root)?);
     complaints.sort();
 

@@ -7,13 +7,12 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, sync::atomic::AtomicBool
 
 use criterion::{BatchSize, Criterion, SamplingMode, Throughput};
 use sgmn_data::{
-    Target,
+    Dataset, Target,
     fit::{Images, Recipe, Request, SirenRenderer, Summary, fit_to_packed, sin_cos_of},
     formats::{
-        folder, idx, packed,
-        packed::{Item, Writer},
+        folder, idx,
+        packed::{self, Item, Writer},
     },
-    source::Dataset,
     split::Split,
 };
 use sgmn_graph::{Seed, testing};

@@ -7,6 +7,7 @@ use std::{
 
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The operating system refused an operation on a file.
     #[error("{path}: {source}", path = shown(path))]

@@ -15,6 +15,8 @@ pub struct Sample {
 }
 
 /// What is to be predicted from a net.
+///
+/// Matched in full by tasks, so that none takes a new kind of target for another one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {

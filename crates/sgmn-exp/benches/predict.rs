@@ -20,8 +20,8 @@ use sgmn_exp::{
 };
 use sgmn_graph::{Lowering, Net, NetSpec, Seed};
 use sgmn_nn::{
-    Checkpoint, Normalization,
-    checkpoint::{About, Header},
+    Normalization,
+    checkpoint::{About, Checkpoint, Header},
     testing::random_nets,
     trained::{Answers, TrainedModel},
 };

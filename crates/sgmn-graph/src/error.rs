@@ -2,6 +2,7 @@
 
 /// Errors of this crate; each carries the facts as fields.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A number of values or a shape does not fit the spec.
     #[error("{what}: expected {expected}, found {found}")]

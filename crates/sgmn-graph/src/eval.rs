@@ -46,55 +46,12 @@ pub fn run_image(net: &Net, image: &[f64], size: [usize; 2]) -> Result<Vec<f64>>
     Ok(signal.values)
 }
 
-/// The error function, by its power series near zero and the continued fraction of its complement elsewhere.
-pub(crate) fn erf(x: f64) -> f64 {
-    // Both agree to some 1e-15 here; the series needs few terms below it and the fraction few above it.
-    const SEAM: f64 = 2.5;
-    // Enough for full precision on either side of the seam.
-    const N_TERMS: usize = 60;
-    // From here on the complement is below half a unit in the last place of 1.
-    const ONE: f64 = 6.0;
-    let a = x.abs();
-    let value = if a > ONE {
-        1.0
-    } else if a < SEAM {
-        let mut term = a;
-        let mut sum = a;
-        for n in 1..N_TERMS {
-            term *= -a * a / n as f64;
-            let next = sum + term / (2 * n + 1) as f64;
-            // Terms shrink once n exceeds a²: when one leaves the sum as it is, so do all that follow.
-            if next == sum && n as f64 > a * a {
-                break;
-            }
-            sum = next;
-        }
-        sum * std::f64::consts::FRAC_2_SQRT_PI
-    } else {
-        let tail = (1..N_TERMS).rev().fold(a, |fraction, n| a + n as f64 / 2.0 / fraction);
-        1.0 - (-a * a).exp() / (tail * std::f64::consts::PI.sqrt())
-    };
-    value.copysign(x)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
     use crate::{Activation, LayerMap, LayerSpec, NetSpec};
-
-    #[test]
-    fn erf_matches_known_values() {
-        // Abramowitz and Stegun, table 7.1.
-        for (x, known) in
-            [(0.5, 0.520_499_877_813_046_5), (1.0, 0.842_700_792_949_714_9), (3.0, 0.999_977_909_503_001_4)]
-        {
-            assert!((erf(x) - known).abs() < 1e-14, "{x}");
-            assert!((erf(-x) + known).abs() < 1e-14, "{x}");
-        }
-        assert!((erf(2.499_999_999) - erf(2.500_000_001)).abs() < 1e-11);
-    }
 
     #[test]
     fn a_sine_net_computes_its_formula() {

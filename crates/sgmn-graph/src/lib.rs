@@ -30,12 +30,12 @@
 //! ```
 
 mod activations;
-pub mod batch;
+mod batch;
 mod error;
 pub mod eval;
 pub mod flow;
 mod graph;
-pub mod layers;
+mod layers;
 mod lent;
 mod lowering;
 mod net;
@@ -55,6 +55,6 @@ pub use lent::LentNet;
 pub use lowering::Lowering;
 pub use net::Net;
 pub use nonlinearity::Nonlinearity;
-pub use seed::Seed;
+pub use seed::{Seed, normal};
 pub use spec::{LayerSpec, NetSpec};
 pub use topology::Topology;

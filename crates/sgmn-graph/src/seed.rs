@@ -51,7 +51,7 @@ impl std::fmt::Debug for Seed {
     }
 }
 
-/// A standard normal number, by the method of Box and Muller.
+/// A standard normal number from a stream, by the method of Box and Muller.
 pub fn normal(rng: &mut impl Rng) -> f64 {
     let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
     radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()

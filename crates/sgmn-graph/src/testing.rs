@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use rand::RngExt;
 
-pub use crate::seed::normal;
-
-use crate::{Activation, LayerMap, LayerPool, LayerSpec, Net, NetSpec, PoolAt, PoolKind, Reading, Seed};
+use crate::{
+    Activation, LayerMap, LayerPool, LayerSpec, Net, NetSpec, PoolAt, PoolKind, Reading, Seed, normal,
+};
 
 /// Every activation, the parametrized ones at usual values or near them.
 pub const ACTIVATIONS: [Activation; 15] = [

@@ -10,8 +10,8 @@ use candle_core::{DType, Device, Tensor};
 use rand::RngExt;
 use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed};
 use sgmn_nn::{
-    Checkpoint, Normalization, Pass,
-    checkpoint::{About, Header},
+    Normalization, Pass,
+    checkpoint::{About, Checkpoint, Header},
     layers::Scalings,
     loss::cross_entropy,
     models::{Direction, ModelConfig, Output, ScaleGmnConfig},

@@ -11,13 +11,12 @@ use std::{error::Error, sync::Arc};
 use candle_core::{DType, Device, Tensor};
 use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed, eval, testing};
 use sgmn_nn::{
-    Normalization, Pass,
+    Normalization, Pass, Start,
     equivariance::symmetry_error,
     layers::Scalings,
     loss::cross_entropy,
     models::{Direction, Model, ModelConfig, Output, ScaleGmnConfig},
     optim::{AdamW, AdamWConfig, Gradients, Schedule, clip_by_global_norm},
-    vars::Start,
 };
 use sgmn_symmetry::check::Trials;
 

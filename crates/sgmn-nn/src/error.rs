@@ -4,6 +4,7 @@ use sgmn_symmetry::Law;
 
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A configuration that describes no model.
     #[error("{field}: expected {expected}, found {found}")]

@@ -58,9 +58,9 @@
 //! | [`layers`] | the formulas of the paper, one file each |
 //! | [`models`] | configurations and models, published compatibility |
 //! | [`ops`] | the only door to the arithmetic |
-//! | [`vars`], [`checkpoint`] | learned numbers, their start and their file |
+//! | [`VarStore`], [`checkpoint`] | learned numbers, their start and their file |
 //! | [`trained`] | a model from its checkpoint, ready to read nets, and what its answers mean |
-//! | [`probes`] | learned inputs, and what every unit of a net answers to them |
+//! | [`Probes`] | learned inputs, and what every unit of a net answers to them |
 //! | [`render`] | nets run as functions, with gradients into their weights |
 //! | [`loss`], [`optim`] | the published training step |
 //! | [`tolerance`] | how closely numbers agree |
@@ -75,24 +75,22 @@ pub mod golden;
 pub mod layers;
 pub mod loss;
 pub mod models;
-pub mod normalization;
+mod normalization;
 pub mod ops;
 pub mod optim;
 mod pass;
-pub mod probes;
+mod probes;
 pub mod render;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tolerance;
 pub mod trained;
 mod unpadded;
-pub mod vars;
+mod vars;
 
-pub use checkpoint::Checkpoint;
 pub use error::{Error, Result};
 pub use field::Field;
-pub use normalization::Normalization;
-pub use ops::no_grad;
+pub use normalization::{LayerScale, Normalization, RmsAccumulator};
 pub use pass::Pass;
-pub use probes::{ProbeConfig, Probes};
-pub use vars::{Init, VarBuilder, VarStore};
+pub use probes::{Generator, ProbeConfig, Probes};
+pub use vars::{Init, Start, VarBuilder, VarStore};

@@ -16,6 +16,7 @@ use crate::{
 /// Where probes come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Generator {
     /// Every value of every probe is learned by itself.
     Free {},

@@ -56,6 +56,7 @@ impl AddAssign for Repairs {
 /// Idempotent to the bit. Constant on orbits up to [`tolerance::ORBIT`](crate::tolerance::ORBIT), except where
 /// [`Repairs`] counts dead or tied units or lost phases, and but for nets in which two numbers that decide differ by
 /// about [`tolerance::TIE`](crate::tolerance::TIE): no canonical form of signs or orders is continuous everywhere.
+/// Where units are tied, the forms of an orbit are still one function, and equal up to the first layer with tied units.
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) if the graph does not fit its topology.

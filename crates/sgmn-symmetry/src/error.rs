@@ -2,6 +2,7 @@
 
 /// Errors of this crate; each carries the facts as fields.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// An element that is none, or that belongs to another net.
     #[error("element, node layer {layer}: {what}: expected {expected}, found {found}")]

@@ -10,6 +10,8 @@ use sgmn_graph::{
 
 /// The scalars by which a hidden unit's incoming weights and bias may be multiplied, its outgoing weights divided by
 /// the same, without changing the net's function.
+///
+/// Matched in full by everything that has a law, so that no new group is taken for another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScaleGroup {

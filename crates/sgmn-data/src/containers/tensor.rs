@@ -4,6 +4,7 @@ use std::ops::Range;
 
 /// Type of an element in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ElementType {
     /// IEEE 64-bit floating point.
     F64,

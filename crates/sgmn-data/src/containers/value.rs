@@ -4,6 +4,7 @@ use super::tensor::{ElementType, View};
 
 /// A value of a file.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Value {
     /// Python's `None`.
     None,

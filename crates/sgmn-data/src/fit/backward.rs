@@ -1,7 +1,7 @@
 //! Backward through a block of pixels: every layer's gradient is added to its sums, the cosines become gradients.
 
 use super::{
-    kernel::BLOCK,
+    block::BLOCK,
     layer::Layer,
     product::{Tile, add_columns_times, add_rows_times, groups, lanes, lanes_mut, over_columns, padded, sum},
     simd::{LANES, Lanes},

@@ -1,7 +1,7 @@
 //! Forward through a block of pixels: positions → sines and cosines of every hidden layer → outputs.
 
 use super::{
-    kernel::BLOCK,
+    block::BLOCK,
     layer::Layer,
     product::{add_rows_times, groups, lanes, lanes_mut, over_columns, padded, sum},
     simd::{LANES, Lanes},

@@ -6,14 +6,12 @@
 
 use super::{
     backward::{bias_gradient, first_gradient, input_gradient, output_gradient, weight_gradient},
+    block::BLOCK,
     forward::{first_layer, hidden_layer, output_layer},
     layer::Layer,
     product::{Buffer, lanes, lanes_mut, padded, sum},
     simd::{Job, LANES, Lanes, Level},
 };
-
-/// Pixels handled together: with two layers of 32 units, 32 KiB of sines and cosines. A multiple of [`LANES`].
-pub(super) const BLOCK: usize = 64;
 
 /// A SIREN's layers and everything that a step writes to, allocated once.
 #[derive(Debug)]

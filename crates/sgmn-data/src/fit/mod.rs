@@ -6,6 +6,7 @@
 
 mod adam;
 mod backward;
+mod block;
 mod forward;
 mod images;
 mod kernel;

@@ -2,47 +2,15 @@
 //!
 //! Nothing else in this house draws from this generator.
 
-/// Words of the generator's state.
-const N: usize = 624;
-/// Distance of the words that are combined.
-const M: usize = 397;
+use rand_mt::Mt;
 
 /// The Mersenne Twister MT19937, seeded and used as Python's `random.Random` does.
-pub(super) struct PythonRandom {
-    state: [u32; N],
-    next: usize,
-}
+pub(super) struct PythonRandom(Mt);
 
 impl PythonRandom {
-    /// `random.Random(seed)` for a seed below 2³².
-    ///
-    /// # Source
-    /// Matsumoto and Nishimura's `init_by_array` with the one-word key that Python makes of a small integer.
+    /// `random.Random(seed)` for a seed below 2³²: Python seeds by a key, which a small integer is the only word of.
     pub(super) fn new(seed: u32) -> Self {
-        let mut state = [0u32; N];
-        state[0] = 19_650_218;
-        for i in 1..N {
-            let before = state[i - 1];
-            state[i] = (before ^ (before >> 30)).wrapping_mul(1_812_433_253).wrapping_add(i as u32);
-        }
-        let mut i = 1;
-        let mut step = |state: &mut [u32; N], factor: u32, addend: &dyn Fn(usize) -> u32| {
-            let before = state[i - 1];
-            state[i] = (state[i] ^ (before ^ (before >> 30)).wrapping_mul(factor)).wrapping_add(addend(i));
-            i += 1;
-            if i == N {
-                state[0] = state[N - 1];
-                i = 1;
-            }
-        };
-        for _ in 0..N {
-            step(&mut state, 1_664_525, &|_| seed);
-        }
-        for _ in 0..N - 1 {
-            step(&mut state, 1_566_083_941, &|i| (i as u32).wrapping_neg());
-        }
-        state[0] = 0x8000_0000;
-        Self { state, next: N }
+        Self(Mt::new_with_key([seed]))
     }
 
     /// `random.shuffle`: from the last place down, swap with a place drawn from those up to and including it.
@@ -60,32 +28,10 @@ impl PythonRandom {
     fn below(&mut self, bound: u32) -> u32 {
         let unused_bits = bound.leading_zeros();
         loop {
-            let value = self.word() >> unused_bits;
+            let value = self.0.next_u32() >> unused_bits;
             if value < bound {
                 return value;
             }
-        }
-    }
-
-    /// The next 32 random bits.
-    fn word(&mut self) -> u32 {
-        if self.next == N {
-            self.twist();
-            self.next = 0;
-        }
-        let mut y = self.state[self.next];
-        self.next += 1;
-        y ^= y >> 11;
-        y ^= (y << 7) & 0x9d2c_5680;
-        y ^= (y << 15) & 0xefc6_0000;
-        y ^ (y >> 18)
-    }
-
-    fn twist(&mut self) {
-        for i in 0..N {
-            let y = (self.state[i] & 0x8000_0000) | (self.state[(i + 1) % N] & 0x7fff_ffff);
-            let odd = if y & 1 == 1 { 0x9908_b0df } else { 0 };
-            self.state[i] = self.state[(i + M) % N] ^ (y >> 1) ^ odd;
         }
     }
 }
@@ -98,15 +44,15 @@ mod tests {
     fn words_equal_those_of_python() {
         // [random.Random(0).getrandbits(32) for _ in range(1000)]: the first three and the last.
         let mut random = PythonRandom::new(0);
-        let words: Vec<u32> = (0..1000).map(|_| random.word()).collect();
+        let words: Vec<u32> = (0..1000).map(|_| random.0.next_u32()).collect();
         assert_eq!((&words[..3], words[999]), (&[3626764237, 1654615998, 3255389356][..], 2971151651));
         // [random.Random(1).getrandbits(32) for _ in range(1000)]: the first three and the last.
         let mut random = PythonRandom::new(1);
-        let words: Vec<u32> = (0..1000).map(|_| random.word()).collect();
+        let words: Vec<u32> = (0..1000).map(|_| random.0.next_u32()).collect();
         assert_eq!((&words[..3], words[999]), (&[577090037, 2444712010, 3639700191][..], 1877627338));
         // [random.Random(4294967295).getrandbits(32) for _ in range(1000)]: the first three and the last.
         let mut random = PythonRandom::new(4294967295);
-        let words: Vec<u32> = (0..1000).map(|_| random.word()).collect();
+        let words: Vec<u32> = (0..1000).map(|_| random.0.next_u32()).collect();
         assert_eq!((&words[..3], words[999]), (&[2728839433, 2661025012, 872737089][..], 3614058829));
     }
 

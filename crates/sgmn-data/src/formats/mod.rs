@@ -37,6 +37,8 @@ macro_rules! register {
         $(pub mod $module;)*
 
         /// A format with what the user chose for it; in files, `kind` names the format and the options stand beside it.
+        ///
+        /// Matched in full by programs, which say of each format which nets it has.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "kind", rename_all = "snake_case")]
         pub enum Format {

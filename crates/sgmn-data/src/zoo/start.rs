@@ -1,7 +1,7 @@
 //! Where a net of the zoo starts: kernels as Keras draws them, biases at zero.
 
-use rand::{Rng, RngExt};
-use sgmn_graph::Seed;
+use rand::Rng;
+use sgmn_graph::{Seed, normal};
 
 use super::{
     Hyperparameters, WeightInit,
@@ -44,12 +44,6 @@ fn kernel(hyperparameters: &Hyperparameters, place: &Place, n_taps: usize, rng: 
         WeightInit::RandomNormal => (0..n).map(|_| init_std * normal(rng)).collect(),
         WeightInit::Orthogonal => orthogonal(n_in, n_out, rng),
     }
-}
-
-/// A standard normal number, by the method of Box and Muller.
-fn normal(rng: &mut impl Rng) -> f64 {
-    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-    radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
 }
 
 /// A standard normal number within ±2.

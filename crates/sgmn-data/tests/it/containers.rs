@@ -55,6 +55,7 @@ fn flat(tree: &Tree, value: &Value, path: &str, out: &mut Vec<(String, String)>)
             return flat(tree, state, path, out);
         }
         Value::Opaque { .. } => return,
+        other => panic!("{path}: {other:?} has no description"),
     };
     out.push((path.to_owned(), text));
 }

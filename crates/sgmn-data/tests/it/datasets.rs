@@ -6,13 +6,14 @@ use std::{
 };
 
 use sgmn_data::{
-    Dataset, Error, OnBadNet, Sample, Target,
+    Dataset, Error, Sample, Target,
     formats::{
         self, Format, FormatKind,
         folder::{self, Labels, Options},
         packed,
     },
     nets::NetOptions,
+    skip::OnBadNet,
     split::{Draw, Split, Splits},
 };
 

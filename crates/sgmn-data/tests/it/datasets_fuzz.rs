@@ -12,8 +12,9 @@ use std::{
 };
 
 use sgmn_data::{
-    Dataset, Error, OnBadNet,
+    Dataset, Error,
     formats::{Format, folder, idx, packed},
+    skip::OnBadNet,
 };
 use sgmn_graph::Seed;
 

@@ -8,13 +8,12 @@ use std::{
 
 use serde::Deserialize;
 use sgmn_data::{
-    Target,
+    Dataset, Target,
     formats::{
         self, Format, FormatKind,
         cnn_zoo::{self, Header, ZooActivation},
         idx, nfn_cifar,
     },
-    source::Dataset,
     split::Split,
 };
 use sgmn_graph::{Activation, Net, eval};

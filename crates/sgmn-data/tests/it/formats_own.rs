@@ -4,13 +4,12 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use safetensors::{Dtype, tensor::TensorView};
 use sgmn_data::{
-    Error, Sample, Source, Target,
+    Dataset, Error, Sample, Source, Target,
     formats::{
         self, Format, FormatKind, folder, idx,
         packed::{self, Item, Reader, Writer},
     },
     nets::{self, Convolution, NetOptions},
-    source::Dataset,
     split::{Split, Splits},
 };
 use sgmn_graph::{Activation, LayerMap, Net, NetSpec, PoolWords, Reading, eval};

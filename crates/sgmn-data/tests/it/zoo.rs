@@ -10,9 +10,10 @@ use std::{
 };
 
 use sgmn_data::{
-    Error, Split, Target,
+    Error, Target,
     fit::Images,
     formats::cnn_zoo::{self, Header, ZooActivation},
+    split::Split,
     zoo::{Progress, Recipe, Request, Summary, Trained, train_one, train_to_zoo},
 };
 use sgmn_graph::{Activation, Net, NetSpec, Seed, eval};

@@ -24,7 +24,7 @@ pub use self::{
     table::{Columns, Table, TableKind},
 };
 
-use sgmn_data::Skipped;
+use sgmn_data::skip::Skipped;
 
 /// What became of the nets.
 #[derive(Debug, Clone, PartialEq, Eq)]

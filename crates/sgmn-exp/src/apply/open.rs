@@ -4,7 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use candle_core::{DType, Device};
-use sgmn_nn::{Checkpoint, checkpoint::About, trained::TrainedModel};
+use sgmn_nn::{
+    checkpoint::{About, Checkpoint},
+    trained::TrainedModel,
+};
 
 use crate::{config::Experiment, run::folder::RunFolder, tasks};
 

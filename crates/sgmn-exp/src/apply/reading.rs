@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use rayon::prelude::*;
-use sgmn_data::{
-    Error, Sample, Skipped, Target,
-    source::{Dataset, LentSample},
-    split::Split,
-};
+use sgmn_data::{Dataset, Error, LentSample, Sample, Target, skip::Skipped, split::Split};
 use sgmn_graph::{Batch, Graph, NetSpec};
 use sgmn_nn::trained::Intake;
 

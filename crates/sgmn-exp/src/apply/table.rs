@@ -26,6 +26,7 @@ pub struct Columns {
 
 /// The form of a table, as the ending of its name says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TableKind {
     /// A head and a line for each net.
     Csv,

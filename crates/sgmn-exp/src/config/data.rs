@@ -17,6 +17,7 @@ const TRAINED: &str = "trained";
 /// The source of the nets.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "an experiment has one")]
+#[non_exhaustive]
 pub enum Data {
     /// Nets that exist as files; `kind` is the name of a format of `sgmn-data`.
     Files(Files),

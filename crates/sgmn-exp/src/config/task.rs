@@ -10,6 +10,7 @@ use super::check;
 /// The question, with what its loss and metrics need to know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Task {
     /// Which of several classes does the net belong to? Cross-entropy, accuracy.
     Classify {
@@ -27,6 +28,7 @@ pub enum Task {
 /// The question alone, by its word in `task.kind` and on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TaskKind {
     /// Which of several classes does the net belong to?
     Classify,

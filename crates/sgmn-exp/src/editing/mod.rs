@@ -15,7 +15,7 @@ use candle_core::{DType, Device, Tensor};
 use sgmn_graph::{Bucket, NetSpec};
 use sgmn_nn::{
     models::{Output, ParamDeltas},
-    no_grad,
+    ops::no_grad,
     render::{Grid, NetTensors, Renderer},
 };
 

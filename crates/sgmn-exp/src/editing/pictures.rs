@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use sgmn_data::{Target, fit::Images, source::Dataset, split::Split};
+use sgmn_data::{Dataset, Target, fit::Images, split::Split};
 
 use super::Pixels;
 use crate::data::datasets;

@@ -9,11 +9,10 @@ use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 use sgmn_data::{
-    Sample, Source, Target,
+    Dataset, Sample, Source, Target,
     containers::{self, Tree},
     formats::{self, Format, FormatKind, packed},
     nets::{self, Facts, Label, NetFile},
-    source::Dataset,
     split::Splits,
 };
 use sgmn_graph::NetSpec;

@@ -10,10 +10,9 @@ use std::{
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use sgmn_data::{
-    Sample, Source,
+    Dataset, Sample, Source,
     formats::{folder, packed},
     skip::{self, Skipped},
-    source::Dataset,
     split::Splits,
 };
 

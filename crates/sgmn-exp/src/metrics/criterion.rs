@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A metric that sums up a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Criterion {
     /// Share of nets that are classified rightly, in [0, 1].
     #[serde(rename = "test_accuracy")]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use candle_core::{DType, Device};
-use sgmn_data::{Target, fit::SirenRenderer, formats::packed::Reader, source::Source};
+use sgmn_data::{Source, Target, fit::SirenRenderer, formats::packed::Reader};
 use sgmn_graph::Net;
 
 use super::{plan::Request, results::RunResult};

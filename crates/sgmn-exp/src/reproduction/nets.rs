@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use sgmn_data::{Target, formats::packed::Reader, source::Source, split::Split};
+use sgmn_data::{Source, Target, formats::packed::Reader, split::Split};
 use sgmn_graph::Seed;
 
 use super::{plan::Request, study::Study};

@@ -5,9 +5,8 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device, Tensor};
 use sgmn_data::{
-    Sample, Target,
+    Dataset, Sample, Source, Target,
     formats::packed::{Item, Reader, Writer},
-    source::{Dataset, Source},
     split::Split,
 };
 use sgmn_graph::{Batch, Bucket, Net};

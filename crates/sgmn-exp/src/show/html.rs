@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use anyhow::Result;
 
+use super::escape::escape;
 use super::image::ImageGrid;
 use super::plots::Svg;
 use super::tables::Table;
@@ -160,20 +161,4 @@ fn figcaption(caption: &str) -> String {
         "" => String::new(),
         text => format!("<figcaption>{}</figcaption>\n", escape(text)),
     }
-}
-
-/// Text as HTML text, also inside quoted attributes.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }

@@ -1,9 +1,11 @@
 //! What a person sees: progress, records of a run, TensorBoard events, figures, statistics of nets, tables, one page.
 
 mod architecture;
+mod escape;
 mod html;
 mod image;
 mod machine;
+mod markdown;
 mod plots;
 pub mod progress;
 mod records;

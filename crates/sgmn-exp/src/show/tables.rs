@@ -1,6 +1,6 @@
 //! Tables of results, as Markdown for documents and as HTML for the page.
 
-use super::html::escape;
+use super::{escape::escape, markdown};
 
 /// A table of text; the first column is aligned left, all others right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,29 +14,7 @@ pub struct Table {
 impl Table {
     /// The table as Markdown, columns padded so that the source reads well too.
     pub fn to_markdown(&self) -> String {
-        let lines = || std::iter::once(&self.header).chain(&self.rows);
-        let width = |column: usize| {
-            lines().filter_map(|line| line.get(column)).map(|cell| markdown(cell).chars().count()).max()
-        };
-        let widths: Vec<usize> =
-            (0..self.header.len()).map(|column| width(column).unwrap_or(0).max(3)).collect();
-        let mut text = String::new();
-        for (number, line) in lines().enumerate() {
-            for (column, (cell, &width)) in line.iter().zip(&widths).enumerate() {
-                let cell = markdown(cell);
-                text +=
-                    &if column == 0 { format!("| {cell:<width$} ") } else { format!("| {cell:>width$} ") };
-            }
-            text += "|\n";
-            if number == 0 {
-                for (column, &width) in widths.iter().enumerate() {
-                    let rule = "-".repeat(width - usize::from(column > 0));
-                    text += &if column == 0 { format!("| {rule} ") } else { format!("| {rule}: ") };
-                }
-                text += "|\n";
-            }
-        }
-        text
+        markdown::table(&self.header, &self.rows)
     }
 
     /// The table as HTML.
@@ -75,11 +53,6 @@ pub(crate) fn duration(seconds: f64) -> String {
         s if s < 6000.0 => format!("{:.1} min", s / 60.0),
         s => format!("{:.1} h", s / 3600.0),
     }
-}
-
-/// A bar would end the cell.
-fn markdown(cell: &str) -> String {
-    cell.replace('|', "\\|").replace('\n', " ")
 }
 
 #[cfg(test)]

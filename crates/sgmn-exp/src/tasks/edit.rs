@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use sgmn_data::Target;
 use sgmn_graph::{Bucket, Lowering};
-use sgmn_nn::{loss, models::Output, no_grad};
+use sgmn_nn::{loss, models::Output, ops::no_grad};
 
 use super::{Scores, Task};
 use crate::{

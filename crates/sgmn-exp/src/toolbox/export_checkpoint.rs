@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf, sync::Arc};
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use sgmn_graph::{Seed, testing};
-use sgmn_nn::{Checkpoint, checkpoint::Published};
+use sgmn_nn::checkpoint::{Checkpoint, Published};
 
 use super::Verdict;
 use crate::{

@@ -9,7 +9,7 @@ use sgmn_data::{
     formats::FormatKind,
     nets::{self, Inside},
 };
-use sgmn_nn::{Checkpoint, checkpoint::Published};
+use sgmn_nn::checkpoint::{Checkpoint, Published};
 
 use super::Verdict;
 use crate::{

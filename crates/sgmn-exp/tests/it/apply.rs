@@ -17,7 +17,7 @@ use sgmn_data::{
 };
 use sgmn_exp::apply;
 use sgmn_graph::{Activation, Net, NetSpec, Seed, testing};
-use sgmn_nn::{Checkpoint, checkpoint::Header};
+use sgmn_nn::checkpoint::{Checkpoint, Header};
 
 use crate::{
     toolbox::{Ran, golden, refuse, sgmn, succeed, text},

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use sgmn_data::{
+    Dataset,
     formats::{FormatKind, cnn_zoo::ZooActivation},
-    source::Dataset,
 };
 use sgmn_exp::{
     config::{Data, Files, Trained},

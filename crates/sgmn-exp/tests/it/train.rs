@@ -9,11 +9,7 @@ mod refusals;
 pub(crate) mod setup;
 
 use candle_core::{DType, Device};
-use sgmn_data::{
-    Sample,
-    source::{Dataset, Source},
-    split::Split,
-};
+use sgmn_data::{Dataset, Sample, Source, split::Split};
 use sgmn_exp::{
     config::Experiment,
     data::{

@@ -1,9 +1,10 @@
 //! GELU, by the normal distribution function and not by the formula with tanh.
 
 use candle_core::{Result, Tensor};
+use libm::erf;
 
 use super::{Curve, Part, Word};
-use crate::{eval::erf, flow::Function};
+use crate::flow::Function;
 
 pub(super) const NAME: &str = "GELU";
 pub(super) const WORDS: &[Word] = &[Word::plain("gelu")];

@@ -96,6 +96,7 @@ macro_rules! register {
         /// [`FromStr`](std::str::FromStr) has the words.
         #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
         #[serde(tag = "kind", rename_all = "snake_case")]
+        #[non_exhaustive]
         pub enum Activation {
             $($(#[$doc])* $name $({ $(#[$field_doc])* $field: f64 })?,)*
         }

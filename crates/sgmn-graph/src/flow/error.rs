@@ -4,6 +4,7 @@ use super::Array;
 
 /// Errors of flows; each names the step or the parameter.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FlowError {
     /// An operation cannot take what it is given.
     #[error("{step}: {why}")]

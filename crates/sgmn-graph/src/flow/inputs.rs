@@ -1,7 +1,7 @@
 //! Random inputs that make sense to a net.
 
 use super::{Array, Combination, Flow, Function, Input, InputKind, Op, Pointwise, Step, ValueId};
-use crate::{Seed, seed::normal};
+use crate::{Seed, normal};
 
 /// An input for each input of the flow, from a seed: normal numbers where real ones are asked for, else whole numbers
 /// that every table in which they are looked up has rows for; ones where they are looked up nowhere, as in masks.

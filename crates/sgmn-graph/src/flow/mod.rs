@@ -30,7 +30,7 @@ mod error;
 mod grids;
 mod inputs;
 mod net;
-pub mod ops;
+mod ops;
 pub mod product;
 mod prune;
 mod run;

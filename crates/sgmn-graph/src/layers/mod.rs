@@ -13,6 +13,8 @@ pub use pool::{LayerPool, PoolAt, PoolKind, PoolWords};
 use crate::{Error, Result};
 
 /// How a linear layer reads what stands before it.
+///
+/// Matched in full wherever nets are run, so that no new case is forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Reading {
@@ -28,6 +30,8 @@ pub enum Reading {
 }
 
 /// The map of a layer, without its bias and its activation.
+///
+/// Matched in full wherever nets are run or described, so that no new kind of layer is forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum LayerMap {

@@ -31,6 +31,8 @@ pub struct LayerPool {
 }
 
 /// What is taken of a window.
+///
+/// Matched in full wherever nets are run, so that no new kind is forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PoolKind {

@@ -17,7 +17,7 @@ mod rounds;
 use std::cell::RefCell;
 
 use candle_core::{Device, Tensor};
-use sgmn_graph::{Seed, Topology, testing};
+use sgmn_graph::{Seed, Topology, normal};
 use sgmn_nn::{
     ops,
     testing::{Case, ReducedWork, Setting, Task, case},
@@ -112,7 +112,7 @@ fn product(d: usize) -> (Tensor, Tensor, f64) {
     const N_ROWS: usize = 16 << 10;
     let random = |n_rows: usize| {
         let mut rng = Seed::new(1).rng();
-        let values: Vec<f32> = (0..n_rows * d).map(|_| testing::normal(&mut rng) as f32 * 0.1).collect();
+        let values: Vec<f32> = (0..n_rows * d).map(|_| normal(&mut rng) as f32 * 0.1).collect();
         Tensor::from_vec(values, (n_rows, d), &Device::Cpu).unwrap()
     };
     (random(N_ROWS), random(d), (2 * N_ROWS * d * d) as f64)

@@ -13,7 +13,7 @@ use crate::{
     Error, Normalization, Pass, Result, VarBuilder,
     layers::Scalings,
     models::{ModelConfig, PART, ScaleGmnConfig, from_published, to_published},
-    no_grad,
+    ops::no_grad,
 };
 
 /// What the published program needs for a model.

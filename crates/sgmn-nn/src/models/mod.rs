@@ -82,6 +82,7 @@ macro_rules! register {
         /// The configuration of any model.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "kind")]
+        #[non_exhaustive]
         pub enum ModelConfig {
             $($(#[doc = $sentence])+ #[serde(rename = $name)] $kind($config),)*
         }

@@ -8,6 +8,7 @@ use candle_core::{Device, Result, Tensor};
 
 /// A kind of operation, by what bounds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Kind {
     /// Products of matrices.
     Product,

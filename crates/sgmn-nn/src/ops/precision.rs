@@ -13,6 +13,7 @@ use crate::{Error, Result};
 /// is lost between steps: f32 variables are the master weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ProductPrecision {
     /// The model's own number type: nothing is rounded.
     #[default]

@@ -3,7 +3,7 @@
 //! Behind the feature `testing`, so that a device can be put to the test too.
 
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
-use sgmn_graph::{Activation, NetSpec, Reading, Seed, testing::normal};
+use sgmn_graph::{Activation, NetSpec, Reading, Seed, normal};
 
 use super::{
     EdgeAxis, NetForm, Symmetrize,

@@ -9,7 +9,7 @@ use crate::{
     Normalization, Pass, Result, VarStore,
     loss::cross_entropy,
     models::{Model, ModelConfig, Output},
-    no_grad,
+    ops::no_grad,
     optim::{AdamW, AdamWConfig, GradientNorm, Gradients, clip_by_global_norm},
 };
 

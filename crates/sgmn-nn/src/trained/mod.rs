@@ -10,15 +10,15 @@ pub use self::{answers::Answers, intake::Intake};
 use crate::{
     Error, Pass, Result, VarStore,
     models::{Model, ModelConfig, Output},
-    no_grad,
+    ops::no_grad,
 };
 
-/// A model with learned variables, as [`Checkpoint::model`](crate::Checkpoint::model) makes it.
+/// A model with learned variables, as [`Checkpoint::model`](crate::checkpoint::Checkpoint::model) makes it.
 ///
 /// ```no_run
 /// use std::path::Path;
 /// use candle_core::{DType, Device};
-/// use sgmn_nn::{Checkpoint, trained::Answers};
+/// use sgmn_nn::{checkpoint::Checkpoint, trained::Answers};
 ///
 /// # fn nets() -> Vec<sgmn_graph::Net> { Vec::new() }
 /// let checkpoint = Checkpoint::read(Path::new("runs/quick-seed0/checkpoints/best.safetensors"), &Device::Cpu)?;

@@ -7,6 +7,7 @@ use sgmn_graph::Seed;
 
 /// A distribution of starting values.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Init {
     /// The same value everywhere.
     Constant(f64),

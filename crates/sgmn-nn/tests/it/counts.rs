@@ -5,10 +5,9 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use sgmn_graph::{Activation, Lowering, NetSpec, Seed};
 use sgmn_nn::{
-    Normalization,
+    Normalization, Start,
     layers::{IoPath, Join, ScaleEqConfig, Scalings, SignInvariant},
     models::{Compatibility, Direction, ModelConfig, OutputConfig, PerGraph, ReadoutRange, ScaleGmnConfig},
-    vars::Start,
 };
 
 /// One column of the paper's tables of configurations; what counts do not depend on is left out.

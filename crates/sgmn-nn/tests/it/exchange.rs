@@ -7,8 +7,8 @@ use candle_core::{DType, Device, Tensor};
 use serde_json::Value;
 use sgmn_graph::{Activation, Net, NetSpec, Seed};
 use sgmn_nn::{
-    Checkpoint, Normalization, Result,
-    checkpoint::{About, Header, Published},
+    Normalization, Result,
+    checkpoint::{About, Checkpoint, Header, Published},
     golden::Golden,
     layers::Scalings,
     models::{

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use candle_core::DType;
 use sgmn_graph::{Activation, Batch, Lowering, Net, NetSpec, Seed, eval, testing};
 use sgmn_nn::{
-    Normalization, Pass,
+    Normalization, Pass, Start,
     equivariance::symmetry_error,
     layers::{Layout, Scalings},
     models::{Model, OutputConfig, ScaleGmnConfig},
     tolerance::SAME,
-    vars::Start,
 };
 use sgmn_symmetry::{ScaleGroup, check::Trials, tolerance};
 

@@ -2,9 +2,8 @@
 
 use sgmn_graph::Activation;
 use sgmn_nn::{
-    ProbeConfig,
+    Generator, ProbeConfig,
     models::{Direction, HeadConfig, ModelConfig, NgGnnConfig},
-    probes::Generator,
     render::COORDINATES,
 };
 use sgmn_symmetry::Symmetry;

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use sgmn_graph::{Activation, Batch, LayerSpec, Lowering, Net, NetSpec, Seed, testing};
 use sgmn_nn::{
-    Normalization, Pass,
+    Normalization, Pass, Start,
     equivariance::symmetry_error,
     layers::Scalings,
     models::{Model, ModelConfig, ScaleGmnConfig},
     testing::{Example, Nets, examples},
-    vars::Start,
 };
 use sgmn_symmetry::{Element, LayerElement, check::Trials, tolerance};
 

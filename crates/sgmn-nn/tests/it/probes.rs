@@ -7,7 +7,7 @@ use sgmn_graph::{
     Activation, GraphBatch, LayerMap, LayerSpec, Lowering, Net, NetSpec, Reading, Seed, eval, testing,
 };
 use sgmn_nn::{
-    Error, ProbeConfig, Probes, VarBuilder, VarStore, ops::plainly, probes::Generator, render::COORDINATES,
+    Error, Generator, ProbeConfig, Probes, VarBuilder, VarStore, ops::plainly, render::COORDINATES,
     tolerance::SAME,
 };
 

@@ -5,11 +5,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use candle_core::DType;
 use sgmn_graph::{Activation, LayerMap, LayerSpec, Net, NetSpec, Reading, Seed};
 use sgmn_nn::{
-    Normalization, ProbeConfig,
+    Generator, Normalization, ProbeConfig,
     equivariance::symmetry_error,
     layers::Scalings,
     models::{ModelConfig, OutputConfig, ProbingConfig, ScaleGmnConfig},
-    probes::Generator,
     render::COORDINATES,
     tolerance::{BROKEN, GRADIENT},
 };

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device};
 use sgmn_graph::{Activation, Net, NetSpec, Seed};
 use sgmn_nn::{
-    Checkpoint, Normalization,
-    checkpoint::{About, Header},
+    Normalization,
+    checkpoint::{About, Checkpoint, Header},
     models::{ModelConfig, Output, Returns},
     testing::{Example, examples},
     tolerance::SAME,

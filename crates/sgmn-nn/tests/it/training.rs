@@ -6,8 +6,8 @@ use candle_core::{DType, Device, Tensor};
 use rand::RngExt;
 use sgmn_graph::{Activation, Batch, Net, NetSpec, Seed, testing};
 use sgmn_nn::{
-    Checkpoint, Error, Init, Normalization, Pass, Result, VarBuilder, VarStore,
-    checkpoint::Header,
+    Error, Init, Normalization, Pass, Result, VarBuilder, VarStore,
+    checkpoint::{Checkpoint, Header},
     layers::Scalings,
     loss::{cross_entropy, mean_squared_error},
     models::{Direction, Model, ModelConfig, Output, ScaleGmnConfig},

@@ -56,6 +56,7 @@ macro_rules! register {
         /// The known symmetries of hidden units.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
         pub enum Symmetry {
             $($(#[$doc])* $name,)*
         }

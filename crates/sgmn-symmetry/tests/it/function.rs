@@ -8,15 +8,7 @@ use sgmn_graph::{
 };
 use sgmn_symmetry::{Element, LayerElement, Ranges, Sites, Symmetry, check, sample, tolerance};
 
-use crate::nets::{graph_of, random_nets, relative_difference};
-
-/// How far two nets are apart as functions, on a few inputs.
-fn function_difference(seed: Seed, a: &Net, b: &Net) -> f64 {
-    let outputs = |net: &Net| -> Vec<f64> {
-        (0..4).flat_map(|i| eval::run(net, &input_values(seed.index(i), net.spec())).unwrap()).collect()
-    };
-    relative_difference(&outputs(a), &outputs(b))
-}
+use crate::nets::{function_difference, graph_of, random_nets, relative_difference};
 
 #[test]
 fn every_symmetry_keeps_the_function_of_every_net() {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use sgmn_graph::{
-    Activation, Graph, LayerSpec, Net, NetSpec, Seed, Topology, lower,
-    testing::{ACTIVATIONS, random_cnn, random_mlp, random_net, with_some_pools, without_some_biases},
+    Activation, Graph, LayerSpec, Net, NetSpec, Seed, Topology, eval, lower,
+    testing::{
+        ACTIVATIONS, input_values, random_cnn, random_mlp, random_net, with_some_pools, without_some_biases,
+    },
 };
 
 /// Also a sine of negative frequency: its half period is negative.
@@ -68,4 +70,12 @@ pub(crate) fn relative_difference(a: &[f64], b: &[f64]) -> f64 {
         worst.max((a - b).abs())
     });
     if difference == 0.0 { 0.0 } else { difference / largest }
+}
+
+/// How far two nets are apart as functions, on a few inputs.
+pub(crate) fn function_difference(seed: Seed, a: &Net, b: &Net) -> f64 {
+    let outputs = |net: &Net| -> Vec<f64> {
+        (0..4).flat_map(|i| eval::run(net, &input_values(seed.index(i), net.spec())).unwrap()).collect()
+    };
+    relative_difference(&outputs(a), &outputs(b))
 }

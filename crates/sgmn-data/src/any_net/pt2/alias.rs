@@ -7,32 +7,8 @@ use std::collections::BTreeMap;
 
 use sgmn_graph::flow::{FlowResult, ValueId};
 
-use super::call::Item;
+use super::{call::Item, seen::Seen};
 use crate::any_net::compose::Draft;
-
-/// How a tensor looks at another one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Seen {
-    /// It is the same.
-    Same,
-    /// Other axes.
-    Reshaped,
-    /// Axes in another order.
-    Permuted(Vec<usize>),
-    /// A part of an axis.
-    Part {
-        /// The axis.
-        axis: usize,
-        /// The first place.
-        start: usize,
-        /// How many places.
-        len: usize,
-        /// Whether the axis (of one place) is left out.
-        select: bool,
-    },
-    /// In a way through which nothing can be written: repeated, in steps, or perhaps a copy.
-    Otherwise,
-}
 
 /// Who looks at whom, in the order of the calls.
 #[derive(Debug, Default)]

@@ -8,8 +8,8 @@ use std::{
 use sgmn_graph::flow::{Array, FlowResult, ValueId};
 
 use super::{
-    alias::Seen,
     program::{Argument, Named, Node, Number, OptionalTensor, Size, Symbolic, TensorMeta},
+    seen::Seen,
 };
 use crate::any_net::compose::Draft;
 

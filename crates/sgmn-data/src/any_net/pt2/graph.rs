@@ -6,10 +6,11 @@ use sgmn_graph::flow::{FlowError, FlowResult, InputKind, Permute, ValueId};
 
 use super::{
     Exported,
-    alias::{Aliases, Seen},
+    alias::Aliases,
     aten,
     call::{Call, Item, Kind, kind},
     program::{Argued, Argument, Graph, InputSpec, Node, Number, OutputSpec, Symbolic},
+    seen::Seen,
 };
 use crate::{
     Error, Result,

@@ -11,6 +11,7 @@ mod bind;
 mod call;
 mod graph;
 mod program;
+mod seen;
 mod sizes;
 
 use std::{

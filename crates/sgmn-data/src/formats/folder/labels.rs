@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Where labels and scores come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
+#[non_exhaustive]
 pub enum Labels {
     /// The folder in which a net stands, directly below the whole: `"folder"`.
     Folder,

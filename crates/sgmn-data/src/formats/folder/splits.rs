@@ -19,6 +19,7 @@ const SPLIT_COLUMN: &str = "split";
 /// Where the split comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
+#[non_exhaustive]
 pub enum SplitSource {
     /// A JSON file; a relative path counts from the folder of the nets: `"splits.json"`.
     File(PathBuf),

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::atomic::AtomicBool};
 
 use anyhow::{Result, bail};
-use sgmn_data::source::Dataset;
+use sgmn_data::Dataset;
 
 use super::{exists, open, open_existing};
 use crate::{

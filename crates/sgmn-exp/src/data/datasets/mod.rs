@@ -12,7 +12,7 @@ use std::{path::Path, sync::atomic::AtomicBool};
 
 use anyhow::{Result, anyhow, bail};
 use indicatif::ProgressBar;
-use sgmn_data::{formats::packed, skip::Skipped, source::Dataset};
+use sgmn_data::{Dataset, formats::packed, skip::Skipped};
 
 pub(crate) use self::trained::{describe, read as read_zoo, train};
 pub use self::{

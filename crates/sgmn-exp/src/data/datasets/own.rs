@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
-use sgmn_data::{Error, Target, formats::Format, source::Dataset, split::Split};
+use sgmn_data::{Dataset, Error, Target, formats::Format, split::Split};
 use sgmn_graph::NetSpec;
 use toml::{Table, Value};
 

@@ -7,8 +7,8 @@ use std::{
 
 use anyhow::{Context, Result};
 use sgmn_data::{
+    Dataset,
     formats::cnn_zoo,
-    source::Dataset,
     zoo::{self, Recipe, Request, Summary},
 };
 use sgmn_graph::Seed;

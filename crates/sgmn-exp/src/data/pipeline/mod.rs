@@ -9,12 +9,9 @@ use anyhow::{Context, Result};
 use candle_core::{DType, Device};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
-use sgmn_data::{Sample, Target, source::Dataset, split::Split};
+use sgmn_data::{Dataset, Sample, Target, split::Split};
 use sgmn_graph::{Batch, Graph, LentNet, Lowering, Net, NetSpec, Seed};
-use sgmn_nn::{
-    normalization::{Normalization, RmsAccumulator},
-    trained::Intake,
-};
+use sgmn_nn::{Normalization, RmsAccumulator, trained::Intake};
 use sgmn_symmetry::{Ranges, Repairs, augment, canonicalize_net};
 
 pub use self::ahead::Batches;

@@ -1,10 +1,7 @@
 //! What the checkpoints of a run say about it, so that they are understood elsewhere.
 
 use anyhow::Result;
-use sgmn_nn::{
-    Checkpoint,
-    checkpoint::{About, DataFacts, Reached},
-};
+use sgmn_nn::checkpoint::{About, Checkpoint, DataFacts, Reached};
 
 use super::{Run, begin::n_nets};
 use crate::{

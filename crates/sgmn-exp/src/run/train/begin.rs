@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 use sgmn_data::split::Split;
 use sgmn_graph::{NetSpec, Seed};
 use sgmn_nn::{
-    Checkpoint,
+    checkpoint::Checkpoint,
     optim::{AdamW, AdamWConfig, Average},
 };
 

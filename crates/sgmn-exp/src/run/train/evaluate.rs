@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use sgmn_data::split::Split;
-use sgmn_nn::{Checkpoint, Pass, no_grad};
+use sgmn_nn::{Pass, checkpoint::Checkpoint, ops::no_grad};
 
 use super::{Run, Summary};
 use crate::{

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 use sgmn_data::split::Split;
-use sgmn_nn::{Pass, no_grad};
+use sgmn_nn::{Pass, ops::no_grad};
 use sgmn_symmetry::Repairs;
 
 use super::{Run, Summary};

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Result, bail};
 use candle_core::{DType, Device, Tensor};
-use sgmn_nn::{Checkpoint, checkpoint::Header};
+use sgmn_nn::checkpoint::{Checkpoint, Header};
 
 use super::{Diverged, Run, begin::specs, standing::Standing};
 

@@ -47,7 +47,7 @@ impl Svg {
 
     /// The figure as part of an HTML page: without ground, in the page's text color.
     pub fn to_inline(&self) -> String {
-        let title = super::html::escape(&self.title);
+        let title = super::escape::escape(&self.title);
         let drawing =
             self.drawing.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{title}\" "), 1);
         drawing.replace("\"#000000\"", "\"currentColor\"")

@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
 use clap::ValueEnum;
 use indicatif::ProgressBar;
-use sgmn_data::{OnBadNet, source::Dataset};
-use sgmn_nn::{Checkpoint, trained::TrainedModel};
+use sgmn_data::{Dataset, skip::OnBadNet};
+use sgmn_nn::{checkpoint::Checkpoint, trained::TrainedModel};
 
 use super::precision::Precision;
 use crate::{

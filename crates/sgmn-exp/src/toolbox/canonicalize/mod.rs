@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use sgmn_data::{Sample, Source, source::Dataset};
+use sgmn_data::{Dataset, Sample, Source};
 use sgmn_symmetry::{Repairs, Symmetry, canonicalize_net};
 
 use super::Verdict;

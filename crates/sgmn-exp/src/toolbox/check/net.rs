@@ -18,7 +18,7 @@ use crate::{
         facts::hold_little,
         negatives::{Fault, SEEN},
     },
-    show::{MachineFacts, save::write_atomic},
+    show::{MachineFacts, Table, save::write_atomic},
 };
 
 /// What can be chosen for nets.
@@ -74,11 +74,9 @@ pub(super) fn run(
             (Err(why), _) => {
                 let why = super::super::one_line(&why);
                 writeln!(out, "REFUSED: {why}\n")?;
-                rows.push(format!(
-                    "| {} | refused: {} | | | | | | | | |",
-                    name(path),
-                    why.replace('|', "\\|")
-                ));
+                let mut cells = vec![name(path), format!("refused: {why}")];
+                cells.resize(COLUMNS.len(), String::new());
+                rows.push(cells);
                 all_hold = false;
                 continue;
             }
@@ -90,7 +88,7 @@ pub(super) fn run(
         all_hold &= report.holds();
     }
     if let Some(path) = &args.save {
-        write_atomic(path, table(&rows, &trials).as_bytes())?;
+        write_atomic(path, page(rows, &trials).as_bytes())?;
         writeln!(out, "wrote {}", path.display())?;
     }
     Ok(if all_hold { Verdict::Pass } else { Verdict::Fail })
@@ -189,23 +187,34 @@ fn to_json(path: &Path, report: &Report) -> serde_json::Value {
     })
 }
 
-fn row(path: &Path, report: &Report) -> String {
+/// Headings of the table.
+const COLUMNS: [&str; 11] = [
+    "file",
+    "million numbers",
+    "moved",
+    "largest change",
+    "faults seen",
+    "read, s",
+    "infer, s",
+    "act, s",
+    "by matrices, s",
+    "answer, s",
+    "peak memory",
+];
+
+fn row(path: &Path, report: &Report) -> Vec<String> {
     let seconds = &report.seconds;
-    format!(
-        "| {} | {:.2} | {:.1} % | {:.1e} | {} of {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {} |",
+    let seconds = [seconds.read, seconds.derive, seconds.act, seconds.mix, seconds.run];
+    let mut cells = vec![
         name(path),
-        report.n_numbers as f64 / 1e6,
-        share(report),
-        report.worst(),
-        report.n_seen(),
-        report.negatives.len(),
-        seconds.read,
-        seconds.derive,
-        seconds.act,
-        seconds.mix,
-        seconds.run,
-        memory(report).unwrap_or_default(),
-    )
+        format!("{:.2}", report.n_numbers as f64 / 1e6),
+        format!("{:.1} %", share(report)),
+        format!("{:.1e}", report.worst()),
+        format!("{} of {}", report.n_seen(), report.negatives.len()),
+    ];
+    cells.extend(seconds.map(|seconds| format!("{seconds:.2}")));
+    cells.push(memory(report).unwrap_or_default());
+    cells
 }
 
 /// The most memory that the process held, beside the size of the file.
@@ -216,7 +225,7 @@ fn memory(report: &Report) -> Option<String> {
     Some(format!("{:.0} MiB{beside}", peak / f64::from(1 << 20)))
 }
 
-fn table(rows: &[String], trials: &Trials) -> String {
+fn page(rows: Vec<Vec<String>>, trials: &Trials) -> String {
     let facts: Vec<String> =
         MachineFacts::read().rows().into_iter().map(|(what, value)| format!("{what}: {value}")).collect();
     format!(
@@ -227,12 +236,11 @@ fn table(rows: &[String], trials: &Trials) -> String {
          The largest change is relative to the largest answer; it must be at most {KEPT:.0e}.\n\
          Changes just outside of the group are seen if answers change by {SEEN:.0e} or more.\n\
          Memory is the most that the process held.\n\n\
-         | file | million numbers | moved | largest change | faults seen | read, s | infer, s | act, s | by matrices, s | answer, s | peak memory |\n\
-         | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n{}\n",
+         {}",
         facts.join(", "),
         trials.elements,
         trials.questions,
-        rows.join("\n")
+        Table { header: COLUMNS.map(str::to_owned).to_vec(), rows }.to_markdown()
     )
 }
 

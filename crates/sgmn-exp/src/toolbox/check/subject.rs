@@ -6,11 +6,12 @@ use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device};
 use sgmn_graph::{Batch, Lowering, Net, NetSpec, Seed, testing};
 use sgmn_nn::{
-    Checkpoint, Normalization, Pass,
+    Normalization, Pass,
+    checkpoint::Checkpoint,
     equivariance::symmetry_error,
     golden::Golden,
     models::{Model, ModelConfig},
-    no_grad,
+    ops::no_grad,
     trained::TrainedModel,
 };
 use sgmn_symmetry::check::{Report, Trials};

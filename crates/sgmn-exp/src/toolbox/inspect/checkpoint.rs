@@ -6,7 +6,11 @@ use std::{collections::BTreeMap, io::Write, path::Path};
 
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
-use sgmn_nn::{Checkpoint, Normalization, checkpoint::Header, models::ModelConfig};
+use sgmn_nn::{
+    Normalization,
+    checkpoint::{Checkpoint, Header},
+    models::ModelConfig,
+};
 
 use crate::show::{Table, describe_spec};
 

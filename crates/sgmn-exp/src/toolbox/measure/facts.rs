@@ -5,7 +5,7 @@ use std::{io::Write, time::Duration};
 use anyhow::{Result, bail};
 use candle_core::{DType, Device, Tensor};
 use serde_json::json;
-use sgmn_graph::{Seed, testing::normal};
+use sgmn_graph::{Seed, normal};
 use sgmn_nn::ops::{self, ProductPrecision};
 
 use super::{

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::Write, path::Path, sync::atomic::AtomicBool
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
 use serde_json::{Value, json};
-use sgmn_nn::{Checkpoint, ops::ProductPrecision};
+use sgmn_nn::{checkpoint::Checkpoint, ops::ProductPrecision};
 
 use super::{super::Verdict, Place, precision};
 use crate::{

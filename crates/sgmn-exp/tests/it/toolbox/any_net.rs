@@ -171,7 +171,7 @@ fn check_passes_on_a_net_and_sees_what_is_not_allowed() {
         assert!(negatives.len() > 5 && negatives.iter().all(|n| n["seen"] == true), "{line}");
     }
     let table = std::fs::read_to_string(table).unwrap();
-    assert!(table.contains("| dynamo.onnx |") && table.contains("| export.pt2 |"), "{table}");
+    assert!(table.contains("| dynamo.onnx |") && table.contains("| export.pt2  |"), "{table}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use sgmn_data::{Sample, Target, formats::folder};
-use sgmn_nn::{Checkpoint, golden::Golden};
+use sgmn_nn::{checkpoint::Checkpoint, golden::Golden};
 
 use super::{Place, golden, refuse, succeed};
 

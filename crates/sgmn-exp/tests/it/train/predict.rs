@@ -176,7 +176,8 @@ fn numbers_of_any_size_are_learned_and_reported_in_their_unit() {
     assert!((errors.sum::<f64>() / 24.0 - summary.test["mae"]).abs() < 1e-9);
     // The loss counts in deviations of the training nets, which the checkpoint knows.
     let folder = place.folder_of("run", &experiment);
-    let best = sgmn_nn::Checkpoint::read(&folder.best_checkpoint(), &candle_core::Device::Cpu).unwrap();
+    let best =
+        sgmn_nn::checkpoint::Checkpoint::read(&folder.best_checkpoint(), &candle_core::Device::Cpu).unwrap();
     let standard = &best.header.progress["standard"];
     let deviation = standard["deviation"].as_f64().unwrap();
     let squares = summary.pairs.iter().map(|[predicted, truth]| ((predicted - truth) / deviation).powi(2));

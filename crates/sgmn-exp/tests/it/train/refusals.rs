@@ -103,7 +103,7 @@ fn a_run_that_diverges_names_its_step_and_keeps_its_last_checkpoint() {
     // The same run with a rate that ruins it: its checkpoint is taken over with its hash.
     let ruined = tiny(&["train.learning_rate=1e38", "train.eval_every=100"]);
     let folder = place.folder_of("ruined", &ruined);
-    let mut moved = sgmn_nn::Checkpoint::read(&last, &candle_core::Device::Cpu).unwrap();
+    let mut moved = sgmn_nn::checkpoint::Checkpoint::read(&last, &candle_core::Device::Cpu).unwrap();
     moved.header.progress["experiment"] = ruined.hash().into();
     moved.write(&folder.last_checkpoint()).unwrap();
     let message = format!("{:#}", place.run("ruined", &ruined, false).unwrap_err());

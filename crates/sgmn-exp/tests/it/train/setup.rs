@@ -23,7 +23,7 @@ use sgmn_exp::{
     show::{MachineFacts, RunRecord, read_records},
 };
 use sgmn_graph::{Activation, NetSpec, Seed, testing};
-use sgmn_nn::Checkpoint;
+use sgmn_nn::checkpoint::Checkpoint;
 use tempfile::TempDir;
 
 /// Classes of the small datasets.

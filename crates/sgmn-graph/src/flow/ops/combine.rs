@@ -12,6 +12,7 @@ pub struct Combine {
 
 /// A function of two numbers. Comparisons and logic give 1 for true and 0 for false.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Combination {
     /// `a + b`.
     Add,

@@ -39,6 +39,8 @@ macro_rules! operations {
         $(mod $module; pub use $module::$name;)*
 
         /// Any operation.
+        ///
+        /// Matched in full where symmetries are inferred, so that no new operation is forgotten there.
         #[derive(Debug, Clone, PartialEq)]
         pub enum Op {
             $(#[doc = concat!("See [`", stringify!($name), "`](struct@", stringify!($name), ").")] $name($name),)*

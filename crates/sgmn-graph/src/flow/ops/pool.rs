@@ -22,6 +22,7 @@ pub struct Pool {
 
 /// What is taken of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Pooling {
     /// The largest number.
     Maximum,

@@ -15,6 +15,8 @@ pub struct Reduce {
 }
 
 /// How numbers become one.
+///
+/// Matched in full where symmetries are inferred, so that no new case is forgotten there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reduction {
     /// Their sum.

@@ -9,7 +9,7 @@ use super::blocks::ANALYTIC;
 use crate::{
     Seed,
     flow::{Array, FlowBuilder, FlowNet, Function, InputKind, Role, Stored, ValueId},
-    testing::normal,
+    normal,
 };
 
 /// How the axes of a value in the middle of a net are meant.

@@ -5,7 +5,8 @@ use sgmn_graph::flow::{Combination, Flow, Numbers, Op, Origin, Role, ValueId};
 use crate::flow::freedoms::{
     field::ZERO,
     signs::{self, Factors, Signed},
-    solve::{Solved, Unknown, Wanted},
+    solve::Wanted,
+    solved::{Solved, Unknown},
     view::{View, fixed_value},
 };
 

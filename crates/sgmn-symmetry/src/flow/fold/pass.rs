@@ -11,7 +11,8 @@ use super::{
 use crate::flow::freedoms::{
     linear::Sum,
     signs::Signed,
-    solve::{Solved, Unknown, solve},
+    solve::solve,
+    solved::{Solved, Unknown},
     view::View,
 };
 

@@ -14,7 +14,8 @@ use super::{
     linear::Sum,
     names,
     signs::{self, Signed},
-    solve::{Solved, Unknown, Wanted},
+    solve::Wanted,
+    solved::{Solved, Unknown},
     view::View,
 };
 use crate::tolerance;

@@ -9,12 +9,15 @@
 //! A rule is one file here and one word in the list.
 
 mod blind;
+mod cancel;
 mod carry;
 pub(super) mod field;
 pub(super) mod linear;
+mod resolve;
 mod settle;
 pub(super) mod signs;
 pub(super) mod solve;
+pub(super) mod solved;
 mod span;
 #[cfg(test)]
 pub(super) mod tests;
@@ -27,7 +30,8 @@ use sgmn_graph::{
     flow::{Flow, Numbers},
 };
 
-use solve::{Solved, solve};
+use solve::solve;
+use solved::Solved;
 use view::View;
 
 use super::element::unlike;
@@ -168,6 +172,7 @@ macro_rules! rules {
 
         /// The rules that find freedoms.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
         pub enum Rule {
             $($(#[$doc])* $name,)*
         }

@@ -17,7 +17,8 @@ use super::{
     field::{ZERO, strides},
     linear::Sum,
     names,
-    solve::{Solved, Unknown, Wanted},
+    solve::Wanted,
+    solved::{Solved, Unknown},
     unseen::{ConstantPart, forget_rounding},
     view::{Use, View, fixed_value},
 };

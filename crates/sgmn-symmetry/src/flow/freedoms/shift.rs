@@ -18,7 +18,8 @@ use super::{
     field::ZERO,
     linear::{NodeId, Sum, Term},
     names,
-    solve::{Solved, Unknown, Wanted},
+    solve::Wanted,
+    solved::{Solved, Unknown},
     unseen::ConstantPart,
     view::View,
 };

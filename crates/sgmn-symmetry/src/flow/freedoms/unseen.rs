@@ -12,7 +12,8 @@ use super::{
     Act, Found, Freedom, Rule,
     blind::{Factor, Flat},
     field::{Field, ZERO},
-    solve::{Unknown, Wanted},
+    solve::Wanted,
+    solved::Unknown,
     view::View,
 };
 

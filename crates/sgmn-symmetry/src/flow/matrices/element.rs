@@ -3,7 +3,7 @@
 use std::{borrow::Cow, f64::consts::TAU};
 
 use rand::{Rng, RngExt};
-use sgmn_graph::Seed;
+use sgmn_graph::{Seed, normal};
 
 use super::{Kind, Matrix, Side, dense, thin::Thin};
 use crate::{Error, Result};
@@ -229,11 +229,6 @@ fn reflections(n: usize, keep: bool, rng: &mut impl Rng) -> Vec<Vec<f64>> {
         }
     }
     all
-}
-
-/// A standard normal number, by the method of Box and Muller.
-fn normal(rng: &mut impl Rng) -> f64 {
-    (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * (TAU * rng.random::<f64>()).cos()
 }
 
 impl MatrixElement {

@@ -47,6 +47,8 @@ pub struct Matrix {
 }
 
 /// Which matrices of n rows a block admits.
+///
+/// Matched in full where matrices are counted and proven, so that no new kind is forgotten.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// All that are invertible: GL(n).

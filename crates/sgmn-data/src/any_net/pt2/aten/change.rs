@@ -4,9 +4,9 @@ use sgmn_graph::flow::{FlowResult, Function, ValueId};
 
 use super::{Calls, one};
 use crate::any_net::pt2::{
-    alias::Seen,
     call::{Call, Item, Kind, kind},
     program::Argument,
+    seen::Seen,
 };
 
 pub(super) const CALLS: Calls = &[

@@ -4,8 +4,8 @@ use sgmn_graph::flow::{FlowResult, Slice, ValueId};
 
 use super::{Calls, many, one};
 use crate::any_net::pt2::{
-    alias::Seen,
     call::{Call, Item},
+    seen::Seen,
 };
 
 pub(super) const CALLS: Calls = &[

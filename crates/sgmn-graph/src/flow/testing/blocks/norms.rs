@@ -96,7 +96,7 @@ pub(super) fn norm_of_all(draft: &mut Draft, x: Stream) -> Stream {
 pub(super) fn batch_norm(draft: &mut Draft, x: Stream) -> Stream {
     let before = if draft.chance(0.7) { draft.mix(x, draft.n_units(x)) } else { x };
     let n = draft.n_units(x);
-    let mean = draft.drawn("mean", &[n], Role::Statistic, |rng| 0.3 * crate::testing::normal(rng));
+    let mean = draft.drawn("mean", &[n], Role::Statistic, |rng| 0.3 * crate::normal(rng));
     let variance = draft.positive("variance", &[n], Role::Statistic);
     let mean = draft.along_units(mean, x.form);
     let centred = draft.combine(Combination::Subtract, before.value, mean);

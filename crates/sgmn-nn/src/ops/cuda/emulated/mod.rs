@@ -12,7 +12,7 @@ mod steps;
 use std::{fmt::Write, path::Path, process::Command};
 
 use candle_core::{Device, Tensor, Var};
-use sgmn_graph::{Seed, testing::normal};
+use sgmn_graph::{Seed, normal};
 
 use super::launch::{self, Argument, Axis, Launch, Rows, Table, Word};
 use crate::ops::{EdgeAxis, Symmetrize, reference};

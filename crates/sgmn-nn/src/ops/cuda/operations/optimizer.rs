@@ -48,7 +48,7 @@ fn contiguous<'a>(tensors: impl Iterator<Item = &'a Tensor>) -> Result<Vec<Tenso
 #[cfg(test)]
 mod tests {
     use candle_core::{Device, Var};
-    use sgmn_graph::{Seed, testing::normal};
+    use sgmn_graph::{Seed, normal};
 
     use super::*;
     use crate::ops::reference;
