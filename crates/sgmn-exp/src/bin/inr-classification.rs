@@ -13,7 +13,7 @@ const PROGRAM: Program = Program {
             Ctrl-C saves and exits; `--resume` goes on, on the CPU to the same bits as without the stop.",
     examples: &[
         "--data mini-inrs --model ng-gnn --size quick",
-        "--data my.packed --model scalegmn --size small",
+        "--data my.packed --model scalegmn --size wide",
         "--experiment mnist --data-dir data --set train.seed=1",
         "--experiment my.toml --run runs/mine",
         "--experiment mnist --device cuda --set train.precision=tf32",

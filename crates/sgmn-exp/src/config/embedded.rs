@@ -70,6 +70,8 @@ embed! {
     /// Data: which nets are read, and what can be asked about them.
     pub(super) DATA in "data":
         "fmnist-inrs-full",
+        "fmnist-zoo-relu-full",
+        "fmnist-zoo-tanh-full",
         "mini-inrs",
         "mnist-inrs-full",
         "zoo-hetero",
@@ -119,6 +121,10 @@ embed! {
         "best",
         "quick",
         "small",
+        "small-10k",
+        "small-1k",
+        "small-30k",
+        "small-3k",
         "wide",
     ;
     /// What several parts share, and no part by itself.

@@ -14,7 +14,7 @@ use crate::{
 
 /// One table of a part of the report: a row a method, a column for each of our studies, and the paper's columns.
 ///
-/// A study on the paper's own nets stands left of the paper's column on them, other studies stand first. The first row is
+/// A study on nets that the paper has a column about, or on nets of the same images, stands left of it, others stand first. The first row is
 /// what an answer reaches that does not look at the nets. Methods of the paper come in its order, others after them; those
 /// of our studies that were not run are left out. Nothing if the part has no table in the paper.
 pub(super) fn table(results: &Results, group: Group) -> Option<Table> {
@@ -32,12 +32,18 @@ pub(super) fn table(results: &Results, group: Group) -> Option<Table> {
 }
 
 /// The table of a part in the few lines of a front page: chance, the paper's methods and the rival that knows one symmetry
-/// less, beside the paper's first column.
+/// less, beside the paper's columns on such nets, or else its first.
 pub(super) fn short_table(results: &Results, group: Group) -> Option<Table> {
     let paper = paper::table(group)?;
     let studies: Vec<&StudyResults> = results.of(group).collect();
-    let mut columns: Vec<Column<'_>> = studies.iter().map(|results| Column::Ours(results)).collect();
-    columns.push(Column::Paper(paper, 0));
+    let mut columns: Vec<Column<'_>> = Vec::new();
+    for results in &studies {
+        columns.push(Column::Ours(results));
+        columns.extend(results.study.paper_column.map(|place| Column::Paper(paper, place)));
+    }
+    if studies.iter().all(|results| results.study.paper_column.is_none()) {
+        columns.push(Column::Paper(paper, 0));
+    }
     let published = paper.rows.iter().map(|row| row.method);
     let mut methods: Vec<&str> = published.filter(|method| !method.starts_with("elsewhere")).collect();
     methods.push("GMN");
@@ -45,6 +51,15 @@ pub(super) fn short_table(results: &Results, group: Group) -> Option<Table> {
         studies.iter().any(|results| results.row(method).is_some()) && !is_unrun(&studies, method)
     });
     Some(beside(&columns, &methods, paper.criterion))
+}
+
+/// The rows of studies that differ in the number of training nets, a column each.
+pub(super) fn growth_table(studies: &[&StudyResults]) -> Table {
+    let columns: Vec<Column<'_>> = studies.iter().map(|results| Column::Ours(results)).collect();
+    let rows = studies.first().map_or(&[][..], |first| &first.study.rows);
+    let mut methods: Vec<&str> = rows.iter().map(|row| row.method.as_str()).collect();
+    methods.retain(|method| !is_unrun(studies, method));
+    beside(&columns, &methods, studies.first().map_or(Criterion::Accuracy, |first| first.criterion))
 }
 
 /// The methods of a part of which no run has come to an end.
@@ -65,7 +80,7 @@ fn is_unrun(studies: &[&StudyResults], method: &str) -> bool {
     rows.peek().is_some() && rows.all(RowResults::is_unrun)
 }
 
-/// Our studies, each left of the paper's column on the same nets or else first, and the paper's columns.
+/// Our studies, each left of the paper's column on such nets or else first, and the paper's columns.
 fn columns<'a>(studies: &[&'a StudyResults], paper: &'static PaperTable) -> Vec<Column<'a>> {
     let mut columns: Vec<Column<'_>> = Vec::new();
     let own = |place: Option<usize>| {
@@ -149,9 +164,12 @@ impl Column<'_> {
     }
 }
 
-/// All tables of a part under their titles: one beside the paper's, or one a study where the paper has none.
+/// All tables of a part under their titles: one beside the paper's or over all numbers of training nets, else one a study.
 pub(super) fn tables(results: &Results, group: Group) -> Vec<(String, Table)> {
     let title = |detail: &str| format!("{}{detail}", group.title());
+    if group == Group::Growth {
+        return vec![(title(""), growth_table(&results.of(group).collect::<Vec<_>>()))];
+    }
     match table(results, group) {
         Some(table) => vec![(title(""), table)],
         None => {

@@ -8,18 +8,19 @@ use std::{
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use sgmn_data::{Source, Target, formats::packed::Reader, split::Split};
+use sgmn_data::{Source, formats::packed::Reader};
 use sgmn_graph::Seed;
 
-use super::{plan::Request, study::Study};
+use super::{plan::Request, results::StudyResults, study::Study};
 use crate::{
-    config::{Data, Fitted, Trained},
-    data::datasets,
+    config::{Data, Fitted},
+    data::datasets::{self, MINI_NAME},
     metrics::tau_ceiling,
     show::{
         Block,
         save::{read_json, write_json},
         statistics::{self, Sample, Statistics},
+        thousands,
     },
 };
 
@@ -36,8 +37,6 @@ pub struct Nets {
     pub seconds: Option<f64>,
     /// Median of the peak signal-to-noise ratios of INRs in decibels, and the share of them that reached the goal.
     pub fit: Option<(f64, f64)>,
-    /// Images that CNNs were tested on, and the τ that noise of so few leaves to the test nets of the study.
-    pub ceiling: Option<(usize, f64)>,
 }
 
 /// How long nets took, all calls together; kept beside them.
@@ -105,6 +104,40 @@ pub(super) fn distributions(request: &Request, study: &Study) -> Result<Vec<Bloc
     statistics::blocks(study.name, study.nets, &statistics)
 }
 
+/// Whether nets, or the images that they are made from, are on this machine.
+pub(super) fn is_here(data: &Data, data_dir: &Path) -> bool {
+    let images = |name: &str| name == MINI_NAME || data_dir.join(name).exists();
+    match data {
+        Data::Files(files) => data_dir.join(&files.path).exists(),
+        Data::Fitted(fitted) => images(&fitted.images),
+        Data::Trained(trained) => images(&trained.images),
+    }
+}
+
+/// How far the noise of their test lets the accuracies of the test nets of a study be ordered, in a sentence; nothing if
+/// they were not tested here, or no model has read them yet.
+///
+/// # Errors
+/// If the images are damaged.
+pub(super) fn ceiling(request: &Request, results: &StudyResults) -> Result<Option<String>> {
+    let data = request.data(results.study)?;
+    let Data::Trained(trained) = &data else { return Ok(None) };
+    let Some(run) = results.runs().next().filter(|_| is_here(&data, &request.data_dir)) else {
+        return Ok(None);
+    };
+    let (_, tested_on) = datasets::image_sets(&trained.images, &request.data_dir)?;
+    let accuracies: Vec<f64> = run.summary.pairs.iter().map(|[_, accuracy]| *accuracy).collect();
+    let tau = tau_ceiling(&accuracies, tested_on.len(), Seed::new(0));
+    Ok(tau.map(|tau| {
+        format!(
+            "{}: accuracies were measured on {} test images. Repeating the test on as many others agrees with it to about \
+             τ = {tau:.3}, and no model can be expected to do better.",
+            results.study.nets,
+            thousands(tested_on.len()),
+        )
+    }))
+}
+
 impl Nets {
     /// What is known about the nets of a study; nothing if they were not made here, or not yet.
     ///
@@ -125,11 +158,7 @@ impl Nets {
             Data::Trained(trained) => (trained.n_nets, None),
             Data::Files(_) => return Ok(None),
         };
-        let ceiling = match &data {
-            Data::Trained(trained) => ceiling(trained, &path, &request.data_dir)?,
-            _ => None,
-        };
-        Ok(Some(Self { data, path, n_nets, seconds, fit, ceiling }))
+        Ok(Some(Self { data, path, n_nets, seconds, fit }))
     }
 
     /// The nets and what making them gave, in a few sentences.
@@ -153,16 +182,13 @@ impl Nets {
                 text
             }
             Data::Trained(trained) => format!(
-                "{} CNNs, about half of them ReLU and half tanh, trained here for {} epochs each with hyper-parameters drawn as \
-                 those of the Small CNN Zoo, and split as it is: half to test on, 40 % to train on, 10 % to choose \
+                "{} CNNs, about half of them ReLU and half tanh, trained here{} for {} epochs each with hyper-parameters drawn \
+                 as those of the Small CNN Zoo, and split as it is: half to test on, 40 % to train on, 10 % to choose \
                  the best epoch on.",
-                self.n_nets, trained.epochs
-            ) + &self.ceiling.map_or(String::new(), |(n_images, tau)| {
-                format!(
-                    " Accuracies were measured on {n_images} test images: a second test on other images would agree \
-                     with the first to about τ = {tau:.3}, and no model can be expected to do better."
-                )
-            }),
+                self.n_nets,
+                trained.n_images.map_or_else(String::new, |n| format!(" on {} images", thousands(n))),
+                trained.epochs
+            ),
             Data::Files(_) => format!("{} nets.", self.n_nets),
         };
         if let Some(seconds) = self.seconds {
@@ -173,26 +199,6 @@ impl Nets {
         }
         text
     }
-}
-
-/// How many images the CNNs of a zoo were tested on, and which τ that leaves to a perfect reader of its test nets.
-fn ceiling(trained: &Trained, path: &Path, data_dir: &Path) -> Result<Option<(usize, f64)>> {
-    let Ok((_, tested_on)) = datasets::image_sets(&trained.images, data_dir) else {
-        // The zoo is here and its images are not any more.
-        return Ok(None);
-    };
-    let dataset = datasets::read_zoo(trained, path)?;
-    let items = dataset.splits.get(Split::Test);
-    let accuracies: Vec<f64> = items
-        .iter()
-        .filter_map(|item| match dataset.source.get(*item).map(|sample| sample.target) {
-            Ok(Target::Score(accuracy)) => Some(Ok(accuracy)),
-            Ok(_) => None,
-            Err(error) => Some(Err(error)),
-        })
-        .collect::<Result<_, _>>()?;
-    let n_images = tested_on.len();
-    Ok(tau_ceiling(&accuracies, n_images, Seed::new(0)).map(|tau| (n_images, tau)))
 }
 
 fn note(path: &Path) -> PathBuf {

@@ -13,7 +13,7 @@ use crate::{
         folder::{RunFacts, RunFolder},
         train::Summary,
     },
-    show::{Curve, CurvePlot, RunRecord, Svg, read_records, save::read_json},
+    show::{Curve, CurvePlot, RunRecord, Svg, XAxis, read_records, save::read_json},
     tasks::UNEDITED,
 };
 use sgmn_data::split::Split;
@@ -223,6 +223,7 @@ impl StudyResults {
         let plot = CurvePlot {
             title: title.to_owned(),
             x_label: if by_step { "step" } else { "epoch" }.to_owned(),
+            x_axis: XAxis::Linear,
             y_label: metric.to_owned(),
             y_range,
             // A model without a run keeps its place, and with it its color in every figure.

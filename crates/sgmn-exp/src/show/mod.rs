@@ -19,7 +19,7 @@ pub use html::{Block, Figure, Page, Section};
 pub use image::{Colors, Image, ImageGrid, byte};
 pub use machine::{MachineFacts, commit};
 pub use plots::{
-    Bar, Curve, CurvePlot, DistributionAxis, DistributionPlot, DistributionRow, Svg, confusion_svg,
+    Bar, Curve, CurvePlot, DistributionAxis, DistributionPlot, DistributionRow, Svg, XAxis, confusion_svg,
     scatter_svg,
 };
 pub use records::{RecordLog, RunRecord, read_records};

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use sgmn_exp::config::{Composition, DataPart, ExperimentFile, ModelPart, SizePart, TaskKind};
+use sgmn_exp::config::{Composition, DataPart, ExperimentFile, ModelPart, SizePart, TaskKind, TrainLength};
 use sgmn_graph::{Activation, NetSpec};
 
 fn composed(data: &str, task: Option<TaskKind>, model: &str, size: &str) -> anyhow::Result<Composition> {
@@ -84,16 +84,33 @@ fn sizes_are_read_on_data_that_there_are() {
 }
 
 #[test]
+fn trainings_on_fewer_nets_read_as_many() {
+    let all = 55_000;
+    for (task, tolerance) in [("", 0.03), ("-editing", 0.2)] {
+        let net_steps = |size: &str| {
+            let experiment = ExperimentFile::open(&format!("{size}{task}")).unwrap().resolve().unwrap();
+            let train = experiment.train();
+            let TrainLength::Epochs(epochs) = train.length() else { panic!("{size} counts epochs") };
+            (train.n_nets.unwrap_or(all) as u64 * epochs) as f64
+        };
+        for size in ["small-1k", "small-3k", "small-10k", "small-30k"] {
+            let ratio = net_steps(size) / net_steps("small");
+            assert!((ratio - 1.0).abs() < tolerance, "{size}{task}: {ratio}");
+        }
+    }
+}
+
+#[test]
 fn unknown_parts_list_the_known_ones() {
     for (found, expected) in [
         (
             complaint(DataPart::open("mini")),
-            "data: expected one of fmnist-inrs-full, mini-inrs, mnist-inrs-full, zoo-hetero, zoo-hetero-full, zoo-relu, zoo-relu-full, zoo-tanh, zoo-tanh-full, or the path",
+            "data: expected one of fmnist-inrs-full, fmnist-zoo-relu-full, fmnist-zoo-tanh-full, mini-inrs, mnist-inrs-full, zoo-hetero, zoo-hetero-full, zoo-relu, zoo-relu-full, zoo-tanh, zoo-tanh-full, or the path",
         ),
         (complaint(ModelPart::open("gnn")), "model: expected one of bidirectional, dws, "),
         (
             complaint(SizePart::open("tiny")),
-            "size: expected one of best, quick, small, wide, or the path of a TOML file, found \"tiny\"",
+            "size: expected one of best, quick, small, small-10k, small-1k, small-30k, small-3k, wide, or the path of a TOML file, found \"tiny\"",
         ),
         (
             complaint(composed("zoo-relu", Some(TaskKind::Edit), "gmn", "quick")),

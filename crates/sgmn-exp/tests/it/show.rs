@@ -8,7 +8,7 @@ use sgmn_exp::{
     metrics::Confusion,
     show::{
         Block, Curve, CurvePlot, EventLog, Figure, Image, ImageGrid, MachineFacts, Page, RecordLog,
-        RunRecord, Section, Table, confusion_svg, read_records,
+        RunRecord, Section, Table, XAxis, confusion_svg, read_records,
     },
 };
 
@@ -138,11 +138,27 @@ fn plot(curves: Vec<Curve>) -> CurvePlot {
     CurvePlot {
         title: "accuracy & <loss>".to_owned(),
         x_label: "epoch".to_owned(),
+        x_axis: XAxis::Linear,
         y_label: "accuracy".to_owned(),
         y_range: None,
         curves,
         references: vec![("paper".to_owned(), 0.97)],
     }
+}
+
+#[test]
+fn a_logarithmic_axis_puts_equal_ratios_at_equal_distances() {
+    let points = [(1000.0, 0.1), (10_000.0, 0.2), (100_000.0, 0.3)];
+    let drawn = CurvePlot { x_axis: XAxis::Logarithmic, ..plot(vec![Curve::new("ScaleGMN", &points)]) };
+    let file = drawn.to_svg().unwrap().to_file();
+    assert!(file.contains("10,000") && file.contains("100,000"), "{file}");
+    // The curve is the line of three points.
+    let lines = file.split("<polyline").filter_map(|line| line.split("points=\"").nth(1)?.split('"').next());
+    let places = |line: &str| -> Vec<f64> {
+        line.split_whitespace().map(|point| point.split(',').next().unwrap().parse().unwrap()).collect()
+    };
+    let xs = lines.map(places).find(|xs| xs.len() == 3).unwrap();
+    assert!((xs[1] - xs[0] - (xs[2] - xs[1])).abs() <= 2.0, "{xs:?}");
 }
 
 #[test]

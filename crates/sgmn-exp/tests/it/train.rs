@@ -87,6 +87,23 @@ fn a_run_on_a_cuda_device_goes_on_as_if_it_had_not_been_stopped() {
 }
 
 #[test]
+fn a_run_on_some_of_the_training_nets_reads_no_others_and_tests_on_all() {
+    let place = Place::new();
+    let some = place.finish("some", &tiny(&["train.n_nets=20"]));
+    assert_eq!((some.n_nets, some.n_steps), ([20, 9, 9], 3 * 20_u64.div_ceil(8)));
+    let message = format!("{:#}", place.run("more", &tiny(&["train.n_nets=31"]), false).unwrap_err());
+    assert_eq!(message, "train.n_nets: expected at most 30, the training nets there are, found 31");
+}
+
+#[test]
+fn a_rate_that_falls_changes_what_is_learned() {
+    let place = Place::new();
+    place.finish("constant", &tiny(&[]));
+    place.finish("falling", &tiny(&["train.decay=cosine"]));
+    assert_ne!(facts(&place.run_path("falling")), facts(&place.run_path("constant")));
+}
+
+#[test]
 fn patience_ends_a_run_before_its_time() {
     let place = Place::new();
     // Too small a rate to change any answer: the first evaluation stays the best.

@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 use super::{Composition, DataPart, ModelPart, SizePart};
 use crate::config::{
     TaskKind,
-    embedded::{DATA, MODELS, SIZES, VARIANTS},
+    embedded::{DATA, Embedded, MODELS, SIZES, VARIANTS},
     origin,
 };
 
@@ -50,15 +50,10 @@ pub(super) fn name(composition: &Composition) -> String {
 /// The composition of a name; nothing if the name does not begin with a size.
 pub(super) fn named(name: &str) -> Result<Option<Composition>> {
     let name = EARLIER.iter().find(|(earlier, _)| *earlier == name).map_or(name, |(_, name)| *name);
-    let Some((size, rest)) = SIZES.iter().find_map(|file| Some((file.name, without(name, file.name)?)))
-    else {
-        return Ok(None);
-    };
+    let Some((size, rest)) = part(SIZES, name) else { return Ok(None) };
     let size = SizePart::open(size)?;
     let home = size.home.as_deref().map(|home| (home, rest));
-    // The longest name: some begin with others.
-    let data = DATA.iter().filter_map(|file| Some((file.name, without(rest, file.name)?)));
-    let Some((data, rest)) = data.max_by_key(|(name, _)| name.len()).or(home) else {
+    let Some((data, rest)) = part(DATA, rest).or(home) else {
         bail!("{name:?}: expected data after the size, one of {}", origin::known(&[DATA]));
     };
     let data = DataPart::open(data)?;
@@ -78,6 +73,12 @@ pub(super) fn named(name: &str) -> Result<Option<Composition>> {
     }
     let model = ModelPart::open(if rest.is_empty() { ModelPart::USUAL } else { rest })?;
     Composition::new(data, task, model, size).map(Some)
+}
+
+/// The part that a name begins with, and what follows; of several the longest, for some begin with others.
+fn part<'a>(list: &'static [Embedded], name: &'a str) -> Option<(&'static str, &'a str)> {
+    let parts = list.iter().filter_map(|file| Some((file.name, without(name, file.name)?)));
+    parts.max_by_key(|(part, _)| part.len())
 }
 
 /// What follows a word and a dash at the beginning of a name; nothing follows the word alone.

@@ -63,7 +63,7 @@ pub(super) fn open(trained: &Trained, data_dir: &Path, stop: &AtomicBool) -> Res
 }
 
 /// Opens a finished zoo.
-pub(crate) fn read(trained: &Trained, path: &Path) -> Result<Dataset> {
+pub(super) fn read(trained: &Trained, path: &Path) -> Result<Dataset> {
     let options = cnn_zoo::Options {
         activation: trained.activation,
         step: trained.epochs.into(),

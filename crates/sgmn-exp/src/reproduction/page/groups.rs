@@ -1,20 +1,16 @@
 //! One part of the report: question, our numbers beside the paper's, figures, the nets, what differs.
 
-use std::path::Path;
-
 use anyhow::Result;
 
 use sgmn_data::split::Split;
 
 use super::{Composer, figure};
 use crate::{
-    config::Data,
-    data::datasets::MINI_NAME,
     metrics::Criterion,
     reproduction::{
         comparison::{ablation_table, size_table, table, unrun},
         examples::{Example, Examples},
-        nets::Nets,
+        nets::{Nets, ceiling, is_here},
         plan::RunState,
         results::{MOST_CURVES, StudyResults},
         study::{Group, Scale},
@@ -30,6 +26,9 @@ const N_EDITED: usize = 10;
 impl Composer<'_> {
     pub(super) fn group(&self, group: Group) -> Result<Vec<Block>> {
         let studies: Vec<&StudyResults> = self.results.of(group).collect();
+        if group == Group::Growth {
+            return self.growth(&studies);
+        }
         let mut blocks = Vec::new();
         let questions = distinct(studies.iter().map(|results| results.study.question));
         blocks.extend(questions.iter().map(|question| Block::Text((*question).to_owned())));
@@ -51,10 +50,7 @@ impl Composer<'_> {
         for difference in distinct(studies.iter().filter_map(|results| results.study.differs)) {
             blocks.push(Block::Text(difference.to_owned()));
         }
-        let mut missing = studies.iter().flat_map(|results| &results.rows).flat_map(|row| &row.missing);
-        if missing.any(|run| run.state != RunState::Diverged) {
-            blocks.push(Block::Text(self.not_run(&studies)));
-        }
+        blocks.extend(self.not_run(&studies).map(Block::Text));
         let mut described = Vec::new();
         for results in &studies {
             if let Some(nets) = Nets::of(self.request, results.study)?
@@ -63,6 +59,9 @@ impl Composer<'_> {
                 blocks.push(Block::Text(nets.describe()));
                 described.push(nets.path);
             }
+        }
+        for results in &studies {
+            blocks.extend(ceiling(self.request, results)?.map(Block::Text));
         }
         if group != Group::Ablations {
             for results in &studies {
@@ -79,8 +78,12 @@ impl Composer<'_> {
         Ok(blocks)
     }
 
-    /// Why there are rows without a number, or with fewer seeds than were asked for.
-    fn not_run(&self, studies: &[&StudyResults]) -> String {
+    /// Why there are rows without a number, or with fewer seeds than were asked for; nothing if there are none.
+    pub(super) fn not_run(&self, studies: &[&StudyResults]) -> Option<String> {
+        let mut missing = studies.iter().flat_map(|results| &results.rows).flat_map(|row| &row.missing);
+        if missing.all(|run| run.state == RunState::Diverged) {
+            return None;
+        }
         let mut text = match unrun(studies).as_slice() {
             [] => String::new(),
             methods => format!("Not run: {}. ", methods.join("; ")),
@@ -93,7 +96,7 @@ impl Composer<'_> {
                 text += &format!(" {} needs `cargo xtask datasets fetch {manifest}` first.", study.nets);
             }
         }
-        text
+        Some(text)
     }
 
     pub(super) fn figures(&self, results: &StudyResults) -> Result<Vec<Block>> {
@@ -152,19 +155,9 @@ impl Composer<'_> {
                 let grid = edited::grid(&run.folder, &self.request.data_dir, N_EDITED, &caption)?;
                 blocks.extend(grid.map(Block::Images));
             }
-            Group::Ablations => {}
+            Group::Growth | Group::Ablations => {}
         }
         Ok(blocks)
-    }
-}
-
-/// Whether nets, or the images that they are made from, are on this machine.
-fn is_here(data: &Data, data_dir: &Path) -> bool {
-    let images = |name: &str| name == MINI_NAME || data_dir.join(name).exists();
-    match data {
-        Data::Files(files) => data_dir.join(&files.path).exists(),
-        Data::Fitted(fitted) => images(&fitted.images),
-        Data::Trained(trained) => images(&trained.images),
     }
 }
 
@@ -197,7 +190,8 @@ fn budget(scale: Scale) -> &'static str {
         }
         Scale::Small => {
             "All models of a table have the same nets, batches, epochs, optimizer and warm-up; of each the epoch that is best on \
-             the validation nets is tested. Learning rates were not chosen at this scale."
+             the validation nets is tested. Learning rates are those that were chosen at scale quick, whose models these are \
+             (`cargo xtask tune`)."
         }
         Scale::Paper => "Settings as published.",
     }
@@ -222,7 +216,7 @@ pub(super) fn note(group: Group) -> &'static str {
             "Error on nets that neither training nor the choice of the best epoch has seen, times 100: less is better; mean ± \
              sample standard deviation over seeds. A dash: not published, or not run on these nets. Elsewhere: the best result of another paper."
         }
-        Group::Ablations => "",
+        Group::Growth | Group::Ablations => "",
     }
 }
 

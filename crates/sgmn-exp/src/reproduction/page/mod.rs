@@ -3,6 +3,7 @@
 mod compare;
 mod differences;
 mod groups;
+mod growth;
 mod runs;
 
 use anyhow::Result;

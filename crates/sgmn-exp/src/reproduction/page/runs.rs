@@ -1,11 +1,13 @@
 //! How the report came about: time, machine, commands, every run.
 
+use std::path::Path;
+
 use super::Composer;
 use crate::{
     reproduction::{
         comparison::dash,
         plan::RunState,
-        results::{RunResult, StudyResults},
+        results::{Results, RunResult, StudyResults},
     },
     show::{Block, Table, duration},
 };
@@ -37,6 +39,10 @@ impl Composer<'_> {
             }
             blocks.push(Block::Facts(facts));
         }
+        blocks.push(Block::Text(
+            "Where the time went; a run that several studies show counts once:".to_owned(),
+        ));
+        blocks.push(Block::Table(table_of_hours(self.results)));
         blocks.extend(self.results.studies.iter().filter_map(left_out).map(Block::Text));
         let tables = self.results.studies.iter().flat_map(|results| {
             [Block::Text(format!("{}:", results.study.name)), Block::Table(table_of_runs(results))]
@@ -55,6 +61,28 @@ fn left_out(results: &StudyResults) -> Option<String> {
     Some(format!(
         "{nets}: {n} nets could not be read and were left out; `skipped.csv` in the folder of each run names them."
     ))
+}
+
+/// Runs and time of each study that has a finished run of its own.
+fn table_of_hours(results: &Results) -> Table {
+    let mut counted: Vec<&Path> = Vec::new();
+    let mut rows = Vec::new();
+    for study in &results.studies {
+        let new: Vec<&RunResult> = study.runs().filter(|run| !counted.contains(&run.folder.path())).collect();
+        counted.extend(new.iter().map(|run| run.folder.path()));
+        if !new.is_empty() {
+            let seconds = new.iter().map(|run| run.summary.seconds).sum();
+            let StudyResults { study, .. } = study;
+            rows.push(vec![
+                study.name.to_owned(),
+                study.nets.to_owned(),
+                new.len().to_string(),
+                duration(seconds),
+            ]);
+        }
+    }
+    let header = ["study", "nets", "runs", "training and testing"];
+    Table { header: header.map(str::to_owned).to_vec(), rows }
 }
 
 /// One row a run that was begun.

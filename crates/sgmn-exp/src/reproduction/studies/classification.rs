@@ -84,6 +84,7 @@ pub(super) fn studies() -> Vec<Study> {
             manifests: &["mnist"],
             rows: terms("mnist-inrs-full", "small").rows(&MODELS, &MNIST),
             claims: CLAIMS,
+            paper_column: Some(0),
             ..study(Group::Classification, Scale::Small, "INRs of MNIST digits", QUESTION)
         },
         Study {
@@ -100,6 +101,7 @@ pub(super) fn studies() -> Vec<Study> {
                 ("ScaleGMN", "DWS"),
                 ("ScaleGMN-B", "ScaleGMN"),
             ],
+            paper_column: Some(1),
             ..study(Group::Classification, Scale::Small, "INRs of Fashion-MNIST", QUESTION)
         },
         Study {

@@ -72,6 +72,7 @@ pub(super) fn studies() -> Vec<Study> {
             manifests: &["mnist"],
             rows: rows("mnist-inrs-full", "small", &["averaged-8"]),
             claims: CLAIMS,
+            paper_column: Some(0),
             ..study(Group::Editing, Scale::Small, "INRs of MNIST digits", QUESTION)
         },
         Study {

@@ -4,6 +4,7 @@ mod ablations;
 mod classification;
 mod editing;
 mod generalization;
+mod growth;
 
 use std::sync::LazyLock;
 
@@ -13,8 +14,14 @@ use crate::config::{Composition, DataPart, ModelPart, SizePart, TaskKind};
 /// All studies, in the order of the report.
 pub(super) fn all() -> &'static [Study] {
     static ALL: LazyLock<Vec<Study>> = LazyLock::new(|| {
-        [classification::studies(), generalization::studies(), editing::studies(), ablations::studies()]
-            .concat()
+        [
+            classification::studies(),
+            generalization::studies(),
+            editing::studies(),
+            growth::studies(),
+            ablations::studies(),
+        ]
+        .concat()
     });
     &ALL
 }

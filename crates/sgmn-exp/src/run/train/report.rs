@@ -16,7 +16,9 @@ use crate::{
     data::pipeline::PreparedBatch,
     editing::Easel,
     run::edited,
-    show::{Curve, CurvePlot, RunRecord, confusion_svg, read_records, save::write_atomic, scatter_svg},
+    show::{
+        Curve, CurvePlot, RunRecord, XAxis, confusion_svg, read_records, save::write_atomic, scatter_svg,
+    },
 };
 
 impl Run<'_> {
@@ -34,6 +36,7 @@ impl Run<'_> {
             let plot = CurvePlot {
                 title: format!("{}: {metric}", summary.name),
                 x_label: "step".to_owned(),
+                x_axis: XAxis::Linear,
                 y_label: metric.to_owned(),
                 y_range: if metric == criterion.name() { criterion.range() } else { None },
                 curves: vec![

@@ -2,9 +2,16 @@
 
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::{
+    coord::{
+        Shift,
+        ranged1d::{AsRangedCoord, ValueFormatter},
+    },
+    style::text_anchor::{HPos, Pos, VPos},
+};
 
 use super::{SERIES, Svg, TEXT_SIZE, grid_style, text_style, text_width, title_style};
+use crate::show::thousands;
 
 /// Width and height.
 const SIZE: (u32, u32) = (760, 420);
@@ -55,6 +62,15 @@ impl Curve {
     }
 }
 
+/// How a horizontal axis runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum XAxis {
+    /// Equal steps are equal differences.
+    Linear,
+    /// Equal steps are equal ratios; all places are above 0.
+    Logarithmic,
+}
+
 /// A plot of curves.
 #[derive(Debug, Clone)]
 pub struct CurvePlot {
@@ -62,6 +78,8 @@ pub struct CurvePlot {
     pub title: String,
     /// Quantity and unit along the horizontal axis.
     pub x_label: String,
+    /// How the horizontal axis runs.
+    pub x_axis: XAxis,
     /// Quantity and unit along the vertical axis.
     pub y_label: String,
     /// Lowest and highest value of the vertical axis; absent: from the data.
@@ -84,23 +102,45 @@ impl CurvePlot {
     }
 
     fn draw(&self, drawing: &mut String) -> Result<()> {
-        let ((x_low, x_high), (y_low, y_high)) =
-            self.ranges().ok_or_else(|| anyhow!("no finite point to draw"))?;
+        let (x, y) = self.ranges().ok_or_else(|| anyhow!("no finite point to draw"))?;
         let root = SVGBackend::with_string(drawing, SIZE).into_drawing_area();
         root.draw(&Text::new(self.title.clone(), (16, 14), title_style()))?;
         self.draw_legend(&root)?;
         let (_, n_rows) = self.legend();
         let (_, below) = root.split_vertically(62 + (n_rows - 1) * LEGEND_ROW);
-        let mut chart = ChartBuilder::on(&below)
+        let (places, x_digits) = (x.0..x.1, digits(x.1 - x.0));
+        match self.x_axis {
+            XAxis::Linear => self.draw_lines(&below, places, x, y, &|x| format!("{x:.x_digits$}"))?,
+            XAxis::Logarithmic => {
+                self.draw_lines(&below, places.log_scale(), x, y, &|x| thousands(x.round() as usize))?;
+            }
+        }
+        root.present()?;
+        Ok(())
+    }
+
+    /// Axes, grid and curves, on a horizontal axis whose places run over the range `x` and are written as `shown` says.
+    fn draw_lines<X>(
+        &self,
+        area: &DrawingArea<SVGBackend<'_>, Shift>,
+        axis: X,
+        (x_low, x_high): (f64, f64),
+        (y_low, y_high): (f64, f64),
+        shown: &dyn Fn(&f64) -> String,
+    ) -> Result<()>
+    where
+        X: AsRangedCoord<Value = f64>,
+        X::CoordDescType: ValueFormatter<f64>,
+    {
+        let mut chart = ChartBuilder::on(area)
             .margin_right(24)
             .margin_bottom(8)
             .margin_top(8)
             .margin_left(8)
             .x_label_area_size(42)
             .y_label_area_size(58)
-            .build_cartesian_2d(x_low..x_high, y_low..y_high)?;
+            .build_cartesian_2d(axis, y_low..y_high)?;
         let y_digits = digits(y_high - y_low);
-        let x_digits = digits(x_high - x_low);
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -111,7 +151,7 @@ impl CurvePlot {
             .y_desc(self.y_label.as_str())
             .x_labels(10)
             .y_labels(6)
-            .x_label_formatter(&|x| format!("{x:.x_digits$}"))
+            .x_label_formatter(&|x| shown(x))
             .y_label_formatter(&|y| format!("{y:.y_digits$}"))
             .label_style(text_style(TEXT_SIZE))
             .axis_desc_style(text_style(TEXT_SIZE))
@@ -134,7 +174,6 @@ impl CurvePlot {
                 chart.draw_series([Circle::new((point.x, point.mean), 4, color.filled())])?;
             }
         }
-        root.present()?;
         Ok(())
     }
 
@@ -156,7 +195,7 @@ impl CurvePlot {
     }
 
     /// Rows of line samples and labels under the title.
-    fn draw_legend(&self, root: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<()> {
+    fn draw_legend(&self, root: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<()> {
         let style = text_style(TEXT_SIZE).pos(Pos::new(HPos::Left, VPos::Center));
         let (places, _) = self.legend();
         let (of_curves, of_references) = places.split_at(self.curves.len());
@@ -210,6 +249,7 @@ mod tests {
         let plot = |n: usize, n_curves: usize| CurvePlot {
             title: String::new(),
             x_label: String::new(),
+            x_axis: XAxis::Linear,
             y_label: String::new(),
             y_range: None,
             curves: vec![curve(n); n_curves],

@@ -9,7 +9,7 @@ use plotters::prelude::RGBColor;
 use plotters::style::{BLACK, Color, FontStyle, IntoFont, TextStyle};
 
 pub use confusion::confusion_svg;
-pub use curves::{Curve, CurvePlot};
+pub use curves::{Curve, CurvePlot, XAxis};
 pub use distribution::{Bar, DistributionAxis, DistributionPlot, DistributionRow};
 pub use scatter::scatter_svg;
 
