@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 
-use super::{Grid, Group, Plan, Request, Scale, Wishes, clock, run, run_grid, write};
+use super::{Grid, Plan, ReportPart, Request, Scale, Wishes, clock, run, run_grid, write};
 use crate::{config::DeviceKind, run::interrupt::stop_on_interrupt, show::save::write_atomic};
 
 /// `sgmn-report run`
@@ -80,7 +80,7 @@ struct Which {
     scale: Size,
     /// Only this part of the report; may be repeated
     #[arg(long, value_enum, value_name = "PART")]
-    only: Vec<Group>,
+    only: Vec<ReportPart>,
     /// Only the study of this name, as the report calls it; may be repeated
     #[arg(long = "study", value_name = "NAME")]
     studies: Vec<String>,
@@ -197,7 +197,7 @@ impl TuneArgs {
         }
         // Ablations change one setting of another row and keep its rate.
         if which.only.is_empty() {
-            which.only = vec![Group::Classification, Group::Generalization, Group::Editing];
+            which.only = vec![ReportPart::Classification, ReportPart::Generalization, ReportPart::Editing];
         }
         let out = self.out.as_deref().map(|out| which.in_place(out)).transpose()?;
         let mut request = which.request(None, self.seeds)?;

@@ -4,7 +4,7 @@ use super::{
     paper::{self, PaperTable, Value},
     plan::RunState,
     results::{Results, RowResults, RunResult, StudyResults},
-    study::Group,
+    study::ReportPart,
 };
 use crate::{
     config::TrainLength,
@@ -17,9 +17,9 @@ use crate::{
 /// A study on nets that the paper has a column about, or on nets of the same images, stands left of it, others stand first. The first row is
 /// what an answer reaches that does not look at the nets. Methods of the paper come in its order, others after them; those
 /// of our studies that were not run are left out. Nothing if the part has no table in the paper.
-pub(super) fn table(results: &Results, group: Group) -> Option<Table> {
-    let paper = paper::table(group)?;
-    let studies: Vec<&StudyResults> = results.of(group).collect();
+pub(super) fn table(results: &Results, part: ReportPart) -> Option<Table> {
+    let paper = paper::table(part)?;
+    let studies: Vec<&StudyResults> = results.of(part).collect();
     let columns = columns(&studies, paper);
     let mut methods: Vec<&str> = paper.rows.iter().map(|row| row.method).collect();
     for row in studies.iter().flat_map(|results| &results.study.rows) {
@@ -33,9 +33,9 @@ pub(super) fn table(results: &Results, group: Group) -> Option<Table> {
 
 /// The table of a part in the few lines of a front page: chance, the paper's methods and the rival that knows one symmetry
 /// less, beside the paper's columns on such nets, or else its first.
-pub(super) fn short_table(results: &Results, group: Group) -> Option<Table> {
-    let paper = paper::table(group)?;
-    let studies: Vec<&StudyResults> = results.of(group).collect();
+pub(super) fn short_table(results: &Results, part: ReportPart) -> Option<Table> {
+    let paper = paper::table(part)?;
+    let studies: Vec<&StudyResults> = results.of(part).collect();
     let mut columns: Vec<Column<'_>> = Vec::new();
     for results in &studies {
         columns.push(Column::Ours(results));
@@ -165,18 +165,18 @@ impl Column<'_> {
 }
 
 /// All tables of a part under their titles: one beside the paper's or over all numbers of training nets, else one a study.
-pub(super) fn tables(results: &Results, group: Group) -> Vec<(String, Table)> {
-    let title = |detail: &str| format!("{}{detail}", group.title());
-    if group == Group::Growth {
-        return vec![(title(""), growth_table(&results.of(group).collect::<Vec<_>>()))];
+pub(super) fn tables(results: &Results, part: ReportPart) -> Vec<(String, Table)> {
+    let title = |detail: &str| format!("{}{detail}", part.title());
+    if part == ReportPart::Growth {
+        return vec![(title(""), growth_table(&results.of(part).collect::<Vec<_>>()))];
     }
-    match table(results, group) {
+    match table(results, part) {
         Some(table) => vec![(title(""), table)],
         None => {
             let of_study = |results: &StudyResults| {
                 (title(&format!(", {}", results.study.nets)), ablation_table(results))
             };
-            results.of(group).map(of_study).collect()
+            results.of(part).map(of_study).collect()
         }
     }
 }

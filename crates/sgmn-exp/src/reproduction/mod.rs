@@ -33,4 +33,4 @@ pub use rates::Grid;
 pub use report::{Report, write};
 pub use results::{Results, RowResults, RunResult, StudyResults};
 pub use run::{Wishes, clock, run, run_grid};
-pub use study::{Group, Published, Row, Scale, Study};
+pub use study::{Published, ReportPart, Row, Scale, Study};

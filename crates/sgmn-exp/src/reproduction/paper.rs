@@ -4,7 +4,7 @@
 //! Kalogeropoulos, Bouritsas, Panagakis, "Scale Equivariant Graph Metanetworks", NeurIPS 2024: mean ± standard deviation
 //! over three seeds. Rows that begin with "elsewhere" are from other papers.
 
-use super::study::Group;
+use super::study::ReportPart;
 use crate::metrics::Criterion;
 
 /// A published mean, with its standard deviation where that is reported, in the criterion's own unit.
@@ -14,7 +14,7 @@ pub type Value = (f64, Option<f64>);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PaperTable {
     /// The part of the report that it is compared in.
-    pub group: Group,
+    pub part: ReportPart,
     /// What its values are.
     pub criterion: Criterion,
     /// The nets of each column.
@@ -33,8 +33,8 @@ pub struct PaperRow {
 }
 
 /// The table of a part of the report; ablations have none.
-pub fn table(group: Group) -> Option<&'static PaperTable> {
-    TABLES.iter().find(|table| table.group == group)
+pub fn table(part: ReportPart) -> Option<&'static PaperTable> {
+    TABLES.iter().find(|table| table.part == part)
 }
 
 impl PaperTable {
@@ -46,7 +46,7 @@ impl PaperTable {
 
 const TABLES: &[PaperTable] = &[
     PaperTable {
-        group: Group::Classification,
+        part: ReportPart::Classification,
         criterion: Criterion::Accuracy,
         columns: &["MNIST", "F-MNIST", "CIFAR-10", "augmented CIFAR-10"],
         rows: &[
@@ -83,7 +83,7 @@ const TABLES: &[PaperTable] = &[
         ],
     },
     PaperTable {
-        group: Group::Generalization,
+        part: ReportPart::Generalization,
         criterion: Criterion::Tau,
         columns: &["CIFAR-10-GS ReLU", "SVHN-GS ReLU", "CIFAR-10-GS tanh", "SVHN-GS tanh"],
         rows: &[
@@ -102,7 +102,7 @@ const TABLES: &[PaperTable] = &[
         ],
     },
     PaperTable {
-        group: Group::Editing,
+        part: ReportPart::Editing,
         criterion: Criterion::Mse,
         columns: &["MNIST, dilated"],
         rows: &[
@@ -142,11 +142,7 @@ mod tests {
     #[test]
     fn every_row_has_a_value_or_a_gap_in_every_column() {
         for table in TABLES {
-            assert!(
-                table.rows.iter().all(|row| row.values.len() == table.columns.len()),
-                "{:?}",
-                table.group
-            );
+            assert!(table.rows.iter().all(|row| row.values.len() == table.columns.len()), "{:?}", table.part);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use super::study::{Group, Row, Scale, Study};
+use super::study::{ReportPart, Row, Scale, Study};
 use crate::{
     config::{Data, Experiment, ExperimentFile},
     run::{folder::RunFolder, train::Summary},
@@ -18,7 +18,7 @@ pub struct Request {
     /// How much work it is.
     pub scale: Scale,
     /// Parts of the report; none for all.
-    pub only: Vec<Group>,
+    pub only: Vec<ReportPart>,
     /// Names of studies; none for all of the parts.
     pub studies: Vec<String>,
     /// Runs of each model, with seeds from 0.
@@ -106,7 +106,7 @@ impl Plan {
     pub fn new(request: &Request) -> Result<Self> {
         let studies = request.studies()?;
         let mut runs: Vec<PlannedRun> = Vec::new();
-        let is_ablation = |study: &Study| study.group == Group::Ablations;
+        let is_ablation = |study: &Study| study.part == ReportPart::Ablations;
         let rounds = (0..request.n_seeds).map(|seed| (seed, false));
         // What the tables claim needs its seeds first.
         let late = (1..request.n_seeds).map(|seed| (seed, true));
@@ -142,10 +142,10 @@ impl Request {
         }
         let is_asked_for = |study: &&Study| {
             // Ablations have one size; a long job has room for them.
-            let scale =
-                study.scale == self.scale || study.group == Group::Ablations && self.scale == Scale::Small;
+            let scale = study.scale == self.scale
+                || study.part == ReportPart::Ablations && self.scale == Scale::Small;
             scale
-                && (self.only.is_empty() || self.only.contains(&study.group))
+                && (self.only.is_empty() || self.only.contains(&study.part))
                 && (self.studies.is_empty() || self.studies.iter().any(|name| name == study.name))
         };
         let studies: Vec<&Study> = Study::all().filter(is_asked_for).collect();

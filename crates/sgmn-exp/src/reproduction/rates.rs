@@ -73,7 +73,7 @@ impl Grid {
                 cells
             });
             let title =
-                format!("{}: {}, {}", study.study.group.title(), study.study.nets, criterion.heading());
+                format!("{}: {}, {}", study.study.part.title(), study.study.nets, criterion.heading());
             tables.push((title, Table { header, rows: rows.collect() }));
         }
         Ok(tables)

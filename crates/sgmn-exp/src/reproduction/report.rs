@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{comparison, page, plan::Request, results::Results, study::Group};
+use super::{comparison, page, plan::Request, results::Results, study::ReportPart};
 use crate::show::{Block, Figure, Page, Table, save::write_atomic};
 
 /// What was written.
@@ -37,10 +37,10 @@ pub fn write(request: &Request, command: &str) -> Result<Report> {
         bail!("{}: expected at least one finished run, found none", request.out.join("runs").display());
     }
     let page = page::compose(request, &results, command)?;
-    let groups = || Group::ALL.into_iter().filter(|group| results.of(*group).next().is_some());
-    let tables = groups().flat_map(|group| comparison::tables(&results, group)).collect();
-    let short = |group: Group| Some((group.title().to_owned(), comparison::short_table(&results, group)?));
-    Ok(Report { short_tables: groups().filter_map(short).collect(), ..save(&request.out, &page, tables)? })
+    let parts = || ReportPart::ALL.into_iter().filter(|part| results.of(*part).next().is_some());
+    let tables = parts().flat_map(|part| comparison::tables(&results, part)).collect();
+    let short = |part: ReportPart| Some((part.title().to_owned(), comparison::short_table(&results, part)?));
+    Ok(Report { short_tables: parts().filter_map(short).collect(), ..save(&request.out, &page, tables)? })
 }
 
 /// Writes a page, and what stands beside it, into a folder.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use super::{
     plan::{Plan, PlannedRun, Request, RunState},
-    study::{Group, Row, Study},
+    study::{ReportPart, Row, Study},
 };
 use crate::{
     config::{EvalEvery, Experiment},
@@ -104,8 +104,8 @@ impl Results {
     }
 
     /// The studies of a part of the report.
-    pub fn of(&self, group: Group) -> impl Iterator<Item = &StudyResults> {
-        self.studies.iter().filter(move |results| results.study.group == group)
+    pub fn of(&self, part: ReportPart) -> impl Iterator<Item = &StudyResults> {
+        self.studies.iter().filter(move |results| results.study.part == part)
     }
 
     /// All finished runs, each once.

@@ -12,7 +12,7 @@ use crate::config::{Composition, ExperimentFile, ModelPart};
 /// A part of the report, as a person asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
-pub enum Group {
+pub enum ReportPart {
     /// What does an INR draw?
     Classification,
     /// How accurate is a CNN?
@@ -43,7 +43,7 @@ pub struct Study {
     /// Its name on the command line and in file names.
     pub name: &'static str,
     /// The part of the report it stands in.
-    pub group: Group,
+    pub part: ReportPart,
     /// How much work it is.
     pub scale: Scale,
     /// The kind of nets in a few words: the heading of its column.
@@ -88,7 +88,7 @@ pub struct Published {
     pub n_train: Option<usize>,
 }
 
-impl Group {
+impl ReportPart {
     /// All parts, in the order of the report.
     pub const ALL: [Self; 5] =
         [Self::Classification, Self::Generalization, Self::Editing, Self::Growth, Self::Ablations];
@@ -193,7 +193,7 @@ mod tests {
     fn published_experiments_expect_the_values_of_the_papers_tables() {
         for study in Study::all() {
             let Some(column) = study.paper_column.filter(|_| study.scale == Scale::Paper) else { continue };
-            let table = paper::table(study.group).unwrap();
+            let table = paper::table(study.part).unwrap();
             for row in &study.rows {
                 let experiment = ExperimentFile::open(&row.experiment).unwrap().resolve().unwrap();
                 let place = format!("{}: {}", study.name, row.method);

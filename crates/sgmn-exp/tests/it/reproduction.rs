@@ -11,7 +11,9 @@ use sgmn_data::split::Split;
 use sgmn_exp::{
     data::datasets,
     metrics::{Confusion, Criterion},
-    reproduction::{self, Examples, Group, Nets, Plan, PlannedRun, Request, Results, RunState, Scale, Study},
+    reproduction::{
+        self, Examples, Nets, Plan, PlannedRun, ReportPart, Request, Results, RunState, Scale, Study,
+    },
     run::{
         folder::{RunFacts, RunFolder},
         train::{self, Outcome, Summary},
@@ -225,7 +227,7 @@ fn accuracy_against_training_nets_is_one_figure_and_one_table() {
     let folder = tempfile::tempdir().unwrap();
     let request = Request {
         scale: Scale::Small,
-        only: vec![Group::Growth],
+        only: vec![ReportPart::Growth],
         studies: Vec::new(),
         ..request(folder.path(), &[])
     };
@@ -347,7 +349,7 @@ fn ablations_share_the_runs_of_the_tables_and_get_further_seeds_last() {
     assert!(first("digits", 1) < first("ablations-digits", 1));
     finish(&runs[place(&runs, "ScaleGMN", 0)], 0.5);
     let ablations = Results::read(&request).unwrap();
-    let ablations = ablations.of(Group::Ablations).next().unwrap();
+    let ablations = ablations.of(ReportPart::Ablations).next().unwrap();
     assert_eq!(ablations.rows[0].runs.len(), 1, "the run of the table counts here too");
 
     // A difference is of the same seeds: the first row has seed 1 too, which no other row has.

@@ -29,7 +29,7 @@ use super::{
     report,
     results::Results,
     run,
-    study::{Group, Row, Scale, Study},
+    study::{ReportPart, Row, Scale, Study},
 };
 use crate::config::{DataPart, ModelPart, SizePart, TaskKind};
 
@@ -131,20 +131,20 @@ impl Comparison {
 
     /// The study; a process makes two of them, so they may stay until it ends.
     fn study(&self, rows: Vec<Row>) -> &'static Study {
-        let (group, question) = match self.task {
+        let (part, question) = match self.task {
             TaskKind::Classify => {
-                (Group::Classification, "Each model reads the class of a net from its weights.")
+                (ReportPart::Classification, "Each model reads the class of a net from its weights.")
             }
             TaskKind::Predict | TaskKind::Regress => {
-                (Group::Generalization, "Each model reads a number about a net from its weights.")
+                (ReportPart::Generalization, "Each model reads a number about a net from its weights.")
             }
             TaskKind::Edit => {
-                (Group::Editing, "Each model changes the weights of a net so that its picture changes.")
+                (ReportPart::Editing, "Each model changes the weights of a net so that its picture changes.")
             }
         };
         Box::leak(Box::new(Study {
             name: "compare",
-            group,
+            part,
             scale: Scale::Quick,
             nets: self.data.name().to_owned().leak(),
             question,

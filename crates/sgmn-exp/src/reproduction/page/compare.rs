@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Composer, groups::note};
+use super::{Composer, parts::note};
 use crate::{
     config::SizePart,
     metrics::{Criterion, Spread},
@@ -41,7 +41,7 @@ pub(in crate::reproduction) fn compare(
     let mut blocks = vec![Block::Text(study.study.question.to_owned())];
     blocks.extend(composer.figures(study)?);
     blocks.push(Block::Table(table(results)));
-    blocks.push(Block::Text(note(study.study.group).to_owned()));
+    blocks.push(Block::Text(note(study.study.part).to_owned()));
     if let methods @ [_, ..] = unrun(&[study]).as_slice() {
         blocks.push(Block::Text(format!("Not run: {}.", methods.join("; "))));
     }

@@ -2,8 +2,8 @@
 
 mod compare;
 mod differences;
-mod groups;
 mod growth;
+mod parts;
 mod runs;
 
 use anyhow::Result;
@@ -14,7 +14,7 @@ use super::{
     nets::distributions,
     plan::Request,
     results::{Results, StudyResults},
-    study::{Group, Scale},
+    study::{ReportPart, Scale},
 };
 use crate::show::{Block, Figure, Page, Section, Svg};
 
@@ -22,9 +22,9 @@ use crate::show::{Block, Figure, Page, Section, Svg};
 pub(super) fn compose(request: &Request, results: &Results, command: &str) -> Result<Page> {
     let composer = Composer { request, results };
     let mut sections = vec![composer.summary()];
-    for group in Group::ALL {
-        if results.of(group).next().is_some() {
-            sections.push(Section { title: group.title().to_owned(), blocks: composer.group(group)? });
+    for part in ReportPart::ALL {
+        if results.of(part).next().is_some() {
+            sections.push(Section { title: part.title().to_owned(), blocks: composer.part(part)? });
         }
     }
     sections.extend(composer.distributions()?);

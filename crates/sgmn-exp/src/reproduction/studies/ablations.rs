@@ -3,7 +3,7 @@
 use super::{Terms, study};
 use crate::{
     config::TaskKind,
-    reproduction::study::{Group, Scale, Study},
+    reproduction::study::{ReportPart, Scale, Study},
 };
 
 const DIGITS: Terms = Terms { data: "mini-inrs", task: TaskKind::Classify, size: "quick" };
@@ -29,7 +29,7 @@ pub(super) fn studies() -> Vec<Study> {
                     "phases of sine units are brought to their canonical form first, where those of fitted nets are already",
                 ),
             ],
-            ..study(Group::Ablations, Scale::Quick, "INRs of digits", "")
+            ..study(ReportPart::Ablations, Scale::Quick, "INRs of digits", "")
         },
         Study {
             name: "ablations-digits-bidirectional",
@@ -39,7 +39,7 @@ pub(super) fn studies() -> Vec<Study> {
                 DIGITS.row("bidirectional").knowing("exact"),
                 DIGITS.row("bidirectional-published").called("published quirks"),
             ],
-            ..study(Group::Ablations, Scale::Quick, "INRs of digits, both directions", "")
+            ..study(ReportPart::Ablations, Scale::Quick, "INRs of digits, both directions", "")
         },
         Study {
             name: "ablations-zoo",
@@ -59,7 +59,7 @@ pub(super) fn studies() -> Vec<Study> {
                 ZOO.row("permutation-augmented")
                     .knowing("no scale symmetry; training nets are scaled at random"),
             ],
-            ..study(Group::Ablations, Scale::Quick, "own zoo, ReLU", "")
+            ..study(ReportPart::Ablations, Scale::Quick, "own zoo, ReLU", "")
         },
     ]
 }

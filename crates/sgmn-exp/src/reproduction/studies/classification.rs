@@ -3,7 +3,7 @@
 use super::{Terms, paper, study};
 use crate::{
     config::TaskKind,
-    reproduction::study::{Group, Published, Scale, Study},
+    reproduction::study::{Published, ReportPart, Scale, Study},
 };
 
 const QUESTION: &str = "Sine networks (INRs) were fitted to images, one network an image; each model reads what a \
@@ -73,7 +73,7 @@ pub(super) fn studies() -> Vec<Study> {
             ),
             rows: terms("mini-inrs", "quick").rows(&MODELS, &MNIST),
             claims: CLAIMS,
-            ..study(Group::Classification, Scale::Quick, "INRs of digits", QUESTION)
+            ..study(ReportPart::Classification, Scale::Quick, "INRs of digits", QUESTION)
         },
         Study {
             name: "small-digits",
@@ -85,7 +85,7 @@ pub(super) fn studies() -> Vec<Study> {
             rows: terms("mnist-inrs-full", "small").rows(&MODELS, &MNIST),
             claims: CLAIMS,
             paper_column: Some(0),
-            ..study(Group::Classification, Scale::Small, "INRs of MNIST digits", QUESTION)
+            ..study(ReportPart::Classification, Scale::Small, "INRs of MNIST digits", QUESTION)
         },
         Study {
             name: "small-clothes",
@@ -102,7 +102,7 @@ pub(super) fn studies() -> Vec<Study> {
                 ("ScaleGMN-B", "ScaleGMN"),
             ],
             paper_column: Some(1),
-            ..study(Group::Classification, Scale::Small, "INRs of Fashion-MNIST", QUESTION)
+            ..study(ReportPart::Classification, Scale::Small, "INRs of Fashion-MNIST", QUESTION)
         },
         Study {
             name: "mnist",
@@ -140,7 +140,7 @@ pub(super) fn studies() -> Vec<Study> {
 }
 
 fn of_the_paper(nets: &'static str, column: usize) -> Study {
-    Study { paper_column: Some(column), ..study(Group::Classification, Scale::Paper, nets, QUESTION) }
+    Study { paper_column: Some(column), ..study(ReportPart::Classification, Scale::Paper, nets, QUESTION) }
 }
 
 const fn published(experiment: &'static str, n_params: usize, n_train: Option<usize>) -> Published {

@@ -3,7 +3,7 @@
 use super::{Terms, ours, paper, study};
 use crate::{
     config::TaskKind,
-    reproduction::study::{Group, Published, Row, Scale, Study},
+    reproduction::study::{Published, ReportPart, Row, Scale, Study},
 };
 
 const QUESTION: &str = "Each model changes the weights of a sine network so that what it draws becomes the dilated image: \
@@ -61,7 +61,7 @@ pub(super) fn studies() -> Vec<Study> {
             ),
             rows: rows("mini-inrs", "quick", &["averaged-2", "averaged-4", "averaged-8"]),
             claims: CLAIMS,
-            ..study(Group::Editing, Scale::Quick, "INRs of digits", QUESTION)
+            ..study(ReportPart::Editing, Scale::Quick, "INRs of digits", QUESTION)
         },
         Study {
             name: "small-digits-dilated",
@@ -73,7 +73,7 @@ pub(super) fn studies() -> Vec<Study> {
             rows: rows("mnist-inrs-full", "small", &["averaged-8"]),
             claims: CLAIMS,
             paper_column: Some(0),
-            ..study(Group::Editing, Scale::Small, "INRs of MNIST digits", QUESTION)
+            ..study(ReportPart::Editing, Scale::Small, "INRs of MNIST digits", QUESTION)
         },
         Study {
             name: "mnist-dilated",
@@ -82,7 +82,7 @@ pub(super) fn studies() -> Vec<Study> {
             rows: [paper(&MNIST), vec![ours("averaged-8", "mnist-editing-averaged-8")]].concat(),
             claims: &[("ScaleGMN-B", "ScaleGMN"), ("ScaleGMN-B, mean of 8 edited nets", "ScaleGMN-B")],
             paper_column: Some(0),
-            ..study(Group::Editing, Scale::Paper, "MNIST, dilated", QUESTION)
+            ..study(ReportPart::Editing, Scale::Paper, "MNIST, dilated", QUESTION)
         },
         Study {
             name: "cifar-contrast",
@@ -93,7 +93,7 @@ pub(super) fn studies() -> Vec<Study> {
                 ours("bidirectional", "cifar-contrast-bidirectional"),
             ],
             claims: &[("ScaleGMN-B", "ScaleGMN")],
-            ..study(Group::Editing, Scale::Paper, "CIFAR-10, more contrast", QUESTION)
+            ..study(ReportPart::Editing, Scale::Paper, "CIFAR-10, more contrast", QUESTION)
         },
     ]
 }

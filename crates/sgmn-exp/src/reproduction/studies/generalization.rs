@@ -3,7 +3,7 @@
 use super::{Terms, paper, study};
 use crate::{
     config::TaskKind,
-    reproduction::study::{Group, Published, Scale, Study},
+    reproduction::study::{Published, ReportPart, Scale, Study},
 };
 
 const QUESTION: &str = "Small CNNs were trained with random hyper-parameters; each model reads from the weights of a CNN \
@@ -61,21 +61,21 @@ pub(super) fn studies() -> Vec<Study> {
             differs: QUICK,
             rows: terms("zoo-relu", "quick").rows(&MODELS, &RELU),
             claims: CLAIMS,
-            ..study(Group::Generalization, Scale::Quick, "own zoo, ReLU", QUESTION)
+            ..study(ReportPart::Generalization, Scale::Quick, "own zoo, ReLU", QUESTION)
         },
         Study {
             name: "zoo-tanh",
             differs: QUICK,
             rows: terms("zoo-tanh", "quick").rows(&MODELS, &TANH),
             claims: CLAIMS,
-            ..study(Group::Generalization, Scale::Quick, "own zoo, tanh", QUESTION)
+            ..study(ReportPart::Generalization, Scale::Quick, "own zoo, tanh", QUESTION)
         },
         Study {
             name: "zoo-hetero",
             differs: QUICK,
             rows: terms("zoo-hetero", "quick").rows(&["stat-nn", "scalegmn", "bidirectional"], &HETERO),
             claims: &[("ScaleGMN", "StatNN"), ("ScaleGMN-B", "StatNN")],
-            ..study(Group::Generalization, Scale::Quick, "own zoo, both", QUESTION)
+            ..study(ReportPart::Generalization, Scale::Quick, "own zoo, both", QUESTION)
         },
         Study {
             name: "small-zoo-relu",
@@ -83,7 +83,7 @@ pub(super) fn studies() -> Vec<Study> {
             manifests: &["mnist"],
             rows: terms("zoo-relu-full", "small").rows(&MODELS, &RELU),
             claims: CLAIMS,
-            ..study(Group::Generalization, Scale::Small, "own zoo, ReLU", QUESTION)
+            ..study(ReportPart::Generalization, Scale::Small, "own zoo, ReLU", QUESTION)
         },
         Study {
             name: "small-zoo-tanh",
@@ -91,7 +91,7 @@ pub(super) fn studies() -> Vec<Study> {
             manifests: &["mnist"],
             rows: terms("zoo-tanh-full", "small").rows(&MODELS, &TANH),
             claims: CLAIMS,
-            ..study(Group::Generalization, Scale::Small, "own zoo, tanh", QUESTION)
+            ..study(ReportPart::Generalization, Scale::Small, "own zoo, tanh", QUESTION)
         },
         Study {
             name: "small-zoo-hetero",
@@ -99,7 +99,7 @@ pub(super) fn studies() -> Vec<Study> {
             manifests: &["mnist"],
             rows: terms("zoo-hetero-full", "small").rows(&["stat-nn", "scalegmn", "bidirectional"], &HETERO),
             claims: &[("ScaleGMN", "StatNN"), ("ScaleGMN-B", "StatNN")],
-            ..study(Group::Generalization, Scale::Small, "own zoo, both", QUESTION)
+            ..study(ReportPart::Generalization, Scale::Small, "own zoo, both", QUESTION)
         },
         Study {
             name: "cifar10-gs-relu",
@@ -152,7 +152,7 @@ const SMALL: Option<&str> = Some(
 );
 
 fn of_the_paper(nets: &'static str, column: Option<usize>) -> Study {
-    Study { paper_column: column, ..study(Group::Generalization, Scale::Paper, nets, QUESTION) }
+    Study { paper_column: column, ..study(ReportPart::Generalization, Scale::Paper, nets, QUESTION) }
 }
 
 const fn published(experiment: &'static str, n_params: usize) -> Published {

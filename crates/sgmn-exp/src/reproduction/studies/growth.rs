@@ -3,7 +3,7 @@
 use super::{Terms, study};
 use crate::{
     config::TaskKind,
-    reproduction::study::{Group, Scale, Study},
+    reproduction::study::{ReportPart, Scale, Study},
 };
 
 const QUESTION: &str = "The digits of INR classification, read by models that saw fewer of the training nets: nested parts \
@@ -29,7 +29,7 @@ pub(super) fn studies() -> Vec<Study> {
         name,
         manifests: &["mnist"],
         rows: Terms { data: "mnist-inrs-full", task: TaskKind::Classify, size }.rows(&MODELS, &[]),
-        ..study(Group::Growth, Scale::Small, nets, QUESTION)
+        ..study(ReportPart::Growth, Scale::Small, nets, QUESTION)
     };
     STEPS.into_iter().map(of_step).collect()
 }

@@ -8,7 +8,7 @@ mod growth;
 
 use std::sync::LazyLock;
 
-use super::study::{Group, Published, Row, Scale, Study};
+use super::study::{Published, ReportPart, Row, Scale, Study};
 use crate::config::{Composition, DataPart, ModelPart, SizePart, TaskKind};
 
 /// All studies, in the order of the report.
@@ -72,10 +72,10 @@ fn ours(model: &str, experiment: &str) -> Row {
 }
 
 /// A study on nets that are made here, to be completed by name and rows.
-fn study(group: Group, scale: Scale, nets: &'static str, question: &'static str) -> Study {
+fn study(part: ReportPart, scale: Scale, nets: &'static str, question: &'static str) -> Study {
     Study {
         name: "",
-        group,
+        part,
         scale,
         nets,
         question,

@@ -13,7 +13,7 @@ use crate::{
         nets::{Nets, ceiling, is_here},
         plan::RunState,
         results::{MOST_CURVES, StudyResults},
-        study::{Group, Scale},
+        study::{ReportPart, Scale},
     },
     run::edited,
     show::{Block, confusion_svg, scatter_svg},
@@ -24,9 +24,9 @@ use crate::{
 const N_EDITED: usize = 10;
 
 impl Composer<'_> {
-    pub(super) fn group(&self, group: Group) -> Result<Vec<Block>> {
-        let studies: Vec<&StudyResults> = self.results.of(group).collect();
-        if group == Group::Growth {
+    pub(super) fn part(&self, part: ReportPart) -> Result<Vec<Block>> {
+        let studies: Vec<&StudyResults> = self.results.of(part).collect();
+        if part == ReportPart::Growth {
             return self.growth(&studies);
         }
         let mut blocks = Vec::new();
@@ -36,16 +36,16 @@ impl Composer<'_> {
         for results in &studies {
             blocks.extend(self.figures(results)?);
         }
-        if group == Group::Ablations {
+        if part == ReportPart::Ablations {
             // They are compared within one study, everything else across the studies of the part.
             for results in studies.iter().filter(|results| results.runs().next().is_some()) {
                 blocks.push(Block::Text(format!("{}:", results.study.nets)));
                 blocks.push(Block::Table(ablation_table(results)));
             }
         }
-        if let Some(table) = table(self.results, group) {
+        if let Some(table) = table(self.results, part) {
             blocks.push(Block::Table(table));
-            blocks.push(Block::Text(note(group).to_owned()));
+            blocks.push(Block::Text(note(part).to_owned()));
         }
         for difference in distinct(studies.iter().filter_map(|results| results.study.differs)) {
             blocks.push(Block::Text(difference.to_owned()));
@@ -63,7 +63,7 @@ impl Composer<'_> {
         for results in &studies {
             blocks.extend(ceiling(self.request, results)?.map(Block::Text));
         }
-        if group != Group::Ablations {
+        if part != ReportPart::Ablations {
             for results in &studies {
                 blocks.push(Block::Text(format!("The same with sizes and times, {}:", results.study.nets)));
                 blocks.push(Block::Table(size_table(results)));
@@ -102,7 +102,7 @@ impl Composer<'_> {
     pub(super) fn figures(&self, results: &StudyResults) -> Result<Vec<Block>> {
         let mut blocks = Vec::new();
         let criterion = results.criterion;
-        if results.study.group == Group::Ablations {
+        if results.study.part == ReportPart::Ablations {
             return Ok(blocks);
         }
         let title = format!("{}: {} of the validation nets", results.study.nets, criterion.name());
@@ -118,8 +118,8 @@ impl Composer<'_> {
         }
         let Some((row, run)) = results.best() else { return Ok(blocks) };
         let model = format!("{}, seed {}", row.row.method, run.summary.seed);
-        match results.study.group {
-            Group::Classification => {
+        match results.study.part {
+            ReportPart::Classification => {
                 if let Some(confusion) = &run.summary.confusion {
                     let caption =
                         "Test nets of the model that did best on the validation nets; rows are true classes.";
@@ -129,7 +129,7 @@ impl Composer<'_> {
                     blocks.extend(pictures(&examples, &model));
                 }
             }
-            Group::Generalization => {
+            ReportPart::Generalization => {
                 let caption = format!(
                     "{}: test nets of the model that did best on the validation nets.",
                     results.study.nets
@@ -141,7 +141,7 @@ impl Composer<'_> {
                 )?;
                 blocks.push(figure(results, "scatter", scatter, &caption));
             }
-            Group::Editing => {
+            ReportPart::Editing => {
                 if let Some(unedited) = run.summary.test.get(UNEDITED) {
                     let unedited = criterion.shown(*unedited);
                     blocks.push(Block::Text(format!(
@@ -155,7 +155,7 @@ impl Composer<'_> {
                 let grid = edited::grid(&run.folder, &self.request.data_dir, N_EDITED, &caption)?;
                 blocks.extend(grid.map(Block::Images));
             }
-            Group::Growth | Group::Ablations => {}
+            ReportPart::Growth | ReportPart::Ablations => {}
         }
         Ok(blocks)
     }
@@ -198,25 +198,25 @@ fn budget(scale: Scale) -> &'static str {
 }
 
 /// How the values of a part are to be read.
-pub(super) fn note(group: Group) -> &'static str {
-    match group {
-        Group::Classification => {
+pub(super) fn note(part: ReportPart) -> &'static str {
+    match part {
+        ReportPart::Classification => {
             "Accuracy on nets that neither training nor the choice of the best epoch has seen; mean ± sample standard deviation \
              over seeds. \"≈ chance\": no more than two standard deviations of luck above always saying the commonest class. \
              Probes ask another, easier question: a model with probes also runs each net at places that it chooses, so it sees \
              what the net draws; the others see weights alone. A dash: not published, or not run on these nets. Elsewhere: \
              the best result of another paper."
         }
-        Group::Generalization => {
+        ReportPart::Generalization => {
             "Kendall's τ-b on nets that neither training nor the choice of the best epoch has seen; mean ± sample standard \
              deviation over seeds. Any constant prediction has τ = 0. Probes: the model also runs each net on inputs that it \
              learns. A dash: not published, or not run on these nets. Elsewhere: the best result of another paper."
         }
-        Group::Editing => {
+        ReportPart::Editing => {
             "Error on nets that neither training nor the choice of the best epoch has seen, times 100: less is better; mean ± \
              sample standard deviation over seeds. A dash: not published, or not run on these nets. Elsewhere: the best result of another paper."
         }
-        Group::Growth | Group::Ablations => "",
+        ReportPart::Growth | ReportPart::Ablations => "",
     }
 }
 
