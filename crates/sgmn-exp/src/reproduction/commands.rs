@@ -114,7 +114,7 @@ enum Size {
     Demo,
     /// Small models on the data that come with the project: minutes on two cores
     Quick,
-    /// The same models on full-size data, made here from images: some ten hours on two cores
+    /// The same models on full-size data, made here from images: hours on two cores
     Small,
     /// The published configurations on the published data: days on a processor, hours on a GPU
     Paper,
