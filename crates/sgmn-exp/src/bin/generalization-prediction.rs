@@ -13,7 +13,7 @@ const PROGRAM: Program = Program {
             Ctrl-C saves and exits; `--resume` goes on, on the CPU to the same bits as without the stop.",
     examples: &[
         "--data zoo-relu --model stat-nn --size quick",
-        "--data my-nets --option labels=runs.csv --option target=accuracy --model scalegmn",
+        "--data my-nets --labels-from runs.csv --target accuracy --model scalegmn",
         "--experiment cifar10-gs-relu --data-dir data --set train.seed=1",
         "--experiment my.toml --run runs/mine",
         "--experiment cifar10-gs-relu --device cuda --set train.precision=tf32",

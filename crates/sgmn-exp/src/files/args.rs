@@ -16,7 +16,13 @@ pub(crate) struct ReadArgs {
     pub(crate) format: Option<FormatKind>,
     /// An option of the dataset's format, such as augmentations=20
     #[arg(long = "option", value_name = "KEY=VALUE")]
-    pub(crate) options: Vec<String>,
+    options: Vec<String>,
+    /// Where targets of a folder of nets stand: a table of labels, folder or name; short for --option labels=WHERE
+    #[arg(long = "labels-from", value_name = "WHERE")]
+    labels: Option<String>,
+    /// What is to be learned of them: label, score, or a column of the table; short for --option target=WHAT
+    #[arg(long, value_name = "WHAT")]
+    target: Option<String>,
     /// Where the net stands in its file: keys and beginnings of names, such as model_state_dict.encoder
     #[arg(long, value_name = "PATH")]
     under: Option<String>,
@@ -60,6 +66,13 @@ pub(crate) struct ReadArgs {
 }
 
 impl ReadArgs {
+    /// Options of the dataset's format, as `KEY=VALUE`.
+    pub(crate) fn options(&self) -> Vec<String> {
+        let short = [("labels", &self.labels), ("target", &self.target)];
+        let said = short.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_ref()?)));
+        self.options.iter().cloned().chain(said).collect()
+    }
+
     /// Where the net stands in its file.
     pub(crate) fn under(&self) -> Option<&str> {
         self.under.as_deref()
@@ -90,4 +103,20 @@ impl ReadArgs {
 
 fn order(text: &str) -> Result<LayerOrder, std::convert::Infallible> {
     Ok(LayerOrder::from(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_words_are_options_of_the_format() {
+        let read = ReadArgs {
+            options: vec!["classes=[\"a\"]".to_owned()],
+            labels: Some("runs.csv".to_owned()),
+            target: Some("accuracy".to_owned()),
+            ..ReadArgs::default()
+        };
+        assert_eq!(read.options(), ["classes=[\"a\"]", "labels=runs.csv", "target=accuracy"]);
+    }
 }

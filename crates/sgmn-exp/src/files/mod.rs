@@ -185,13 +185,13 @@ pub(crate) fn format_of(path: &Path, args: &ReadArgs) -> Result<Format> {
         None => formats::detect(path)?,
     };
     if kind == FormatKind::Packed
-        && let Some(option) = args.options.first()
+        && let Some(option) = args.options().first()
     {
         bail!(
             "--option {option}: expected no options for a packed file, which says everything itself, found one"
         );
     }
-    format_with(kind, &args.options, args)
+    format_with(kind, &args.options(), args)
 }
 
 /// A format with the options that the command line gives it.

@@ -27,7 +27,7 @@ Ctrl-C stops it, and the same command goes on.
 
 Examples:
   sgmn compare my.packed
-  sgmn compare my-nets --option labels=runs.csv --option target=accuracy --models scalegmn,gmn,stat-nn
+  sgmn compare my-nets --labels-from runs.csv --target accuracy --models scalegmn,gmn,stat-nn
   sgmn compare mini-inrs --seeds 1 --rates 1e-3 --out digits")]
 pub(super) struct Args {
     /// The nets: a packed file, a dataset, a folder of nets with targets, or data that come with the program (`sgmn list`)

@@ -151,7 +151,7 @@ fn what_makes_no_sense_together_says_why_and_leaves_no_run() {
         ),
         (
             "inr-classification",
-            &["--data", "nets.packed", "--option", "target=label"],
+            &["--data", "nets.packed", "--target", "label"],
             "expected no options for a packed",
         ),
         ("inr-classification", &["--experiment", "quick", "--data", "nets.packed"], "cannot be used with"),
