@@ -119,6 +119,10 @@ embed! {
     /// Sizes: how much work.
     pub(super) SIZES in "sizes":
         "best",
+        "best-10k",
+        "best-10k-constant",
+        "best-10k-last",
+        "best-10k-still",
         "quick",
         "small",
         "small-10k",
@@ -132,6 +136,7 @@ embed! {
         "augmented",
         "equal-terms",
         "linear-layers",
+        "moved",
         "with-probes",
     ;
 }

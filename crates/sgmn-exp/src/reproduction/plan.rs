@@ -98,6 +98,11 @@ pub enum RunState {
     },
 }
 
+/// Whether a study says what parts of a model are worth.
+fn is_ablation(study: &Study) -> bool {
+    study.part == ReportPart::Ablations
+}
+
 impl Plan {
     /// Looks at the disk and says what is there and what is missing.
     ///
@@ -106,7 +111,6 @@ impl Plan {
     pub fn new(request: &Request) -> Result<Self> {
         let studies = request.studies()?;
         let mut runs: Vec<PlannedRun> = Vec::new();
-        let is_ablation = |study: &Study| study.part == ReportPart::Ablations;
         let rounds = (0..request.n_seeds).map(|seed| (seed, false));
         // What the tables claim needs its seeds first.
         let late = (1..request.n_seeds).map(|seed| (seed, true));
@@ -143,7 +147,7 @@ impl Request {
         let is_asked_for = |study: &&Study| {
             // Ablations have one size; a long job has room for them.
             let scale = study.scale == self.scale
-                || study.part == ReportPart::Ablations && self.scale == Scale::Small;
+                || is_ablation(study) && study.scale == Scale::Quick && self.scale == Scale::Small;
             scale
                 && (self.only.is_empty() || self.only.contains(&study.part))
                 && (self.studies.is_empty() || self.studies.iter().any(|name| name == study.name))

@@ -33,6 +33,8 @@ pub enum Scale {
     Quick,
     /// The same models on full-size data, made here from images: hours on two cores
     Small,
+    /// Our own settings on full-size data, with everything that helps: days on two cores
+    Best,
     /// The published configurations on the published data: days on a processor, hours on a GPU
     Paper,
 }
@@ -111,6 +113,7 @@ impl Scale {
         match self {
             Self::Quick => "quick",
             Self::Small => "small",
+            Self::Best => "best",
             Self::Paper => "paper",
         }
     }

@@ -48,6 +48,11 @@ fn introduction(request: &Request) -> &'static str {
             "Models that read neural networks by their weights, trained and tested on networks that were made on \
              this machine. The paper's numbers stand beside ours; its networks are more and others, its models larger."
         }
+        Scale::Best => {
+            "Models that read neural networks by their weights, in settings of our own, on networks that were made on this \
+             machine by the published recipe. The paper's numbers stand beside ours; its networks are others, and its settings \
+             too."
+        }
         Scale::Paper => {
             "Models that read neural networks by their weights, in the published configurations on the published networks. \
              The paper's numbers stand beside ours."

@@ -193,6 +193,10 @@ fn budget(scale: Scale) -> &'static str {
              the validation nets is tested. Learning rates are those that were chosen at scale quick, whose models these are \
              (`cargo xtask tune`)."
         }
+        Scale::Best => {
+            "All models of a table have the same nets, batches, epochs, optimizer, warm-up and moves; of each the epoch that is best \
+             on the validation nets is tested."
+        }
         Scale::Paper => "Settings as published.",
     }
 }

@@ -1,6 +1,7 @@
 //! The studies, one file a part of the report.
 
 mod ablations;
+mod best;
 mod classification;
 mod editing;
 mod generalization;
@@ -20,6 +21,7 @@ pub(super) fn all() -> &'static [Study] {
             editing::studies(),
             growth::studies(),
             ablations::studies(),
+            best::studies(),
         ]
         .concat()
     });
