@@ -11,7 +11,7 @@ const N_DRAWS: u64 = 20;
 /// Kendall's τ between accuracies and what a second test of the same classifiers on `n_images` other images would give.
 ///
 /// The accuracy â of each net is taken as its true one, and measured again: Binomial(n, â) / n. A reader who knew the
-/// true accuracies would reach about this τ, and no reader more, for what it is compared with is as noisy. It is a
+/// true accuracies would reach about this τ, if errors of different nets on the same images were independent. It is a
 /// little too high, since measured accuracies differ by their own noise too.
 ///
 /// Nothing if there is no order among the accuracies, or one is outside of [0, 1].

@@ -131,7 +131,7 @@ pub(super) fn ceiling(request: &Request, results: &StudyResults) -> Result<Optio
     Ok(tau.map(|tau| {
         format!(
             "{}: accuracies were measured on {} test images. Repeating the test on as many others agrees with it to about \
-             τ = {tau:.3}, and no model can be expected to do better.",
+             τ = {tau:.3}, if the errors of the CNNs are independent; they share their images, so a model may do a little better.",
             results.study.nets,
             thousands(tested_on.len()),
         )
