@@ -112,7 +112,7 @@ impl CurvePlot {
         match self.x_axis {
             XAxis::Linear => self.draw_lines(&below, places, x, y, &|x| format!("{x:.x_digits$}"))?,
             XAxis::Logarithmic => {
-                self.draw_lines(&below, places.log_scale(), x, y, &|x| thousands(x.round() as usize))?;
+                self.draw_lines(&below, places.log_scale(), x, y, &|x| round_count(*x))?;
             }
         }
         root.present()?;
@@ -237,6 +237,14 @@ fn span(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
 /// Decimal places that tell some ten marks within a range apart.
 fn digits(range: f64) -> usize {
     (1.0 - range.log10()).ceil().clamp(0.0, 9.0) as usize
+}
+
+/// A count that begins with 1, 2 or 5 and goes on with zeros; nothing for others, whose labels would overlap.
+fn round_count(x: f64) -> String {
+    let count = thousands(x.round() as usize);
+    let digits = count.replace(',', "");
+    let is_round = matches!(digits.trim_end_matches('0'), "1" | "2" | "5");
+    if is_round { count } else { String::new() }
 }
 
 #[cfg(test)]
