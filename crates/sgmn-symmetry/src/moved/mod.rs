@@ -65,6 +65,16 @@ impl InputMap {
         Self { matrix, shift: vec![0.0; n] }
     }
 
+    /// `A x + t`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if x has another number of inputs.
+    pub fn apply(&self, x: &[f64]) -> Result<Vec<f64>> {
+        self.check_inputs(x.len())?;
+        let rows = self.matrix.chunks_exact(x.len().max(1));
+        Ok(rows.zip(&self.shift).map(|(row, shift)| dot(row, x) + shift).collect())
+    }
+
     /// This map after another one: `x ↦ A (A' x + t') + t`.
     ///
     /// # Errors
