@@ -193,6 +193,37 @@ fn batches_do_not_depend_on_the_number_of_workers() {
     }
 }
 
+#[test]
+fn training_nets_are_moved_at_their_ends_and_no_others_are() {
+    let place = Place::new();
+    let edges = |experiment: &Experiment, epoch: u64| -> [Vec<Vec<u8>>; 2] {
+        let dataset = datasets::open(experiment.data(), place.path(), &false.into()).unwrap();
+        let (pipeline, _) =
+            Pipeline::new(dataset, experiment.pipeline(), Seed::new(1), DType::F32, &Device::Cpu).unwrap();
+        // All nets at once, so that epochs differ in the order of their nets alone; nets in the order of their items.
+        [pipeline.training_batches(epoch, 30, 0), pipeline.batches(Split::Val, 9)].map(|mut batches| {
+            let batch = batches.next().unwrap().unwrap();
+            let graphs = &batch.batch.buckets[0].graphs;
+            let mut places: Vec<usize> = (0..batch.items.len()).collect();
+            places.sort_by_key(|place| batch.items[*place]);
+            let in_order = |tensor: &candle_core::Tensor| {
+                let rows = places.iter().map(|place| tensor.get(*place).unwrap());
+                rows.flat_map(|row| tensor_bits(&row)).collect()
+            };
+            graphs.edges.iter().map(in_order).collect()
+        })
+    };
+    let (_, moved) = experiments().pop().unwrap();
+    let (plain, once, again) = (edges(&tiny(&[]), 0), edges(&moved, 0), edges(&moved, 1));
+    let last = plain[0].len() - 1;
+    for (l, weights) in plain[0].iter().enumerate() {
+        let is_end = l == 0 || l == last;
+        assert_eq!(*weights != once[0][l], is_end, "layer {l}");
+        assert_eq!(once[0][l] != again[0][l], is_end, "each epoch has moves of its own, layer {l}");
+    }
+    assert_eq!((&once[1], &again[1]), (&plain[1], &plain[1]), "validation nets stay");
+}
+
 /// A packed file that lends nothing.
 struct Copied(Box<dyn Source>);
 
