@@ -97,6 +97,19 @@ impl Field {
         Ok(Self { values: f(&self.values)?, ..self.clone() })
     }
 
+    /// An odd map of the numbers, `f(−x) = −f(x)`: it commutes with signs, the only scalings that it allows.
+    ///
+    /// # Errors
+    /// [`Error::Law`] if the feature scales and an end of it has more than signs; those of `f`.
+    pub fn map_odd(&self, operation: &'static str, f: impl FnOnce(&Rows) -> Result<Rows>) -> Result<Self> {
+        let signs = |group| matches!(group, ScaleGroup::Trivial | ScaleGroup::Sign);
+        if !(self.law.is_invariant() || signs(self.place.receiver) && signs(self.place.sender)) {
+            let expected = "a feature that nothing but signs scales".to_owned();
+            return Err(Error::Law { operation, expected, found: self.law });
+        }
+        self.map_equivariant(f)
+    }
+
     /// The feature with values that no scaling touches, computed from it by a canonical form or an invariant map.
     pub fn map_invariant(&self, values: impl Into<Rows>) -> Self {
         Self { values: values.into(), law: Law::INVARIANT, ..self.clone() }
@@ -273,6 +286,19 @@ mod tests {
                 assert_eq!(message.sum_senders().unwrap().values().dims(), [1, 3, 4]);
             }
         }
+    }
+
+    #[test]
+    fn an_odd_map_demands_signs_or_an_invariant() {
+        let cube = |x: &Rows| Ok(x.mul(&x.mul(x)?)?);
+        for (group, allowed) in [(Positive, false), (Sign, true), (Trivial, true)] {
+            let (edges, nodes) = edge_and_nodes(group);
+            assert_eq!(edges.map_odd("cube", cube).is_ok(), allowed, "{group:?}");
+            assert_eq!(nodes.map_odd("cube", cube).is_ok(), allowed, "{group:?}");
+        }
+        let (edges, _) = edge_and_nodes(Positive);
+        let one = edges.map_invariant(edges.values().clone());
+        assert!(one.map_odd("cube", cube).is_ok(), "no scaling touches it");
     }
 
     #[test]

@@ -122,6 +122,7 @@ embed! {
         "best-10k",
         "best-10k-constant",
         "best-10k-last",
+        "best-10k-plain",
         "best-10k-still",
         "quick",
         "small",
@@ -133,10 +134,12 @@ embed! {
     ;
     /// What several parts share, and no part by itself.
     pub(super) PIECES in "pieces":
+        "answers",
         "augmented",
         "equal-terms",
         "linear-layers",
         "moved",
+        "sines",
         "with-probes",
     ;
 }

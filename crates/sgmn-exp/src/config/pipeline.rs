@@ -52,7 +52,7 @@ pub enum Augment {
 
 impl Pipeline {
     /// The first random change of training nets that changes their function, if there is one.
-    pub(super) fn moves(&self) -> Option<&'static str> {
+    pub fn moves(&self) -> Option<&'static str> {
         self.augment.iter().find_map(|change| match change {
             Augment::RandomAction { .. } => None,
             Augment::MoveInputs(_) => Some("move_inputs"),

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     config::TrainLength,
     metrics::{Chance, Criterion, Spread},
+    run::train::of_copies,
     show::{Table, duration, thousands},
 };
 
@@ -221,24 +222,28 @@ pub(super) fn ablation_table(results: &StudyResults) -> Table {
 
 /// The models of a study: what they reach, how large they are, how they were trained and how long that took.
 pub(super) fn size_table(results: &StudyResults) -> Table {
-    let header = [
-        "model",
-        results.criterion.heading(),
-        "parameters",
-        "learning rate",
-        "epochs",
-        "seeds",
-        "time a seed",
-        "nets/s in training",
-    ];
+    let criterion = results.criterion;
+    let copies = of_copies(criterion);
+    let with_copies = |row: &RowResults| {
+        let values = row.runs.iter().filter_map(|run| run.summary.test.get(&copies).copied());
+        Spread::of(&values.collect::<Vec<f64>>())
+    };
+    // Only where nets are moved in training.
+    let has_copies = results.shown().any(|row| with_copies(row).is_some());
+    let mut header = vec!["model".to_owned(), criterion.heading().to_owned()];
+    header.extend(has_copies.then(|| "with moved copies".to_owned()));
+    let rest = ["parameters", "learning rate", "epochs", "seeds", "time a seed", "nets/s in training"];
+    header.extend(rest.map(str::to_owned));
     let chance = results.chance();
     let rows = results.shown().map(|row| {
         let seconds = Spread::of(&row.values(|run| run.summary.seconds));
         let speed = Spread::of(&row.values(|run| run.summary.nets_per_second));
         let train = row.experiment.train();
-        vec![
-            row.row.method.clone(),
-            row.cell(results.criterion, chance),
+        let mut cells = vec![row.row.method.clone(), row.cell(criterion, chance)];
+        cells.extend(has_copies.then(|| {
+            with_copies(row).map_or_else(dash, |spread| criterion.shown_spread(spread.mean, spread.std))
+        }));
+        cells.extend([
             row.runs.first().map_or_else(dash, |run| thousands(run.summary.n_params)),
             format!("{:e}", train.learning_rate),
             match train.length() {
@@ -248,9 +253,11 @@ pub(super) fn size_table(results: &StudyResults) -> Table {
             row.runs.len().to_string(),
             seconds.map_or_else(dash, |spread| duration(spread.mean)),
             speed.map_or_else(dash, |spread| format!("{:.0}", spread.mean)),
-        ]
+        ]);
+        cells
     });
-    Table { header: header.map(str::to_owned).to_vec(), rows: rows.collect() }
+    let rows = rows.collect();
+    Table { header, rows }
 }
 
 /// What the claims of a study come to, a sentence each; nothing about models that were not run.

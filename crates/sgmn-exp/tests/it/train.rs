@@ -16,7 +16,8 @@ use sgmn_exp::{
         datasets,
         pipeline::{Pipeline, PreparedBatch},
     },
-    run::train::Outcome,
+    metrics::Criterion,
+    run::train::{Outcome, of_copies},
     show::read_records,
 };
 use sgmn_graph::Seed;
@@ -101,6 +102,19 @@ fn a_rate_that_falls_changes_what_is_learned() {
     place.finish("constant", &tiny(&[]));
     place.finish("falling", &tiny(&["train.decay=cosine"]));
     assert_ne!(facts(&place.run_path("falling")), facts(&place.run_path("constant")));
+}
+
+#[test]
+fn a_model_of_moved_nets_is_tested_on_moved_copies_too() {
+    let place = Place::new();
+    let copies = of_copies(Criterion::Accuracy);
+    let still = "pipeline.augment=[{kind=\"move_inputs\",degrees=0}]";
+    let test = |name: &str, changes: &[&str]| place.finish(name, &tiny(changes)).test;
+    assert_eq!(test("plain", &["train.epochs=1"]).get(&copies), None);
+    let of_still = test("still", &["train.epochs=1", still]);
+    assert_eq!(of_still[&copies], of_still["accuracy"], "copies that are not moved say what the nets say");
+    let (_, moved) = experiments().pop().unwrap();
+    assert!(place.finish("moved", &moved).test.contains_key(&copies));
 }
 
 #[test]

@@ -33,7 +33,8 @@ pub use probing::{Probing, ProbingConfig};
 pub(crate) use published::PART;
 pub use published::{from_published, to_published};
 pub use scalegmn::{
-    Compatibility, Direction, OutputConfig, PerGraph, ReadoutRange, ReversedScale, ScaleGmn, ScaleGmnConfig,
+    AnswersConfig, Compatibility, Direction, OutputConfig, PerGraph, ReadoutRange, ReversedScale, ScaleGmn,
+    ScaleGmnConfig,
 };
 pub use stat_nn::{StatNn, StatNnConfig};
 

@@ -36,7 +36,7 @@ pub use run::{run_mlps, run_nets};
 #[cfg(feature = "cuda")]
 use self::mode::on_cuda;
 use self::mode::{is_recorded, on_cpu, runs_whole, wants_gradients};
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 /// Which of an edge block's two node axes `[B, R, S, H]` a node tensor belongs to or a sum runs over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,6 +201,17 @@ pub fn abs(x: &Tensor) -> Result<Tensor> {
         return on_rows(x, |rows| rows.abs());
     }
     reference::abs(x)
+}
+
+/// `y = [sin(f_1 x), …, sin(f_n x)]` of every number, one number's sines after the other's.
+///
+/// # Shapes
+/// x `[…, k]`, n frequencies, result `[…, k n]`.
+pub fn sines(x: &Tensor, frequencies: &[f64]) -> Result<Tensor> {
+    if on_cpu(x) && matches!(x.dtype(), DType::F32 | DType::F64) {
+        return x.contiguous()?.apply_op1(cpu::Sines { frequencies: frequencies.to_vec() });
+    }
+    reference::sines(x, frequencies)
 }
 
 /// `y = x ⊙ mask / (1 − p)`, each element kept with probability `1 − p`; the mask is drawn from the seed, the same on every

@@ -121,6 +121,27 @@ pub fn abs(x: &Tensor) -> Result<Tensor> {
     x * (positive - negative)?
 }
 
+/// See [`super::sines`].
+pub fn sines(x: &Tensor, frequencies: &[f64]) -> Result<Tensor> {
+    angles(x, frequencies)?.sin()?.flatten_from(D::Minus2)
+}
+
+/// The gradient of x for the gradient `d` of its sines.
+pub(super) fn sines_backward(x: &Tensor, frequencies: &[f64], d: &Tensor) -> Result<Tensor> {
+    let slopes = angles(x, frequencies)?.cos()?.broadcast_mul(&row(x, frequencies)?)?;
+    (slopes * d.reshape([x.dims(), &[frequencies.len()]].concat())?)?.sum(D::Minus1)
+}
+
+/// `f_k x` of every number, `[…, k, n]`.
+fn angles(x: &Tensor, frequencies: &[f64]) -> Result<Tensor> {
+    x.unsqueeze(D::Minus1)?.broadcast_mul(&row(x, frequencies)?)
+}
+
+/// Numbers in a tensor like another.
+fn row(like: &Tensor, numbers: &[f64]) -> Result<Tensor> {
+    Tensor::new(numbers, like.device())?.to_dtype(like.dtype())
+}
+
 /// See [`super::run_mlps`].
 pub fn run_mlps(
     weights: &[Tensor],

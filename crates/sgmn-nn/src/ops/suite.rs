@@ -136,6 +136,13 @@ pub fn cases() -> Result<Vec<Case>> {
             );
         }
     }
+    for (shape, n) in [(vec![3, 4, 5, 1], 8), (vec![2, 3, 9], 1), (vec![0, 2, 1], 4), (vec![1, 5000], 3)] {
+        let op = move |sines: Sines| -> Op {
+            let frequencies: Vec<f64> = (0..n).map(|k| 1.5f64.powi(k)).collect();
+            Box::new(move |x| sines(&x[0], &frequencies))
+        };
+        case("sines", vec![shape], op(super::sines), op(reference::sines));
+    }
     for ([b, n, s, r], n_heads, d_head) in
         [([1, 1, 1, 1], 1, 1), ([3, 4, 2, 5], 2, 3), ([2, 3, 6, 1], 4, 2), ([0, 3, 2, 2], 2, 2)]
     {
@@ -214,6 +221,7 @@ pub fn cases() -> Result<Vec<Case>> {
 }
 
 type RunNets = fn(&Tensor, &NetForm, &Tensor) -> Result<Tensor>;
+type Sines = fn(&Tensor, &[f64]) -> Result<Tensor>;
 type Attend = fn(&Tensor, Option<&Tensor>, Option<&Tensor>, usize) -> Result<Tensor>;
 type RunMlps = fn(&[Tensor], &[Tensor], &[Activation], &Tensor) -> Result<Tensor>;
 

@@ -37,8 +37,9 @@ pub fn variants(scalings: Scalings, direction: Direction) -> Vec<(&'static str, 
             },
         ),
         (
-            "two gated layers, positional, embedded edges",
+            "two gated layers, positional, embedded edges, sines where signs allow them",
             ScaleGmnConfig {
+                n_sines: if matches!(scalings, Scalings::Sign | Scalings::Permutation) { 2 } else { 0 },
                 edge_embedding: true,
                 io_embedding: Join::Product,
                 node_skip: false,

@@ -139,7 +139,9 @@ impl Published {
             },
             compatibility: Compatibility::Published,
             start: Start::Pytorch,
+            n_sines: 0,
             probes: None,
+            answers: None,
         })
     }
 

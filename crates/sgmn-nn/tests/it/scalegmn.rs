@@ -3,9 +3,10 @@
 use candle_core::DType;
 use sgmn_graph::{Activation, Lowering, Seed};
 use sgmn_nn::{
-    Normalization,
+    Generator, Normalization, ProbeConfig,
     layers::Scalings,
-    models::{Direction, ModelConfig, ScaleGmnConfig},
+    models::{AnswersConfig, Direction, ModelConfig, ScaleGmnConfig},
+    render::COORDINATES,
 };
 
 use crate::{
@@ -19,7 +20,48 @@ pub(crate) fn held() -> Vec<Held> {
         let config = ScaleGmnConfig::new(scalings, Direction::Bidirectional, 6, 2);
         Held::new(format!("scalegmn {scalings:?}"), ModelConfig::ScaleGmn(config), &[Nets::Mlps, Nets::Cnns])
     };
-    [Scalings::Sign, Scalings::Scale, Scalings::Permutation].map(of_scalings).into()
+    let sines = |scalings| {
+        let config = ScaleGmnConfig::new(scalings, Direction::Bidirectional, 6, 2);
+        let config = ScaleGmnConfig { n_sines: 3, ..config };
+        Held::new(
+            format!("scalegmn {scalings:?} with sines"),
+            ModelConfig::ScaleGmn(config),
+            &[Nets::Mlps, Nets::Cnns],
+        )
+    };
+    let mut held: Vec<Held> =
+        [Scalings::Sign, Scalings::Scale, Scalings::Permutation].map(of_scalings).into();
+    held.extend([Scalings::Sign, Scalings::Permutation].map(sines));
+    for (kind, image) in [(Nets::Mlps, None), (Nets::Cnns, Some([7, 8]))] {
+        let probes = ProbeConfig { n: 3, image, coordinates: COORDINATES, generator: Generator::Free {} };
+        let answers = Some(AnswersConfig { d_hidden: vec![5], dropout: 0.0 });
+        let config = ScaleGmnConfig::new(Scalings::Own, Direction::Forward, 6, 2);
+        let config = ScaleGmnConfig { probes: Some(probes), answers, ..config };
+        held.push(Held::new("scalegmn with probes and answers", ModelConfig::ScaleGmn(config), &[kind]));
+    }
+    held
+}
+
+#[test]
+fn sines_and_answers_are_refused_where_they_cannot_be() {
+    let base = ScaleGmnConfig::new(Scalings::Own, Direction::Forward, 4, 1);
+    let build = |config: ScaleGmnConfig, activation| {
+        let lowering = Lowering::new(&plain_mlps(activation)).unwrap();
+        ModelConfig::ScaleGmn(config)
+            .build(&lowering, Normalization::none(), Seed::new(0), DType::F32, &device())
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    let sines = ScaleGmnConfig { n_sines: 2, ..base.clone() };
+    build(sines.clone(), Activation::Tanh).unwrap();
+    let message = build(sines, Activation::Relu).unwrap_err();
+    assert!(
+        message.starts_with("model.n_sines: expected 0, since units of node layer 1 are scaled"),
+        "{message}"
+    );
+    let answers = Some(AnswersConfig { d_hidden: vec![3], dropout: 0.0 });
+    let message = build(ScaleGmnConfig { answers, ..base }, Activation::Tanh).unwrap_err();
+    assert!(message.starts_with("model.answers: expected a model with probes"), "{message}");
 }
 
 #[test]

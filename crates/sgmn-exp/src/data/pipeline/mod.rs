@@ -170,6 +170,17 @@ impl Pipeline {
         self.ahead(chunks(self.shared.dataset.splits.get(split), batch_size), 0, None)
     }
 
+    /// The same batches with every net moved as training nets are, in another way for each copy.
+    pub fn moved_batches(&self, split: Split, batch_size: usize, copy: u64) -> Batches {
+        let seed = self.shared.seed.child("moved copies").index(copy);
+        self.ahead(chunks(self.shared.dataset.splits.get(split), batch_size), 0, Some(seed))
+    }
+
+    /// Whether training nets are moved through their functions.
+    pub fn moves_nets(&self) -> bool {
+        self.shared.config.moves().is_some()
+    }
+
     /// How long takers of batches have waited for them since the last call, all together.
     pub fn take_waited(&self) -> Duration {
         self.waiting.take()

@@ -12,10 +12,15 @@ const QUESTION: &str = "Sine networks (INRs) were fitted to images, one network 
                         variables is tested.";
 
 /// The ingredients, each left out once: size, method, what is changed.
-const WITHOUT: [(&str, &str, &str); 4] = [
-    ("best-10k", "ScaleGMN, all ingredients", "moved nets, falling rate, running mean of the variables"),
+const WITHOUT: [(&str, &str, &str); 5] = [
+    (
+        "best-10k",
+        "ScaleGMN, all ingredients",
+        "moved nets, falling rate, running mean of the variables, sines of parameters",
+    ),
     ("best-10k-still", "without moved nets", "training nets as they are, each epoch the same"),
     ("best-10k-constant", "without a falling rate", "the rate stays after the warm-up"),
+    ("best-10k-plain", "without sines of parameters", "parameters as they are"),
     ("best-10k-last", "without the running mean", "the variables themselves are tested"),
 ];
 

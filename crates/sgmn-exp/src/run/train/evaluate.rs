@@ -3,11 +3,15 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use candle_core::Tensor;
 use sgmn_data::split::Split;
-use sgmn_nn::{Pass, checkpoint::Checkpoint, ops::no_grad};
+use sgmn_nn::{Pass, checkpoint::Checkpoint, models::Output, ops::no_grad};
 
 use super::{Run, Summary};
 use crate::{
+    config::Task,
+    data::pipeline::PreparedBatch,
+    metrics::Criterion,
     show::{
         progress::{EpochSummary, TrainProgress},
         read_records,
@@ -15,6 +19,14 @@ use crate::{
     },
     tasks::Scores,
 };
+
+/// Copies of a test net, moved as training nets are, over which a second test takes the mean.
+const MOVED_COPIES: u64 = 8;
+
+/// The name of that second test's criterion in summaries.
+pub fn of_copies(criterion: Criterion) -> String {
+    format!("{}_with_{MOVED_COPIES}_moved_copies", criterion.name())
+}
 
 impl Run<'_> {
     /// Records the training metrics, measures the validation set, keeps the best model.
@@ -75,6 +87,32 @@ impl Run<'_> {
         Ok(scores)
     }
 
+    /// Metrics of the mean output over each net and [`MOVED_COPIES`] moved copies of it; moves do not change what is asked.
+    fn measure_moved(&self, part: Split) -> Result<Scores> {
+        let batch_size = self.experiment.train().batch_size;
+        let copies = 0..MOVED_COPIES;
+        let mut copies: Vec<_> =
+            copies.map(|copy| self.pipeline.moved_batches(part, batch_size, copy)).collect();
+        let output = |prepared: &PreparedBatch| -> Result<Tensor> {
+            match no_grad(|| self.model.forward(&prepared.batch, &Pass::eval()))? {
+                Output::PerGraph(rows) => Ok(rows),
+                Output::PerParam(_) => bail!("moved copies: expected numbers of nets, found changes of nets"),
+            }
+        };
+        let mut scores = Scores::default();
+        for prepared in self.pipeline.batches(part, batch_size) {
+            let prepared = prepared?;
+            let mut sum = output(&prepared)?;
+            for batches in &mut copies {
+                let moved = batches.next().context("every copy has as many batches")??;
+                sum = (sum + output(&moved)?)?;
+            }
+            let mean = Output::PerGraph((sum / (MOVED_COPIES + 1) as f64)?);
+            self.task.judge(&prepared, &mean, &mut scores)?;
+        }
+        Ok(scores)
+    }
+
     /// Tests the best model and writes the report of the run.
     pub(super) fn finish(mut self) -> Result<Summary> {
         let Some(best_val) = self.standing.best_val else {
@@ -90,10 +128,16 @@ impl Run<'_> {
         let began = Instant::now();
         let scores = self.measure(Split::Test).context("test of the best model")?;
         let rate = self.pipeline.n_nets(Split::Test) as f64 / began.elapsed().as_secs_f64();
+        let mut test = scores.metrics();
+        if self.pipeline.moves_nets() && !matches!(self.experiment.task(), Task::Edit(_)) {
+            let moved = self.measure_moved(Split::Test).context("test of the best model on moved copies")?;
+            let name = self.criterion.name();
+            test.extend(moved.metrics().remove(name).map(|value| (of_copies(self.criterion), value)));
+        }
         self.tell_test(&mut checkpoint, &scores).write(&best)?;
         let already = read_records(&self.folder.records())?.iter().any(|record| record.split == Split::Test);
         if !already {
-            self.record(Split::Test, scores.metrics(), rate, None)?;
+            self.record(Split::Test, test.clone(), rate, None)?;
         }
         let standing = &self.standing;
         let summary = Summary {
@@ -106,7 +150,7 @@ impl Run<'_> {
             criterion: self.criterion,
             best_epoch: standing.best_epoch,
             best_val,
-            test: scores.metrics(),
+            test,
             confusion: scores.confusion.clone(),
             pairs: scores.pairs.clone(),
             n_steps: standing.n_steps,

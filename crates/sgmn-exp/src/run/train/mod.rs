@@ -28,6 +28,7 @@ use sgmn_nn::{
 
 pub use self::{
     diverged::Diverged,
+    evaluate::of_copies,
     standing::{Outcome, Summary},
 };
 use self::{standing::Standing, unread::Unread};

@@ -2,15 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 use sgmn_graph::Topology;
+use sgmn_symmetry::ScaleGroup;
 
 use super::{OutputConfig, PerGraph, ReadoutRange};
 use crate::{
     Error, ProbeConfig, Result,
     layers::{
         InvariantConfig, IoPath, Join, MlpConfig, NormGuard, ReadoutConfig, Reads, ScaleEqConfig, Scalings,
-        SignInvariant,
+        SignInvariant, hidden_of,
     },
-    models::{Blueprint, Returns},
+    models::{Blueprint, Returns, sizes},
     vars::Start,
 };
 
@@ -65,10 +66,30 @@ pub struct ScaleGmnConfig {
     /// How the factors of products start; absent: as the published program's.
     #[serde(default)]
     pub start: Start,
+    /// How many sines of each bias, and of each weight of inputs and outputs, are read beside it: of nets whose units
+    /// change signs at most, as sines are odd. 0 if left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_sines: usize,
     /// Learned inputs whose responses nodes carry beside their biases; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probes: Option<ProbeConfig>,
+    /// A perceptron of the outputs' responses to the probes, added to the read-out; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<AnswersConfig>,
 }
+
+/// A perceptron of what nets answer to probes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnswersConfig {
+    /// Width of each hidden layer.
+    pub d_hidden: Vec<usize>,
+    /// Dropout of hidden values.
+    pub dropout: f64,
+}
+
+/// More sines are taken for a mistake.
+const MOST_SINES: usize = 64;
 
 /// Which way messages run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +128,11 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
 impl ScaleGmnConfig {
     /// A small model of the given width that returns `d_out` numbers for each net: 3 rounds, and elsewhere what most
     /// published configurations have. Change fields from here.
@@ -135,7 +161,9 @@ impl ScaleGmnConfig {
             output: OutputConfig::PerGraph(PerGraph { readout, d_out, d_rho: d_hidden }),
             compatibility: Compatibility::Exact,
             start: Start::Pytorch,
+            n_sines: 0,
             probes: None,
+            answers: None,
         }
     }
 
@@ -170,6 +198,7 @@ impl ScaleGmnConfig {
     /// # Errors
     /// [`Error::Config`] naming the first layer that has not.
     pub fn check_symmetry(&self, topology: &Topology) -> Result<()> {
+        self.check_sines(topology)?;
         if self.force_symmetry {
             return Ok(());
         }
@@ -185,6 +214,22 @@ impl ScaleGmnConfig {
                 format!("`{name}` for nets {}: {why}", widths.join("-")),
             )
         })
+    }
+
+    /// Sines of parameters are read only where units change signs at most.
+    fn check_sines(&self, topology: &Topology) -> Result<()> {
+        let groups = self.scalings.scaling().of_nodes(&hidden_of(topology));
+        let signs = |group: &ScaleGroup| matches!(group, ScaleGroup::Trivial | ScaleGroup::Sign);
+        match groups.iter().position(|group| !signs(group)) {
+            Some(layer) if self.n_sines > 0 => Err(Error::config(
+                "model.n_sines",
+                format!(
+                    "0, since units of node layer {layer} are scaled and a sine is not scaled with its number"
+                ),
+                self.n_sines,
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// How its layers make features invariant.
@@ -229,7 +274,12 @@ impl Blueprint for ScaleGmnConfig {
                 return Err(Error::config(field, "2 or 3", form.n_mlps));
             }
         }
-        for (field, p) in [("model.dropout", self.dropout), ("model.mlp_dropout", self.mlp_dropout)] {
+        let of_answers = self.answers.as_ref().map_or(0.0, |answers| answers.dropout);
+        for (field, p) in [
+            ("model.dropout", self.dropout),
+            ("model.mlp_dropout", self.mlp_dropout),
+            ("model.answers.dropout", of_answers),
+        ] {
             if !(0.0..1.0).contains(&p) {
                 return Err(Error::config(field, "a probability below 1", p));
             }
@@ -247,6 +297,19 @@ impl Blueprint for ScaleGmnConfig {
         if let Some(probes) = &self.probes {
             probes.validate()?;
         }
+        if self.n_sines > MOST_SINES {
+            return Err(Error::config("model.n_sines", format!("at most {MOST_SINES}"), self.n_sines));
+        }
+        if self.n_sines > 0 && self.is_published() {
+            return Err(Error::config("model.n_sines", "0, as the published program has none", self.n_sines));
+        }
+        if let Some(answers) = &self.answers {
+            sizes::check(&[("model.answers.d_hidden", &answers.d_hidden)])?;
+            if self.probes.is_none() || self.changes_params() {
+                let expected = "a model with probes that returns numbers of nets";
+                return Err(Error::config("model.answers", expected, "another"));
+            }
+        }
         self.output.validate()
     }
 
@@ -255,6 +318,10 @@ impl Blueprint for ScaleGmnConfig {
     }
 
     fn respected(&self) -> &'static [sgmn_symmetry::Symmetry] {
-        self.scalings.respected()
+        match self.scalings {
+            // Nets of other scalings are refused.
+            Scalings::Own if self.n_sines > 0 => Scalings::Sign.respected(),
+            scalings => scalings.respected(),
+        }
     }
 }

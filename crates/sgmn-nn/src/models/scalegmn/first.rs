@@ -1,5 +1,7 @@
 //! The first features of a ScaleGMN: projections of biases and weights, responses to probes, positional codes.
 
+use std::f64::consts::LN_2;
+
 use candle_core::Tensor;
 use sgmn_graph::{GraphBatch, Lowering};
 
@@ -11,6 +13,7 @@ use crate::{
     Field, Probes, Result, VarBuilder,
     layers::{EdgeEmbedding, Join, Layout, LinearMap, NodeEmbedding, Scalings, TypeOrder, hidden_of},
     normalization::LayerScale,
+    ops::{self, Rows},
 };
 
 /// What turns the numbers of nets into features of one width.
@@ -23,9 +26,9 @@ pub(super) struct FirstFeatures {
     is_published: bool,
     reversed: Option<ReversedEdges>,
     layout: Layout,
-    project_node: LinearMap,
+    project_node: Projection,
     probed: Option<Probed>,
-    project_edge: LinearMap,
+    project_edge: Projection,
     node_codes: Option<NodeEmbedding>,
     edge_codes: Option<EdgeEmbedding>,
 }
@@ -46,8 +49,9 @@ impl FirstFeatures {
     ) -> Result<Self> {
         let d = config.d_hidden;
         let projections = vars.at("construct_graph");
-        let project_node = LinearMap::new(1, d, &projections.at("proj_bias"))?;
-        let project_edge = LinearMap::new(layout.n_edge_values, d, &projections.at("proj_weight"))?;
+        let n_sines = config.n_sines;
+        let project_node = Projection::new(1, n_sines, d, &projections.at("proj_bias"))?;
+        let project_edge = Projection::new(layout.n_edge_values, n_sines, d, &projections.at("proj_weight"))?;
         let probed = config.probes.as_ref().map(|probes| -> Result<Probed> {
             let project = LinearMap::new(probes.n, d, &projections.at("proj_probes"))?;
             Ok(Probed { probes: Probes::new(probes, lowering, &vars.at("probes"))?, project })
@@ -107,7 +111,7 @@ impl FirstFeatures {
                 }
                 None => graphs.nodes[0].clone(),
             };
-            let mut field = self.project_node.forward(&Field::nodes(values, *group)?)?;
+            let mut field = self.project_node.forward(&Field::nodes(values, *group)?, true)?.0;
             if let Some((probed, responses, sizes)) = &responses {
                 // A unit that is scaled answers with its value scaled: the law of its bias.
                 let responses = Field::nodes((&responses[l] / sizes[l])?, *group)?;
@@ -120,13 +124,16 @@ impl FirstFeatures {
         }
         let project = |l: usize, values: &Tensor, reciprocal: bool| -> Result<Field> {
             let field = Field::edges(values.clone(), groups.of_features[l + 1], groups.of_features[l])?;
-            let field = self.project_edge.forward(&field)?;
+            // Weights of inputs and outputs are angles and sizes of waves; between hidden units sines did not pay.
+            let is_end = l == 0 || l + 1 == n_layers;
+            let (field, has_sines) = self.project_edge.forward(&field, is_end)?;
             let field = if reciprocal { field.relabel(field.law().inverse(field.place())) } else { field };
-            // Not computed now: a number times a vector is cheaper to carry than its product.
-            match &self.edge_codes {
-                Some(codes) => codes.apply(&field, l, n_layers),
-                None => Ok(field),
-            }
+            let field = match &self.edge_codes {
+                Some(codes) => codes.apply(&field, l, n_layers)?,
+                None => field,
+            };
+            // A number times a vector is not computed now: it is cheaper to carry than its product.
+            if has_sines { field.computed() } else { Ok(field) }
         };
         let weights =
             (0..n_layers).map(|l| Ok((&graphs.edges[l] / scales[l].weight)?)).collect::<Result<Vec<_>>>()?;
@@ -139,9 +146,56 @@ impl FirstFeatures {
                 Some((0..n_layers).map(inverse).collect::<Result<Vec<_>>>()?)
             }
         };
-        Ok(State { groups, nodes, edges, reversed })
+        let answers =
+            responses.and_then(|(_, mut responses, sizes)| Some((responses.pop()?, *sizes.last()?)));
+        let answers = answers.map(|(outputs, size)| outputs / size).transpose()?;
+        Ok(State { groups, nodes, edges, reversed, answers })
     }
 }
+
+/// `P x`, and with sines `P x + Q [sin(f_1 x), …, sin(f_n x)]`: odd, so that signs pass.
+///
+/// Variables: `weight`, and with sines `sines.weight`.
+#[derive(Debug)]
+struct Projection {
+    plain: LinearMap,
+    sines: Option<(LinearMap, Vec<f64>)>,
+}
+
+impl Projection {
+    fn new(n_values: usize, n_sines: usize, d: usize, vars: &VarBuilder) -> Result<Self> {
+        let plain = LinearMap::new(n_values, d, vars)?;
+        let sines = (n_sines > 0).then(|| -> Result<_> {
+            let map = LinearMap::new(n_values * n_sines, d, &vars.at("sines"))?;
+            Ok((map, (0..n_sines).map(|k| frequency(k, n_sines)).collect()))
+        });
+        Ok(Self { plain, sines: sines.transpose()? })
+    }
+
+    /// The projection, with sines if they are wanted and there are any; whether there were.
+    ///
+    /// # Law
+    /// Kept.
+    fn forward(&self, x: &Field, wants_sines: bool) -> Result<(Field, bool)> {
+        let plain = self.plain.forward(x)?;
+        let Some((map, frequencies)) = self.sines.as_ref().filter(|_| wants_sines) else {
+            return Ok((plain, false));
+        };
+        let sines = x.map_odd("sines of parameters", |values| {
+            Ok(Rows::from(ops::sines(&values.tensor()?, frequencies)?))
+        })?;
+        Ok((plain.add(&map.forward(&sines)?)?, true))
+    }
+}
+
+/// Frequencies of the sines for parameters of the order of 1, from 1 to `2^`[`HIGHEST_OCTAVE`] in equal ratios.
+fn frequency(k: usize, n: usize) -> f64 {
+    let last = n.saturating_sub(1).max(1);
+    (HIGHEST_OCTAVE * LN_2 * k as f64 / last as f64).exp()
+}
+
+/// The highest frequency is 2⁴.
+const HIGHEST_OCTAVE: f64 = 4.0;
 
 /// `1/w`, and 0 for 0: padded kernel slots stay empty.
 fn reciprocal(weights: &Tensor) -> Result<Tensor> {

@@ -1,5 +1,6 @@
 //! ScaleGMN and ScaleGMN-B: message passing over a net's graph that keeps track of how every feature scales.
 
+mod answers;
 mod config;
 mod first;
 mod output;
@@ -10,11 +11,11 @@ mod round;
 use candle_core::Tensor;
 use sgmn_graph::{Batch, GraphBatch, Lowering};
 
+use self::{answers::Answers, first::FirstFeatures, plan::Groups, reach::Reach, round::Round};
 pub use self::{
-    config::{Compatibility, Direction, ReversedScale, ScaleGmnConfig},
+    config::{AnswersConfig, Compatibility, Direction, ReversedScale, ScaleGmnConfig},
     output::{OutputConfig, PerGraph, ReadoutRange},
 };
-use self::{first::FirstFeatures, plan::Groups, reach::Reach, round::Round};
 use super::{Blueprint, ChangeScales, Model, Output, output::rows_of_nets};
 use crate::{
     Field, Normalization, Pass, Result, VarBuilder,
@@ -25,13 +26,14 @@ use crate::{
 /// A scale equivariant graph metanetwork.
 ///
 /// ```text
-/// x = P_v b (+ P_h h), e = P_e w        first projections of biases and weights, with probes also of responses h
+/// x = P_v b (+ P_h h), e = P_e w        first projections of biases and weights, with probes also of responses h;
+///                                     with sines also of sin(f_k b), sin(f_k w)
 /// x ⊙ p, e ⊙ p                          embeddings
 /// n_rounds times:
 ///   m_i  = Σ_j Message(e_ij, x_j)       and, if bidirectional, m'_j = Σ_i Message'(e_ij, x_i)
 ///   x_i ← S x_i + Update(x_i, m_i, m'_i)
 ///   e_ij ← EdgeUpdate(e_ij, x_j, x_i)   all three from the features at the start of the round
-/// y = Readout(x)                        or Δb = s x, Δw = s e
+/// y = Readout(x) (+ MLP(h_out))          or Δb = s x, Δw = s e
 /// ```
 ///
 /// # Source
@@ -49,7 +51,7 @@ pub struct ScaleGmn {
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "a model has one")]
 enum Head {
-    PerGraph(Readout),
+    PerGraph(Readout, Option<Answers>),
     PerParam(ChangeScales),
 }
 
@@ -60,6 +62,8 @@ struct State {
     edges: Vec<Field>,
     /// Edge features of the reversed direction where they differ from `edges`.
     reversed: Option<Vec<Field>>,
+    /// What outputs answer to probes, of the order of 1, `[B, n_out, P]`, if the model has probes.
+    answers: Option<Tensor>,
 }
 
 impl ScaleGmn {
@@ -82,7 +86,8 @@ impl ScaleGmn {
             (0..config.n_rounds).map(|k| Round::new(config, layout, k, vars)).collect::<Result<Vec<_>>>()?;
         let head = match &config.output {
             OutputConfig::PerGraph(output) => {
-                Head::PerGraph(readout(config, &config.readout(output), layout, &vars.at("gnn"))?)
+                let readout = readout(config, &config.readout(output), layout, &vars.at("gnn"))?;
+                Head::PerGraph(readout, Answers::new(config, output.d_out, layout, &vars.at("answers"))?)
             }
             OutputConfig::PerParam { initial_scale, .. } => {
                 Head::PerParam(ChangeScales::new(*initial_scale, layout.n_layers, vars)?)
@@ -135,8 +140,12 @@ impl Model for ScaleGmn {
             let scales = self.normalization.scales(&bucket.graphs.topology)?;
             let state = self.pass_messages(&bucket.graphs, &scales, pass)?;
             match &self.head {
-                Head::PerGraph(readout) => {
-                    rows.push(readout.forward(&state.nodes, &state.groups.of_features, pass)?)
+                Head::PerGraph(readout, answers) => {
+                    let row = readout.forward(&state.nodes, &state.groups.of_features, pass)?;
+                    rows.push(match answers {
+                        Some(answers) => (row + answers.forward(&state, pass)?)?,
+                        None => row,
+                    });
                 }
                 Head::PerParam(change_scales) => {
                     let tensors = |fields: &[Field]| -> Result<Vec<Tensor>> {
@@ -156,12 +165,12 @@ impl Model for ScaleGmn {
         }
         match &self.head {
             Head::PerParam(_) => Ok(Output::PerParam(deltas)),
-            Head::PerGraph(_) => Output::of_buckets(batch, &rows),
+            Head::PerGraph(..) => Output::of_buckets(batch, &rows),
         }
     }
 
     fn features(&self, batch: &Batch, pass: &Pass) -> Result<Option<Tensor>> {
-        let Head::PerGraph(readout) = &self.head else { return Ok(None) };
+        let Head::PerGraph(readout, _) = &self.head else { return Ok(None) };
         let of_bucket = |graphs: &GraphBatch| -> Result<Tensor> {
             let scales = self.normalization.scales(&graphs.topology)?;
             let state = self.pass_messages(graphs, &scales, pass)?;

@@ -117,6 +117,10 @@ impl<'a> Walk<'a> {
                 self.meet("probes");
             }
         }
+        if self.config.answers.is_some() {
+            self.meet("answers");
+            self.meet("probes");
+        }
         if self.live.edges.contains(&true) || self.live.reversed.contains(&true) {
             self.meet("construct_graph.proj_weight");
             self.meet("positional_embeddings_edge");

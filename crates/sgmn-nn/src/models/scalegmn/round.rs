@@ -126,7 +126,8 @@ impl Round {
             }
             (_, reversed) => reversed.clone(),
         };
-        Ok(State { groups: state.groups.clone(), nodes, edges, reversed })
+        let answers = state.answers.clone();
+        Ok(State { groups: state.groups.clone(), nodes, edges, reversed, answers })
     }
 
     /// Messages along the edges into node layer `l`; inputs hear nothing.

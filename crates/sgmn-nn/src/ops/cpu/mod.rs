@@ -12,6 +12,7 @@ mod matrix;
 mod mlps;
 mod nets;
 mod simd;
+mod sines;
 
 pub(super) use aggregate::Aggregate;
 pub(super) use attend::Attend;
@@ -22,3 +23,4 @@ pub(super) use kernels::NORM_EPS;
 pub(super) use matrix::{Onto, multiply, multiply_outer, transpose};
 pub(super) use mlps::Mlps;
 pub(super) use nets::Nets;
+pub(super) use sines::Sines;

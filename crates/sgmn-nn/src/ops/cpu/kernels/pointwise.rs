@@ -62,6 +62,11 @@ pub(in crate::ops) fn sum<T: Element>(x: &[T]) -> T {
     total
 }
 
+/// `x ← sin x`.
+pub(in crate::ops) fn sines<T: Element>(x: &mut [T]) {
+    sine(x, T::one());
+}
+
 vectorized! {
     fn sine<T, FUSED>(x: &mut [T], omega: T) {
         for x in x {
