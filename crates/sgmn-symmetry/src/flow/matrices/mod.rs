@@ -29,7 +29,8 @@ mod words;
 use sgmn_graph::flow::{Flow, ValueId};
 
 pub use act::{Mixed, passable};
-pub(in crate::flow) use canonical::settle_space;
+pub(in crate::flow) use act::{diagonal, numbers_of_gains};
+pub(in crate::flow) use canonical::{settle_space, unfolded};
 pub use canonical::{CanonicalMatrices, canonical};
 pub use element::{Block, MatrixElement};
 
