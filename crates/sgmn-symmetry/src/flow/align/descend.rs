@@ -112,7 +112,8 @@ impl<'a> Free<'a> {
             order.shuffle(&mut rng);
             let mut nearer = false;
             for at in &order {
-                let state = |now: &Now<'_>| self.touched[*at].iter().map(|param| now.changes[*param]).collect();
+                let state =
+                    |now: &Now<'_>| self.touched[*at].iter().map(|param| now.changes[*param]).collect();
                 // Where nothing beside has changed, nothing is to be found.
                 if seen[*at].as_ref() == Some(&state(now)) {
                     continue;

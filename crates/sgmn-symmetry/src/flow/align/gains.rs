@@ -42,7 +42,8 @@ impl Asked<'_> {
         let others = site.holding.motion.groups.iter().enumerate().filter(|(at, _)| *at != site.which);
         self.decided.is_none_or(|decided| {
             others.into_iter().all(|(_, group)| {
-                let stands = |color: u32| !self.units.of_color.contains_key(&color) || decided.contains(&color);
+                let stands =
+                    |color: u32| !self.units.of_color.contains_key(&color) || decided.contains(&color);
                 group.labels.iter().all(|label| stands(self.units.color(*label)))
             })
         })
@@ -78,13 +79,15 @@ impl Asked<'_> {
         }
         self.heads.add(color, self.units, now, self.decided, &mut best_of);
         for below in self.units.below.get(&color).into_iter().flatten() {
-            let asked = !self.units.by_matrix.contains(below) && self.units.of_color[below].len() <= MOST_CARRIED;
+            let asked =
+                !self.units.by_matrix.contains(below) && self.units.of_color[below].len() <= MOST_CARRIED;
             if !asked || all.contains_key(below) {
                 continue;
             }
             self.gains(*below, now, all);
             let of = &all[below];
-            let carried: Vec<Vec<Label>> = units.iter().map(|unit| self.units.carried(*below, *unit)).collect();
+            let carried: Vec<Vec<Label>> =
+                units.iter().map(|unit| self.units.carried(*below, *unit)).collect();
             let siblings = carried[0].len() > 1 && self.units.are_siblings(&carried[0]);
             for (i, places) in carried.iter().enumerate() {
                 for (j, sources) in carried.iter().enumerate().filter(|(_, s)| s.len() == places.len()) {
@@ -97,7 +100,9 @@ impl Asked<'_> {
 
     /// What is gained among units that are carried along: siblings at their best, others in their order.
     fn carried_gain(&self, of: &Gains, places: &[Label], sources: &[Label], siblings: bool) -> f64 {
-        let gain = |place: &Label, source: &Label| of.best[self.units.place(*place) * of.n + self.units.place(*source)];
+        let gain = |place: &Label, source: &Label| {
+            of.best[self.units.place(*place) * of.n + self.units.place(*source)]
+        };
         if !siblings {
             return places.iter().zip(sources).map(|(place, source)| gain(place, source)).sum();
         }
@@ -120,7 +125,9 @@ impl Asked<'_> {
             let n_turns = site.at[0].len();
             let mut turns: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
             for turn in 0..n_turns {
-                let mask = |unit: usize| self.signs.mask(self.units.spaces, units[unit], scales[site.at[unit][turn]]);
+                let mask = |unit: usize| {
+                    self.signs.mask(self.units.spaces, units[unit], scales[site.at[unit][turn]])
+                };
                 let first = mask(0);
                 // Signs that are not alike for all units are chosen one by one, later.
                 let alike = first == 0 || (1..n).all(|unit| mask(unit) == first);

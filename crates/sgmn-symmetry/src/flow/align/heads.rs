@@ -31,7 +31,8 @@ impl Heads {
     pub(super) fn new(units: &Units<'_>, matrices: &[Matrix]) -> Self {
         let mut of_color: BTreeMap<u32, Vec<Blocks>> = BTreeMap::new();
         for (space, matrix) in matrices.iter().enumerate().filter(|(_, matrix)| matrix.blocks > 1) {
-            let heads: Option<Vec<Label>> = (0..matrix.blocks).map(|block| head(units, matrix, block)).collect();
+            let heads: Option<Vec<Label>> =
+                (0..matrix.blocks).map(|block| head(units, matrix, block)).collect();
             let Some(heads) = heads else { continue };
             let color = units.color(heads[0]);
             let mut of_unit = vec![usize::MAX; units.of_color[&color].len()];
@@ -58,9 +59,8 @@ impl Heads {
             let n = of_unit.len();
             for (at, sum) in pairs(matrix, units, now, decided).into_iter().enumerate() {
                 // Blocks become units.
-                let [place, source] = [at / n, at % n].map(|block| {
-                    of_unit.iter().position(|of| *of == block).expect("each block is a unit")
-                });
+                let [place, source] = [at / n, at % n]
+                    .map(|block| of_unit.iter().position(|of| *of == block).expect("each block is a unit"));
                 gains[place * n + source] += procrustes::gain(&sum, matrix);
             }
         }
@@ -71,11 +71,15 @@ impl Heads {
 fn head(units: &Units<'_>, matrix: &Matrix, block: usize) -> Option<Label> {
     let orbits = &units.spaces.derived.orbits;
     for holder in matrix.of_block(block) {
-        let Some(holding) = units.spaces.holdings_in_order().into_iter().find(|of| of.param == holder.param) else {
+        let Some(holding) = units.spaces.holdings_in_order().into_iter().find(|of| of.param == holder.param)
+        else {
             continue;
         };
-        let Some(group) = holding.motion.groups.iter().find(|group| group.axes == [holder.axis]) else { continue };
-        let mut open: BTreeSet<Label> = holder.places.iter().map(|at| orbits.find(group.labels[*at])).collect();
+        let Some(group) = holding.motion.groups.iter().find(|group| group.axes == [holder.axis]) else {
+            continue;
+        };
+        let mut open: BTreeSet<Label> =
+            holder.places.iter().map(|at| orbits.find(group.labels[*at])).collect();
         // Steps up until all have met; a tree is not deeper than it has units.
         for _ in 0..units.of_color.len() {
             open = open.into_iter().map(|label| units.owner.get(&label).copied()).collect::<Option<_>>()?;
@@ -98,7 +102,9 @@ fn pairs(
     let of: Vec<Vec<_>> = (0..blocks).map(|block| matrix.of_block(block).collect()).collect();
     let alike = |turn: usize| {
         let first = of[0][turn];
-        of.iter().all(|of| of.get(turn).is_some_and(|h| (h.param, h.axis, h.side) == (first.param, first.axis, first.side)))
+        of.iter().all(|of| {
+            of.get(turn).is_some_and(|h| (h.param, h.axis, h.side) == (first.param, first.axis, first.side))
+        })
     };
     let mut sums = vec![vec![0.0; n * n]; blocks * blocks];
     let mut product = vec![0.0; blocks * n * blocks * n];
@@ -106,7 +112,8 @@ fn pairs(
         let holder = of[0][turn];
         let weight = now.fixed.weights[holder.param];
         let beside_is_decided = decided.is_none_or(|decided| {
-            let holding = units.spaces.holdings_in_order().into_iter().find(|holding| holding.param == holder.param);
+            let holding =
+                units.spaces.holdings_in_order().into_iter().find(|holding| holding.param == holder.param);
             let groups = holding.into_iter().flat_map(|holding| &holding.motion.groups);
             let stands = |color: u32| !units.of_color.contains_key(&color) || decided.contains(&color);
             groups

@@ -17,9 +17,9 @@ mod heads;
 mod now;
 mod procrustes;
 mod signs;
-mod units;
 #[cfg(test)]
 mod tests;
+mod units;
 
 use sgmn_graph::{Seed, flow::FlowNet};
 

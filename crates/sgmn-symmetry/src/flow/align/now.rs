@@ -44,7 +44,12 @@ pub(super) struct Now<'a> {
 
 impl<'a> Fixed<'a> {
     /// `stays` and `moves` are nets of the flow of these spaces.
-    pub(super) fn new(spaces: &'a Spaces, matrices: Vec<Matrix>, stays: &dyn Numbers, moves: &dyn Numbers) -> Self {
+    pub(super) fn new(
+        spaces: &'a Spaces,
+        matrices: Vec<Matrix>,
+        stays: &dyn Numbers,
+        moves: &dyn Numbers,
+    ) -> Self {
         let flow = spaces.flow().clone();
         let n_params = flow.params().len();
         let mut charts = vec![Chart::PLAIN; n_params];

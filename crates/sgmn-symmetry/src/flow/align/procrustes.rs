@@ -29,7 +29,10 @@ pub(super) fn blocks(space: usize, now: &Now<'_>) -> Result<Option<Vec<Block>>> 
         let product = dense::outer(&x, &y, n);
         let weight = now.fixed.weights[holder.param];
         sums[holder.block].iter_mut().zip(product).for_each(|(sum, value)| *sum += weight * value);
-        debug_assert!(matches!(holder.side, Side::Plain | Side::Dual), "orthogonal ones are the same on both sides");
+        debug_assert!(
+            matches!(holder.side, Side::Plain | Side::Dual),
+            "orthogonal ones are the same on both sides"
+        );
     }
     Ok(sums.iter().map(|sum| nearest(sum, n, &matrix.kind)).collect())
 }
@@ -42,9 +45,13 @@ pub(super) fn gain(sum: &[f64], matrix: &Matrix) -> f64 {
             let (_, squares) = dense::symmetric_eigen(&dense::gram(sum, n), n);
             squares.iter().map(|square| square.max(0.0).sqrt()).sum()
         }
-        Kind::Pairs(pairs) | Kind::UnitPairs(pairs) => {
-            pairs.iter().map(|pair| { let (a, b) = complex(sum, n, *pair); a.hypot(b) }).sum()
-        }
+        Kind::Pairs(pairs) | Kind::UnitPairs(pairs) => pairs
+            .iter()
+            .map(|pair| {
+                let (a, b) = complex(sum, n, *pair);
+                a.hypot(b)
+            })
+            .sum(),
     }
 }
 
@@ -88,18 +95,24 @@ fn complex(sum: &[f64], n: usize, (i, j): (usize, usize)) -> (f64, f64) {
     (sum[i * n + i] + sum[j * n + j], sum[j * n + i] - sum[i * n + j])
 }
 
-/// A little of the identity, relative to the largest number: it decides directions that M leaves open.
-const OPEN: f64 = 1e-7;
+/// Singular values below this part of the largest decide nothing.
+const DECIDES: f64 = 1e-6;
+/// Where M leaves directions open, a little of the identity, relative to the largest number, decides them.
+const OPEN: f64 = 1e-6;
 /// Steps that make rows orthonormal to rounding; each squares what is missing.
 const STEPS: usize = 30;
 
 /// The polar factor of a matrix of n rows: the orthogonal matrix nearest to it.
 fn polar(m: &[f64], n: usize) -> Option<Vec<f64>> {
-    let size = m.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
-    let mut m = m.to_vec();
-    m.iter_mut().step_by(n + 1).for_each(|value| *value += size * OPEN);
     // M = Q S with S² = Mᵀ M.
-    let (vectors, squares) = dense::symmetric_eigen(&dense::gram(&dense::transposed(&m, n), n), n);
+    let square = |m: &[f64]| dense::symmetric_eigen(&dense::gram(&dense::transposed(m, n), n), n);
+    let (mut vectors, mut squares) = square(m);
+    let mut m = m.to_vec();
+    if squares.last()? < &(DECIDES * DECIDES * squares.first()?) || squares.first()? == &0.0 {
+        let size = m.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
+        m.iter_mut().step_by(n + 1).for_each(|value| *value += size * OPEN);
+        (vectors, squares) = square(&m);
+    }
     let least = squares.first()? * f64::EPSILON;
     let mut scaled = vectors.clone();
     for (row, square) in scaled.chunks_mut(n).zip(&squares) {
@@ -112,7 +125,8 @@ fn polar(m: &[f64], n: usize) -> Option<Vec<f64>> {
         let mut rest = dense::gram(&dense::transposed(&q, n), n);
         rest.iter_mut().for_each(|value| *value *= -0.5);
         rest.iter_mut().step_by(n + 1).for_each(|value| *value += 1.5);
-        let missing = rest.iter().zip(dense::identity(n)).fold(0.0_f64, |most, (r, one)| most.max((r - one).abs()));
+        let missing =
+            rest.iter().zip(dense::identity(n)).fold(0.0_f64, |most, (r, one)| most.max((r - one).abs()));
         if !missing.is_finite() {
             return None;
         }
@@ -134,7 +148,11 @@ mod tests {
     #[test]
     fn a_turned_block_is_turned_back() {
         let mut rng = Seed::new(5).rng();
-        for (n, kind) in [(4, Kind::Orthogonal), (5, Kind::OrthogonalKeepingOnes), (4, Kind::UnitPairs(vec![(0, 2), (1, 3)]))] {
+        for (n, kind) in [
+            (4, Kind::Orthogonal),
+            (5, Kind::OrthogonalKeepingOnes),
+            (4, Kind::UnitPairs(vec![(0, 2), (1, 3)])),
+        ] {
             let space = Matrix { kind: kind.clone(), n, blocks: 1, holders: Vec::new() };
             let element = super::super::super::matrices::MatrixElement::sample(&[space], Seed::new(9));
             let turn = element.blocks()[0][0].matrix();

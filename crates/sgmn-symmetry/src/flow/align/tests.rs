@@ -101,7 +101,9 @@ fn acting_keeps_the_function_of_nets_that_are_no_twins() {
         let seed = Seed::new(number);
         let a = random_flow(seed, 100);
         let b = noisy(&a, 1.0, seed);
-        let Ok(found) = align(&a, &b, &AlignOptions { starts: 4, ..AlignOptions::default() }) else { continue };
+        let Ok(found) = align(&a, &b, &AlignOptions { starts: 4, ..AlignOptions::default() }) else {
+            continue;
+        };
         assert!(never_rises(&found), "net {number}: {:?}", found.starts);
         let near = act(&found, &b);
         let inputs = random_inputs(a.flow(), seed);
@@ -143,14 +145,16 @@ fn one_hidden_layer_is_ordered_as_well_as_any_order_does_it() {
         // Alignment of all reorderings and signs, drawn often enough to see all 384 of them.
         let spaces = derive(a.flow());
         for again in 0..3000 {
-            let element = spaces.sample(seed.child("try").index(again), &Draw { spread: 0.0, ..Draw::default() });
+            let element =
+                spaces.sample(seed.child("try").index(again), &Draw { spread: 0.0, ..Draw::default() });
             let tried = b.with(&element.act(&b)).unwrap();
             let options = AlignOptions { starts: 0, ..AlignOptions::default() };
             if again < 2 {
                 let there = align(&a, &tried, &AlignOptions::default()).unwrap();
                 assert!((there.after - found.after).abs() < 1e-9, "the start does not matter");
             }
-            let stays = if again % 100 == 0 { align(&a, &tried, &options).unwrap().before } else { f64::INFINITY };
+            let stays =
+                if again % 100 == 0 { align(&a, &tried, &options).unwrap().before } else { f64::INFINITY };
             assert!(stays >= found.after - 1e-12, "net {number}");
         }
     }

@@ -48,14 +48,20 @@ impl<'a> Units<'a> {
             above
         };
         let mut carried: BTreeMap<(Label, u32), usize> = BTreeMap::new();
-        for (color, label) in of_color.iter().flat_map(|(color, labels)| labels.iter().map(move |l| (*color, *l))) {
+        for (color, label) in
+            of_color.iter().flat_map(|(color, labels)| labels.iter().map(move |l| (*color, *l)))
+        {
             above(label).into_iter().for_each(|parent| *carried.entry((parent, color)).or_default() += 1);
         }
         let mut owner = BTreeMap::new();
         let mut below: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
-        for (color, label) in of_color.iter().flat_map(|(color, labels)| labels.iter().map(move |l| (*color, *l))) {
+        for (color, label) in
+            of_color.iter().flat_map(|(color, labels)| labels.iter().map(move |l| (*color, *l)))
+        {
             let of = above(label).into_iter();
-            if let Some(parent) = of.min_by_key(|parent| (carried[&(*parent, color)], orbits.color(*parent), *parent)) {
+            if let Some(parent) =
+                of.min_by_key(|parent| (carried[&(*parent, color)], orbits.color(*parent), *parent))
+            {
                 owner.insert(label, parent);
                 below.entry(orbits.color(parent)).or_default().insert(color);
             }
