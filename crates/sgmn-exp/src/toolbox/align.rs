@@ -6,7 +6,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use sgmn_graph::{Seed, flow::FlowNet};
+use sgmn_graph::{
+    Seed,
+    flow::{FlowNet, Numbers},
+};
 use sgmn_symmetry::flow::{
     align::{AlignOptions, Alignment},
     transport::Found,
@@ -146,7 +149,6 @@ pub(super) fn say(alignment: &Alignment, out: &mut impl Write) -> Result<()> {
 
 /// The largest difference of numbers, relative to the largest of their parameter.
 fn largest_difference(a: &FlowNet, b: &FlowNet) -> f64 {
-    use sgmn_graph::flow::Numbers;
     let of = |param: usize| relative(&a.numbers(param), &b.numbers(param));
     (0..a.flow().params().len()).map(of).fold(0.0, f64::max)
 }
