@@ -26,6 +26,9 @@ pub(super) struct Free<'a> {
     touched: Vec<BTreeSet<usize>>,
 }
 
+/// A sweep that brings the squared distance down by less than this part of it is the last.
+const WORTH: f64 = 1e-5;
+
 /// What one step chooses.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Coordinate {
@@ -102,9 +105,9 @@ impl<'a> Free<'a> {
         }
     }
 
-    /// Sweeps over all coordinates until nothing comes nearer; the distance after each sweep.
+    /// Sweeps over all coordinates until nothing comes nearer that is worth it; the squared distance after each sweep.
     pub(super) fn sweep(&self, now: &mut Now<'_>, most: usize, seed: Seed) -> Result<Vec<f64>> {
-        let mut distances = Vec::new();
+        let (mut distances, begun) = (Vec::new(), now.distance());
         let mut seen: Vec<Option<Vec<usize>>> = vec![None; self.steps.len()];
         let mut order: Vec<usize> = (0..self.steps.len()).collect();
         let mut rng = seed.child("sweeps").rng();
@@ -133,8 +136,9 @@ impl<'a> Free<'a> {
                 };
                 seen[*at] = Some(state(now));
             }
+            let before = distances.last().copied().unwrap_or(begun);
             distances.push(now.distance());
-            if !nearer {
+            if !nearer || before - now.distance() < WORTH * before {
                 break;
             }
         }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use sgmn_graph::flow::{Flow, Numbers};
+use sgmn_graph::flow::{Flow, FlowNet, Numbers, Stored};
 
 use super::super::{
     FlowElement,
@@ -21,7 +21,7 @@ pub(super) struct Fixed<'a> {
     /// The chart of each parameter.
     charts: Vec<Chart>,
     /// Numbers of the net that stays, as they are compared.
-    pub(super) stays: Vec<Vec<f64>>,
+    pub(super) stays: Vec<Arc<[f64]>>,
     /// Differences of each parameter are measured in units of the mean square of its numbers in both nets; this is the
     /// inverse of that, divided by how many numbers there are in all.
     pub(super) weights: Vec<f64>,
@@ -44,12 +44,7 @@ pub(super) struct Now<'a> {
 
 impl<'a> Fixed<'a> {
     /// `stays` and `moves` are nets of the flow of these spaces.
-    pub(super) fn new(
-        spaces: &'a Spaces,
-        matrices: Vec<Matrix>,
-        stays: &dyn Numbers,
-        moves: &dyn Numbers,
-    ) -> Self {
+    pub(super) fn new(spaces: &'a Spaces, matrices: Vec<Matrix>, stays: &FlowNet, moves: &FlowNet) -> Self {
         let flow = spaces.flow().clone();
         let n_params = flow.params().len();
         let mut charts = vec![Chart::PLAIN; n_params];
@@ -58,8 +53,8 @@ impl<'a> Fixed<'a> {
         let n_numbers = flow.n_numbers().max(1) as f64;
         let (mut all, mut weights) = (Vec::with_capacity(n_params), Vec::with_capacity(n_params));
         for (param, chart) in charts.iter().enumerate() {
-            let (x, y) = (compared(*chart, &stays.numbers(param)), compared(*chart, &moves.numbers(param)));
-            let squares: f64 = x.iter().chain(&y).map(|value| value * value).sum();
+            let (x, y) = (held(*chart, stays, param), held(*chart, moves, param));
+            let squares: f64 = x.iter().chain(y.iter()).map(|value| value * value).sum();
             let weight = 2.0 * x.len() as f64 / (squares * n_numbers);
             weights.push(if weight.is_finite() { weight } else { 0.0 });
             all.push(x);
@@ -68,8 +63,8 @@ impl<'a> Fixed<'a> {
     }
 
     /// The net that is moved, where it stands at first.
-    pub(super) fn begin(&'a self, net: &dyn Numbers) -> Now<'a> {
-        let numbers = |param: usize| Arc::from(compared(self.charts[param], &net.numbers(param)));
+    pub(super) fn begin(&'a self, net: &FlowNet) -> Now<'a> {
+        let numbers = |param: usize| held(self.charts[param], net, param);
         let mut now = Now {
             fixed: self,
             moved: (0..self.charts.len()).map(numbers).collect(),
@@ -80,6 +75,14 @@ impl<'a> Fixed<'a> {
         };
         now.apart = (0..self.charts.len()).map(|param| now.distance_of(param, &now.moved[param])).collect();
         now
+    }
+}
+
+/// The numbers of a parameter as they are compared, in the memory of the net where they are the same.
+fn held(chart: Chart, net: &FlowNet, param: usize) -> Arc<[f64]> {
+    match &net.stored()[param] {
+        Stored::F64(numbers) if matches!(chart, Chart::Exponential | Chart::PLAIN) => numbers.clone(),
+        _ => compared(chart, &net.numbers(param)).into(),
     }
 }
 
