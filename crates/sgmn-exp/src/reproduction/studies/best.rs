@@ -26,8 +26,9 @@ const WITHOUT: [(&str, &str, &str); 5] = [
 
 pub(super) fn studies() -> Vec<Study> {
     let terms = |data, size| Terms { data, task: TaskKind::Classify, size };
-    let best = |name, data, manifest, nets| Study {
+    let best = |name, data, manifest, nets, paper_column| Study {
         name,
+        paper_column: Some(paper_column),
         manifests: manifest,
         rows: terms(data, "best").rows(&["scalegmn", "bidirectional", "scalegmn-probes", "probes"], &[]),
         claims: &[
@@ -41,8 +42,8 @@ pub(super) fn studies() -> Vec<Study> {
         terms("mnist-inrs-full", size).row("scalegmn").called(method).knowing(what)
     };
     vec![
-        best("best-digits", "mnist-inrs-full", &["mnist"], "INRs of MNIST digits"),
-        best("best-clothes", "fmnist-inrs-full", &["fashion-mnist"], "INRs of Fashion-MNIST"),
+        best("best-digits", "mnist-inrs-full", &["mnist"], "INRs of MNIST digits", 0),
+        best("best-clothes", "fmnist-inrs-full", &["fashion-mnist"], "INRs of Fashion-MNIST", 1),
         Study {
             name: "best-ingredients",
             question: "The digits of 10,000 nets, read by a ScaleGMN of a quarter of the published width with all ingredients of \
