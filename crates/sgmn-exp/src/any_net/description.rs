@@ -154,7 +154,7 @@ impl Description {
             dims: freedom.dims,
         });
         Self {
-            container: about.container.to_owned(),
+            container: about.container.into_owned(),
             writer: about.writer,
             operations: about.operations,
             n_steps: flow.steps().len(),

@@ -1,0 +1,105 @@
+"""Writes tiny nets of published families as `transformers` saves them, beside what they compute.
+
+    python families.py OUT       one folder for each net of `NETS`, and adapters of LoRA by `peft`
+
+Each folder has what `save_pretrained` writes, and io.safetensors: inputs by their names, outputs in f64 from the f32
+parameters. Where layers of the package go down to f32 (norms, softmax, angles of rotary codes), they are held in f64.
+"""
+import os
+import sys
+
+import torch
+import transformers as hf
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from write import unsettle
+
+TEXT = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}
+LLAMA = TEXT | {"num_key_value_heads": 2, "max_position_embeddings": 64}
+GPT2 = {"vocab_size": 40, "n_embd": 16, "n_layer": 2, "n_head": 4, "n_positions": 32}
+BERT = TEXT | {"max_position_embeddings": 32}
+VIT = {k: v for k, v in TEXT.items() if k != "vocab_size"} | {"image_size": 12, "patch_size": 4}
+RESNET = {"embedding_size": 8, "hidden_sizes": [8, 12], "depths": [2, 1], "layer_type": "basic"}
+LLAMA3 = {"rope_type": "llama3", "rope_theta": 500.0, "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
+WINDOWS = {"use_sliding_window": True, "sliding_window": 4, "max_window_layers": 1}
+
+# Name: class of the net, its settings, how many bytes a file of its tensors may have.
+NETS = {
+    "gpt2": ("GPT2LMHeadModel", hf.GPT2Config(**GPT2), None),
+    "gpt2_stem": ("GPT2Model", hf.GPT2Config(**GPT2, activation_function="relu", scale_attn_by_inverse_layer_idx=True), None),
+    "llama": ("LlamaForCausalLM", hf.LlamaConfig(**LLAMA), None),
+    "llama_tied": ("LlamaForCausalLM", hf.LlamaConfig(**LLAMA, attention_bias=True, mlp_bias=True, tie_word_embeddings=True, rope_parameters=LLAMA3), "8KB"),
+    "mistral": ("MistralForCausalLM", hf.MistralConfig(**LLAMA, sliding_window=4, head_dim=6), None),
+    "qwen2": ("Qwen2ForCausalLM", hf.Qwen2Config(**LLAMA, **WINDOWS), "8KB"),
+    "bert": ("BertModel", hf.BertConfig(**BERT), None),
+    "bert_masked": ("BertForMaskedLM", hf.BertConfig(**BERT), None),
+    "bert_classes": ("BertForSequenceClassification", hf.BertConfig(**BERT, num_labels=3), None),
+    "vit": ("ViTForImageClassification", hf.ViTConfig(**VIT, num_labels=3), None),
+    "vit_stem": ("ViTModel", hf.ViTConfig(**VIT, qkv_bias=False), None),
+    "resnet": ("ResNetForImageClassification", hf.ResNetConfig(**RESNET, num_labels=3), None),
+    "resnet_bottleneck": ("ResNetModel", hf.ResNetConfig(**(RESNET | {"layer_type": "bottleneck", "downsample_in_first_stage": True})), None),
+}
+
+# Places of a text: more than the windows above.
+LENGTH = 7
+
+
+def inputs(config) -> dict[str, Tensor]:
+    """One batch of inputs by name."""
+    if hasattr(config, "vocab_size"):
+        ids = torch.randint(config.vocab_size, (2, LENGTH))
+        kinds = {"token_type_ids": torch.randint(2, (2, LENGTH))} if config.model_type == "bert" else {}
+        return {"input_ids": ids} | kinds
+    side = getattr(config, "image_size", 24)
+    return {"pixel_values": torch.randn(2, 3, side, side)}
+
+
+def in_f64(net: nn.Module, given: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What a net answers, with everything that the package would compute in f32 held in f64."""
+    kept = torch.float32, torch.float, torch.Tensor.float
+    net = net.double().eval()
+    try:
+        torch.float32 = torch.float = torch.float64
+        torch.Tensor.float = torch.Tensor.double
+        for name, part in list(net.named_modules()):
+            if name.endswith("rotary_emb"):
+                net.get_submodule(name.rpartition(".")[0]).rotary_emb = type(part)(config=net.config)
+        with torch.no_grad():
+            out = net(**{name: x.double() if x.is_floating_point() else x for name, x in given.items()})
+    finally:
+        torch.float32, torch.float, torch.Tensor.float = kept
+    names = ["logits"] if "logits" in out else ["last_hidden_state", "pooler_output"]
+    return {name: out[name].contiguous() for name in names if out.get(name) is not None}
+
+
+def write(folder: str, kind: str, config, limit: str | None):
+    """The folder of one net."""
+    torch.manual_seed(0)
+    given = inputs(config)
+    config._attn_implementation = "eager"
+    net = getattr(hf, kind)(config)
+    with torch.no_grad():
+        for p in net.parameters():
+            # Fresh nets of language answer with almost the same scores everywhere.
+            if p.dim() > 1:
+                p.mul_(8 if kind.startswith(("Res",)) is False else 1)
+    net = unsettle(net, *given.values()) if "pixel_values" in given else unsettle(net, given["input_ids"])
+    net.save_pretrained(folder, **({"max_shard_size": limit} if limit else {}))
+    for extra in ("generation_config.json",):
+        if os.path.exists(os.path.join(folder, extra)):
+            os.remove(os.path.join(folder, extra))
+    answers = in_f64(net, given)
+    save_file({f"in.{k}": v for k, v in given.items()} | {f"out.{k}": v for k, v in answers.items()}, os.path.join(folder, "io.safetensors"))
+    size = sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder))
+    print(f"{os.path.basename(folder)}: {kind}, {size} bytes, {[tuple(v.shape) for v in answers.values()]}")
+
+
+def main():
+    (out,) = sys.argv[1:]
+    for name, (kind, config, limit) in NETS.items():
+        write(os.path.join(out, name), kind, config, limit)
+
+
+if __name__ == "__main__":
+    main()
