@@ -10,6 +10,8 @@ import sys
 
 import torch
 import transformers as hf
+from peft import LoraConfig, get_peft_model
+from peft.tuners.lora import Embedding, LoraLayer
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -39,6 +41,14 @@ NETS = {
     "vit_stem": ("ViTModel", hf.ViTConfig(**VIT, qkv_bias=False), None),
     "resnet": ("ResNetForImageClassification", hf.ResNetConfig(**RESNET, num_labels=3), None),
     "resnet_bottleneck": ("ResNetModel", hf.ResNetConfig(**(RESNET | {"layer_type": "bottleneck", "downsample_in_first_stage": True})), None),
+}
+
+# Name of an adapter: the net whose matrices it changes, and its settings.
+HEADS = {"target_modules": ["q_proj", "v_proj"], "r": 3, "lora_alpha": 6}
+ADAPTERS = {
+    "lora": ("llama", HEADS | {"rank_pattern": {"layers.1.self_attn.q_proj": 2}, "alpha_pattern": {"v_proj": 5}}),
+    "lora_tables": ("llama", {"target_modules": ["embed_tokens", "gate_proj"], "r": 2, "use_rslora": True}),
+    "lora_images": ("resnet", {"target_modules": "resnet.encoder.stages.1.*convolution", "r": 2}),
 }
 
 # Places of a text: more than the windows above.
@@ -81,24 +91,54 @@ def write(folder: str, kind: str, config, limit: str | None):
     net = getattr(hf, kind)(config)
     with torch.no_grad():
         for p in net.parameters():
-            # Fresh nets of language answer with almost the same scores everywhere.
-            if p.dim() > 1:
-                p.mul_(8 if kind.startswith(("Res",)) is False else 1)
+            # Fresh nets of text and patches answer with almost the same numbers everywhere.
+            if p.dim() > 1 and config.model_type != "resnet":
+                p.mul_(8)
     net = unsettle(net, *given.values()) if "pixel_values" in given else unsettle(net, given["input_ids"])
     net.save_pretrained(folder, **({"max_shard_size": limit} if limit else {}))
-    for extra in ("generation_config.json",):
-        if os.path.exists(os.path.join(folder, extra)):
-            os.remove(os.path.join(folder, extra))
+    drop(folder, "generation_config.json")
     answers = in_f64(net, given)
     save_file({f"in.{k}": v for k, v in given.items()} | {f"out.{k}": v for k, v in answers.items()}, os.path.join(folder, "io.safetensors"))
     size = sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder))
     print(f"{os.path.basename(folder)}: {kind}, {size} bytes, {[tuple(v.shape) for v in answers.values()]}")
 
 
+def drop(folder: str, name: str):
+    """Removes a file that says nothing of the net."""
+    if os.path.exists(os.path.join(folder, name)):
+        os.remove(os.path.join(folder, name))
+
+
+def adapt(folder: str, of: str, settings: dict):
+    """The folder of one adapter; outputs are those of its updates, on inputs that are random numbers."""
+    torch.manual_seed(1)
+    kind, config, _ = NETS[of]
+    net = get_peft_model(getattr(hf, kind)(config), LoraConfig(**settings))
+    pairs = {name.removeprefix("base_model.model."): part for name, part in net.named_modules() if isinstance(part, LoraLayer)}
+    with torch.no_grad():
+        for name, p in net.named_parameters():
+            if "lora_" in name:
+                p.copy_(torch.randn_like(p))
+    net.save_pretrained(folder)
+    drop(folder, "README.md")
+    io = {}
+    for name, part in pairs.items():
+        update = part.double().get_delta_weight("default")
+        update = update.T if isinstance(part, Embedding) else update
+        x = torch.randn(2, *update.shape[1:])
+        io[f"in.{name}"] = x
+        y = torch.tensordot(x.double(), update.detach(), dims=[list(range(1, x.dim())), list(range(1, update.dim()))])
+        io[f"out.{name}.update"] = y.reshape(*y.shape, *[1] * (x.dim() - 2))
+    save_file(io, os.path.join(folder, "io.safetensors"))
+    print(f"{os.path.basename(folder)}: {sorted(pairs)}")
+
+
 def main():
     (out,) = sys.argv[1:]
     for name, (kind, config, limit) in NETS.items():
         write(os.path.join(out, name), kind, config, limit)
+    for name, (of, settings) in ADAPTERS.items():
+        adapt(os.path.join(out, name), of, settings)
 
 
 if __name__ == "__main__":

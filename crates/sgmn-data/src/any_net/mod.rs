@@ -81,6 +81,19 @@ pub struct OpenSize {
     pub axis: usize,
 }
 
+/// What an adapter changes in a matrix W of a larger net: `W + scale · B A`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update {
+    /// The layer of the larger net.
+    pub target: String,
+    /// The factor.
+    pub scale: f64,
+    /// The name of A `[rank, in, ..]`.
+    pub a: String,
+    /// The name of B `[out, rank, ..]`.
+    pub b: String,
+}
+
 /// A float tensor that is part of the architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FixedTensor {
@@ -110,6 +123,11 @@ pub(crate) trait Container: std::fmt::Debug + Send + Sync {
     /// Sizes of inputs that neither the file nor the user says.
     fn open_sizes(&self) -> Vec<OpenSize> {
         Vec::new()
+    }
+
+    /// Of an adapter: what it changes in a larger net.
+    fn updates(&self) -> &[Update] {
+        &[]
     }
 
     /// Whether the file says itself which of its tensors are one; then equal numbers tie nothing.
@@ -146,7 +164,7 @@ const READERS: &[Reader] = &[pt2::READER, families::READER, architecture::READER
 /// A file that is none of the known containers, is damaged, or holds an operation that is not read (by the name of
 /// operation and node); an option that names nothing in the file.
 pub fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
-    let settings = families::settings(path).filter(|_| path.is_dir() && options.architecture.is_none());
+    let settings = if options.architecture.is_none() { families::settings(path)? } else { None };
     let path = settings.as_deref().unwrap_or(path);
     if path.is_dir() {
         let expected = format!("a net: a file, or {}", families::READER.name);
@@ -167,7 +185,8 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
 /// Whether a path is a net with its graph, whatever it is called: ONNX, a program of `torch.export`, or a folder whose
 /// settings name a family (or these settings).
 pub fn has_graph(path: &Path) -> bool {
-    families::settings(path).is_some()
+    // A folder with several is one, too: to read it is refused with the reason.
+    !matches!(families::settings(path), Ok(None))
         || path.is_file()
             && MappedFile::open(path).is_ok_and(|file| {
                 let bytes = file.bytes();
@@ -185,6 +204,11 @@ impl FlowFile {
     /// Sizes of inputs that neither the file nor [`ReadOptions`] say, as they stand in the inputs.
     pub fn open_sizes(&self) -> Vec<OpenSize> {
         self.container.open_sizes()
+    }
+
+    /// Of an adapter: what it changes in a larger net. Nothing of any other file.
+    pub fn updates(&self) -> &[Update] {
+        self.container.updates()
     }
 
     /// Writes the same container with the numbers of another net of this flow; everything else stays byte for byte. The

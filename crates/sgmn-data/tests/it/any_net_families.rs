@@ -22,7 +22,7 @@ fn folder(name: &str) -> PathBuf {
 fn folders() -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> =
         fs::read_dir(folder("")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    all.retain(|path| path.join("config.json").is_file());
+    all.retain(|path| path.is_dir());
     all.sort();
     all
 }
@@ -35,6 +35,12 @@ fn examples(folder: &Path, kind: &str) -> Vec<(String, Array)> {
         Some((name.strip_prefix(kind)?.to_owned(), numbers_of(&view)))
     };
     file.tensors().into_iter().filter_map(of_kind).collect()
+}
+
+/// The file of the settings of a folder.
+fn settings(folder: &Path) -> PathBuf {
+    let files = ["config.json", "adapter_config.json"].map(|file| folder.join(file));
+    files.into_iter().find(|file| file.is_file()).unwrap()
 }
 
 fn options(folder: &Path) -> ReadOptions {
@@ -70,7 +76,7 @@ fn error(folder: &Path, file: &FlowFile) -> f64 {
 #[test]
 fn nets_of_every_family_answer_as_transformers_does() {
     let folders = folders();
-    assert!(folders.len() >= 13, "{folders:?}");
+    assert!(folders.len() >= 16, "{folders:?}");
     for folder in folders {
         let error = error(&folder, &open(&folder));
         println!("{}: {error:.1e}", folder.file_name().unwrap().display());
@@ -83,7 +89,7 @@ fn a_folder_is_its_settings_and_is_written_with_the_same_bytes_or_other_numbers(
     let scratch = tempfile::tempdir().unwrap();
     for folder in folders() {
         let name = folder.file_name().unwrap();
-        let file = any_net::open(&folder.join("config.json"), &options(&folder)).unwrap();
+        let file = any_net::open(&settings(&folder), &options(&folder)).unwrap();
         let same = scratch.path().join(name);
         file.write(&file.net, &same).unwrap();
         for entry in fs::read_dir(&same).unwrap() {
@@ -132,7 +138,7 @@ impl Copy {
                 value => drop(entries.insert((*key).to_owned(), value.clone())),
             }
         }
-        fs::write(self.path("config.json"), settings.to_string()).unwrap();
+        fs::write(file, said.to_string()).unwrap();
         self
     }
 
@@ -357,14 +363,56 @@ fn every_key_may_hold_anything_without_a_panic() {
         json!({"a": 1}),
         json!(true),
     ];
-    for net in ["gpt2", "llama", "vit", "resnet", "bert_masked"] {
-        let settings: Value =
-            serde_json::from_slice(&fs::read(folder(net).join("config.json")).unwrap()).unwrap();
-        for key in settings.as_object().unwrap().keys() {
+    for net in ["gpt2", "llama", "vit", "resnet", "bert_masked", "lora"] {
+        let said: Value = serde_json::from_slice(&fs::read(settings(&folder(net))).unwrap()).unwrap();
+        for key in said.as_object().unwrap().keys() {
             for value in &values {
                 // Most are refused; what is read is a net.
                 drop(Copy::of(net).with(&[(key, value.clone())]).open());
             }
         }
     }
+}
+
+#[test]
+fn adapters_say_what_they_change_in_a_larger_net() {
+    let file = open(&folder("lora"));
+    let scales: Vec<(&str, f64)> =
+        file.updates().iter().map(|update| (update.target.as_str(), update.scale)).collect();
+    let at = |layer, part| format!("model.layers.{layer}.self_attn.{part}_proj");
+    // alpha 6 and rank 3; alpha 5 of all values; rank 2 of the last queries.
+    let names = [at(0, "q"), at(0, "v"), at(1, "q"), at(1, "v")];
+    let expected = [2.0, 5.0 / 3.0, 3.0, 5.0 / 3.0];
+    assert_eq!(scales, names.iter().map(String::as_str).zip(expected).collect::<Vec<_>>());
+    assert!(open(&folder("llama")).updates().is_empty());
+}
+
+#[test]
+fn adapters_that_are_more_than_pairs_are_refused() {
+    let cases = [
+        ("peft_type", json!("IA3"), "LORA under peft_type"),
+        ("use_dora", json!(true), "false under use_dora"),
+        ("bias", json!("all"), "none under bias"),
+        ("modules_to_save", json!(["score"]), "\"modules_to_save\""),
+        ("layer_replication", json!([[0, 2]]), "\"layer_replication\""),
+        ("r", json!(4), "of shape [4, 16], as"),
+        ("r", json!(0), "under r, found 0"),
+        ("r", json!(null), "under r, found none"),
+        ("rank_pattern", json!({"(": 2}), "regular expressions"),
+        ("rank_pattern", json!({"v_proj": -1}), "a whole number of 1 or more for each"),
+        (
+            "alpha_pattern",
+            json!({"v_proj": 1, "layers.0.self_attn.v_proj": 2}),
+            "one value for model.layers.0.self_attn.v_proj",
+        ),
+        ("alpha_pattern", json!(5), "an object under alpha_pattern"),
+    ];
+    for (key, value, expected) in cases {
+        let message = Copy::of("lora").with(&[(key, value)]).refused();
+        assert!(message.contains(expected), "{key}: {message}");
+    }
+    let both = Copy::of("lora");
+    fs::copy(folder("llama").join("config.json"), both.path("config.json")).unwrap();
+    assert!(both.refused().contains("say which by the name of its file, config.json or adapter_config.json"));
+    assert!(any_net::open(&both.path("adapter_config.json"), &ReadOptions::default()).is_ok());
 }

@@ -73,7 +73,8 @@ fn nets_with_their_graph_are_known_by_what_is_in_them() {
                 continue;
             }
             let is_graph = path.extension().is_some_and(|ending| ending == "onnx" || ending == "pt2")
-                || path.ends_with("config.json");
+                || path.ends_with("config.json")
+                || path.ends_with("adapter_config.json");
             assert_eq!(any_net::has_graph(&path), is_graph, "{}", path.display());
             if is_graph { n_graphs += 1 } else { n_others += 1 }
         }

@@ -32,9 +32,7 @@ fn build(config: &Config, sketch: &mut Sketch<'_>) -> Result<()> {
     };
     config.only_truth("is_decoder", false)?;
     config.only_truth("add_cross_attention", false)?;
-    if config.word_or("position_embedding_type", "absolute")? != "absolute" {
-        return config.fault("position_embedding_type", "absolute");
-    }
+    config.only_word("position_embedding_type", "absolute")?;
     // Published files tell of a pooler in words that nothing reads.
     for key in ["num_fc_layers", "num_attention_heads", "fc_size_per_head", "size_per_head", "type"] {
         config.get(&format!("pooler_{key}"));

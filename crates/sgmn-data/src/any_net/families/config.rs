@@ -229,6 +229,11 @@ impl Config {
         if self.truth_or(key, only)? == only { Ok(()) } else { self.fault(key, only) }
     }
 
+    /// Refuses what is not the only word that is read.
+    pub(super) fn only_word(&self, key: &str, only: &str) -> Result<()> {
+        if self.word_or(key, only)? == only { Ok(()) } else { self.fault(key, only) }
+    }
+
     /// The one class of the net: what stands on top of the family's stem.
     ///
     /// # Errors

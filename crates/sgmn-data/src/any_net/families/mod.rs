@@ -12,6 +12,7 @@ mod encoder;
 mod files;
 mod gpt2;
 mod llama;
+mod lora;
 mod mistral;
 mod qwen2;
 mod resnet;
@@ -22,12 +23,12 @@ mod vit;
 use std::path::{Path, PathBuf};
 
 use super::{
-    About, Container, FlowFile, Known, OpenSize, ReadOptions, Reader, Record, Tensors,
+    About, Container, FlowFile, Known, OpenSize, ReadOptions, Reader, Record, Tensors, Update,
     architecture::{self, Plan},
     assemble,
     shared::Share,
 };
-use crate::Result;
+use crate::{Error, Result};
 
 use config::Config;
 use files::{Files, Opened};
@@ -40,7 +41,7 @@ pub(super) const READER: Reader =
 /// A kind of published nets.
 #[derive(Debug)]
 struct Family {
-    /// The word for it under `model_type`.
+    /// The word for it under `model_type`, or of an adapter under `peft_type`.
     name: &'static str,
     /// Writes a net of these settings down.
     build: fn(&Config, &mut Sketch<'_>) -> Result<()>,
@@ -52,14 +53,36 @@ struct Family {
 const FAMILIES: &[Family] =
     &[bert::FAMILY, gpt2::FAMILY, llama::FAMILY, mistral::FAMILY, qwen2::FAMILY, resnet::FAMILY, vit::FAMILY];
 
-/// Settings of a net.
-const SETTINGS: &str = "config.json";
+/// Files of settings, the key that names the family, and what the files of tensors are called.
+const SETTINGS: [(&str, &str, &str); 2] =
+    [("config.json", "model_type", "model"), ("adapter_config.json", "peft_type", "adapter_model")];
 
 /// The settings of the net at a path: a folder that has some, or the file itself.
-pub(super) fn settings(path: &Path) -> Option<PathBuf> {
-    let file = if path.is_dir() { path.join(SETTINGS) } else { path.to_owned() };
-    let is_named = file.extension().is_some_and(|ending| ending == "json") && file.is_file();
-    (is_named && Config::read(&file).is_ok_and(|config| config.get("model_type").is_some())).then_some(file)
+///
+/// # Errors
+/// [`Error::Format`] for a folder with a net and an adapter.
+pub(super) fn settings(path: &Path) -> Result<Option<PathBuf>> {
+    if !path.is_dir() {
+        let is_named = path.extension().is_some_and(|ending| ending == "json") && path.is_file();
+        return Ok((is_named && names_family(path)).then(|| path.to_owned()));
+    }
+    let there = SETTINGS.map(|(file, _, _)| path.join(file)).into_iter().filter(|file| names_family(file));
+    match &there.collect::<Vec<_>>()[..] {
+        [] => Ok(None),
+        [one] => Ok(Some(one.clone())),
+        _ => {
+            let [net, adapter] = SETTINGS.map(|(file, _, _)| file);
+            let expected =
+                format!("a net or an adapter; say which by the name of its file, {net} or {adapter}");
+            Err(Error::format(path, expected, "both"))
+        }
+    }
+}
+
+/// Whether a file holds settings that name a family.
+fn names_family(file: &Path) -> bool {
+    let Ok(config) = Config::read(file) else { return false };
+    SETTINGS.iter().any(|(_, key, _)| config.get(key).is_some())
 }
 
 fn detects(start: &[u8], options: &ReadOptions) -> bool {
@@ -73,18 +96,24 @@ struct Folder {
     writer: Option<String>,
     plan: Plan,
     files: Opened,
+    /// Of an adapter: what it changes.
+    updates: Vec<Update>,
 }
 
 fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     let config = Config::read(path)?;
-    let name = config.word_or("model_type", "")?;
-    let Some(family) = FAMILIES.iter().find(|family| family.name == name) else {
-        let known: Vec<&str> = FAMILIES.iter().map(|family| family.name).collect();
-        return config.fault("model_type", format!("one of {}", known.join(", ")));
+    let [of_net, of_adapter] = SETTINGS;
+    let (_, key, stem) = if config.get(of_adapter.1).is_some() { of_adapter } else { of_net };
+    let name = config.word_or(key, "")?;
+    let is_adapter = |family: &Family| family.name == lora::FAMILY.name;
+    let known = || FAMILIES.iter().filter(|family| is_adapter(family) == (key == of_adapter.1));
+    let Some(family) = known().find(|family| family.name == name) else {
+        let known: Vec<&str> = known().map(|family| family.name).collect();
+        return config.fault(key, format!("one of {}", known.join(", ")));
     };
     let writer = config.word_or("transformers_version", "")?;
     let writer = (!writer.is_empty()).then(|| format!("transformers {writer}"));
-    let files = Files::find(path, "model")?;
+    let files = Files::find(path, stem)?;
     let (shapes, others) = files.shapes(family.buffers)?;
     let mut sketch = Sketch::new(&shapes);
     (family.build)(&config, &mut sketch)?;
@@ -92,7 +121,7 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     sketch.check(path, files.named())?;
     let of = files.named().to_owned();
     let idle = sketch.idle_tensors();
-    let Sketch { inputs, outputs, layers, same, .. } = sketch;
+    let Sketch { inputs, outputs, layers, same, updates, .. } = sketch;
     let (inputs, open) = architecture::bind(&inputs, options)?;
     let (files, numbers) = files.read(family.buffers, &same)?;
     let known = |name: &str| {
@@ -108,7 +137,7 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
         .collect();
     let plan =
         Plan { path: path.to_owned(), inputs, open, outputs, layers, shares, others, idle, of: of.clone() };
-    assemble(&of, Box::new(Folder { family: family.name, writer, plan, files }), records, options)
+    assemble(&of, Box::new(Folder { family: family.name, writer, plan, files, updates }), records, options)
 }
 
 impl Container for Folder {
@@ -127,6 +156,10 @@ impl Container for Folder {
 
     fn lower(&self, tensors: &mut Tensors<'_>) -> Result<()> {
         self.plan.lower(tensors)
+    }
+
+    fn updates(&self) -> &[Update] {
+        &self.updates
     }
 
     fn write(&self, numbers: &dyn Fn(usize) -> Option<Vec<f64>>, out: &Path) -> Result<()> {

@@ -9,7 +9,10 @@ use toml::Value;
 
 use crate::{
     Error, Result,
-    any_net::architecture::document::{Input, Layer, Size},
+    any_net::{
+        Update,
+        architecture::document::{Input, Layer, Size},
+    },
 };
 
 /// Sizes of tensors by name.
@@ -32,6 +35,8 @@ pub(super) struct Sketch<'a> {
     pub(super) idle: Vec<String>,
     /// A further name of a tensor, and its first one; both must hold the same numbers.
     pub(super) same: Vec<(String, String)>,
+    /// Of an adapter: what it changes.
+    pub(super) updates: Vec<Update>,
 }
 
 /// Places of a text that a net reads if nobody says how many: enough for attention to have something to weigh.
@@ -50,7 +55,18 @@ impl<'a> Sketch<'a> {
             layers: Vec::new(),
             idle: Vec::new(),
             same: Vec::new(),
+            updates: Vec::new(),
         }
+    }
+
+    /// The names of all tensors of the files.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.there.keys().map(String::as_str)
+    }
+
+    /// The shape of a tensor of the files.
+    pub(super) fn shape(&self, name: &str) -> Option<&'a [usize]> {
+        self.there.get(name).map(Vec::as_slice)
     }
 
     /// Whether the files have a tensor.
