@@ -66,6 +66,9 @@ pub(super) fn build(config: &Config, sketch: &mut Sketch<'_>, style: &Style) -> 
                 sketch.expect(&format!("{block}.self_attn.{name}.bias"), &[n_out]);
             }
         }
+        if !sketch.fits_so_far() {
+            return Ok(());
+        }
         let attention = sketch.layer("attention", &format!("{block}.self_attn"));
         attention.option("heads", heads as i64).option("kv_heads", kv_heads as i64).option("causal", true);
         attention.option("qkv", ["q_proj", "k_proj", "v_proj"].map(Value::from).to_vec());

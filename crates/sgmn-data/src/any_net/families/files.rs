@@ -45,12 +45,9 @@ impl Files {
             config.with_file_name(format!("{stem}.safetensors")),
             config.with_file_name(format!("{stem}.safetensors.index.json")),
         );
-        let folder = config.parent().unwrap_or(Path::new(""));
         let expected = || {
-            format!(
-                "{stem}.safetensors or {stem}.safetensors.index.json, one of both, beside {}",
-                shown(config)
-            )
+            let file = format!("{stem}.safetensors");
+            format!("{file} or {file}.index.json, one of both, beside {}", shown(config))
         };
         match (single.is_file(), index.is_file()) {
             (true, false) => Ok(Self { plain: vec![config.to_owned()], parts: vec![single] }),
@@ -60,8 +57,8 @@ impl Files {
                 let parts = parts.keys().map(|part| index.with_file_name(part)).collect();
                 Ok(Self { plain: vec![config.to_owned(), index], parts })
             }
-            (true, true) => Err(Error::format(folder, expected(), "both")),
-            (false, false) => Err(Error::format(folder, expected(), "none")),
+            (true, true) => Err(Error::format(config, expected(), "both")),
+            (false, false) => Err(Error::format(config, expected(), "none")),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use super::{Family, config::Config, sketch::Sketch};
@@ -22,6 +22,9 @@ const PREFIX: &str = "base_model.model.";
 const ENDS: [[&str; 2]; 2] =
     [[".lora_A.weight", ".lora_B.weight"], [".lora_embedding_A", ".lora_embedding_B"]];
 
+/// Patterns under a key at most, and bytes that each may take.
+const MOST_PATTERNS: usize = 4096;
+const MOST_BYTES: usize = 1 << 16;
 /// Keys of how an adapter was made or is loaded.
 const MAKING: &[&str] = &[
     "auto_mapping",
@@ -133,12 +136,15 @@ impl<'a> Patterns<'a> {
         match config.get(key) {
             None => {}
             Some(Value::Object(entries)) => {
+                if entries.len() > MOST_PATTERNS {
+                    return config.fault(key, format!("at most {MOST_PATTERNS} patterns"));
+                }
                 for (pattern, value) in entries {
-                    match Regex::new(&format!(r"^(.*\.)?({pattern})$")) {
+                    let whole = format!(r"^(.*\.)?({pattern})$");
+                    match RegexBuilder::new(&whole).size_limit(MOST_BYTES).build() {
                         Ok(regex) => list.push((regex, value)),
                         Err(_) => {
-                            return config
-                                .fault(key, "patterns that are regular expressions without look-around");
+                            return config.fault(key, "short regular expressions without look-around");
                         }
                     }
                 }

@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 use super::config::Config;
 use crate::Result;
 
+/// Most channels of a head.
+const MOST_CHANNELS: usize = 4096;
 /// Base of the angles where the settings say none.
 const BASE: f64 = 10_000.0;
 
@@ -15,10 +17,10 @@ const BASE: f64 = 10_000.0;
 /// # Errors
 /// A kind of scaling that is not read, or a fact of one that is missing, by the name of the key.
 pub(super) fn frequencies(config: &Config, width: usize) -> Result<Vec<f64>> {
-    if width % 2 != 0 {
+    if width % 2 != 0 || width > MOST_CHANNELS {
         return config.fault(
             "head_dim",
-            format!("an even number of channels of a head with a rotary code, not {width},"),
+            format!("an even number of channels of a head, at most {MOST_CHANNELS}, not {width},"),
         );
     }
     let newer = config.get("rope_parameters").is_some();

@@ -25,6 +25,7 @@ pub(super) struct Sketch<'a> {
     there: &'a Shapes,
     /// What the net must have.
     expected: Shapes,
+    fits: bool,
     /// Inputs by name.
     pub(super) inputs: Vec<(String, Input)>,
     /// Names of values that are outputs.
@@ -50,6 +51,7 @@ impl<'a> Sketch<'a> {
         Self {
             there,
             expected: Shapes::new(),
+            fits: true,
             inputs: Vec::new(),
             outputs: Vec::new(),
             layers: Vec::new(),
@@ -125,6 +127,7 @@ impl<'a> Sketch<'a> {
 
     /// Demands a tensor of a shape.
     pub(super) fn expect(&mut self, name: &str, shape: &[usize]) {
+        self.fits &= self.shape(name) == Some(shape);
         self.expected.insert(name.to_owned(), shape.to_vec());
     }
 
@@ -180,6 +183,12 @@ impl<'a> Sketch<'a> {
             self.same.push((own, table.to_owned()));
         }
         self.layer("linear", "").tensors.insert("weight".to_owned(), table.to_owned());
+    }
+
+    /// Whether all tensors that were demanded so far are there, with their shapes. Where they are not, the rest need not be
+    /// written: the net will be refused.
+    pub(super) fn fits_so_far(&self) -> bool {
+        self.fits
     }
 
     /// Refuses tensors that are missing or have other sizes, and tensors that nothing uses.
