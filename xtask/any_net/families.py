@@ -59,8 +59,10 @@ def inputs(config) -> dict[str, Tensor]:
     """One batch of inputs by name."""
     if hasattr(config, "vocab_size"):
         ids = torch.randint(config.vocab_size, (2, LENGTH))
+        # Nets with a table of positions: not the first rows.
+        places = {"position_ids": torch.arange(3, 3 + LENGTH).expand(2, LENGTH).contiguous()} if config.model_type in ("bert", "gpt2") else {}
         kinds = {"token_type_ids": torch.randint(2, (2, LENGTH))} if config.model_type == "bert" else {}
-        return {"input_ids": ids} | kinds
+        return {"input_ids": ids} | places | kinds
     side = getattr(config, "image_size", 24)
     return {"pixel_values": torch.randn(2, 3, side, side)}
 

@@ -129,22 +129,20 @@ impl Draft<'_> {
         let length = shape[rank - 2];
         let pair = |channel: usize| if neighbours { channel / 2 } else { channel % half };
         let angle = |place: usize, channel: usize| place as f64 * frequencies[pair(channel)];
-        let table = |f: fn(f64) -> f64| -> Vec<f64> {
-            (0..length).flat_map(|t| (0..width).map(move |c| f(angle(t, c)))).collect()
+        // The first of a pair takes its partner with a minus. It stands in the table, where it is seen as part of the code.
+        let is_first = |channel: usize| if neighbours { channel.is_multiple_of(2) } else { channel < half };
+        let sine = |angle: f64, channel: usize| if is_first(channel) { -angle.sin() } else { angle.sin() };
+        let table = |f: &dyn Fn(f64, usize) -> f64| -> Vec<f64> {
+            (0..length * width).map(|at| f(angle(at / width, at % width), at % width)).collect()
         };
-        let cosines = self.array(vec![length, width], table(f64::cos))?;
-        let sines = self.array(vec![length, width], table(f64::sin))?;
+        let cosines = self.array(vec![length, width], table(&|angle, _| angle.cos()))?;
+        let sines = self.array(vec![length, width], table(&sine))?;
         let part = self.slice(x, rank - 1, 0, width)?;
         let partner = if neighbours {
             self.take(part, rank - 1, (0..width).map(|c| c ^ 1).collect())?
         } else {
             self.take(part, rank - 1, (0..width).map(|c| (c + half) % width).collect())?
         };
-        // The first of a pair takes its partner with a minus.
-        let first = |c: usize| if neighbours { c.is_multiple_of(2) } else { c < half };
-        let signs =
-            self.array(vec![width], (0..width).map(|c| if first(c) { -1.0 } else { 1.0 }).collect())?;
-        let partner = self.multiply(partner, signs)?;
         let (a, b) = (self.multiply(part, cosines)?, self.multiply(partner, sines)?);
         let turned = self.add(a, b)?;
         if width == shape[rank - 1] {

@@ -50,8 +50,16 @@ struct Family {
 }
 
 /// All families, sorted by name.
-const FAMILIES: &[Family] =
-    &[bert::FAMILY, gpt2::FAMILY, llama::FAMILY, mistral::FAMILY, qwen2::FAMILY, resnet::FAMILY, vit::FAMILY];
+const FAMILIES: &[Family] = &[
+    bert::FAMILY,
+    gpt2::FAMILY,
+    llama::FAMILY,
+    lora::FAMILY,
+    mistral::FAMILY,
+    qwen2::FAMILY,
+    resnet::FAMILY,
+    vit::FAMILY,
+];
 
 /// Files of settings, the key that names the family, and what the files of tensors are called.
 const SETTINGS: [(&str, &str, &str); 2] =

@@ -146,10 +146,13 @@ impl<'a> Sketch<'a> {
         self.layer("embedding", name)
     }
 
-    /// A table of rows, one added to each place.
+    /// Adds rows of a table to the value of the layer before, chosen by the input `position_ids`: all rows are rows that
+    /// the net may read, be the text that is asked about as short as it may.
     pub(super) fn positions(&mut self, name: &str, rows: usize, n: usize) -> &mut Layer {
-        self.expect(&format!("{name}.weight"), &[rows, n]);
-        self.layer("positions", name)
+        self.tokens("position_ids", rows);
+        self.last().called("before");
+        self.embedding(name, rows, n).takes("position_ids");
+        self.layer("add", "").with("before")
     }
 
     /// A norm with centre, gain and shift; older files call these two gamma and beta.
