@@ -129,9 +129,9 @@ impl Copy {
 
     /// Settings with keys replaced; null takes a key away.
     fn with(self, changes: &[(&str, Value)]) -> Self {
-        let mut settings: Value =
-            serde_json::from_slice(&fs::read(self.path("config.json")).unwrap()).unwrap();
-        let entries = settings.as_object_mut().unwrap();
+        let file = settings(self.0.path());
+        let mut said: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        let entries = said.as_object_mut().unwrap();
         for (key, value) in changes {
             match value {
                 Value::Null => drop(entries.remove(*key)),

@@ -3,6 +3,7 @@
 mod any_net;
 mod check;
 mod equal;
+mod families;
 mod fit;
 mod import_checkpoint;
 mod measure;
