@@ -120,8 +120,10 @@ embed! {
     pub(super) SIZES in "sizes":
         "best",
         "best-10k",
+        "best-10k-adamw",
         "best-10k-constant",
         "best-10k-last",
+        "best-10k-noise",
         "best-10k-plain",
         "best-10k-still",
         "quick",

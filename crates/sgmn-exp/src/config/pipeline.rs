@@ -46,6 +46,11 @@ pub enum Augment {
     /// The net of a moved input stands in the place of the net: what it draws is turned, shifted, stretched. The target
     /// stays, so the question has to have the same answer then.
     MoveInputs(Motion),
+    /// Noise is added to every parameter, `deviation` times the root mean square of its layer's weights or biases.
+    AddNoise {
+        /// Standard deviation of the noise for parameters of size 1.
+        deviation: f64,
+    },
     /// The net of rescaled outputs stands in the place of the net: contrast and brightness of what it draws.
     ScaleOutputs(Levels),
 }
@@ -54,7 +59,7 @@ impl Pipeline {
     /// The first random change of training nets that changes their function, if there is one.
     pub fn moves(&self) -> Option<&'static str> {
         self.augment.iter().find_map(|change| match change {
-            Augment::RandomAction { .. } => None,
+            Augment::RandomAction { .. } | Augment::AddNoise { .. } => None,
             Augment::MoveInputs(_) => Some("move_inputs"),
             Augment::ScaleOutputs(_) => Some("scale_outputs"),
         })
@@ -66,6 +71,13 @@ impl Pipeline {
                 Augment::RandomAction { symmetries } => {
                     let key = "pipeline.augment.symmetries: number of symmetries";
                     check::at_least(key, 1, symmetries.len())?;
+                }
+                Augment::AddNoise { deviation } => {
+                    let key = "pipeline.augment.deviation";
+                    anyhow::ensure!(
+                        (0.0..1.0).contains(deviation),
+                        "{key}: expected a number from 0 to below 1, found {deviation}"
+                    );
                 }
                 Augment::MoveInputs(motion) => motion.validate().context("pipeline.augment")?,
                 Augment::ScaleOutputs(levels) => levels.validate().context("pipeline.augment")?,

@@ -7,7 +7,10 @@ use candle_core::DType;
 use clap::ValueEnum;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sgmn_nn::{ops::ProductPrecision, optim::Schedule};
+use sgmn_nn::{
+    ops::ProductPrecision,
+    optim::{OptimizerKind, Schedule},
+};
 
 use super::check;
 
@@ -30,6 +33,9 @@ pub struct Train {
     pub weight_decay: f64,
     /// Steps over which the learning rate rises linearly; 0 for none.
     pub warmup_steps: u64,
+    /// What follows the gradients; AdamW if left out, and then not written.
+    #[serde(default, skip_serializing_if = "is_adamw")]
+    pub optimizer: OptimizerKind,
     /// How the learning rate falls after the warm-up; absent: it stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decay: Option<Decay>,
@@ -121,6 +127,11 @@ fn ten_minutes() -> f64 {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
 fn is_ten_minutes(minutes: &f64) -> bool {
     *minutes == ten_minutes()
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_adamw(kind: &OptimizerKind) -> bool {
+    *kind == OptimizerKind::AdamW
 }
 
 /// Whether products are taken in the model's own number type, as in files written before there was a choice.

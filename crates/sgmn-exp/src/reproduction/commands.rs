@@ -178,12 +178,10 @@ impl RunArgs {
             eprintln!("{title}\n\n{}", table.to_markdown());
         }
         if self.save_results {
-            eprintln!("saved: {}", report.save(Path::new(RESULTS), request.scale.name())?.display());
-            // What is on other terms than the paper's tables has a page, and no place among them.
-            if request.scale != Scale::Best {
-                report.show_in(Path::new(README))?;
-                eprintln!("saved: the tables in {README}");
-            }
+            let scale = request.scale.name();
+            eprintln!("saved: {}", report.save(Path::new(RESULTS), scale)?.display());
+            report.show_in(Path::new(README), scale)?;
+            eprintln!("saved: the tables in {README}");
         }
         eprintln!("tables: {}\nreport: {}", report.markdown.display(), report.html.display());
         said(&failed)
@@ -311,7 +309,14 @@ impl Which {
             let words: Vec<String> = env::args().skip(1).collect();
             format!("sgmn-report {}", words.join(" "))
         });
-        typed.replace(" --report-only", "")
+        // Places of this machine are not what makes the numbers.
+        let words: Vec<&str> = typed.split(' ').collect();
+        let is_place = |word: &&str| ["--data-dir", "--out"].contains(word);
+        let kept = words.iter().enumerate().filter(|(i, word)| {
+            !is_place(word) && !i.checked_sub(1).is_some_and(|before| is_place(&words[before]))
+        });
+        let kept: Vec<&str> = kept.map(|(_, word)| *word).filter(|word| *word != "--report-only").collect();
+        kept.join(" ")
     }
 }
 

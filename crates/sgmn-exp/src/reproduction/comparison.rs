@@ -4,7 +4,7 @@ use super::{
     paper::{self, PaperTable, Value},
     plan::RunState,
     results::{Results, RowResults, RunResult, StudyResults},
-    study::ReportPart,
+    study::{ReportPart, Scale},
 };
 use crate::{
     config::TrainLength,
@@ -33,7 +33,7 @@ pub(super) fn table(results: &Results, part: ReportPart) -> Option<Table> {
 }
 
 /// The table of a part in the few lines of a front page: chance, the paper's methods and the rival that knows one symmetry
-/// less, beside the paper's columns on such nets, or else its first.
+/// less (of our own settings all rows), beside the paper's columns on such nets, or else its first.
 pub(super) fn short_table(results: &Results, part: ReportPart) -> Option<Table> {
     let paper = paper::table(part)?;
     let studies: Vec<&StudyResults> = results.of(part).collect();
@@ -46,11 +46,24 @@ pub(super) fn short_table(results: &Results, part: ReportPart) -> Option<Table> 
         columns.push(Column::Paper(paper, 0));
     }
     let published = paper.rows.iter().map(|row| row.method);
-    let mut methods: Vec<&str> = published.filter(|method| !method.starts_with("elsewhere")).collect();
-    methods.push("GMN");
-    methods.retain(|method| {
+    let is_elsewhere = |method: &str| method.starts_with("elsewhere");
+    let is_run = |method: &str| {
         studies.iter().any(|results| results.row(method).is_some()) && !is_unrun(&studies, method)
-    });
+    };
+    let mut methods: Vec<&str> = Vec::new();
+    if studies.iter().all(|results| results.study.scale == Scale::Best) {
+        // Our own settings have few rows, and stand beside the best that others have reached.
+        let own = studies.iter().flat_map(|results| &results.study.rows).map(|row| row.method.as_str());
+        own.for_each(|method| {
+            if !methods.contains(&method) {
+                methods.push(method)
+            }
+        });
+        methods.extend(published.filter(|method| is_elsewhere(method)));
+        methods.retain(|method| is_elsewhere(method) || is_run(method));
+    } else {
+        methods.extend(published.chain(["GMN"]).filter(|method| !is_elsewhere(method) && is_run(method)));
+    }
     Some(beside(&columns, &methods, paper.criterion))
 }
 

@@ -96,10 +96,6 @@ fn write_block(text: &mut String, block: &Block) -> Result<()> {
     Ok(())
 }
 
-/// Where a file shows the tables of the last saved results.
-const BEGIN: &str = "<!-- results -->\n";
-const END: &str = "<!-- /results -->";
-
 impl Report {
     /// Copies the Markdown file and its figures into a folder of results, as `NAME.md`.
     ///
@@ -116,24 +112,22 @@ impl Report {
         Ok(path)
     }
 
-    /// Puts the short tables between the lines `<!-- results -->` and `<!-- /results -->` of a file.
+    /// Puts the short tables between the lines `<!-- results NAME -->` and `<!-- /results NAME -->` of a file.
     ///
     /// # Errors
     /// If the file cannot be read or written, or does not have the two lines.
-    pub fn show_in(&self, file: &Path) -> Result<()> {
+    pub fn show_in(&self, file: &Path, name: &str) -> Result<()> {
         let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-        let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+        let [begin, end] = ["", "/"].map(|mark| format!("<!-- {mark}results {name} -->"));
+        let parts =
+            text.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
         let (before, after) = parts.with_context(|| {
-            format!(
-                "{}: expected the lines {} and {END}, found no such pair",
-                file.display(),
-                BEGIN.trim_end()
-            )
+            format!("{}: expected the lines {begin} and {end}, found no such pair", file.display())
         })?;
         let mut shown = String::new();
         for (title, table) in &self.short_tables {
             write!(shown, "\n{title}:\n\n{}", table.to_markdown())?;
         }
-        write_atomic(file, format!("{before}{BEGIN}{shown}\n{END}{after}").as_bytes())
+        write_atomic(file, format!("{before}{begin}\n{shown}\n{end}{after}").as_bytes())
     }
 }

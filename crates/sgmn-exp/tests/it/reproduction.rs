@@ -310,14 +310,17 @@ fn tables_are_put_between_two_lines_of_a_file_and_nothing_else_is_changed() {
     finish(&Plan::new(&request).unwrap().runs[0], 0.8);
     let report = reproduction::write(&request, "").unwrap();
     let file = folder.path().join("file.md");
-    std::fs::write(&file, "before\n<!-- results -->\nold\n<!-- /results -->\nafter\n").unwrap();
-    report.show_in(&file).unwrap();
+    std::fs::write(&file, "before\n<!-- results quick -->\nold\n<!-- /results quick -->\nafter\n").unwrap();
+    report.show_in(&file, "quick").unwrap();
     let text = read(&file);
-    assert!(text.starts_with("before\n<!-- results -->\n\nINR classification:\n\n| method "), "{text}");
-    assert!(text.ends_with("|\n\n<!-- /results -->\nafter\n") && !text.contains("old"), "{text}");
+    assert!(text.starts_with("before\n<!-- results quick -->\n\nINR classification:\n\n| method "), "{text}");
+    assert!(text.ends_with("|\n\n<!-- /results quick -->\nafter\n") && !text.contains("old"), "{text}");
     std::fs::write(&file, "nothing of the kind").unwrap();
-    let message = report.show_in(&file).unwrap_err().to_string();
-    assert!(message.contains("expected the lines <!-- results --> and <!-- /results -->"), "{message}");
+    let message = report.show_in(&file, "quick").unwrap_err().to_string();
+    assert!(
+        message.contains("expected the lines <!-- results quick --> and <!-- /results quick -->"),
+        "{message}"
+    );
 }
 
 #[test]

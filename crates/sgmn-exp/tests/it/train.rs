@@ -48,6 +48,14 @@ fn experiments() -> Vec<(&'static str, Experiment)> {
         ("clipped", tiny(&["train.epochs=1", "train.clip_norm=0.01"])),
         ("rounded", tiny(&["train.epochs=1", "train.precision=bf16"])),
         (
+            "muon",
+            tiny(&[
+                "train.epochs=1",
+                "train.optimizer=muon",
+                "pipeline.augment=[{kind=\"add_noise\",deviation=0.1}]",
+            ]),
+        ),
+        (
             "moved",
             tiny(&[MOVED, "train.epochs=2", "train.decay=cosine", "train.average=0.9", "train.n_nets=12"]),
         ),

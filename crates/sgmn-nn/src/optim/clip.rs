@@ -45,6 +45,13 @@ impl Gradients {
         self.clip.as_ref()
     }
 
+    /// The gradients of some variables, by their places in the store; the others have none.
+    pub(super) fn retain(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let taken = self.taken.iter().enumerate();
+        let taken = taken.map(|(i, grad)| grad.clone().filter(|_| keep(i))).collect();
+        Self { taken, clip: self.clip.clone() }
+    }
+
     /// The same gradients after clipping.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod digest;
+mod noise;
 
 use std::{sync::Arc, time::Duration};
 
@@ -239,14 +240,21 @@ impl Shared {
         let Sample { id, mut net, .. } = self.dataset.source.get(item)?;
         // What changes the function comes first: the canonical form is that of the net which is read.
         for (change, seed) in self.changes(seed) {
-            net = match change {
+            let changed = match change {
                 Augment::RandomAction { .. } => continue,
                 Augment::MoveInputs(motion) => {
-                    motion.sample(seed, net.spec().widths()[0]).and_then(|map| map.act_on_net(&net))
+                    let map = motion.sample(seed, net.spec().widths()[0]);
+                    map.and_then(|map| map.act_on_net(&net)).map_err(anyhow::Error::from)
                 }
-                Augment::ScaleOutputs(levels) => levels.sample(seed).and_then(|map| map.act_on_net(&net)),
-            }
-            .with_context(|| id.clone())?;
+                Augment::ScaleOutputs(levels) => {
+                    let map = levels.sample(seed);
+                    map.and_then(|map| map.act_on_net(&net)).map_err(anyhow::Error::from)
+                }
+                Augment::AddNoise { deviation } => {
+                    noise::add_noise(&net, *deviation, seed).map_err(anyhow::Error::from)
+                }
+            };
+            net = changed.with_context(|| id.clone())?;
         }
         let (mut graph, repairs) = self.intake.graph(&net).with_context(|| id.clone())?;
         for (change, seed) in self.changes(seed) {

@@ -11,23 +11,26 @@ const QUESTION: &str = "Sine networks (INRs) were fitted to images, one network 
                         shifted, stretched, of other contrast), rates fall along half a cosine, and the running mean of the \
                         variables is tested.";
 
-/// The ingredients, each left out once: size, method, what is changed.
-const WITHOUT: [(&str, &str, &str); 5] = [
+/// The ingredients, each left out once, and one more: size, method, what is changed.
+const WITHOUT: [(&str, &str, &str); 7] = [
     (
         "best-10k",
         "ScaleGMN, all ingredients",
         "moved nets, falling rate, running mean of the variables, sines of parameters",
     ),
+    ("best-10k-adamw", "without Muon", "AdamW moves matrices too"),
     ("best-10k-still", "without moved nets", "training nets as they are, each epoch the same"),
     ("best-10k-constant", "without a falling rate", "the rate stays after the warm-up"),
     ("best-10k-plain", "without sines of parameters", "parameters as they are"),
+    ("best-10k-noise", "with noise", "noise of a tenth of their size on the parameters of training nets"),
     ("best-10k-last", "without the running mean", "the variables themselves are tested"),
 ];
 
 pub(super) fn studies() -> Vec<Study> {
     let terms = |data, size| Terms { data, task: TaskKind::Classify, size };
-    let best = |name, data, manifest, nets| Study {
+    let best = |name, data, manifest, nets, paper_column| Study {
         name,
+        paper_column: Some(paper_column),
         manifests: manifest,
         rows: terms(data, "best").rows(&["scalegmn", "bidirectional", "scalegmn-probes", "probes"], &[]),
         claims: &[
@@ -41,12 +44,12 @@ pub(super) fn studies() -> Vec<Study> {
         terms("mnist-inrs-full", size).row("scalegmn").called(method).knowing(what)
     };
     vec![
-        best("best-digits", "mnist-inrs-full", &["mnist"], "INRs of MNIST digits"),
-        best("best-clothes", "fmnist-inrs-full", &["fashion-mnist"], "INRs of Fashion-MNIST"),
+        best("best-digits", "mnist-inrs-full", &["mnist"], "INRs of MNIST digits", 0),
+        best("best-clothes", "fmnist-inrs-full", &["fashion-mnist"], "INRs of Fashion-MNIST", 1),
         Study {
             name: "best-ingredients",
             question: "The digits of 10,000 nets, read by a ScaleGMN of a quarter of the published width with all ingredients of \
-                       the best models, and with each of them left out.",
+                       the best models, with each of them left out, and with noise on parameters.",
             manifests: &["mnist"],
             rows: WITHOUT.into_iter().map(without).collect(),
             ..study(ReportPart::Ablations, Scale::Best, "10,000 INRs of MNIST digits", "")

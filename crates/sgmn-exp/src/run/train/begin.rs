@@ -9,7 +9,7 @@ use sgmn_data::split::Split;
 use sgmn_graph::{NetSpec, Seed};
 use sgmn_nn::{
     checkpoint::Checkpoint,
-    optim::{AdamW, AdamWConfig, Average},
+    optim::{AdamWConfig, Average, Optimizer},
 };
 
 use super::{Run, about, standing::Standing, unread::Unread};
@@ -51,7 +51,7 @@ impl<'a> Run<'a> {
         let about = about::of_run(experiment, task.as_ref(), &pipeline)?;
         let (model, vars) =
             experiment.model().build(pipeline.lowering(), normalization.clone(), seed, dtype, device)?;
-        let mut optimizer = AdamW::new(AdamWConfig::new(train.weight_decay), &vars)?;
+        let mut optimizer = Optimizer::new(train.optimizer, AdamWConfig::new(train.weight_decay), &vars)?;
         let mut average = train.average.map(|decay| Average::new(decay, &vars)).transpose()?;
         let mut standing = Standing {
             experiment: experiment.hash(),

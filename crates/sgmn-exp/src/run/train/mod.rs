@@ -23,7 +23,7 @@ use sgmn_nn::{
     Normalization, VarStore,
     checkpoint::About,
     models::Model,
-    optim::{AdamW, Average},
+    optim::{Average, Optimizer},
 };
 
 pub use self::{
@@ -96,7 +96,7 @@ struct Run<'a> {
     normalization: Normalization,
     model: Box<dyn Model>,
     vars: VarStore,
-    optimizer: AdamW,
+    optimizer: Optimizer,
     /// What is evaluated in place of the variables, if that was asked for.
     average: Option<Average>,
     task: Box<dyn Task>,
