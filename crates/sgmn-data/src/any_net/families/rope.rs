@@ -17,7 +17,7 @@ const BASE: f64 = 10_000.0;
 /// # Errors
 /// A kind of scaling that is not read, or a fact of one that is missing, by the name of the key.
 pub(super) fn frequencies(config: &Config, width: usize) -> Result<Vec<f64>> {
-    if width % 2 != 0 || width > MOST_CHANNELS {
+    if !width.is_multiple_of(2) || width > MOST_CHANNELS {
         return config.fault(
             "head_dim",
             format!("an even number of channels of a head, at most {MOST_CHANNELS}, not {width},"),

@@ -80,7 +80,8 @@ fn units_of_families_are_reordered_and_scaled_as_they_should() {
     }
     for (net, signs) in [("gpt2", 1), ("vit", 1), ("bert_classes", 5)] {
         let net = Description::of(&open(&folder(net)));
-        assert!(!has(&net, 16, 1, has_sign), "{:?}", net.orders);
+        // Units of a pooler with tanh have signs of their own; those of the stream, which hold gains, do not.
+        assert!(!has(&net, 16, 1, |order| has_sign(order) && !order.held_by.is_empty()), "{:?}", net.orders);
         let shared = net.scalars.iter().filter(|scalars| (scalars.n, scalars.group) == (1, "sign"));
         assert!(shared.count() >= signs, "one sign for each stretch: {:?}", net.scalars);
         assert!(has(&net, 4, 1, |order| order.over.is_empty()), "heads: {:?}", net.orders);

@@ -125,7 +125,7 @@ fn frequencies(layer: &Layer<'_>, rotary: &Rotary, heads: ValueId) -> FlowResult
     }
     let all = layer.shape(heads).last().copied().unwrap_or(0);
     let width = rotary.width.unwrap_or(all);
-    if width % 2 != 0 || width > all {
+    if !width.is_multiple_of(2) || width > all {
         return layer.fault(format!("an even width of the rotary code of at most {all}"), width);
     }
     Ok((0..width / 2).map(|pair| rotary.base.powf(-2.0 * pair as f64 / width as f64)).collect())
