@@ -17,6 +17,7 @@
 pub mod architecture;
 mod assemble;
 mod compose;
+mod families;
 mod numbers;
 mod onnx;
 mod options;
@@ -64,7 +65,7 @@ pub struct FileTensor {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct About {
     /// The container.
-    pub container: &'static str,
+    pub container: Cow<'static, str>,
     /// The program that wrote it, where the file says so.
     pub writer: Option<String>,
     /// Operations as the file names them, and how often each is used.
@@ -78,6 +79,19 @@ pub struct OpenSize {
     pub name: String,
     /// The axis of the input on which it stands.
     pub axis: usize,
+}
+
+/// What an adapter changes in a matrix W of a larger net: `W + scale · B A`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update {
+    /// The layer of the larger net.
+    pub target: String,
+    /// The factor.
+    pub scale: f64,
+    /// The name of A `[rank, in, ..]`.
+    pub a: String,
+    /// The name of B `[out, rank, ..]`.
+    pub b: String,
 }
 
 /// A float tensor that is part of the architecture.
@@ -111,6 +125,11 @@ pub(crate) trait Container: std::fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Of an adapter: what it changes in a larger net.
+    fn updates(&self) -> &[Update] {
+        &[]
+    }
+
     /// Whether the file says itself which of its tensors are one; then equal numbers tie nothing.
     fn knows_ties(&self) -> bool {
         false
@@ -137,14 +156,20 @@ pub(crate) struct Reader {
 const START: usize = 4096;
 
 /// All containers; the first that fits is taken.
-const READERS: &[Reader] = &[pt2::READER, architecture::READER, onnx::READER];
+const READERS: &[Reader] = &[pt2::READER, families::READER, architecture::READER, onnx::READER];
 
-/// Reads a net; the container is known by its first bytes, not by its name.
+/// Reads a net; the container is known by its first bytes, not by its name. A folder is read by its settings.
 ///
 /// # Errors
 /// A file that is none of the known containers, is damaged, or holds an operation that is not read (by the name of
 /// operation and node); an option that names nothing in the file.
 pub fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
+    let settings = if options.architecture.is_none() { families::settings(path)? } else { None };
+    let path = settings.as_deref().unwrap_or(path);
+    if path.is_dir() {
+        let expected = format!("a net: a file, or {}", families::READER.name);
+        return Err(Error::format(path, expected, "a folder without settings that name a model_type"));
+    }
     let mut start = Vec::new();
     let file = File::open(path).map_err(Error::io(path))?;
     file.take(START as u64).read_to_end(&mut start).map_err(Error::io(path))?;
@@ -157,14 +182,17 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     }
 }
 
-/// Whether a file holds a net with its graph, whatever it is called: ONNX, or a program of `torch.export`.
+/// Whether a path is a net with its graph, whatever it is called: ONNX, a program of `torch.export`, or a folder whose
+/// settings name a family (or these settings).
 pub fn has_graph(path: &Path) -> bool {
-    path.is_file()
-        && MappedFile::open(path).is_ok_and(|file| {
-            let bytes = file.bytes();
-            let start = &bytes[..bytes.len().min(START)];
-            (pt2::READER.detects)(start, &ReadOptions::default()) || onnx::is_model(bytes)
-        })
+    // A folder with several is one, too: to read it is refused with the reason.
+    !matches!(families::settings(path), Ok(None))
+        || path.is_file()
+            && MappedFile::open(path).is_ok_and(|file| {
+                let bytes = file.bytes();
+                let start = &bytes[..bytes.len().min(START)];
+                (pt2::READER.detects)(start, &ReadOptions::default()) || onnx::is_model(bytes)
+            })
 }
 
 impl FlowFile {
@@ -176,6 +204,11 @@ impl FlowFile {
     /// Sizes of inputs that neither the file nor [`ReadOptions`] say, as they stand in the inputs.
     pub fn open_sizes(&self) -> Vec<OpenSize> {
         self.container.open_sizes()
+    }
+
+    /// Of an adapter: what it changes in a larger net. Nothing of any other file.
+    pub fn updates(&self) -> &[Update] {
+        self.container.updates()
     }
 
     /// Writes the same container with the numbers of another net of this flow; everything else stays byte for byte. The

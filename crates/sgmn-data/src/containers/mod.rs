@@ -22,7 +22,7 @@ mod numpy;
 mod pickle;
 mod plain_pickle;
 pub(crate) mod safetensors;
-mod shards;
+pub(crate) mod shards;
 mod strangers;
 mod tensor;
 mod torch_legacy;

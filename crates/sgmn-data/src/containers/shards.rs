@@ -57,36 +57,53 @@ pub(super) fn index_in(folder: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Reads all parts; `read` reads one.
+/// The files of an index by name, each with the tensors that stand in it.
+pub(crate) type Parts = BTreeMap<String, Vec<String>>;
+
+/// Which tensors an index says to be in which files beside it, and all their names in the order of the index.
 ///
 /// # Errors
-/// [`Error::Format`] for a part that is missing or has a name that leads elsewhere, and for a tensor that is not where
-/// the index says, by their names; those of `read`.
-pub(super) fn read(bytes: &Shared, path: &Path, read: &dyn Fn(&Path) -> Result<Tree>) -> Result<Tree> {
+/// [`Error::Format`] for a damaged index, and for a name of a file that leads elsewhere or is not there.
+pub(crate) fn parts(bytes: &[u8], path: &Path) -> Result<(Parts, Vec<String>)> {
     let fault = |expected: String, found: String| Error::format(path, expected, found);
-    let Index { weight_map } = serde_json::from_slice(bytes.as_ref())
+    if bytes.len() > MAX_INDEX {
+        return Err(fault(format!("an index of at most {MAX_INDEX} bytes"), bytes.len().to_string()));
+    }
+    let Index { weight_map } = serde_json::from_slice(bytes)
         .map_err(|why| fault("an index with a weight_map".to_owned(), why.to_string()))?;
-    let mut wanted: BTreeMap<String, Vec<&String>> = BTreeMap::new();
+    let mut wanted = Parts::new();
     for (tensor, part) in &weight_map {
         let Some(part) = part.as_str().filter(|part| is_plain(part)) else {
             let found = part.to_string();
             return Err(fault(format!("the plain name of a file beside the index, for {tensor:?}"), found));
         };
-        wanted.entry(part.to_owned()).or_default().push(tensor);
+        wanted.entry(part.to_owned()).or_default().push(tensor.clone());
     }
     if wanted.is_empty() || wanted.len() > MAX_SHARDS {
         return Err(fault(format!("1 to {MAX_SHARDS} parts of a net"), wanted.len().to_string()));
     }
+    for (part, names) in &wanted {
+        if !path.with_file_name(part).is_file() {
+            let found = format!("no such file; {} of its tensors stand in it", names.len());
+            return Err(fault(format!("the part {part} beside the index"), found));
+        }
+    }
+    Ok((wanted, weight_map.keys().cloned().collect()))
+}
+
+/// Reads all parts; `read` reads one.
+///
+/// # Errors
+/// Those of [`parts`]; [`Error::Format`] for a tensor that is not where the index says, by its name; those of `read`.
+pub(super) fn read(bytes: &Shared, path: &Path, read: &dyn Fn(&Path) -> Result<Tree>) -> Result<Tree> {
+    let fault = |expected: String, found: String| Error::format(path, expected, found);
+    let (wanted, order) = parts(bytes.as_ref(), path)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut store = Store::default();
     let mut tensors: BTreeMap<String, TensorRef> = BTreeMap::new();
     let mut metadata = BTreeMap::new();
     for (part, names) in &wanted {
         let file = folder.join(part);
-        if !file.is_file() {
-            let found = format!("no such file; {} of its tensors stand in it", names.len());
-            return Err(fault(format!("the part {part} beside the index"), found));
-        }
         let tree = read(&file)?;
         let shift = store.adopt(tree.store, &file);
         let entries = match tree.root {
@@ -105,14 +122,14 @@ pub(super) fn read(bytes: &Shared, path: &Path, read: &dyn Fn(&Path) -> Result<T
                 ));
             }
         }
-        if let Some(missing) = names.iter().find(|name| !there.contains(**name)) {
+        if let Some(missing) = names.iter().find(|name| !there.contains(*name)) {
             return Err(fault(format!("the tensor {missing:?} in {part}"), "none of that name".to_owned()));
         }
         metadata.extend(tree.metadata);
     }
     // As the index has them, then those that it does not name, such as other names of tied ones.
     let mut entries = Vec::new();
-    for name in weight_map.keys() {
+    for name in &order {
         entries.extend(tensors.remove(name).map(|tensor| (Key::Text(name.clone()), Value::Tensor(tensor))));
     }
     entries.extend(tensors.into_iter().map(|(name, tensor)| (Key::Text(name), Value::Tensor(tensor))));

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use sgmn_data::any_net::{self, FlowFile};
 use sgmn_graph::flow::{Array, FlowNet, Numbers, run};
 
@@ -27,7 +27,11 @@ pub(crate) fn folders_with(file: &str) -> Vec<PathBuf> {
 pub(crate) fn example(folder: &Path, name: &str) -> Array {
     let bytes = fs::read(folder.join("io.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    let tensor = file.tensor(name).unwrap();
+    numbers_of(&file.tensor(name).unwrap())
+}
+
+/// The numbers of a tensor of floats or whole numbers.
+pub(crate) fn numbers_of(tensor: &TensorView<'_>) -> Array {
     let data = tensor.data();
     let numbers = match tensor.dtype() {
         Dtype::F32 => data.as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
@@ -68,7 +72,9 @@ fn nets_with_their_graph_are_known_by_what_is_in_them() {
                 folders.push(path);
                 continue;
             }
-            let is_graph = path.extension().is_some_and(|ending| ending == "onnx" || ending == "pt2");
+            let is_graph = path.extension().is_some_and(|ending| ending == "onnx" || ending == "pt2")
+                || path.ends_with("config.json")
+                || path.ends_with("adapter_config.json");
             assert_eq!(any_net::has_graph(&path), is_graph, "{}", path.display());
             if is_graph { n_graphs += 1 } else { n_others += 1 }
         }

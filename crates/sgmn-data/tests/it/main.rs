@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its own data should stop")]
 
 mod any_net_architecture;
+mod any_net_families;
 mod any_net_files;
 mod any_net_onnx;
 mod any_net_pt2;

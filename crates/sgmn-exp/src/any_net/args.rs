@@ -9,7 +9,9 @@ use sgmn_data::any_net::{self, ReadOptions};
 
 /// How to read a net of any architecture.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Nets of any architecture (.onnx, .pt2, tensors with --architecture)")]
+#[command(
+    next_help_heading = "Nets of any architecture (.onnx, .pt2, published folders, tensors with --architecture)"
+)]
 pub struct NetArgs {
     /// A tensor that stays as it is; NAME* for all that begin so
     #[arg(long, value_name = "NAME", value_delimiter = ',')]

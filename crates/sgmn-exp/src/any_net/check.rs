@@ -134,7 +134,9 @@ pub fn check_file(path: &Path, options: &ReadOptions, trials: &Trials) -> Result
     give_back();
     let report = check(&file.net, start.elapsed().as_secs_f64(), trials);
     let report = report.with_context(|| path.display().to_string())?;
-    let file_bytes = std::fs::metadata(path).ok().map(|facts| facts.len());
+    // Of a folder, the settings say nothing of its size.
+    let is_one = path.is_file() && path.extension().is_none_or(|ending| ending != "json");
+    let file_bytes = std::fs::metadata(path).ok().filter(|_| is_one).map(|facts| facts.len());
     let open_sizes = open_sizes(&file);
     Ok(Report { open_sizes, file_bytes, peak_bytes: peak_memory(), ..report })
 }

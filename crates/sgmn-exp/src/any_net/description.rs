@@ -11,6 +11,7 @@ use sgmn_symmetry::{
 };
 
 use super::{
+    adapter::{Touched, touched},
     free::{Dims, Free},
     side::{Side, sides},
 };
@@ -40,6 +41,9 @@ pub struct Description {
     pub n_numbers: usize,
     /// Float tensors that stay, and why.
     pub fixed: Vec<Fixed>,
+    /// Of an adapter: what it changes in a larger net.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub touched: Vec<Touched>,
     /// Sets of units that may be reordered.
     pub orders: Vec<Order>,
     /// Scalars that are free beside those of single units.
@@ -154,7 +158,7 @@ impl Description {
             dims: freedom.dims,
         });
         Self {
-            container: about.container.to_owned(),
+            container: about.container.into_owned(),
             writer: about.writer,
             operations: about.operations,
             n_steps: flow.steps().len(),
@@ -165,6 +169,7 @@ impl Description {
             n_statistics: flow.params().iter().filter(|param| param.role == Role::Statistic).count(),
             n_numbers: flow.n_numbers(),
             fixed: file.fixed.iter().map(Fixed::from).collect(),
+            touched: touched(file),
             orders,
             scalars,
             matrices: matrices.collect(),

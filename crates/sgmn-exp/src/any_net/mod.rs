@@ -14,6 +14,7 @@
 //! - [`oracle`]: nets of which the exact truth is known;
 //! - [`facts`]: memory of the process.
 
+pub mod adapter;
 mod added;
 pub mod args;
 pub mod check;

@@ -53,7 +53,7 @@ pub(super) struct Args {
 /// Two nets, and when their numbers count as equal.
 #[derive(Debug, clap::Args)]
 pub(super) struct Pair {
-    /// A net: .onnx, .pt2, tensors with --architecture, or a chain of layers
+    /// A net: .onnx, .pt2, a folder with config.json or adapter_config.json, tensors with --architecture, or a chain
     #[arg(value_name = "A")]
     a: PathBuf,
     /// Another one of the same architecture

@@ -26,9 +26,10 @@ With --element, what `sgmn equal A B --element FILE` has found acts on A, which 
 Examples:
   sgmn twin resnet18.onnx --seed 3 --out twin.onnx
   sgmn twin net.pt2 --out twin.pt2
+  sgmn twin Qwen2-0.5B/ --out twin/
   sgmn twin a.onnx --element a-to-b.json --out b.onnx")]
 pub(super) struct Args {
-    /// A net: .onnx, .pt2, tensors with --architecture, or a chain of layers
+    /// A net: .onnx, .pt2, a folder with config.json or adapter_config.json, tensors with --architecture, or a chain
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// What is done, as `sgmn equal` writes it, instead of chance

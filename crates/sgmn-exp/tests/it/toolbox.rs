@@ -4,6 +4,7 @@ mod align;
 mod any_net;
 mod check;
 mod equal;
+mod families;
 mod fit;
 mod import_checkpoint;
 mod measure;

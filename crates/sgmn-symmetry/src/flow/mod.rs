@@ -10,6 +10,7 @@ mod element;
 mod fits;
 pub mod fold;
 pub mod freedoms;
+mod low_rank;
 pub mod matrices;
 mod orders;
 mod spaces;
@@ -24,6 +25,7 @@ pub use canonical::{
 pub use complete::{Completeness, completeness, directions, redrawn};
 pub use declared::{Declared, DeclaredParam};
 pub use element::{FlowElement, ParamElement, PartElement};
+pub use low_rank::LowRank;
 pub use orders::{Holder, Order, ScaleSpace};
 pub use spaces::{Draw, PartNumbers, Spaces, derive};
 pub use views::{IndexView, PartView};

@@ -37,43 +37,55 @@ pub(super) struct Document {
 /// An input.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Input {
+pub(in crate::any_net) struct Input {
     /// Sizes; a name is a size that is left open, 1 if nobody says it.
-    pub(super) shape: Vec<Size>,
+    pub(in crate::any_net) shape: Vec<Size>,
     /// Whether numbers are whole: tokens.
     #[serde(default)]
-    pub(super) whole: bool,
+    pub(in crate::any_net) whole: bool,
 }
 
 /// A size of an input.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Size {
+pub(in crate::any_net) enum Size {
     /// A size.
     Known(usize),
     /// Its name.
     Open(String),
+    /// Its name, and what it is if nobody says it.
+    Usual(String, usize),
+}
+
+impl Size {
+    /// The name of a size that is left open.
+    pub(in crate::any_net) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Known(_) => None,
+            Self::Open(name) | Self::Usual(name, _) => Some(name),
+        }
+    }
 }
 
 /// One layer, with `{i}` replaced by the count of its repetition.
 #[derive(Debug, Clone)]
-pub(super) struct Layer {
+pub(in crate::any_net) struct Layer {
     /// Where it stands in the file: `layers[3].layers[1] of i = 2`.
-    pub(super) place: String,
+    pub(in crate::any_net) place: String,
     /// The word for what it does.
-    pub(super) op: String,
+    pub(in crate::any_net) op: String,
     /// What the names of its tensors begin with; empty if it has none.
-    pub(super) name: String,
+    pub(in crate::any_net) name: String,
     /// Names under which its result is known later.
-    pub(super) aliases: Vec<String>,
+    pub(in crate::any_net) aliases: Vec<String>,
     /// The value that it takes; the result of the layer before it if absent.
-    pub(super) from: Option<String>,
+    pub(in crate::any_net) from: Option<String>,
     /// Further values that it takes.
-    pub(super) with: Vec<String>,
+    pub(in crate::any_net) with: Vec<String>,
     /// Names of its tensors where they differ from the rule.
-    pub(super) tensors: BTreeMap<String, String>,
+    pub(in crate::any_net) tensors: BTreeMap<String, String>,
     /// All that only this kind of layer knows.
-    pub(super) options: Table,
+    pub(in crate::any_net) options: Table,
 }
 
 /// Layers at most, repeated ones included.

@@ -26,7 +26,7 @@ const WHAT: &str = "weights: safetensors, or a zip archive of PyTorch";
 
 /// Where the tensors of a file stand.
 #[derive(Debug)]
-pub(super) struct Weights {
+pub(in crate::any_net) struct Weights {
     path: PathBuf,
     form: Form,
     /// Where record i stands.
@@ -47,21 +47,21 @@ enum Form {
 }
 
 /// A tensor of the file: its record if its numbers are real.
-pub(super) struct Tensor {
+pub(in crate::any_net) struct Tensor {
     /// Its name in the file.
-    pub(super) name: String,
+    pub(in crate::any_net) name: String,
     /// What it is; absent for whole numbers and types that are not read.
-    pub(super) share: Option<Share>,
+    pub(in crate::any_net) share: Option<Share>,
 }
 
 /// A record: name, shape, numbers.
-pub(super) type Numbers = (String, Vec<usize>, Stored);
+pub(in crate::any_net) type Numbers = (String, Vec<usize>, Stored);
 
 /// Reads all tensors but those that are `skipped`.
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Format`] for a damaged file, [`Error::Unsupported`] for tensors that share parts.
-pub(super) fn read(
+pub(in crate::any_net) fn read(
     path: &Path,
     under: &[String],
     skipped: &dyn Fn(&str) -> bool,
@@ -213,7 +213,11 @@ impl Weights {
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Format`] for a number that its type cannot hold.
-    pub(super) fn write(&self, numbers: &dyn Fn(usize) -> Option<Vec<f64>>, out: &Path) -> Result<()> {
+    pub(in crate::any_net) fn write(
+        &self,
+        numbers: &dyn Fn(usize) -> Option<Vec<f64>>,
+        out: &Path,
+    ) -> Result<()> {
         match &self.form {
             Form::Archive => {
                 let entries = Entries::open(&self.path, WHAT)?;

@@ -11,6 +11,8 @@ pub(crate) struct Attention {
     pub(crate) scale: Option<f64>,
     /// Whether a place sees itself and those before it only.
     pub(crate) causal: bool,
+    /// Of a causal attention: how many places each sees, itself included; all before it if absent.
+    pub(crate) window: Option<usize>,
     /// Added to the scores.
     pub(crate) bias: Option<ValueId>,
     /// Scores count where this is not 0.
@@ -41,7 +43,7 @@ impl Draft<'_> {
         let lowest = self.number(f64::NEG_INFINITY)?;
         if how.causal {
             let (rows, columns) = (of_q[of_q.len() - 2], of_k[of_k.len() - 2]);
-            let hidden = self.above_diagonal(rows, columns)?;
+            let hidden = self.unseen(rows, columns, how.window)?;
             scores = self.choose(hidden, lowest, scores)?;
         }
         if let Some(mask) = how.mask {
@@ -55,12 +57,15 @@ impl Draft<'_> {
         self.matmul(shares, v)
     }
 
-    /// 1 above the diagonal, 0 elsewhere.
-    fn above_diagonal(&mut self, rows: usize, columns: usize) -> FlowResult<ValueId> {
+    /// 1 above the diagonal and at places before the window, 0 elsewhere.
+    fn unseen(&mut self, rows: usize, columns: usize, window: Option<usize>) -> FlowResult<ValueId> {
         let Some(_) = rows.checked_mul(columns).filter(|n| *n <= 1 << 28) else {
             return self.fault("a shorter sequence", format!("{rows} by {columns} scores"));
         };
-        let at = |row| (0..columns).map(move |column| if column > row { 1.0 } else { 0.0 });
+        let is_hidden = move |row: usize, column: usize| {
+            column > row || window.is_some_and(|window| row - column >= window)
+        };
+        let at = |row| (0..columns).map(move |column| f64::from(u8::from(is_hidden(row, column))));
         self.array(vec![rows, columns], (0..rows).flat_map(at).collect())
     }
 
@@ -106,42 +111,38 @@ impl Draft<'_> {
 
     /// Turns pairs of channels of heads `[.., L, E]` by angles that grow with the place: the rotary code.
     ///
-    /// Of the first `width` channels, pair i is (i, i + width/2), or (2i, 2i + 1) if they are neighbours; at place t it is
-    /// turned by `t · base^(−2i/width)`.
+    /// Of the first 2n channels, pair i of n is (i, i + n), or (2i, 2i + 1) if they are neighbours; at place t it is turned
+    /// by `t · frequencies[i]`.
     pub(crate) fn rotary(
         &mut self,
         x: ValueId,
-        width: usize,
-        base: f64,
+        frequencies: &[f64],
         neighbours: bool,
     ) -> FlowResult<ValueId> {
         let shape = self.shape(x);
-        let rank = shape.len();
-        if rank < 2 || width == 0 || !width.is_multiple_of(2) || width > shape[rank - 1] {
+        let (rank, half) = (shape.len(), frequencies.len());
+        let width = 2 * half;
+        if rank < 2 || width == 0 || width > shape[rank - 1] {
             return self
-                .fault(format!("heads of {width} channels or more, an even number"), format!("{shape:?}"));
+                .fault(format!("heads of {width} channels or more, at least 2"), format!("{shape:?}"));
         }
-        let (length, half) = (shape[rank - 2], width / 2);
+        let length = shape[rank - 2];
         let pair = |channel: usize| if neighbours { channel / 2 } else { channel % half };
-        let angle = |place: usize, channel: usize| {
-            place as f64 * base.powf(-2.0 * pair(channel) as f64 / width as f64)
+        let angle = |place: usize, channel: usize| place as f64 * frequencies[pair(channel)];
+        // The first of a pair takes its partner with a minus. It stands in the table, where it is seen as part of the code.
+        let is_first = |channel: usize| if neighbours { channel.is_multiple_of(2) } else { channel < half };
+        let sine = |angle: f64, channel: usize| if is_first(channel) { -angle.sin() } else { angle.sin() };
+        let table = |f: &dyn Fn(f64, usize) -> f64| -> Vec<f64> {
+            (0..length * width).map(|at| f(angle(at / width, at % width), at % width)).collect()
         };
-        let table = |f: fn(f64) -> f64| -> Vec<f64> {
-            (0..length).flat_map(|t| (0..width).map(move |c| f(angle(t, c)))).collect()
-        };
-        let cosines = self.array(vec![length, width], table(f64::cos))?;
-        let sines = self.array(vec![length, width], table(f64::sin))?;
+        let cosines = self.array(vec![length, width], table(&|angle, _| angle.cos()))?;
+        let sines = self.array(vec![length, width], table(&sine))?;
         let part = self.slice(x, rank - 1, 0, width)?;
         let partner = if neighbours {
             self.take(part, rank - 1, (0..width).map(|c| c ^ 1).collect())?
         } else {
             self.take(part, rank - 1, (0..width).map(|c| (c + half) % width).collect())?
         };
-        // The first of a pair takes its partner with a minus.
-        let first = |c: usize| if neighbours { c.is_multiple_of(2) } else { c < half };
-        let signs =
-            self.array(vec![width], (0..width).map(|c| if first(c) { -1.0 } else { 1.0 }).collect())?;
-        let partner = self.multiply(partner, signs)?;
         let (a, b) = (self.multiply(part, cosines)?, self.multiply(partner, sines)?);
         let turned = self.add(a, b)?;
         if width == shape[rank - 1] {

@@ -112,7 +112,7 @@ impl Container for Onnx {
             *operations.entry(op).or_default() += 1;
         }
         let writer = (!self.model.producer.is_empty()).then(|| self.model.producer.clone());
-        About { container: READER.name, writer, operations }
+        About { container: READER.name.into(), writer, operations }
     }
 
     fn open_sizes(&self) -> Vec<OpenSize> {

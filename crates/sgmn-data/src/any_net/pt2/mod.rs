@@ -142,7 +142,7 @@ impl Container for Exported {
             let op = node.target.trim_start_matches("torch.ops.").to_owned();
             *operations.entry(op).or_default() += 1;
         }
-        About { container: READER.name, writer: None, operations }
+        About { container: READER.name.into(), writer: None, operations }
     }
 
     fn open_sizes(&self) -> Vec<OpenSize> {

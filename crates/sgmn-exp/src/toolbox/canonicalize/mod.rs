@@ -24,9 +24,9 @@ use crate::{
 #[command(after_help = "\
 Functions of nets stay as they are. A symmetry counts at those units whose activation admits it.
 
-Nets of any architecture (.onnx, .pt2, tensors with --architecture) lose everything that may change without changing
-their function: norms are folded, what may be added is settled, scalars, matrices and orders are fixed. The form is
-written as .safetensors by the names of parameters, or, if no norm was folded, as the same container.
+Nets of any architecture (.onnx, .pt2, published folders, tensors with --architecture) lose everything that may change
+without changing their function: norms are folded, what may be added is settled, scalars, matrices and orders are fixed.
+The form is written as .safetensors by the names of parameters, or, if no norm was folded, as the same container.
 
 Examples:
   sgmn canonicalize digits.packed canonical.packed

@@ -28,9 +28,9 @@ Nets are moved by random elements of the symmetries: other numbers, the same fun
 (or, if it edits nets, move along). A configuration is checked with random variables, a checkpoint with its own.
 Scalings are log-uniform in [1/30, 30]. The nets are random nets of the architectures that the model reads.
 
-Files of nets (.onnx, .pt2, tensors with --architecture) are checked themselves: what may change in each is inferred
-from its graph, random elements act on it, and its answers to random inputs must stay. Then changes just outside of the
-group are made, and must be seen.
+Files of nets (.onnx, .pt2, published folders, tensors with --architecture) are checked themselves: what may change in
+each is inferred from its graph, random elements act on it, and its answers to random inputs must stay. Then changes
+just outside of the group are made, and must be seen.
 
 Examples:
   sgmn check quick-bidirectional --dtype f32

@@ -4,10 +4,15 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use crate::any_net::description::{Description, Order, Tensor, note_of_sizes};
+use crate::any_net::{
+    adapter::Touched,
+    description::{Description, Order, Tensor, note_of_sizes},
+};
 
 /// Lines of a list that are shown unless all are asked for.
 const MOST_LINES: usize = 40;
+/// Singular values of an update that are shown.
+const MOST_VALUES: usize = 4;
 /// Names that are shown in one cell unless all are asked for.
 const MOST_NAMES: usize = 3;
 
@@ -40,6 +45,11 @@ pub(super) fn describe(net: &Description, all: bool, out: &mut impl Write) -> Re
     if !net.fixed.is_empty() {
         writeln!(out, "{} of float stay:", count(net.fixed.len(), "tensor"))?;
         lines(fixed, all, out)?;
+    }
+
+    if !net.touched.is_empty() {
+        writeln!(out, "\nwhat it adds in a larger net, in {}:", count(net.touched.len(), "layer"))?;
+        lines(net.touched.iter().map(touched), all, out)?;
     }
 
     writeln!(out, "\nunits that may be reordered: {}", count(net.orders.len(), "order"))?;
@@ -85,6 +95,18 @@ pub(super) fn describe(net: &Description, all: bool, out: &mut impl Write) -> Re
         net.signs
     )?;
     Ok(())
+}
+
+/// An update: shape, rank, factor, norm, singular values.
+fn touched(update: &Touched) -> String {
+    let Touched { target, shape: [n_out, n_in], rank, scale, norm, singular_values } = update;
+    let values: Vec<String> =
+        singular_values.iter().take(MOST_VALUES).map(|value| format!("{value:.3e}")).collect();
+    let more = if singular_values.len() > MOST_VALUES { ", ..." } else { "" };
+    format!(
+        "  {target}.weight [{n_out}, {n_in}]: {scale} · B A of rank {rank}, norm {norm:.3e}, singular values {}{more}",
+        values.join(", ")
+    )
 }
 
 /// The table of orders, its columns aligned.

@@ -24,13 +24,15 @@ use crate::{
 #[command(after_help = "\
 Known are packed files, datasets in folders, files of tensors (PyTorch's in all its forms, safetensors, npz), our
 checkpoints, golden files and IDX images. What a file does not tell is listed with the option that tells it. Of nets of
-any architecture (ONNX and .pt2 by what is in them, tensors with --architecture) it shows what may change in them
+any architecture (ONNX and .pt2 by what is in them, published folders by their config.json or adapter_config.json,
+tensors with --architecture) it shows what may change in them
 without changing their function: which units may be reordered, and by which scalars they may be multiplied, as follows
 from the graph of the net.
 
 Examples:
   sgmn inspect resnet18.onnx
   sgmn inspect net.pt2 --all
+  sgmn inspect Qwen2-0.5B/ --size length=32
   sgmn inspect detector.onnx --input images=1x3x320x320 --json
   sgmn inspect digits.packed --item 12
   sgmn inspect net.safetensors --activation relu
@@ -71,7 +73,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     }
     if args.all || args.json {
         bail!(
-            "--all and --json: expected a net of any architecture (.onnx, .pt2), found {}",
+            "--all and --json: expected a net of any architecture (.onnx, .pt2, a folder with config.json), found {}",
             args.file.display()
         );
     }

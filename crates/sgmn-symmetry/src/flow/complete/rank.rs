@@ -1,6 +1,6 @@
 //! How many dimensions rows span, and what is orthogonal to all of them.
 
-use super::super::matrices::dense::left_singular;
+use super::super::matrices::dense::{left_singular, triangle};
 
 /// A space that rows span, by an orthonormal basis.
 #[derive(Debug, Clone, Default)]
@@ -100,31 +100,6 @@ pub(super) fn kernel(rows: &[Vec<f64>], n: usize) -> Kernel {
     let rank = (seen..=n).fold(seen, |best, rank| if fall(rank) > fall(best) { rank } else { best });
     let gap = if rank == 0 || rank == n { f64::INFINITY } else { fall(rank) };
     Kernel { vectors: vectors.chunks(n.max(1)).skip(rank).map(<[f64]>::to_vec).collect(), gap }
-}
-
-/// The upper triangle R of `rows = Q R`, n rows of n numbers, by reflections.
-fn triangle(rows: &[Vec<f64>], n: usize) -> Vec<f64> {
-    // By columns: reflections then run along memory.
-    let m = rows.len().max(n);
-    let mut columns = vec![vec![0.0; m]; n];
-    for (i, row) in rows.iter().enumerate() {
-        row.iter().enumerate().for_each(|(j, x)| columns[j][i] = *x);
-    }
-    for k in 0..n {
-        let mut v = columns[k][k..].to_vec();
-        let length = dot(&v, &v).sqrt();
-        if length == 0.0 {
-            continue;
-        }
-        v[0] += length.copysign(v[0]);
-        let square = dot(&v, &v);
-        for column in &mut columns[k..] {
-            let by = 2.0 * dot(&column[k..], &v) / square;
-            column[k..].iter_mut().zip(&v).for_each(|(x, v)| *x -= by * v);
-        }
-        columns[k][k + 1..].iter_mut().for_each(|x| *x = 0.0);
-    }
-    (0..n * n).map(|at| columns[at % n][at / n]).collect()
 }
 
 #[cfg(test)]

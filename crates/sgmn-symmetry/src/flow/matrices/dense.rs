@@ -5,8 +5,8 @@ mod eigen;
 
 use sgmn_graph::flow::product::{Matrix, multiply};
 
-pub(in crate::flow) use decompose::left_singular;
 pub(super) use decompose::{cholesky, inverse, lower_inverse};
+pub(in crate::flow) use decompose::{left_singular, triangle};
 pub(in crate::flow) use eigen::symmetric_eigen;
 
 /// The identity of n rows.

@@ -29,6 +29,8 @@ struct Options {
     /// Whether a place sees itself and those before it only.
     #[serde(default)]
     causal: bool,
+    /// Of a causal attention: how many places each sees, itself included.
+    window: Option<usize>,
     /// Factor of the scores; one over the root of the width of a head if absent.
     scale: Option<f64>,
     /// The value that says which keys count (not 0): `[batch, keys]`.
@@ -37,7 +39,7 @@ struct Options {
     rotary: Option<Rotary>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rotary {
     /// Base of the angles.
@@ -45,6 +47,8 @@ struct Rotary {
     base: f64,
     /// Channels of a head that turn; all if absent.
     width: Option<usize>,
+    /// Angles by which pairs turn from place to place, instead of a base and a width.
+    frequencies: Option<Vec<f64>>,
     /// Whether pairs are neighbours (2i, 2i + 1) and not (i, i + width/2).
     #[serde(default)]
     neighbours: bool,
@@ -82,10 +86,10 @@ fn attention(layer: &mut Layer<'_>) -> FlowResult<ValueId> {
     let mut q = layer.split_heads(q, options.heads)?;
     let mut k = layer.split_heads(k, kv_heads)?;
     let v = layer.split_heads(v, kv_heads)?;
-    if let Some(Rotary { base, width, neighbours }) = options.rotary {
+    if let Some(rotary) = &options.rotary {
         for heads in [&mut q, &mut k] {
-            let all = layer.shape(*heads).last().copied().unwrap_or(0);
-            *heads = layer.rotary(*heads, width.unwrap_or(all), base, neighbours)?;
+            let frequencies = frequencies(layer, rotary, *heads)?;
+            *heads = layer.rotary(*heads, &frequencies, rotary.neighbours)?;
         }
     }
     let mask = match &options.mask {
@@ -101,13 +105,30 @@ fn attention(layer: &mut Layer<'_>) -> FlowResult<ValueId> {
             Some(layer.reshape(mask, vec![batch, 1, 1, keys])?)
         }
     };
-    let how = Attention { scale: options.scale, causal: options.causal, bias: None, mask };
+    if options.window == Some(0) || options.window.is_some() && !options.causal {
+        return layer.fault("a window of 1 or more, of a causal attention", format!("{:?}", options.window));
+    }
+    let how =
+        Attention { scale: options.scale, causal: options.causal, window: options.window, bias: None, mask };
     let mixed = layer.attention(q, k, v, how)?;
     let out = layer.join_heads(mixed)?;
     match &options.output {
         Some(name) => projected(layer, out, name, options.transposed),
         None => Ok(out),
     }
+}
+
+/// By which angle each pair of channels turns from one place to the next: `base^(−2i/width)`, or as they are given.
+fn frequencies(layer: &Layer<'_>, rotary: &Rotary, heads: ValueId) -> FlowResult<Vec<f64>> {
+    if let Some(given) = &rotary.frequencies {
+        return Ok(given.clone());
+    }
+    let all = layer.shape(heads).last().copied().unwrap_or(0);
+    let width = rotary.width.unwrap_or(all);
+    if !width.is_multiple_of(2) || width > all {
+        return layer.fault(format!("an even width of the rotary code of at most {all}"), width);
+    }
+    Ok((0..width / 2).map(|pair| rotary.base.powf(-2.0 * pair as f64 / width as f64)).collect())
 }
 
 /// A linear layer by its name behind the attention's; `in_proj` has an underscore before its ending in PyTorch.

@@ -25,7 +25,7 @@ fn attention(call: &mut Call<'_>) -> FlowResult<Vec<Item>> {
     let given = call.tensor_or_none(mask)?;
     let (mask, bias) = if call.kind(mask) == Kind::Truth { (given, None) } else { (None, given) };
     let scale = if call.has("scale") { Some(call.number("scale")?) } else { None };
-    let how = Attention { scale, causal: call.flag_or("is_causal", false)?, bias, mask };
+    let how = Attention { scale, causal: call.flag_or("is_causal", false)?, window: None, bias, mask };
     // All further results are for the way back.
     first(call.attention(q, k, v, how)?, 8)
 }

@@ -89,7 +89,6 @@ pub(in crate::flow) fn left_singular(a: &[f64], n: usize) -> (Vec<f64>, Vec<f64>
     let columns = a.len() / n.max(1);
     let mut rows: Vec<Vec<f64>> = a.chunks(columns.max(1)).map(<[f64]>::to_vec).collect();
     let mut turns: Vec<Vec<f64>> = identity(n).chunks(n.max(1)).map(<[f64]>::to_vec).collect();
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     for _ in 0..MOST_SWEEPS {
         let mut turned = false;
         for j in 1..n {
@@ -119,6 +118,35 @@ pub(in crate::flow) fn left_singular(a: &[f64], n: usize) -> (Vec<f64>, Vec<f64>
         order.iter().flat_map(|i| turns[*i].iter().copied()).collect(),
         order.iter().map(|i| values[*i]).collect(),
     )
+}
+
+/// The upper triangle R of `rows = Q R`, n rows of n numbers, by reflections.
+pub(in crate::flow) fn triangle(rows: &[Vec<f64>], n: usize) -> Vec<f64> {
+    // By columns: reflections then run along memory.
+    let m = rows.len().max(n);
+    let mut columns = vec![vec![0.0; m]; n];
+    for (i, row) in rows.iter().enumerate() {
+        row.iter().enumerate().for_each(|(j, x)| columns[j][i] = *x);
+    }
+    for k in 0..n {
+        let mut v = columns[k][k..].to_vec();
+        let length = dot(&v, &v).sqrt();
+        if length == 0.0 {
+            continue;
+        }
+        v[0] += length.copysign(v[0]);
+        let square = dot(&v, &v);
+        for column in &mut columns[k..] {
+            let by = 2.0 * dot(&column[k..], &v) / square;
+            column[k..].iter_mut().zip(&v).for_each(|(x, v)| *x -= by * v);
+        }
+        columns[k][k + 1..].iter_mut().for_each(|x| *x = 0.0);
+    }
+    (0..n * n).map(|at| columns[at % n][at / n]).collect()
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// Turns two rows: `(c a − s b, s a + c b)`.
