@@ -2,7 +2,13 @@
 
 use anyhow::Result;
 use sgmn_graph::{Seed, flow::FlowNet};
-use sgmn_symmetry::flow::{Relation, check_same_flow, relate};
+use sgmn_symmetry::flow::{
+    Relation,
+    align::{AlignOptions, align},
+    check_same_flow,
+    fold::Fold,
+    relate,
+};
 
 use super::judge::Judge;
 
@@ -38,6 +44,17 @@ impl Comparison {
         check_same_flow(a.flow(), b.flow())?;
         let answers = Judge::random(a, seed.child("questions"), N_QUESTIONS)?.change(b)?;
         Ok(Self { answers, forms: relate(a, b, tolerance)? })
+    }
+
+    /// The distance of two nets after alignment, relative to the norm of the first: as [`Relation::distance`], with their
+    /// norms folded.
+    ///
+    /// # Errors
+    /// As [`Comparison::of`].
+    pub fn aligned(a: &FlowNet, b: &FlowNet, seed: Seed) -> Result<f64> {
+        let fold = Fold::new(a.flow())?;
+        let options = AlignOptions { seed, ..AlignOptions::default() };
+        Ok(align(&fold.apply(a)?, &fold.apply(b)?, &options)?.euclidean)
     }
 
     /// Whether the nets are one function. Canonical forms that meet prove it up to rounding; answers that differ

@@ -9,6 +9,8 @@
 //! - [`twin`]: another file of the same function;
 //! - [`element`]: the file of what carries one net to another;
 //! - [`compare`]: two nets by their canonical forms and their answers;
+//! - [`merge`]: nets moved near each other and averaged;
+//! - [`path`]: what nets between two nets are worth;
 //! - [`oracle`]: nets of which the exact truth is known;
 //! - [`facts`]: memory of the process.
 
@@ -22,7 +24,9 @@ pub mod element;
 pub mod facts;
 pub mod free;
 pub mod judge;
+pub mod merge;
 pub mod negatives;
 pub mod oracle;
+pub mod path;
 mod side;
 pub mod twin;

@@ -14,8 +14,9 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The distance is that of the canonical forms, in which nets of one orbit meet: 0 is exact. Any other distance is a bound
-from above: two other members of the orbits may be closer. Of two adapters of LoRA it is exact: the distance of the
-products B A, whatever their ranks.
+from above: two other members of the orbits may be closer. If the forms do not meet, the nets are aligned as by `sgmn align`,
+with norms folded, and the smaller bound is shown. Of two adapters of LoRA it is exact: the distance of the products B A,
+whatever their ranks.
 
 Examples:
   sgmn distance epoch10.onnx epoch20.onnx
@@ -48,15 +49,20 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
             forms.distance
         )?;
     } else {
-        writeln!(
-            out,
-            "distance at most {:.4} of the norm of A (a bound: that of the canonical forms)",
-            forms.distance
-        )?;
+        let aligned = args.pair.aligned(&nets)?;
+        let (distance, of) = if aligned < forms.distance {
+            (aligned, "after alignment")
+        } else {
+            (forms.distance, "that of the canonical forms")
+        };
+        writeln!(out, "distance at most {distance:.4} of the norm of A (a bound: {of})")?;
         if forms.repairs > 0 {
             writeln!(out, "note: {} choices in the canonical forms are decided by nothing", forms.repairs)?;
         }
-        writeln!(out, "largest differences, relative to the largest number of the parameter:")?;
+        writeln!(
+            out,
+            "largest differences of the canonical forms, relative to the largest number of the parameter:"
+        )?;
         for param in forms.params.iter().take(N_SHOWN) {
             writeln!(out, "  {:9.2e}  {}", param.largest, param.name)?;
         }

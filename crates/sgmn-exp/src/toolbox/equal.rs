@@ -83,6 +83,11 @@ impl Pair {
     pub(super) fn compare(&self, [a, b]: &[FlowSource; 2]) -> Result<Comparison> {
         Comparison::of(a.net(), b.net(), self.tolerance, Seed::new(self.seed))
     }
+
+    /// The distance of both after alignment, relative to the norm of the first.
+    pub(super) fn aligned(&self, [a, b]: &[FlowSource; 2]) -> Result<f64> {
+        Comparison::aligned(a.net(), b.net(), Seed::new(self.seed))
+    }
 }
 
 /// Compares, and says what was found.

@@ -1,5 +1,6 @@
 //! The toolbox `sgmn` for a person's own nets, images and checkpoints: one file a subcommand.
 
+mod align;
 mod apply;
 mod canonicalize;
 mod check;
@@ -12,8 +13,10 @@ mod export_checkpoint;
 mod fit;
 mod import_checkpoint;
 mod inspect;
+mod interpolate;
 mod list;
 mod measure;
+mod merge;
 mod parity;
 mod precision;
 mod prove;
@@ -61,6 +64,12 @@ enum Command {
     Equal(equal::Args),
     /// Measures how far apart two files of one architecture are, up to symmetry
     Distance(distance::Args),
+    /// Moves a net as near to another one as its symmetries let it; its function stays
+    Align(align::Args),
+    /// Averages nets of one architecture, moved near each other first
+    Merge(merge::Args),
+    /// Shows what the nets between two nets are worth, before and after alignment
+    Interpolate(interpolate::Args),
     /// Writes nets of any known format as a packed file or as safetensors
     Convert(convert::Args),
     /// Writes what a trained model says about nets, as a table
@@ -96,6 +105,7 @@ Examples:
   sgmn inspect resnet18.onnx
   sgmn twin resnet18.onnx --out twin.onnx
   sgmn equal resnet18.onnx twin.onnx
+  sgmn merge a.onnx b.onnx --out mean.onnx
   sgmn zoo --images mini --n 100 --epochs 5 --checkpoints none --out zoo
   sgmn stats digits.packed --out figures
   sgmn canonicalize digits.packed canonical.packed
@@ -156,6 +166,9 @@ fn run(cli: &Cli, out: &mut impl Write) -> Result<Verdict> {
         Command::Canonicalize(args) => canonicalize::run(args, out),
         Command::Equal(args) => equal::run(args, out),
         Command::Distance(args) => distance::run(args, out),
+        Command::Align(args) => align::run(args, out),
+        Command::Merge(args) => merge::run(args, out),
+        Command::Interpolate(args) => interpolate::run(args, out),
         Command::Convert(args) => convert::run(args, out),
         Command::Predict(args) => apply::predict::run(args, out),
         Command::Edit(args) => apply::edit::run(args, out),

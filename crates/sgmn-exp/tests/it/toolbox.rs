@@ -1,5 +1,6 @@
 //! The toolbox `sgmn` as a person meets it: arguments in, text and files out.
 
+mod align;
 mod any_net;
 mod check;
 mod equal;

@@ -1,6 +1,7 @@
 //! What may change in any net: inferred from its computation graph, as types are inferred in a compiler.
 
 mod act;
+pub mod align;
 mod canonical;
 mod complete;
 mod declared;

@@ -11,6 +11,7 @@ mod scalars;
 
 use sgmn_graph::flow::FlowNet;
 
+pub(super) use self::orders::{ordered, units_of_matrices};
 pub use self::relate::{Difference, ParamDistance, Relation, check_same_flow, relate};
 use self::scalars::Scalars;
 use super::{
@@ -89,15 +90,32 @@ pub fn canonicalize_unfolded(net: &FlowNet) -> Result<CanonicalFlow> {
 
 /// As [`canonicalize_unfolded`], with what leads from the net to its form.
 pub(super) fn canonical_with_way(net: &FlowNet, spaces: &Spaces) -> Result<(CanonicalFlow, Way)> {
+    let Gauged { net, mut way, mut repairs, settled } = gauged(net, spaces, matrices(net.flow()))?;
+    let (net, order) = orders::ordered(&net, spaces, &way.matrices, &mut repairs)?;
+    way.order = order;
+    Ok((CanonicalFlow { net, repairs, settled }, way))
+}
+
+/// A settled net whose scalars and matrices are at their canonical points; its units stand as they stood.
+#[derive(Debug, Clone)]
+pub(super) struct Gauged {
+    pub(super) net: FlowNet,
+    /// What led there from the settled net; it moves no unit.
+    pub(super) way: Way,
+    pub(super) repairs: FlowRepairs,
+    pub(super) settled: Settled,
+}
+
+/// Settles a net, and fixes its scalars and those of these matrices that its numbers let act.
+pub(super) fn gauged(net: &FlowNet, spaces: &Spaces, matrices: Vec<Matrix>) -> Result<Gauged> {
     let (net, settled) = settle(net)?;
     let mut repairs = FlowRepairs::default();
-    let matrices = passable(net.flow(), matrices(net.flow()), &net)?;
+    let matrices = passable(net.flow(), matrices, &net)?;
     let (net, scaling, turning) = scaled_and_turned(&net, spaces, &matrices, &mut repairs)?;
     // Turning brings back what settling had moved, by a rounding at most; settling again costs little.
     let (net, _) = settle(&net)?;
-    let (net, order) = orders::ordered(&net, spaces, &matrices, &mut repairs)?;
-    let way = Way { scaling, matrices, turning, order };
-    Ok((CanonicalFlow { net, repairs, settled }, way))
+    let way = Way { scaling, matrices, turning, order: spaces.identity() };
+    Ok(Gauged { net, way, repairs, settled })
 }
 
 /// Fixes scalars and matrices in turn, each as soon as all else that touches its numbers is fixed.

@@ -18,7 +18,7 @@ use super::{
 use crate::{Result, tolerance};
 
 /// The net with its units in order, and the element that puts them there.
-pub(super) fn ordered(
+pub(in crate::flow) fn ordered(
     net: &FlowNet,
     spaces: &Spaces,
     matrices: &[Matrix],
@@ -35,6 +35,21 @@ pub(super) fn ordered(
     }
     let element = spaces.element(Some(&image), &vec![0.0; n_vars], &vec![false; n_vars]);
     Ok((net.with(&element.act(net))?, element))
+}
+
+/// The orbits whose units matrices mix: their order is a matter of the matrices.
+pub(in crate::flow) fn units_of_matrices(spaces: &Spaces, matrices: &[Matrix]) -> BTreeSet<u32> {
+    let orbits = &spaces.derived.orbits;
+    let mut colors = BTreeSet::new();
+    for holder in matrices.iter().flat_map(|space| &space.holders) {
+        for holding in spaces.holdings_in_order().into_iter().filter(|holding| holding.param == holder.param)
+        {
+            for group in holding.motion.groups.iter().filter(|group| group.axes == [holder.axis]) {
+                colors.extend(holder.places.iter().map(|place| orbits.color(group.labels[*place])));
+            }
+        }
+    }
+    colors
 }
 
 /// How far units are sorted: orbits are keyed (each unit has numbers to be sorted by), then decided.
@@ -59,16 +74,7 @@ impl<'a> Sorting<'a> {
         }
         units.values_mut().for_each(|labels| labels.sort_unstable());
         units.retain(|_, labels| labels.len() > 1);
-        let mut by_matrix = BTreeSet::new();
-        for holder in matrices.iter().flat_map(|space| &space.holders) {
-            for holding in
-                spaces.holdings_in_order().into_iter().filter(|holding| holding.param == holder.param)
-            {
-                for group in holding.motion.groups.iter().filter(|group| group.axes == [holder.axis]) {
-                    by_matrix.extend(holder.places.iter().map(|place| orbits.color(group.labels[*place])));
-                }
-            }
-        }
+        let by_matrix = units_of_matrices(spaces, matrices);
         let image = spaces.derived.orbits.standing().to_vec();
         let (keyed, decided) = (BTreeSet::new(), BTreeSet::new());
         Self { spaces, by_matrix, units, keys: BTreeMap::new(), keyed, decided, image }

@@ -216,7 +216,7 @@ fn in_order<'a>(array: &'a Array, name: &[usize]) -> Cow<'a, Array> {
 
 pub(super) use scales::{Scale, ScaleId};
 pub(super) use solve::{Bit, Field, Form, Ratio, System};
-pub(super) use units::Label;
+pub(super) use units::{Label, LinkKind};
 
 /// What the walk has found.
 #[derive(Debug)]

@@ -82,7 +82,7 @@ fn all_gains(matrices: &[Matrix]) -> impl Iterator<Item = &Gain> {
 }
 
 /// The numbers of all gains of some spaces.
-pub(super) fn numbers_of_gains(
+pub(in crate::flow) fn numbers_of_gains(
     flow: &Flow,
     matrices: &[Matrix],
     net: &dyn Numbers,
@@ -99,7 +99,7 @@ pub(super) fn numbers_of_gains(
 }
 
 /// The diagonal D of a holder.
-pub(super) fn diagonal(holder: &Holder, gains: &BTreeMap<ValueId, Vec<f64>>) -> Vec<f64> {
+pub(in crate::flow) fn diagonal(holder: &Holder, gains: &BTreeMap<ValueId, Vec<f64>>) -> Vec<f64> {
     let mut diagonal = vec![1.0; holder.places.len()];
     for gain in &holder.gains {
         let numbers = &gains[&gain.value];

@@ -19,6 +19,8 @@ mod points;
 
 use sgmn_graph::flow::{Flow, FlowNet, Numbers};
 
+pub(in crate::flow) use self::moments::unfolded;
+
 use self::moments::moments;
 use super::{Block, Holder, Kind, Matrix, MatrixElement, Side};
 use crate::Result;

@@ -7,17 +7,17 @@ use sgmn_graph::flow::product::{Matrix, multiply};
 
 pub(super) use decompose::{cholesky, inverse, lower_inverse};
 pub(in crate::flow) use decompose::{left_singular, triangle};
-pub(super) use eigen::symmetric_eigen;
+pub(in crate::flow) use eigen::symmetric_eigen;
 
 /// The identity of n rows.
-pub(super) fn identity(n: usize) -> Vec<f64> {
+pub(in crate::flow) fn identity(n: usize) -> Vec<f64> {
     let mut one = vec![0.0; n * n];
     one.iter_mut().step_by(n + 1).for_each(|value| *value = 1.0);
     one
 }
 
 /// The transpose of a matrix of so many rows.
-pub(super) fn transposed(a: &[f64], rows: usize) -> Vec<f64> {
+pub(in crate::flow) fn transposed(a: &[f64], rows: usize) -> Vec<f64> {
     let columns = a.len() / rows.max(1);
     let mut turned = vec![0.0; a.len()];
     for (i, row) in a.chunks(columns.max(1)).enumerate() {
@@ -29,7 +29,7 @@ pub(super) fn transposed(a: &[f64], rows: usize) -> Vec<f64> {
 }
 
 /// `a b`, where a has n columns and b has n rows.
-pub(super) fn product(a: &[f64], b: &[f64], n: usize) -> Vec<f64> {
+pub(in crate::flow) fn product(a: &[f64], b: &[f64], n: usize) -> Vec<f64> {
     let (rows, columns) = (a.len() / n.max(1), b.len() / n.max(1));
     let mut c = vec![0.0; rows * columns];
     multiply(Matrix::dense(a, rows, n), Matrix::dense(b, n, columns), &mut c, columns);
@@ -37,7 +37,7 @@ pub(super) fn product(a: &[f64], b: &[f64], n: usize) -> Vec<f64> {
 }
 
 /// `a aᵀ` for a matrix of n rows.
-pub(super) fn gram(a: &[f64], n: usize) -> Vec<f64> {
+pub(in crate::flow) fn gram(a: &[f64], n: usize) -> Vec<f64> {
     let columns = a.len() / n.max(1);
     let mut c = vec![0.0; n * n];
     let a = Matrix::dense(a, n, columns);
@@ -45,8 +45,16 @@ pub(super) fn gram(a: &[f64], n: usize) -> Vec<f64> {
     c
 }
 
+/// `a bᵀ` for matrices of n rows.
+pub(in crate::flow) fn outer(a: &[f64], b: &[f64], n: usize) -> Vec<f64> {
+    let columns = a.len() / n.max(1);
+    let mut c = vec![0.0; n * n];
+    multiply(Matrix::dense(a, n, columns), Matrix::dense(b, n, columns).turned(), &mut c, n);
+    c
+}
+
 /// `a ← (1 − 2 v vᵀ / vᵀv) a`: a reflection of the rows.
-pub(super) fn reflect_rows(a: &mut [f64], v: &[f64]) {
+pub(in crate::flow) fn reflect_rows(a: &mut [f64], v: &[f64]) {
     let columns = a.len() / v.len();
     let square: f64 = v.iter().map(|value| value * value).sum();
     let mut sum = vec![0.0; columns];
@@ -60,7 +68,7 @@ pub(super) fn reflect_rows(a: &mut [f64], v: &[f64]) {
 }
 
 /// `a ← a (1 − 2 v vᵀ / vᵀv)`: a reflection of the columns.
-pub(super) fn reflect_columns(a: &mut [f64], v: &[f64]) {
+pub(in crate::flow) fn reflect_columns(a: &mut [f64], v: &[f64]) {
     let square: f64 = v.iter().map(|value| value * value).sum();
     for row in a.chunks_mut(v.len()) {
         let dot: f64 = row.iter().zip(v).map(|(value, v)| value * v).sum();

@@ -77,7 +77,7 @@ impl Block {
     }
 
     /// An orthogonal matrix.
-    pub(super) fn orthogonal(n: usize, matrix: Vec<f64>) -> Self {
+    pub(in crate::flow) fn orthogonal(n: usize, matrix: Vec<f64>) -> Self {
         let inverse = dense::transposed(&matrix, n);
         Self::pair(n, matrix, inverse)
     }
@@ -166,7 +166,7 @@ impl Block {
     }
 
     /// The matrix that is `(a, −b; b, a)` on each pair, and its inverse.
-    pub(super) fn complex(n: usize, pairs: &[(usize, usize)], numbers: &[(f64, f64)]) -> Self {
+    pub(in crate::flow) fn complex(n: usize, pairs: &[(usize, usize)], numbers: &[(f64, f64)]) -> Self {
         let mut block = Self::identity(n);
         for ((i, j), (a, b)) in pairs.iter().zip(numbers) {
             let square = a * a + b * b;

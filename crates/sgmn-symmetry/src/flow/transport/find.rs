@@ -6,7 +6,7 @@ use sgmn_graph::flow::{Flow, FlowNet, Numbers};
 
 use super::{
     super::{
-        Spaces,
+        FlowElement, Spaces,
         canonical::{Way, canonical_with_way, check_same_flow},
         derive,
         fold::Fold,
@@ -53,16 +53,16 @@ pub fn transport(a: &FlowNet, b: &FlowNet, tolerance: f64) -> Result<Option<Foun
 const NEARER: f64 = 10.0;
 
 /// Two nets of one flow, and what is free in it.
-struct Pair<'a> {
-    a: &'a FlowNet,
-    b: &'a FlowNet,
-    spaces: Spaces,
-    matrices: Vec<Matrix>,
+pub(in crate::flow) struct Pair<'a> {
+    pub(in crate::flow) a: &'a FlowNet,
+    pub(in crate::flow) b: &'a FlowNet,
+    pub(in crate::flow) spaces: Spaces,
+    pub(in crate::flow) matrices: Vec<Matrix>,
     freedoms: Vec<Freedom>,
 }
 
 impl<'a> Pair<'a> {
-    fn new(a: &'a FlowNet, b: &'a FlowNet) -> Self {
+    pub(in crate::flow) fn new(a: &'a FlowNet, b: &'a FlowNet) -> Self {
         let flow = a.flow();
         Self { a, b, spaces: derive(flow), matrices: matrices(flow), freedoms: freedoms(flow) }
     }
@@ -71,7 +71,9 @@ impl<'a> Pair<'a> {
     fn carried(&self, tolerance: f64) -> Result<Option<(Transport, f64)>> {
         let (_, of_a) = canonical_with_way(self.a, &self.spaces)?;
         let (_, of_b) = canonical_with_way(self.b, &self.spaces)?;
-        let Some(plain) = self.without_additions(&of_a, &of_b)? else { return Ok(None) };
+        let order = of_b.order.inverse().compose(&of_a.order)?;
+        let between = (&order, &MatrixElement::identity(&of_a.matrices));
+        let Some(plain) = self.without_additions(&of_a, between, &of_b)? else { return Ok(None) };
         let apart = self.apart(&plain)?;
         if apart <= tolerance::ORBIT {
             return Ok(Some((plain, apart)));
@@ -83,18 +85,24 @@ impl<'a> Pair<'a> {
         Ok(Some(found).filter(|(_, apart)| *apart <= tolerance))
     }
 
-    /// `g_B⁻¹ g_A` without additions: orders and scalars first, then matrices.
-    fn without_additions(&self, of_a: &Way, of_b: &Way) -> Result<Option<Transport>> {
+    /// `g_B⁻¹ m g_A` without additions: orders and scalars first, then matrices. Between the points to which the ways of
+    /// both nets lead, m stands: an order with signs, then matrices. Absent if it cannot be brought into this form.
+    pub(in crate::flow) fn without_additions(
+        &self,
+        of_a: &Way,
+        (order, mixing): (&FlowElement, &MatrixElement),
+        of_b: &Way,
+    ) -> Result<Option<Transport>> {
         if of_a.matrices != of_b.matrices {
             return Ok(None);
         }
         let (flow, spaces): (&Flow, &[Matrix]) = (self.a.flow(), &of_a.matrices);
-        let order = of_b.order.inverse().compose(&of_a.order)?;
         let back = of_b.scaling.inverse();
-        let element = back.compose(&order)?.compose(&of_a.scaling)?;
+        let element = back.compose(order)?.compose(&of_a.scaling)?;
         let turned = || -> Option<MatrixElement> {
-            let first = of_a.turning.conjugated(&order, flow, spaces)?;
-            let both = of_b.turning.inverse().compose(&first).ok()?.snapped(spaces)?;
+            let first = of_a.turning.conjugated(order, flow, spaces)?;
+            let then = mixing.compose(&first).ok()?;
+            let both = of_b.turning.inverse().compose(&then).ok()?.snapped(spaces)?;
             both.conjugated(&back, flow, spaces)
         };
         let Some(turned) = turned() else { return Ok(None) };
@@ -107,7 +115,7 @@ impl<'a> Pair<'a> {
     }
 
     /// What is left to add after the rest has acted: for each freedom by how much b is further than what is there by then.
-    fn additions(&self, plain: &Transport) -> Result<Vec<Addition>> {
+    pub(in crate::flow) fn additions(&self, plain: &Transport) -> Result<Vec<Addition>> {
         let acted = plain.act(self.a, &self.matrices, &self.freedoms)?;
         let mut added = Added::new(&acted, &[], &self.freedoms);
         let mut additions = Vec::new();

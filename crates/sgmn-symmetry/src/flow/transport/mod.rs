@@ -18,6 +18,7 @@ use super::{
 };
 use crate::Result;
 
+pub(super) use find::Pair;
 pub use find::{Found, transport};
 pub use moved::SpaceMove;
 

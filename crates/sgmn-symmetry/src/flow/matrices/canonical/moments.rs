@@ -87,7 +87,7 @@ pub(super) fn moments(
 }
 
 /// The numbers that a holder's matrix acts on: n rows.
-fn unfolded(numbers: &[f64], shape: &[usize], holder: &Holder) -> Vec<f64> {
+pub(in crate::flow) fn unfolded(numbers: &[f64], shape: &[usize], holder: &Holder) -> Vec<f64> {
     let size = shape[holder.axis];
     let inner: usize = shape[holder.axis + 1..].iter().product();
     let mut rows = Vec::with_capacity(numbers.len() / size.max(1) * holder.places.len());

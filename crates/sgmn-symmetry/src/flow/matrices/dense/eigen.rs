@@ -3,7 +3,7 @@
 use super::{decompose::turn, identity};
 
 /// The eigenvectors, as rows, and the eigenvalues, falling, of a symmetric matrix of n rows.
-pub(in super::super) fn symmetric_eigen(a: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
+pub(in crate::flow) fn symmetric_eigen(a: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
     let mut a = a.to_vec();
     let mut vectors = identity(n);
     let (mut diagonal, mut beside) = tridiagonal(&mut a, &mut vectors, n);

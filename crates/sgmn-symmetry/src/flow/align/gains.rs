@@ -1,0 +1,193 @@
+//! What it gains to put one unit in the place of another: sums of products of all numbers beside them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sgmn_graph::flow::product::{Matrix as Product, multiply};
+
+use super::{
+    assign::assign,
+    heads::Heads,
+    now::Now,
+    signs::{Signs, best},
+    units::{Site, Units},
+};
+use crate::flow::derive::Label;
+
+/// Gains between all units of an orbit: rows are places, columns are units that may come there.
+pub(super) struct Gains {
+    pub(super) n: usize,
+    /// With the best signs, and with all that units carry along at its best.
+    pub(super) best: Vec<f64>,
+    /// The products of numbers by which of its unit's signs they have.
+    by_signs: BTreeMap<u32, Vec<f64>>,
+}
+
+/// Above so many units an orbit that others carry along is not asked for its gains: it goes along.
+const MOST_CARRIED: usize = 8192;
+/// So many numbers are gathered at a time.
+const GATHERED: usize = 1 << 22;
+
+/// What gains are computed from.
+pub(super) struct Asked<'a> {
+    pub(super) units: &'a Units<'a>,
+    pub(super) signs: &'a Signs,
+    pub(super) heads: &'a Heads,
+    /// If given, only numbers count beside which all is decided: these orbits, and what does not move.
+    pub(super) decided: Option<&'a BTreeSet<u32>>,
+}
+
+impl Asked<'_> {
+    /// Whether the numbers at a site count.
+    fn counts(&self, site: &Site<'_>) -> bool {
+        let others = site.holding.motion.groups.iter().enumerate().filter(|(at, _)| *at != site.which);
+        self.decided.is_none_or(|decided| {
+            others.into_iter().all(|(_, group)| {
+                let stands =
+                    |color: u32| !self.units.of_color.contains_key(&color) || decided.contains(&color);
+                group.labels.iter().all(|label| stands(self.units.color(*label)))
+            })
+        })
+    }
+
+    /// How many numbers a unit of an orbit stands beside that count.
+    pub(super) fn n_numbers(&self, root: u32) -> usize {
+        let of_color = |color: u32| {
+            let of_site = |site: Site<'_>| {
+                let n: usize = site.holding.shape.iter().product();
+                if self.counts(&site) { n / site.holding.motion.groups[site.which].len().max(1) } else { 0 }
+            };
+            self.units.sites(color).into_iter().map(of_site).sum::<usize>()
+        };
+        self.units.tree(root).into_iter().map(of_color).sum()
+    }
+
+    /// The parameters in which the units of an orbit and all that they carry stand.
+    pub(super) fn params(&self, root: u32) -> BTreeSet<usize> {
+        let tree = self.units.tree(root).into_iter();
+        tree.flat_map(|color| self.units.sites(color)).map(|site| site.holding.param).collect()
+    }
+
+    /// Gains of an orbit, and of all orbits that it carries along, which are put into `all`.
+    pub(super) fn gains(&self, color: u32, now: &Now<'_>, all: &mut BTreeMap<u32, Gains>) {
+        let units = &self.units.of_color[&color];
+        let n = units.len();
+        let by_signs = self.direct(color, now);
+        let n_signs = self.signs.of(units[0]).len();
+        let mut best_of = vec![0.0; n * n];
+        for (at, sum) in best_of.iter_mut().enumerate() {
+            *sum = best(n_signs, by_signs.iter().map(|(mask, gains)| (*mask, gains[at]))).1;
+        }
+        self.heads.add(color, self.units, now, self.decided, &mut best_of);
+        for below in self.units.below.get(&color).into_iter().flatten() {
+            let asked =
+                !self.units.by_matrix.contains(below) && self.units.of_color[below].len() <= MOST_CARRIED;
+            if !asked || all.contains_key(below) {
+                continue;
+            }
+            self.gains(*below, now, all);
+            let of = &all[below];
+            let carried: Vec<Vec<Label>> =
+                units.iter().map(|unit| self.units.carried(*below, *unit)).collect();
+            let siblings = carried[0].len() > 1 && self.units.are_siblings(&carried[0]);
+            for (i, places) in carried.iter().enumerate() {
+                for (j, sources) in carried.iter().enumerate().filter(|(_, s)| s.len() == places.len()) {
+                    best_of[i * n + j] += self.carried_gain(of, places, sources, siblings);
+                }
+            }
+        }
+        all.insert(color, Gains { n, best: best_of, by_signs });
+    }
+
+    /// What is gained among units that are carried along: siblings at their best, others in their order.
+    fn carried_gain(&self, of: &Gains, places: &[Label], sources: &[Label], siblings: bool) -> f64 {
+        let gain = |place: &Label, source: &Label| {
+            of.best[self.units.place(*place) * of.n + self.units.place(*source)]
+        };
+        if !siblings {
+            return places.iter().zip(sources).map(|(place, source)| gain(place, source)).sum();
+        }
+        let table: Vec<f64> =
+            places.iter().flat_map(|place| sources.iter().map(move |source| gain(place, source))).collect();
+        assign(&table, places.len()).1
+    }
+
+    /// Products of the numbers at units, by the signs that they have.
+    fn direct(&self, color: u32, now: &Now<'_>) -> BTreeMap<u32, Vec<f64>> {
+        let units = &self.units.of_color[&color];
+        let n = units.len();
+        let mut by_signs: BTreeMap<u32, Vec<f64>> = BTreeMap::from([(0, vec![0.0; n * n])]);
+        for site in self.units.sites(color) {
+            let weight = now.fixed.weights[site.holding.param];
+            if !self.counts(&site) || weight == 0.0 {
+                continue;
+            }
+            let scales = &site.holding.motion.groups[site.which].scales;
+            let n_turns = site.at[0].len();
+            let mut turns: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+            for turn in 0..n_turns {
+                let mask = |unit: usize| {
+                    self.signs.mask(self.units.spaces, units[unit], scales[site.at[unit][turn]])
+                };
+                let first = mask(0);
+                // Signs that are not alike for all units are chosen one by one, later.
+                let alike = first == 0 || (1..n).all(|unit| mask(unit) == first);
+                turns.entry(if alike { first } else { 0 }).or_default().push(turn);
+            }
+            for (mask, turns) in turns {
+                let sum = by_signs.entry(mask).or_insert_with(|| vec![0.0; n * n]);
+                products(&site, &turns, now, weight, sum);
+            }
+        }
+        by_signs
+    }
+}
+
+impl Gains {
+    /// The signs to flip where this unit comes to this place, one bit for each.
+    pub(super) fn flips(&self, n_signs: usize, place: usize, source: usize) -> u32 {
+        let at = place * self.n + source;
+        best(n_signs, self.by_signs.iter().map(|(mask, gains)| (*mask, gains[at]))).0
+    }
+}
+
+/// Adds to `sum` the weighed products of the numbers of each unit of one net with those of each unit of the other.
+fn products(site: &Site<'_>, turns: &[usize], now: &Now<'_>, weight: f64, sum: &mut [f64]) {
+    let shape = &site.holding.shape;
+    let axes = &site.holding.motion.groups[site.which].axes;
+    let mut strides = vec![1; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        strides[axis - 1] = strides[axis] * shape[axis];
+    }
+    let start = |mut index: usize| {
+        let mut start = 0;
+        for axis in axes.iter().rev() {
+            start += index % shape[*axis] * strides[*axis];
+            index /= shape[*axis];
+        }
+        start
+    };
+    // Where the numbers of one index stand behind the first of them.
+    let mut behind = vec![0];
+    for axis in (0..shape.len()).filter(|axis| !axes.contains(axis)) {
+        let stride = strides[axis];
+        let steps = |first: usize| (0..shape[axis]).map(move |at| first + at * stride);
+        behind = behind.into_iter().flat_map(steps).collect();
+    }
+    let param = site.holding.param;
+    let (stays, moved) = (&now.fixed.stays[param], &now.moved[param]);
+    let n = site.at.len();
+    let width = (GATHERED / n).max(1);
+    let starts = |turn: usize| site.at.iter().map(move |of_unit| start(of_unit[turn]));
+    let mut product = vec![0.0; n * n];
+    for turn in turns {
+        for part in behind.chunks(width) {
+            let gather = |numbers: &[f64]| -> Vec<f64> {
+                starts(*turn).flat_map(|first| part.iter().map(move |step| numbers[first + step])).collect()
+            };
+            let (x, y) = (gather(stays), gather(moved));
+            let (x, y) = (Product::dense(&x, n, part.len()), Product::dense(&y, n, part.len()));
+            multiply(x, y.turned(), &mut product, n);
+            sum.iter_mut().zip(&product).for_each(|(sum, product)| *sum += weight * product);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Signs of units: those that belong to one unit are chosen together with its place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::{
+    Spaces,
+    derive::{Label, ScaleId},
+};
+
+/// More signs of one unit are not tried in all combinations; those beyond are chosen one by one afterwards.
+const MOST: usize = 4;
+
+/// Which free signs belong to one unit, and which do not.
+pub(super) struct Signs {
+    of_unit: BTreeMap<Label, Vec<u32>>,
+    /// All others that multiply something.
+    pub(super) others: Vec<u32>,
+}
+
+impl Signs {
+    /// `moves` says which units are given places.
+    pub(super) fn new(spaces: &Spaces, moves: impl Fn(Label) -> bool) -> Self {
+        let orbits = &spaces.derived.orbits;
+        let mut homes: BTreeMap<u32, BTreeSet<Label>> = BTreeMap::new();
+        let mut stands_alone = |id: ScaleId, label: Label| {
+            for (var, _) in spaces.derived.reduced(id).sign.0 {
+                homes.entry(var).or_default().insert(label);
+            }
+        };
+        for holding in spaces.holdings_in_order() {
+            stands_alone(holding.motion.scalar, Label::MAX);
+            for group in &holding.motion.groups {
+                let of_group = group.labels.iter().zip(group.scales.iter());
+                of_group.for_each(|(label, id)| stands_alone(*id, orbits.find(*label)));
+            }
+        }
+        let mut signs = Self { of_unit: BTreeMap::new(), others: Vec::new() };
+        for (var, labels) in homes {
+            let home = labels.first().copied().filter(|label| labels.len() == 1 && *label != Label::MAX);
+            match home.filter(|label| moves(*label)) {
+                Some(label) if signs.of_unit.get(&label).is_none_or(|vars| vars.len() < MOST) => {
+                    signs.of_unit.entry(label).or_default().push(var);
+                }
+                _ => signs.others.push(var),
+            }
+        }
+        signs
+    }
+
+    /// The signs of a unit.
+    pub(super) fn of(&self, unit: Label) -> &[u32] {
+        self.of_unit.get(&unit).map_or(&[], Vec::as_slice)
+    }
+
+    /// Which of the signs of a unit a scalar has, one bit for each.
+    pub(super) fn mask(&self, spaces: &Spaces, unit: Label, id: ScaleId) -> u32 {
+        let own = self.of(unit);
+        if own.is_empty() {
+            return 0;
+        }
+        let sign = spaces.derived.reduced(id).sign.0;
+        let bits = own.iter().enumerate().filter(|(_, var)| sign.iter().any(|(of, _)| of == *var));
+        bits.fold(0, |mask, (bit, _)| mask | 1 << bit)
+    }
+}
+
+/// The choice of signs that gains most, one bit for each, and its gain; `gains` are those of numbers with each set of signs.
+/// Where choices tie, fewer signs are flipped.
+pub(super) fn best(n_signs: usize, gains: impl Iterator<Item = (u32, f64)> + Clone) -> (u32, f64) {
+    let of = |flips: u32| -> f64 {
+        let signed = |(mask, gain): (u32, f64)| {
+            if (mask & flips).count_ones() % 2 == 1 { -gain } else { gain }
+        };
+        gains.clone().map(signed).sum()
+    };
+    let all = (0..1_u32 << n_signs).map(|flips| (flips, of(flips)));
+    all.fold((0, f64::NEG_INFINITY), |best, next| if next.1 > best.1 { next } else { best })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_are_chosen_so_that_gains_sum_to_the_most() {
+        // Numbers without signs, with the first, with both.
+        let gains = [(0, 1.0), (1, -2.0), (3, 0.5)];
+        assert_eq!(best(2, gains.into_iter()), (3, 3.5));
+        assert_eq!(best(0, [(0, -1.0)].into_iter()), (0, -1.0));
+        assert_eq!(best(1, [(1, 0.0)].into_iter()), (0, 0.0), "nothing is flipped for nothing");
+    }
+}
