@@ -97,7 +97,6 @@ fn every_element_keeps_what_a_family_answers() {
         let path = entry.unwrap().path();
         let trials = Trials { elements: 3, negatives: 8, questions: 2, seed: Seed::new(1) };
         let report = check(&open(&path).net, 0.0, &trials).unwrap();
-        println!("{}: {:.1e}", path.file_name().unwrap().display(), report.worst());
         assert!(report.holds() && report.n_moved > 0, "{}: {:e}", path.display(), report.worst());
     }
 }
