@@ -79,7 +79,6 @@ fn nets_of_every_family_answer_as_transformers_does() {
     assert!(folders.len() >= 16, "{folders:?}");
     for folder in folders {
         let error = error(&folder, &open(&folder));
-        println!("{}: {error:.1e}", folder.file_name().unwrap().display());
         assert!(error < ROUNDING, "{}: {error:e}", folder.display());
     }
 }
