@@ -110,7 +110,7 @@ fn unknown_parts_list_the_known_ones() {
         (complaint(ModelPart::open("gnn")), "model: expected one of bidirectional, dws, "),
         (
             complaint(SizePart::open("tiny")),
-            "size: expected one of best, best-10k, best-10k-constant, best-10k-last, best-10k-still, quick, small, small-10k, small-1k, small-30k, small-3k, wide, or the path of a TOML file, found \"tiny\"",
+            "size: expected one of best, best-10k, best-10k-adamw, best-10k-constant, best-10k-last, best-10k-noise, best-10k-plain, best-10k-still, quick, small, small-10k, small-1k, small-30k, small-3k, wide, or the path of a TOML file, found \"tiny\"",
         ),
         (
             complaint(composed("zoo-relu", Some(TaskKind::Edit), "gmn", "quick")),

@@ -194,7 +194,7 @@ fn budget(scale: Scale) -> &'static str {
              (`cargo xtask tune`)."
         }
         Scale::Best => {
-            "All models of a table have the same nets, batches, epochs, optimizer, warm-up and moves; of each the epoch that is best \
+            "All models of a table have the same nets, batches, epochs, warm-up and moves, ScaleGMNs Muon and noise too; of each the epoch that is best \
              on the validation nets is tested."
         }
         Scale::Paper => "Settings as published.",

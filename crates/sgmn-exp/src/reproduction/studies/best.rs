@@ -9,14 +9,14 @@ use crate::{
 const QUESTION: &str = "Sine networks (INRs) were fitted to images, one network an image; models of our own settings read from \
                         its weights what a network draws. Training nets are moved through their functions (turned, \
                         shifted, stretched, of other contrast), rates fall along half a cosine, and the running mean of the \
-                        variables is tested.";
+                        variables is tested. ScaleGMNs read sines of parameters and are trained by Muon.";
 
 /// The ingredients, each left out once, and one more: size, method, what is changed.
 const WITHOUT: [(&str, &str, &str); 7] = [
     (
         "best-10k",
         "ScaleGMN, all ingredients",
-        "moved nets, falling rate, running mean of the variables, sines of parameters",
+        "moved nets, falling rate, running mean of the variables, sines of parameters, Muon",
     ),
     ("best-10k-adamw", "without Muon", "AdamW moves matrices too"),
     ("best-10k-still", "without moved nets", "training nets as they are, each epoch the same"),

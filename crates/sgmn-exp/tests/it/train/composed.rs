@@ -122,7 +122,7 @@ fn what_makes_no_sense_together_says_why_and_leaves_no_run() {
         (
             "inr-classification",
             &["--data", "nets.packed", "--size", "huge"],
-            "size: expected one of best, best-10k, best-10k-constant, best-10k-last, best-10k-still, quick, small, small-10k, small-1k, small-30k, small-3k, wide",
+            "size: expected one of best, best-10k, best-10k-adamw, best-10k-constant, best-10k-last, best-10k-noise, best-10k-plain, best-10k-still, quick, small, small-10k, small-1k, small-30k, small-3k, wide",
         ),
         (
             "inr-classification",
