@@ -87,12 +87,6 @@ pub(super) fn build(config: &Config, sketch: &mut Sketch<'_>, style: &Style) -> 
     }
     sketch.rms_norm(&format!("{at}norm"), n, epsilon).called("last_hidden_state");
     let tied = config.truth_or("tie_word_embeddings", false)?;
-    if class == style.classes[1] {
-        sketch.scores("lm_head", &table, [vocabulary, n], tied);
-        sketch.layer("same", "").called("logits");
-        sketch.outputs.push("logits".to_owned());
-    } else {
-        sketch.outputs.push("last_hidden_state".to_owned());
-    }
+    sketch.end(class == style.classes[1], &table, [vocabulary, n], tied);
     Ok(())
 }

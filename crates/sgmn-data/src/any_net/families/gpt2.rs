@@ -58,13 +58,7 @@ fn build(config: &Config, sketch: &mut Sketch<'_>) -> Result<()> {
     }
     sketch.layer_norm(&format!("{at}ln_f"), n, epsilon).called("last_hidden_state");
     let tied = config.truth_or("tie_word_embeddings", true)?;
-    if class == "GPT2LMHeadModel" {
-        sketch.scores("lm_head", &table, [vocabulary, n], tied);
-        sketch.layer("same", "").called("logits");
-        sketch.outputs.push("logits".to_owned());
-    } else {
-        sketch.outputs.push("last_hidden_state".to_owned());
-    }
+    sketch.end(class == "GPT2LMHeadModel", &table, [vocabulary, n], tied);
     Ok(())
 }
 

@@ -188,6 +188,18 @@ impl<'a> Sketch<'a> {
         self.layer("linear", "").tensors.insert("weight".to_owned(), table.to_owned());
     }
 
+    /// The end of a net that reads tokens from left to right: the stream, or the scores of tokens from it.
+    pub(super) fn end(&mut self, has_scores: bool, table: &str, sizes: [usize; 2], tied: bool) {
+        let output = if has_scores {
+            self.scores("lm_head", table, sizes, tied);
+            self.layer("same", "").called("logits");
+            "logits"
+        } else {
+            "last_hidden_state"
+        };
+        self.outputs.push(output.to_owned());
+    }
+
     /// Whether all tensors that were demanded so far are there, with their shapes. Where they are not, the rest need not be
     /// written: the net will be refused.
     pub(super) fn fits_so_far(&self) -> bool {
