@@ -15,6 +15,8 @@ pub mod matrices;
 mod orders;
 mod spaces;
 pub mod transport;
+#[cfg(test)]
+mod twins;
 mod views;
 
 pub use act::Acted;

@@ -10,11 +10,7 @@ use sgmn_graph::{
 };
 
 use super::*;
-use crate::flow::{
-    Draw, derive,
-    freedoms::freedoms,
-    matrices::{MatrixElement, passable},
-};
+use crate::flow::{Draw, derive, freedoms::freedoms, twins::twin};
 
 fn mlp(widths: &[usize], activation: Activation, seed: Seed) -> FlowNet {
     let spec = Arc::new(NetSpec::mlp(widths, activation, 0.0).unwrap());
@@ -32,24 +28,6 @@ fn noisy(net: &FlowNet, size: f64, seed: Seed) -> FlowNet {
         Stored::from(numbers.iter().map(|x| x + size * rms * normal(&mut rng)).collect::<Vec<f64>>())
     });
     FlowNet::new(net.flow().clone(), stored.collect()).unwrap()
-}
-
-/// The net moved by orders and scalars, drawn at random.
-fn moved(net: &FlowNet, seed: Seed) -> FlowNet {
-    net.with(&derive(net.flow()).sample(seed.child("element"), &Draw::default()).act(net)).unwrap()
-}
-
-/// The net moved by all that is free.
-fn twin(net: &FlowNet, seed: Seed) -> FlowNet {
-    let mut twin = moved(net, seed);
-    let spaces = passable(net.flow(), crate::flow::matrices::matrices(net.flow()), &twin).unwrap();
-    let element = MatrixElement::sample(&spaces, seed.child("matrices"));
-    twin = twin.with(&element.act(net.flow(), &spaces, &twin).unwrap()).unwrap();
-    for (i, freedom) in freedoms(net.flow()).iter().enumerate() {
-        let change = freedom.draw(seed.child("additions").index(i as u64), &twin);
-        twin = twin.with(&freedom.act(&twin, change)).unwrap();
-    }
-    twin
 }
 
 fn act(found: &Alignment, net: &FlowNet) -> FlowNet {
@@ -78,7 +56,7 @@ fn twins_of_random_nets_are_brought_back_wherever_their_forms_meet() {
     for number in 0..40 {
         let seed = Seed::new(number);
         let net = random_flow(seed, 100);
-        let twin = twin(&net, seed);
+        let twin = twin(&net, seed, &Draw::default());
         let Ok(found) = align(&net, &twin, &AlignOptions::default()) else { continue };
         assert!(never_rises(&found), "net {number}: {found:?}");
         // Norms that are folded first may make forms meet that do not meet as they are.
@@ -177,7 +155,7 @@ fn heads_are_found_in_any_order_and_basis_under_noise() {
     let net = attention(3, 2, &mut rng);
     for number in 0..3 {
         let seed = Seed::new(number);
-        let twin = twin(&noisy(&net, 0.02, seed), seed);
+        let twin = twin(&noisy(&net, 0.02, seed), seed, &Draw::default());
         let found = align(&net, &twin, &AlignOptions::default()).unwrap();
         assert!(never_rises(&found));
         assert!(found.after < 0.25, "{:?} from {}", found.starts, found.before);

@@ -155,22 +155,8 @@ fn largest(numbers: &[f64]) -> f64 {
 mod tests {
     use sgmn_graph::{Seed, flow::testing::random_flow};
 
-    use super::{super::super::Draw, *};
-
-    /// The net moved by all that is free, drawn at random.
-    fn twin(net: &FlowNet, seed: Seed) -> FlowNet {
-        let element =
-            derive(net.flow()).sample(seed.child("element"), &Draw { spread: 0.5, ..Draw::default() });
-        let mut twin = net.with(&element.act(net)).unwrap();
-        let spaces = crate::flow::matrices::passable(net.flow(), matrices(net.flow()), &twin).unwrap();
-        let element = MatrixElement::sample(&spaces, seed.child("matrices"));
-        twin = twin.with(&element.act(net.flow(), &spaces, &twin).unwrap()).unwrap();
-        for (i, freedom) in freedoms(net.flow()).iter().enumerate() {
-            let change = freedom.draw(seed.child("additions").index(i as u64), &twin);
-            twin = twin.with(&freedom.act(&twin, change)).unwrap();
-        }
-        twin
-    }
+    use super::*;
+    use crate::flow::{Draw, twins::twin};
 
     #[test]
     fn what_carries_a_net_to_its_twin_is_found_wherever_their_forms_meet() {
@@ -178,7 +164,7 @@ mod tests {
         for number in 0..40 {
             let seed = Seed::new(number);
             let net = random_flow(seed, 100);
-            let twin = twin(&net, seed);
+            let twin = twin(&net, seed, &Draw { spread: 0.5, ..Draw::default() });
             if !crate::flow::relate(&net, &twin, tolerance::ORBIT).unwrap().meets() {
                 continue;
             }
