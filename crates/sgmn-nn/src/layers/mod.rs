@@ -1,6 +1,7 @@
 //! The building blocks of the models, each the formula of its name.
 
 mod canon;
+mod direct;
 mod edge_update;
 mod embedding;
 mod film_message;
@@ -23,6 +24,8 @@ mod scalings;
 mod tied;
 
 pub use canon::Canon;
+pub use direct::DirectMessage;
+pub(crate) use direct::Way;
 pub use edge_update::EdgeUpdate;
 pub use embedding::{EdgeEmbedding, Join, NodeEmbedding, TypeOrder};
 pub use film_message::FilmMessage;

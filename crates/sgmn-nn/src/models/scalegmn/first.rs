@@ -52,7 +52,8 @@ impl FirstFeatures {
         let projections = vars.at("construct_graph");
         let n_sines = config.n_sines;
         let project_node = Projection::new(1, n_sines, d, &projections.at("proj_bias"))?;
-        let project_edge = layout.edge_widths.iter().map(|n_values| {
+        let featured: &[usize] = if config.edge_features { &layout.edge_widths } else { &[] };
+        let project_edge = featured.iter().map(|n_values| {
             let vars = projections.at("proj_weight");
             let vars = if layout.edge_widths.len() == 1 { vars } else { vars.at(n_values) };
             Ok((*n_values, Projection::new(*n_values, n_sines, d, &vars)?))
@@ -136,7 +137,9 @@ impl FirstFeatures {
                 Field::edges(values.clone(), groups.of_features[block.to], groups.of_features[block.from])?;
             // Weights of inputs and outputs are angles and sizes of waves; between hidden units sines did not pay.
             let is_end = sites[block.from].role == Role::Input || sites[block.to].role == Role::Output;
-            let (field, has_sines) = self.project_edge[&block.n_values].forward(&field, is_end)?;
+            // A model without features of edges reads their numbers as they are.
+            let Some(project) = self.project_edge.get(&block.n_values) else { return Ok(field) };
+            let (field, has_sines) = project.forward(&field, is_end)?;
             let field = if reciprocal { field.relabel(field.law().inverse(field.place())) } else { field };
             let field = match &self.edge_codes {
                 Some(codes) => codes.apply(&field, topology, b)?,

@@ -199,7 +199,7 @@ impl<'a> Walk<'a> {
             self.meet_stack(&paths.update, &self.config.update, s);
             self.live.nodes[s] = true;
             for b in topology.blocks_into(s) {
-                self.meet_message(&paths.forward, s);
+                self.meet_message(&paths.forward, s, b);
                 self.live.nodes[topology.blocks()[b].from] = true;
                 self.live.edges[b] = true;
             }
@@ -209,7 +209,7 @@ impl<'a> Walk<'a> {
             if self.config.direction == Direction::Bidirectional {
                 for b in topology.blocks_out_of(s) {
                     let sender = topology.blocks()[b].to;
-                    self.meet_reversed_message(&paths.backward, s, sender);
+                    self.meet_reversed_message(&paths.backward, s, b);
                     self.live.nodes[sender] = true;
                     let own = reversed_edges != Some(ReversedEdges::Shared);
                     if own { self.live.reversed[b] = true } else { self.live.edges[b] = true }
@@ -258,14 +258,24 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn meet_message(&mut self, path: &str, to: usize) {
+    fn meet_message(&mut self, path: &str, to: usize, b: usize) {
+        if !self.config.edge_features {
+            for name in ["w_v", "codes", &format!("kernels.{}", self.topology.blocks()[b].n_values)] {
+                self.meet(&format!("{path}.{name}"));
+            }
+            return self.meet_stack(&format!("{path}.message_fn"), &self.config.message, to);
+        }
         for name in ["w_e", "w_v"] {
             self.meet(&format!("{path}.{name}"));
         }
         self.meet_stack(&format!("{path}.message_fn"), &self.config.message, to);
     }
 
-    fn meet_reversed_message(&mut self, path: &str, to: usize, from: usize) {
+    fn meet_reversed_message(&mut self, path: &str, to: usize, b: usize) {
+        if !self.config.edge_features {
+            return self.meet_message(path, to, b);
+        }
+        let from = self.topology.blocks()[b].to;
         let [receiver, sender] = [to, from].map(|site| self.groups.of_features[site]);
         let relative = self.config.reversed_scale() == ReversedScale::Relative;
         let path = match self.config.scalings {
@@ -273,7 +283,7 @@ impl<'a> Walk<'a> {
             Scalings::Own if relative && !reversed_weight_fits(receiver, sender) => {
                 format!("{path}.relative")
             }
-            _ => return self.meet_message(path, to),
+            _ => return self.meet_message(path, to, b),
         };
         let hidden = self.topology.sites()[to].role == Role::Hidden;
         for name in ["w_e", "w_v", if hidden { "message_fn.W" } else { "message_fn.phi_in" }] {

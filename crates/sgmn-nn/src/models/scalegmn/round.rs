@@ -10,8 +10,8 @@ use super::{
 use crate::{
     Field, Pass, Result, VarBuilder,
     layers::{
-        EdgeUpdate, End, Layout, LinearMap, Message, NodeEmbedding, NodeUpdate, RelativeMessage, Scalings,
-        TiedMessage, Trust, field_into_groups, into_groups, out_of_groups,
+        DirectMessage, EdgeUpdate, End, Layout, LinearMap, Message, NodeEmbedding, NodeUpdate, RelativeMessage, Scalings,
+        TiedMessage, Trust, Way, field_into_groups, into_groups, out_of_groups,
     },
     ops::Rows,
 };
@@ -19,8 +19,8 @@ use crate::{
 /// What all nodes and edges learn from their neighbors at once.
 #[derive(Debug)]
 pub(super) struct Round {
-    message: Message,
-    reversed: Option<ReversedMessage>,
+    along: Along,
+    against: Option<Against>,
     update: NodeUpdate,
     edge_update: Option<EdgeUpdate>,
     reversed_edge_update: Option<EdgeUpdate>,
@@ -32,7 +32,21 @@ pub(super) struct Round {
     updates_see_codes: bool,
 }
 
-/// Messages against the edges: the ordinary form where laws allow it, the relative form elsewhere.
+/// Messages along the edges.
+#[derive(Debug)]
+enum Along {
+    Featured(Message),
+    Direct(DirectMessage),
+}
+
+/// Messages against the edges.
+#[derive(Debug)]
+enum Against {
+    Featured(ReversedMessage),
+    Direct(DirectMessage),
+}
+
+/// Messages against edges with features: the ordinary form where laws allow it, the relative form elsewhere.
 #[derive(Debug)]
 struct ReversedMessage {
     plain: Option<Message>,
@@ -49,9 +63,19 @@ impl Round {
         let n_copies = config.n_copies().filter(|_| is_last);
         let bidirectional = config.direction == Direction::Bidirectional;
         let paths = Paths::new(config.direction, k);
-        let message = Message::new(&config.message, invariants, d, &vars.at(&paths.forward))?;
-        let reversed =
-            bidirectional.then(|| ReversedMessage::new(config, &vars.at(&paths.backward))).transpose()?;
+        let direct =
+            |path: &str| DirectMessage::new(&config.message, invariants, d, layout, &vars.at(path));
+        let along = match config.edge_features {
+            true => Along::Featured(Message::new(&config.message, invariants, d, &vars.at(&paths.forward))?),
+            false => Along::Direct(direct(&paths.forward)?),
+        };
+        let against = bidirectional.then(|| -> Result<Against> {
+            Ok(match config.edge_features {
+                true => Against::Featured(ReversedMessage::new(config, &vars.at(&paths.backward))?),
+                false => Against::Direct(direct(&paths.backward)?),
+            })
+        });
+        let against = against.transpose()?;
         let n_parts = if bidirectional { 3 } else { 2 };
         let widths = [n_parts, d, n_copies.unwrap_or(d)];
         let update = NodeUpdate::new(&config.update, invariants, widths, &vars.at(&paths.update))?;
@@ -74,8 +98,8 @@ impl Round {
         let (messages_see_codes, updates_see_codes) =
             (has_place && config.message.positional, has_place && config.update.positional);
         Ok(Self {
-            message,
-            reversed,
+            along,
+            against,
             update,
             edge_update,
             reversed_edge_update,
@@ -106,8 +130,15 @@ impl Round {
                 continue;
             }
             let mut parts = vec![own.clone(), self.message_into(state, codes, s, pass)?];
-            if let Some(reversed) = &self.reversed {
-                parts.push(self.reversed_message_into(reversed, state, codes, s, pass)?);
+            match &self.against {
+                None => {}
+                Some(Against::Featured(message)) => {
+                    parts.push(self.reversed_message_into(message, state, codes, s, pass)?);
+                }
+                Some(Against::Direct(message)) => {
+                    let heard = self.direct_message_into(message, state, codes, s, Way::Against, pass)?;
+                    parts.push(heard);
+                }
             }
             let parts: Vec<&Field> = parts.iter().collect();
             let extra = codes_of(codes, state, s, self.updates_see_codes)?;
@@ -140,9 +171,32 @@ impl Round {
         to: usize,
         pass: &Pass,
     ) -> Result<Field> {
+        let mut messages = match &self.along {
+            Along::Featured(message) => self.messages_into(message, state, codes, to, pass)?,
+            Along::Direct(message) => {
+                vec![self.direct_message_into(message, state, codes, to, Way::Along, pass)?]
+            }
+        };
+        if let Some(tied) = &self.tied {
+            for tie in state.topology.ties().iter().filter(|tie| tie.to() == to) {
+                messages.extend(tied_message(tied, state, tie, pass)?);
+            }
+        }
+        sum(messages, &state.nodes[to])
+    }
+
+    /// The message of each block into a site.
+    fn messages_into(
+        &self,
+        message: &Message,
+        state: &State,
+        codes: Option<&NodeEmbedding>,
+        to: usize,
+        pass: &Pass,
+    ) -> Result<Vec<Field>> {
         let (role, group) = (state.topology.sites()[to].role, state.groups.canonical[to]);
         // One-way models see the receiver's embedding, bidirectional ones the sender's.
-        let sees_senders = self.reversed.is_some();
+        let sees_senders = self.against.is_some();
         let of_block = |b: usize| -> Result<Field> {
             let block = &state.topology.blocks()[b];
             let edges = &state.edges[b];
@@ -153,18 +207,47 @@ impl Round {
                 (to, End::Receivers, edges.receiver_axis())
             };
             let extra = codes_of(codes, state, seen, self.messages_see_codes)?;
-            let extra = extra.map(|rows| edges.spread(&into_groups(&rows, block, end)?, axis)).transpose()?;
+            let extra =
+                extra.map(|rows| edges.spread(&into_groups(&rows, block, end)?, axis)).transpose()?;
             let message =
-                self.message.forward(edges, &senders, extra.as_ref(), role, group, Trust::Checked, pass)?;
+                message.forward(edges, &senders, extra.as_ref(), role, group, Trust::Checked, pass)?;
             out_of_groups(&message, block, End::Receivers)
         };
-        let mut messages = state.topology.blocks_into(to).map(of_block).collect::<Result<Vec<_>>>()?;
-        if let Some(tied) = &self.tied {
-            for tie in state.topology.ties().iter().filter(|tie| tie.to() == to) {
-                messages.extend(tied_message(tied, state, tie, pass)?);
-            }
+        state.topology.blocks_into(to).map(of_block).collect()
+    }
+
+    /// The message into a site from the numbers of edges as they are.
+    fn direct_message_into(
+        &self,
+        message: &DirectMessage,
+        state: &State,
+        codes: Option<&NodeEmbedding>,
+        to: usize,
+        way: Way,
+        pass: &Pass,
+    ) -> Result<Field> {
+        let topology = &state.topology;
+        let of_block = |b: usize| -> Result<Field> {
+            let block = &topology.blocks()[b];
+            let (from, ends) = match way {
+                Way::Along => (block.from, [End::Receivers, End::Senders]),
+                Way::Against => (block.to, [End::Senders, End::Receivers]),
+            };
+            let hearing = field_into_groups(&state.nodes[to], block, ends[0])?;
+            let speaking = field_into_groups(&state.nodes[from], block, ends[1])?;
+            let heard = message.weigh(&state.edges[b], [&hearing, &speaking], block.at, way)?;
+            out_of_groups(&heard, block, ends[0])
+        };
+        let heard = match way {
+            Way::Along => topology.blocks_into(to).map(of_block).collect::<Result<Vec<_>>>()?,
+            Way::Against => topology.blocks_out_of(to).map(of_block).collect::<Result<Vec<_>>>()?,
+        };
+        if heard.is_empty() {
+            return state.nodes[to].zeros_like();
         }
-        sum(messages, &state.nodes[to])
+        let extra = codes_of(codes, state, to, self.messages_see_codes)?;
+        let (role, group) = (topology.sites()[to].role, state.groups.canonical[to]);
+        message.finish(&sum(heard, &state.nodes[to])?, extra.as_ref(), role, group, pass)
     }
 
     /// Messages against the edges into a site; one that nothing leaves hears nothing.

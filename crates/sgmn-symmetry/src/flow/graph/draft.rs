@@ -52,6 +52,7 @@ impl<'a> Graph<'a> {
         let flow = spaces.flow();
         let usages = Usages::new(flow);
         let mut graph = Self { nodes: Nodes::new(spaces, matrices), blocks: Vec::new(), biases: Vec::new() };
+        graph.nodes.one();
         let mut later = Vec::new();
         for holding in spaces.holdings_in_order() {
             let usage = usages.of(holding);
