@@ -18,7 +18,7 @@ use super::{
     FlowElement, Spaces, derive,
     fold::Fold,
     freedoms::{Settled, settle},
-    matrices::{Holder, Matrix, MatrixElement, matrices, passable, settle_space},
+    matrices::{Holder, Matrix, MatrixElement, Read, matrices, passable, settle_space},
 };
 use crate::Result;
 
@@ -153,8 +153,12 @@ fn scaled_and_turned(
                 None => break,
             },
         };
-        let choose = |holder: &Holder| !anchored || usable(space, holder);
-        let ties = settle_space(&flow, &scaled, all, &mut element, space, &choose)?;
+        let read = |holder: &Holder| match !anchored || usable(space, holder) {
+            true if spaces.stands_beside(holder.param, holder.axis) => Read::Enough,
+            true => Read::Whole,
+            false => Read::Nothing,
+        };
+        let ties = settle_space(&flow, &scaled, all, &mut element, space, &read)?;
         repairs.directions += ties + if anchored { 0 } else { all[space].blocks };
         done[space] = true;
     }
