@@ -1,6 +1,7 @@
 //! Tests of the crate from outside, one module per part.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod any_net_models;
 mod apply;
 mod compose;
 mod config;

@@ -38,7 +38,7 @@ pub use scalegmn::{
 };
 pub use stat_nn::{StatNn, StatNnConfig};
 
-use crate::{Normalization, Pass, Result, VarBuilder, VarStore};
+use crate::{Error, Normalization, Pass, Result, VarBuilder, VarStore};
 
 /// A model that reads nets.
 pub trait Model {
@@ -72,6 +72,11 @@ pub trait Blueprint {
 
     /// What the model returns.
     fn returns(&self) -> Returns;
+
+    /// Whether the model reads nets of any architecture; else chains of layers alone.
+    fn reads_any(&self) -> bool {
+        false
+    }
 
     /// The symmetries of nets that the model respects exactly; tests hold it to them, and to no others.
     fn respected(&self) -> &'static [sgmn_symmetry::Symmetry];
@@ -166,6 +171,22 @@ impl ModelConfig {
         self.build_below(lowering, normalization, VarBuilder::new(seed, dtype, device))
     }
 
+    /// That a model which reads chains alone is not asked to read other nets.
+    fn check_reads(&self, lowering: &Lowering) -> Result<()> {
+        if self.blueprint().reads_any() {
+            return Ok(());
+        }
+        match lowering.topologies().iter().find(|topology| topology.spec().is_err()) {
+            None => Ok(()),
+            Some(topology) => {
+                let expected = "a model that reads nets which are no chain of layers (scalegmn, ng_gnn, ng_t, without \
+                                probes, that return numbers for each net)";
+                let found = format!("{} for {}", self.kind(), topology.fingerprint());
+                Err(Error::config("model.kind", expected, found))
+            }
+        }
+    }
+
     /// The same, its variables created by a cursor at the root of an empty store.
     ///
     /// # Errors
@@ -177,6 +198,7 @@ impl ModelConfig {
         vars: VarBuilder,
     ) -> Result<(Box<dyn Model>, VarStore)> {
         self.validate()?;
+        self.check_reads(lowering)?;
         let model = self.model(lowering, normalization, &vars)?;
         Ok((model, vars.finish()))
     }

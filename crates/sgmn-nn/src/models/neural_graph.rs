@@ -1,7 +1,9 @@
 //! What the two models of neural graphs share: rounds over features of nodes and edges, and the two heads.
 
+use std::collections::BTreeSet;
+
 use candle_core::Tensor;
-use sgmn_graph::{Batch, GraphBatch, Lowering, Tie, Topology};
+use sgmn_graph::{Batch, Block, GraphBatch, Lowering, Tie, Topology};
 
 use super::{ChangeScales, HeadConfig, Model, Output, output::rows_of_nets, sizes};
 use crate::{
@@ -64,6 +66,8 @@ pub(super) struct Trunk<R> {
     hears_above: bool,
     head: Head,
     normalization: Normalization,
+    /// The beginnings of the names of variables that nets of some architecture do not reach.
+    idle: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -111,7 +115,8 @@ impl<R: Round> Trunk<R> {
         let probes =
             probes.as_ref().map(|probes| Probes::new(probes, lowering, &vars.at("probes"))).transpose()?;
         let graph = NeuralGraph::new(mlp, *d_node, *d_edge, probes, &layout, &vars.at("graph"))?;
-        Ok(Self { graph, rounds, hears_above: *hears_above, head, normalization })
+        let idle = idle(lowering, &layout, *n_rounds, *hears_above, changes);
+        Ok(Self { graph, rounds, hears_above: *hears_above, head, normalization, idle })
     }
 
     fn step(&self, round: &R, features: Features, live: &Live, pass: &Pass) -> Result<Features> {
@@ -146,6 +151,36 @@ impl<R: Round> Trunk<R> {
         }
         Ok(features)
     }
+}
+
+/// What not every net reaches: maps for edges of so many numbers, and for sites of the same units.
+fn idle(
+    lowering: &Lowering,
+    layout: &Layout,
+    n_rounds: usize,
+    hears_above: bool,
+    reads_all: bool,
+) -> BTreeSet<String> {
+    let mut idle = BTreeSet::new();
+    for topology in lowering.topologies() {
+        let rounds = Live::of_rounds(topology, n_rounds, hears_above, reads_all);
+        for (k, live) in rounds.iter().enumerate() {
+            let hears = |tie: &Tie| matches!(tie, Tie::Peer { to, .. } if live.nodes[*to]);
+            if !topology.ties().iter().any(hears) {
+                idle.insert(format!("rounds.{k}.peers."));
+            }
+        }
+        for n_values in layout.edge_widths.iter().filter(|_| layout.edge_widths.len() > 1) {
+            let is_heard = |block: &&Block| {
+                let heard = |live: &Live| live.nodes[block.to] || hears_above && live.nodes[block.from];
+                block.n_values == *n_values && rounds.iter().any(heard)
+            };
+            if !topology.blocks().iter().any(|block| is_heard(&block)) {
+                idle.insert(format!("graph.edge.{n_values}."));
+            }
+        }
+    }
+    idle
 }
 
 /// The output nodes of each net side by side.
@@ -189,6 +224,10 @@ impl<R: Round> Model for Trunk<R> {
             outputs(&self.rounds(graphs, &scales, pass)?)
         };
         rows_of_nets(batch, of_bucket).map(Some)
+    }
+
+    fn may_lack_gradient(&self, name: &str) -> bool {
+        self.idle.iter().any(|start| name.starts_with(start.as_str()))
     }
 }
 

@@ -72,6 +72,10 @@ impl Blueprint for NgGnnConfig {
         self.output.returns()
     }
 
+    fn reads_any(&self) -> bool {
+        self.probes.is_none() && matches!(self.output, HeadConfig::PerGraph { .. })
+    }
+
     fn respected(&self) -> &'static [Symmetry] {
         &[Symmetry::Permutation]
     }
@@ -122,6 +126,10 @@ impl Model for NgGnn {
 
     fn features(&self, batch: &Batch, pass: &Pass) -> Result<Option<Tensor>> {
         self.0.features(batch, pass)
+    }
+
+    fn may_lack_gradient(&self, name: &str) -> bool {
+        self.0.may_lack_gradient(name)
     }
 }
 

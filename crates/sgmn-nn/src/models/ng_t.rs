@@ -86,6 +86,10 @@ impl Blueprint for NgTConfig {
         self.output.returns()
     }
 
+    fn reads_any(&self) -> bool {
+        self.probes.is_none() && matches!(self.output, HeadConfig::PerGraph { .. })
+    }
+
     fn respected(&self) -> &'static [Symmetry] {
         &[Symmetry::Permutation]
     }
@@ -133,6 +137,10 @@ impl Model for NgT {
 
     fn features(&self, batch: &Batch, pass: &Pass) -> Result<Option<Tensor>> {
         self.0.features(batch, pass)
+    }
+
+    fn may_lack_gradient(&self, name: &str) -> bool {
+        self.0.may_lack_gradient(name)
     }
 }
 

@@ -27,8 +27,8 @@ pub use canonical::{
 };
 pub use complete::{Completeness, completeness, directions, redrawn};
 pub use declared::{Declared, DeclaredParam};
-pub use graph::FlowLowering;
 pub use element::{FlowElement, ParamElement, PartElement};
+pub use graph::FlowLowering;
 pub use low_rank::LowRank;
 pub use orders::{Holder, Order, ScaleSpace};
 pub use spaces::{Draw, PartNumbers, Spaces, derive};

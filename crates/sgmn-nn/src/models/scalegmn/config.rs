@@ -341,6 +341,10 @@ impl Blueprint for ScaleGmnConfig {
         self.output.returns()
     }
 
+    fn reads_any(&self) -> bool {
+        self.probes.is_none() && !self.changes_params() && !self.is_published()
+    }
+
     fn respected(&self) -> &'static [sgmn_symmetry::Symmetry] {
         match self.scalings {
             // Nets of other scalings are refused.

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     Field, Pass, Result, VarBuilder,
     layers::{
-        DirectMessage, EdgeUpdate, End, Layout, LinearMap, Message, NodeEmbedding, NodeUpdate, RelativeMessage, Scalings,
-        TiedMessage, Trust, Way, field_into_groups, into_groups, out_of_groups,
+        DirectMessage, EdgeUpdate, End, Layout, LinearMap, Message, NodeEmbedding, NodeUpdate,
+        RelativeMessage, Scalings, TiedMessage, Trust, Way, field_into_groups, into_groups, out_of_groups,
     },
     ops::Rows,
 };
@@ -63,8 +63,7 @@ impl Round {
         let n_copies = config.n_copies().filter(|_| is_last);
         let bidirectional = config.direction == Direction::Bidirectional;
         let paths = Paths::new(config.direction, k);
-        let direct =
-            |path: &str| DirectMessage::new(&config.message, invariants, d, layout, &vars.at(path));
+        let direct = |path: &str| DirectMessage::new(&config.message, invariants, d, layout, &vars.at(path));
         let along = match config.edge_features {
             true => Along::Featured(Message::new(&config.message, invariants, d, &vars.at(&paths.forward))?),
             false => Along::Direct(direct(&paths.forward)?),
@@ -207,8 +206,7 @@ impl Round {
                 (to, End::Receivers, edges.receiver_axis())
             };
             let extra = codes_of(codes, state, seen, self.messages_see_codes)?;
-            let extra =
-                extra.map(|rows| edges.spread(&into_groups(&rows, block, end)?, axis)).transpose()?;
+            let extra = extra.map(|rows| edges.spread(&into_groups(&rows, block, end)?, axis)).transpose()?;
             let message =
                 message.forward(edges, &senders, extra.as_ref(), role, group, Trust::Checked, pass)?;
             out_of_groups(&message, block, End::Receivers)

@@ -91,7 +91,8 @@ impl<'a> Graph<'a> {
         let is_bias = usage.kind == Kind::Bias && read.is_none() && n_rest == 1;
         for site in sites(&to) {
             let bias_is_free = self.biases.iter().all(|(of, _)| *of != site);
-            let rows = table(&to, site, self.n(site), &offsets(holding, to_axes), places_of(holding, to_axes));
+            let rows =
+                table(&to, site, self.n(site), &offsets(holding, to_axes), places_of(holding, to_axes));
             if is_bias && bias_is_free && rows.len() == self.n(site) {
                 let source = Source {
                     param: holding.param,
@@ -133,19 +134,23 @@ impl<'a> Graph<'a> {
         };
         if shared.is_empty() {
             source.rows = table(receivers, to, n_to, &rows, places_of(holding, to_axes));
-            source.columns = table(senders, from, n_from, &offsets(holding, from_axes), places_of(holding, from_axes));
+            source.columns =
+                table(senders, from, n_from, &offsets(holding, from_axes), places_of(holding, from_axes));
             source.places = [source.rows.len() / n_to, source.columns.len() / n_from];
         } else {
             let own: Vec<usize> = from_axes.iter().copied().filter(|axis| !shared.contains(axis)).collect();
-            let [by_receivers, by_senders] = [to_axes, from_axes].map(|axes| group_of(holding, axes, &shared));
-            let in_groups = |ends: &[(usize, u32)], of: &[u32], site: usize, n: usize| -> Option<Vec<usize>> {
-                let mut order: Vec<usize> = (0..ends.len()).collect();
-                order.sort_by_key(|i| of[*i]);
-                let mut nodes: Vec<u32> = ends.iter().map(|(_, node)| *node).collect();
-                nodes.sort_unstable();
-                let whole = ends.iter().all(|(at, _)| *at == site) && nodes.iter().copied().eq(0..n as u32);
-                whole.then_some(order)
-            };
+            let [by_receivers, by_senders] =
+                [to_axes, from_axes].map(|axes| group_of(holding, axes, &shared));
+            let in_groups =
+                |ends: &[(usize, u32)], of: &[u32], site: usize, n: usize| -> Option<Vec<usize>> {
+                    let mut order: Vec<usize> = (0..ends.len()).collect();
+                    order.sort_by_key(|i| of[*i]);
+                    let mut nodes: Vec<u32> = ends.iter().map(|(_, node)| *node).collect();
+                    nodes.sort_unstable();
+                    let whole =
+                        ends.iter().all(|(at, _)| *at == site) && nodes.iter().copied().eq(0..n as u32);
+                    whole.then_some(order)
+                };
             let orders = [
                 in_groups(receivers, &by_receivers, to, n_to),
                 in_groups(senders, &by_senders, from, n_from),
@@ -174,12 +179,16 @@ impl<'a> Graph<'a> {
     fn add_factor(&mut self, spaces: &Spaces, holding: &Holding, usage: &Usage) -> Result<()> {
         let parts = parts(spaces.flow(), spaces, holding, usage)?;
         let whole = spaces.derived.reduced(holding.motion.scalar);
-        if let [to, from] = [Side::Written, Side::Read].map(|side| parts.iter().find(|part| part.side == side))
+        if let [to, from] =
+            [Side::Written, Side::Read].map(|side| parts.iter().find(|part| part.side == side))
             && let (Some(to), Some(from)) = (to, from)
         {
             let receivers = self.ends(spaces, to.group, &whole, 1, usage.writes_output);
             let senders = self.ends(spaces, from.group, &Scale::default(), -1, false);
-            let ends = [(receivers[0].0, &receivers[..], &to.group.axes[..]), (senders[0].0, &senders[..], &from.group.axes[..])];
+            let ends = [
+                (receivers[0].0, &receivers[..], &to.group.axes[..]),
+                (senders[0].0, &senders[..], &from.group.axes[..]),
+            ];
             return self.add_block(spaces, holding, ends);
         }
         let [Part { group, .. }] = parts.as_slice() else {
@@ -257,13 +266,15 @@ fn parts<'g>(flow: &Flow, spaces: &Spaces, holding: &'g Holding, usage: &Usage) 
     };
     let mut parts: Vec<Part<'g>> = groups.iter().map(|group| Part { group, side: side(group) }).collect();
     // Of two groups that are written, as in a table of positions that is added, that whose units stand still is read.
-    let moves = |part: &Part<'_>| part.group.labels.iter().any(|label| spaces.derived.orbits.size(*label) > 1);
+    let moves =
+        |part: &Part<'_>| part.group.labels.iter().any(|label| spaces.derived.orbits.size(*label) > 1);
     for (one, other) in [(Side::Written, Side::Read), (Side::Read, Side::Written)] {
         while parts.iter().filter(|part| part.side == one).count() > 1
             && parts.iter().all(|part| part.side != other)
         {
             let still = parts.iter().position(|part| part.side == one && !moves(part));
-            let at = still.or_else(|| parts.iter().rposition(|part| part.side == one)).expect("there are two");
+            let at =
+                still.or_else(|| parts.iter().rposition(|part| part.side == one)).expect("there are two");
             parts[at].side = other;
         }
     }

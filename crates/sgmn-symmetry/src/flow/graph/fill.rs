@@ -19,7 +19,9 @@ impl FlowLowering {
             match bias {
                 Some(source) => append(net, source, &mut nodes),
                 // Inputs have no bias, but a number.
-                None => nodes.resize(nodes.len() + site.n, if site.role == NodeRole::Input { 1.0 } else { 0.0 }),
+                None => {
+                    nodes.resize(nodes.len() + site.n, if site.role == NodeRole::Input { 1.0 } else { 0.0 })
+                }
             }
         }
         let mut edges = Vec::new();

@@ -106,7 +106,8 @@ impl FlowLowering {
         let gauged = gauged(&net, &self.spaces, self.matrices.clone())?;
         // Scalars that are units' own are given back: models know what to do with them.
         let (logs, signs) = &gauged.scalars;
-        let back: Vec<f64> = logs.iter().zip(&self.own).map(|(log, own)| if *own { -log } else { 0.0 }).collect();
+        let back: Vec<f64> =
+            logs.iter().zip(&self.own).map(|(log, own)| if *own { -log } else { 0.0 }).collect();
         let flipped: Vec<bool> = signs.iter().zip(&self.own).map(|(sign, own)| *own && *sign).collect();
         let element = self.spaces.element(None, &back, &flipped);
         let net = gauged.net.with(&element.act(&gauged.net))?;

@@ -6,9 +6,9 @@ use sgmn_graph::flow::{Behaviour, Parity};
 
 use super::super::{
     Spaces,
+    canonical::units_of_matrices,
     derive::{Label, Ratio, Scale},
     matrices::Matrix,
-    canonical::units_of_matrices,
     views::sum,
 };
 
@@ -54,10 +54,7 @@ impl Draft {
     /// A function that lets through the same scalars as the units.
     pub(super) fn behaviour(&self) -> Behaviour {
         let (log, sign) = self.own;
-        Behaviour {
-            degree: log.then_some(1.0),
-            parity: if sign { Parity::Odd } else { Parity::Neither },
-        }
+        Behaviour { degree: log.then_some(1.0), parity: if sign { Parity::Odd } else { Parity::Neither } }
     }
 
     /// Whether its nodes are hidden: units that may move, or that have scalars of their own.
@@ -88,11 +85,13 @@ impl<'a> Nodes<'a> {
         for holding in spaces.holdings_in_order() {
             let whole = [(None, holding.motion.scalar)];
             let groups = holding.motion.groups.iter();
-            let of_groups = groups.flat_map(|group| group.labels.iter().map(|l| Some(*l)).zip(group.scales.iter().copied()));
+            let of_groups = groups
+                .flat_map(|group| group.labels.iter().map(|l| Some(*l)).zip(group.scales.iter().copied()));
             for (label, id) in whole.into_iter().chain(of_groups) {
                 let unit = label.map(|label| spaces.derived.orbits.find(label));
                 let scale = spaces.derived.reduced(id);
-                let vars = scale.log.0.iter().map(|term| term.0).chain(scale.sign.0.iter().map(|term| term.0));
+                let vars =
+                    scale.log.0.iter().map(|term| term.0).chain(scale.sign.0.iter().map(|term| term.0));
                 vars.for_each(|var| {
                     homes.entry(var).or_default().insert(unit);
                 });
@@ -130,8 +129,10 @@ impl<'a> Nodes<'a> {
     /// The site and the place in it of each of these nodes; new ones are founded.
     pub(super) fn place(&mut self, nodes: &[(Unit, Scale)], is_output: bool) -> Vec<(usize, u32)> {
         let keys: Vec<(Unit, Form)> = nodes.iter().map(|(unit, scale)| (*unit, Form::of(scale))).collect();
-        let orbits: BTreeSet<u32> =
-            nodes.iter().filter_map(|(unit, _)| unit.map(|unit| self.spaces.derived.orbits.color(unit))).collect();
+        let orbits: BTreeSet<u32> = nodes
+            .iter()
+            .filter_map(|(unit, _)| unit.map(|unit| self.spaces.derived.orbits.color(unit)))
+            .collect();
         let mut classes: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         let mut seen = BTreeSet::new();
         for (i, key) in keys.iter().enumerate() {

@@ -15,7 +15,10 @@ use crate::Result;
 const MOST_TIED: usize = 8;
 
 /// The topology, where the numbers of its blocks lie, and where the biases of its sites lie.
-pub(super) fn assembled(graph: Graph<'_>, flow: &Arc<Flow>) -> Result<(Topology, Vec<Source>, Vec<Option<Source>>)> {
+pub(super) fn assembled(
+    graph: Graph<'_>,
+    flow: &Arc<Flow>,
+) -> Result<(Topology, Vec<Source>, Vec<Option<Source>>)> {
     let drafts = &graph.nodes.drafts;
     let mut counts = [0usize, 1, 0];
     let mut site = |draft: &Draft| {

@@ -84,13 +84,7 @@ impl<'a> Usages<'a> {
 
     /// Follows a value, each axis of which is an axis of the parameter or none, to the step that joins it with what
     /// depends on inputs. A table that is looked up and multiplied is taken by the product.
-    fn trace(
-        &self,
-        id: ValueId,
-        axes: &[Option<usize>],
-        holding: &Holding,
-        depth: usize,
-    ) -> Option<Usage> {
+    fn trace(&self, id: ValueId, axes: &[Option<usize>], holding: &Holding, depth: usize) -> Option<Usage> {
         const MOST_STEPS: usize = 64;
         if depth > MOST_STEPS {
             return None;
@@ -123,7 +117,9 @@ impl<'a> Usages<'a> {
                 let moved: Vec<_> = op.order.iter().map(|axis| axes[*axis]).collect();
                 return goes_on(&moved);
             }
-            Op::Reshape(_) => return goes_on(&reshaped(axes, self.flow.shape(id), self.flow.shape(step.to))?),
+            Op::Reshape(_) => {
+                return goes_on(&reshaped(axes, self.flow.shape(id), self.flow.shape(step.to))?);
+            }
             Op::Slice(_) | Op::Pointwise(_) => return goes_on(axes),
             Op::Contract(op) => {
                 let own = |pair: &(usize, usize)| if operand == 0 { pair.0 } else { pair.1 };
@@ -154,7 +150,11 @@ impl<'a> Usages<'a> {
                     moved.extend(axes);
                     return goes_on(&moved);
                 }
-                if matches!(op.by, Combination::Add | Combination::Subtract) { Kind::Bias } else { Kind::Factor }
+                if matches!(op.by, Combination::Add | Combination::Subtract) {
+                    Kind::Bias
+                } else {
+                    Kind::Factor
+                }
             }
             _ => Kind::Factor,
         };
