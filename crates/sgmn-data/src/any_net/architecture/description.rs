@@ -57,7 +57,11 @@ impl Description {
         let n_layers = layers.len();
         let Document { outputs, under, unused, fixed, .. } = document;
         if !(under.is_empty() && unused.is_empty() && fixed.is_empty()) {
-            return Err(Error::format(path, "an architecture without under, unused and fixed", "one of them"));
+            return Err(Error::format(
+                path,
+                "an architecture without under, unused and fixed",
+                "one of them",
+            ));
         }
         let mut shares = BTreeMap::new();
         for (record, TensorShape { name, .. }) in self.tensors.iter().enumerate() {
@@ -74,7 +78,11 @@ impl Description {
         if flow.params().len() != self.tensors.len() {
             let is_lost = |tensor: &&TensorShape| flow.params().iter().all(|param| param.name != tensor.name);
             let lost = self.tensors.iter().find(is_lost).map_or("", |tensor| &tensor.name);
-            return Err(Error::format(plan.path, "tensors that reach an output", format!("{lost:?}, which does not")));
+            return Err(Error::format(
+                plan.path,
+                "tensors that reach an output",
+                format!("{lost:?}, which does not"),
+            ));
         }
         Ok((flow, n_layers))
     }
@@ -97,7 +105,8 @@ mod tests {
         Description { toml: toml.to_owned(), tensors: tensors.iter().map(tensor).collect() }
     }
 
-    const TEXT: &str = "layers = [{ op = \"linear\", name = \"a\" }, \"relu\"]\ninput.x.shape = [\"batch\", 3]";
+    const TEXT: &str =
+        "layers = [{ op = \"linear\", name = \"a\" }, \"relu\"]\ninput.x.shape = [\"batch\", 3]";
 
     #[test]
     fn a_description_becomes_a_flow_without_any_numbers() {

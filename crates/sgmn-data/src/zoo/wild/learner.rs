@@ -56,8 +56,7 @@ impl<'a> Learner<'a> {
         }
         let penalty = Penalty { l2: training.l2, kernels };
         let Training { optimizer, learning_rate, .. } = *training;
-        let updates =
-            Updates::new(Level::detect(), optimizer, learning_rate, penalty.clone(), params.len());
+        let updates = Updates::new(Level::detect(), optimizer, learning_rate, penalty.clone(), params.len());
         let gradient = vec![Row::ZERO; params.len()];
         Self { network, ranges, params, gradient, updates, penalty }
     }
@@ -70,9 +69,8 @@ impl<'a> Learner<'a> {
 
     /// The numbers of all slots.
     pub(super) fn tensors(&self) -> candle_core::Result<Vec<Tensor>> {
-        let tensor = |(s, slot): (usize, &Slot)| {
-            Tensor::from_vec(self.values(s), slot.shape.as_slice(), &Device::Cpu)
-        };
+        let tensor =
+            |(s, slot): (usize, &Slot)| Tensor::from_vec(self.values(s), slot.shape.as_slice(), &Device::Cpu);
         self.network.slots.iter().enumerate().map(tensor).collect()
     }
 

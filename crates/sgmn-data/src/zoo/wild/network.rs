@@ -70,7 +70,12 @@ impl Network {
     ///
     /// # Errors
     /// None for tensors of these shapes.
-    pub(super) fn forward(&self, params: &[Tensor], images: &Tensor, norms: &mut Norms<'_>) -> Result<Tensor> {
+    pub(super) fn forward(
+        &self,
+        params: &[Tensor],
+        images: &Tensor,
+        norms: &mut Norms<'_>,
+    ) -> Result<Tensor> {
         let n_images = images.dim(0)?;
         let is_image = self.steps.iter().any(|step| matches!(step, Step::Map(Map { window: Some(_), .. })));
         let mut x = if is_image { images.reshape(((), 1))? } else { images.clone() };

@@ -82,7 +82,11 @@ impl Request<'_> {
         ];
         for (field, found, least, most) in counts {
             if !(least..=most).contains(&found) {
-                let expected = if most == usize::MAX { format!("at least {least}") } else { format!("{least} to {most}") };
+                let expected = if most == usize::MAX {
+                    format!("at least {least}")
+                } else {
+                    format!("{least} to {most}")
+                };
                 return Err(Error::Config { field: field.into(), expected, found: found.to_string() });
             }
         }
@@ -204,7 +208,8 @@ pub fn train_to_flows(
         }
         writer.finish()?;
         let path = files.join(METRICS);
-        let table = table.into_inner().map_err(|why| Error::io(&path)(std::io::Error::other(why.to_string())))?;
+        let table =
+            table.into_inner().map_err(|why| Error::io(&path)(std::io::Error::other(why.to_string())))?;
         let mut file = AtomicFile::create(&path)?;
         file.write(&table)?;
         file.commit()
@@ -251,7 +256,10 @@ fn provenance(request: &Request<'_>) -> std::collections::BTreeMap<String, Strin
     let Request { train, test, dataset, per_architecture, most_epochs, .. } = *request;
     let facts = [
         ("made_by", "the wild zoo of sgmn".to_owned()),
-        ("images", format!("{dataset}: {} to train on, {} to test on, at half their size", train.len(), test.len())),
+        (
+            "images",
+            format!("{dataset}: {} to train on, {} to test on, at half their size", train.len(), test.len()),
+        ),
         ("nets_of_one_architecture", per_architecture.to_string()),
         ("most_epochs", most_epochs.to_string()),
         ("images_an_update", BATCH.to_string()),

@@ -99,8 +99,7 @@ impl Architecture {
             }
             Some(Head::Average) => steps.push(Step::Average),
         }
-        let head =
-            Map { name: "head".to_owned(), n_in, n_out: N_CLASSES, has_bias: true, window: None };
+        let head = Map { name: "head".to_owned(), n_in, n_out: N_CLASSES, has_bias: true, window: None };
         steps.push(Step::Map(head));
         steps
     }

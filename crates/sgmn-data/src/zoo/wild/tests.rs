@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 use sgmn_graph::{
     Seed,
-    flow::{Array, FlowNet, Numbers, Stored, random_inputs, run},
+    flow::{Array, FlowNet, Stored, run},
 };
 
 use super::{
@@ -18,7 +18,13 @@ fn architectures() -> Vec<Architecture> {
     let base = Architecture::draw(&Seed::new(0));
     let mut all: Vec<Architecture> = (0..12).map(|i| Architecture::draw(&Seed::new(1).index(i))).collect();
     for norm in [Norm::None, Norm::Batch, Norm::Layer] {
-        all.push(Architecture { norm, residual: true, widths: vec![8; 3], convolutional: None, ..base.clone() });
+        all.push(Architecture {
+            norm,
+            residual: true,
+            widths: vec![8; 3],
+            convolutional: None,
+            ..base.clone()
+        });
         for mixing in [Mixing::Full, Mixing::TwoGroups, Mixing::FourGroups, Mixing::Depthwise] {
             for (head, kernel) in [(Head::Flatten, 3), (Head::Average, 5)] {
                 let convolutional = Some(Convolutional { kernel, strides: vec![2, 1, 2], mixing, head });
@@ -72,8 +78,5 @@ fn the_file_of_a_net_computes_what_its_trainer_computed() {
                 assert!(difference < 1e-5 * (1.0 + found.abs()), "{architecture:?}: {found} for {expected}");
             }
         }
-        // The same inputs that other commands ask a net.
-        assert!(run(&flow, &net, &random_inputs(&flow, &seed)).is_ok());
-        assert!((0..flow.params().len()).all(|param| !net.numbers(param).is_empty()));
     }
 }
