@@ -44,7 +44,7 @@ pub(super) struct Args {
     /// Nets to train
     #[arg(long, value_name = "N")]
     n: usize,
-    /// Passes over the images [default: 86]; of kind wild the most, of which each net draws its own [default: 16]
+    /// Passes over the images [default: 86]; of kind wild the most, of which each net draws its own [default: 40]
     #[arg(long, value_name = "N")]
     epochs: Option<u32>,
     /// Of kind wild: nets in a row that share an architecture [default: 10]
@@ -75,8 +75,8 @@ enum Kind {
 
 /// Passes over the images that a CNN of the published zoo had.
 const EPOCHS: u32 = 86;
-/// Passes over the images that a wild net has at most: with these, 2000 nets on the digits take two cores less than an hour.
-const MOST_EPOCHS: u32 = 16;
+/// Passes over the images that a wild net has at most.
+const MOST_EPOCHS: u32 = 40;
 /// Wild nets in a row that share an architecture: models of nets read those of one architecture together.
 const PER_ARCHITECTURE: usize = 10;
 

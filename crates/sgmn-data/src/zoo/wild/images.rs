@@ -7,7 +7,7 @@ use sgmn_graph::Seed;
 use super::{architecture::SIDE, learner::computed};
 use crate::{fit::Images, zoo::architecture::N_CLASSES};
 
-/// Images at half their size, from −1 to 1, and their classes.
+/// Images at half their size, from 0 to 1, and their classes.
 pub(super) struct Small {
     /// A row of pixels an image.
     pixels: Vec<f32>,
@@ -26,8 +26,7 @@ impl Small {
                 let at = row * full + column;
                 image[at] + image[at + 1] + image[at + full] + image[at + full + 1]
             };
-            // The mean of four numbers in [0, 1], from −1 to 1.
-            let small = |place: usize| 0.5 * sum(2 * (place / SIDE), 2 * (place % SIDE)) - 1.0;
+            let small = |place: usize| 0.25 * sum(2 * (place / SIDE), 2 * (place % SIDE));
             pixels.extend((0..SIDE * SIDE).map(small));
         }
         let class = |i| images.label(i).expect("a request without labels is refused");

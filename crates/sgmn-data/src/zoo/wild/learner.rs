@@ -21,8 +21,8 @@ use crate::{
     },
 };
 
-/// Images that are answered at once.
-const BLOCK: usize = 128;
+/// Images that are answered at once: with more, candle would cut its operations among threads of its own.
+const BLOCK: usize = 64;
 /// Batches from which the statistics of batch norms are gathered at the end.
 const MOST_GATHERED: usize = 8;
 

@@ -8,22 +8,24 @@
 //! steps          the same as a list of steps, with the names and shapes of their tensors
 //! text           the same as an architecture file, from which everyone reads the net as a flow
 //! training       what is drawn for one net: optimizer, rate, epochs, wrong labels, start
-//! network        the steps on batches, with candle's gradients
+//! network        the steps on batches, with candle's gradients      convolve, product   the maps among them
 //! learner        its numbers, updates and evaluations               train        one net, from start to test
 //! facts          what is known of a net, in numbers and words        population   all nets, into their folder
 //! ```
 //!
-//! Nets read the images at half their size (means of 2 × 2 pixels, from −1 to 1), so a net takes a second. They learn
+//! Nets read the images at half their size (means of 2 × 2 pixels, from 0 to 1), so a net takes a second. They learn
 //! softmax cross-entropy plus a penalty on weights. All chance of a net comes from the seed and its number: a net is
-//! the same however many are trained, and in how many calls. A net is trained alone, on one core: batches of one net
-//! already fill the core, and two nets in one product would only share the cost of starting operations.
+//! the same however many are trained, and in how many calls. A net is trained alone, on one core: its batches fit the
+//! nearest caches, and those of many nets at once would not.
 
 mod architecture;
+mod convolve;
 mod facts;
 mod images;
 mod learner;
 mod network;
 mod population;
+mod product;
 mod steps;
 mod text;
 mod train;

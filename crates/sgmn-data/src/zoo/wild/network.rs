@@ -1,15 +1,15 @@
 //! The steps of an architecture on batches of images, composed of candle's operations, which have gradients.
 //!
-//! Between steps a value is a matrix: a row for every place of every image, a column for every channel. A convolution
-//! gathers the places under its kernel into one longer row and is then a product. Sums over rows are products with ones:
-//! candle's own sums over a first axis take many times as long.
+//! Between steps a value is a matrix: a row for every place of every image, a column for every channel. Sums over rows
+//! are products with ones: candle's own sums over a first axis take many times as long.
 
 use candle_core::{DType, Device, Result, Tensor};
 use sgmn_graph::Activation;
 
 use super::{
     architecture::{Architecture, Norm},
-    steps::{EPSILON, Map, Part, Step, Window},
+    convolve::Convolve,
+    steps::{EPSILON, Map, Part, Step},
 };
 
 /// A net without its numbers, ready to be computed.
@@ -17,8 +17,8 @@ use super::{
 pub(super) struct Network {
     activation: Activation,
     steps: Vec<Step>,
-    /// For each step that is a convolution of more than one place: the places under each place of its kernel.
-    places: Vec<Option<Tensor>>,
+    /// Of each step that is a map, the operation.
+    maps: Vec<Option<Convolve>>,
     /// Tensors that learn, in the order in which [`Network::forward`] takes them.
     pub(super) slots: Vec<Slot>,
 }
@@ -51,14 +51,15 @@ pub(super) struct Moments {
 
 impl Network {
     /// The net of an architecture.
-    ///
-    /// # Errors
-    /// If candle refuses memory.
-    pub(super) fn new(architecture: &Architecture) -> Result<Self> {
+    pub(super) fn new(architecture: &Architecture) -> Self {
         let steps = architecture.steps();
-        let places = steps.iter().map(places).collect::<Result<_>>()?;
+        let map = |step: &Step| match step {
+            Step::Map(map) => Some(map.window.map_or_else(Convolve::product, Convolve::new)),
+            _ => None,
+        };
+        let maps = steps.iter().map(map).collect();
         let slots = steps.iter().enumerate().flat_map(|(at, step)| slots(at, step)).collect();
-        Ok(Self { activation: architecture.activation, steps, places, slots })
+        Self { activation: architecture.activation, steps, maps, slots }
     }
 
     /// The steps.
@@ -82,11 +83,12 @@ impl Network {
         let mut params = params.iter();
         let mut next = || params.next().expect("as many tensors as slots");
         let (mut kept, mut n_norms) = (x.clone(), 0);
-        for (step, places) in self.steps.iter().zip(&self.places) {
+        for (step, map) in self.steps.iter().zip(&self.maps) {
             x = match step {
-                Step::Map(map) => {
-                    let y = product(&unfold(&x, map, places.as_ref())?, next())?;
-                    if map.has_bias { (&y + spread(next(), y.dim(0)?)?)? } else { y }
+                Step::Map(Map { has_bias, .. }) => {
+                    let map = map.as_ref().expect("every map has its operation");
+                    let y = map.apply(&x, next())?;
+                    if *has_bias { (&y + spread(next(), y.dim(0)?)?)? } else { y }
                 }
                 Step::Norm { norm: Norm::Batch, .. } => {
                     let moments = match norms {
@@ -140,52 +142,6 @@ fn slots(at: usize, step: &Step) -> Vec<Slot> {
     tensors.filter(|(part, _)| learned(part)).map(slot).collect()
 }
 
-/// For each place of a convolution's result and each of its kernel, the place that is read; the one behind the last is
-/// zero.
-fn places(step: &Step) -> Result<Option<Tensor>> {
-    let Step::Map(Map { window: Some(window), .. }) = step else { return Ok(None) };
-    let Window { side, kernel, stride, .. } = *window;
-    if kernel == 1 && stride == 1 {
-        return Ok(None);
-    }
-    // Where a place of the image is behind an edge, it wraps to a number beyond the side.
-    let read = |out: usize, tap: usize| (out * stride + tap).wrapping_sub(kernel / 2);
-    let mut index = Vec::new();
-    for place in 0..window.side_out().pow(2) {
-        for tap in 0..kernel * kernel {
-            let row = read(place / window.side_out(), tap / kernel);
-            let column = read(place % window.side_out(), tap % kernel);
-            let is_inside = row < side && column < side;
-            index.push(if is_inside { row * side + column } else { side * side } as u32);
-        }
-    }
-    Tensor::new(index, &Device::Cpu).map(Some)
-}
-
-/// What a map multiplies: `[groups, rows, places · in / groups]`.
-fn unfold(x: &Tensor, map: &Map, places: Option<&Tensor>) -> Result<Tensor> {
-    let (Some(window), Some(places)) = (map.window, places) else { return x.unsqueeze(0) };
-    let (groups, n) = (window.groups, map.n_in / window.groups);
-    let n_places = window.side * window.side;
-    let mut x = x.reshape(((), n_places, map.n_in))?;
-    if groups > 1 {
-        x = x.reshape(((), n_places, groups, n))?.permute((2, 0, 1, 3))?.reshape(((), n_places, n))?;
-    }
-    let gathered = x.pad_with_zeros(1, 0, 1)?.index_select(places, 1)?;
-    gathered.reshape((groups, (), map.fan_in()))
-}
-
-/// The product with a weight, groups side by side: `[rows, out]`.
-fn product(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    if x.dim(0)? == 1 {
-        // A product of matrices is one call; of stacks it is one for each.
-        return x.squeeze(0)?.matmul(&weight.squeeze(0)?);
-    }
-    let y = x.matmul(weight)?;
-    let (groups, n_rows, n) = y.dims3()?;
-    y.transpose(0, 1)?.reshape((n_rows, groups * n))
-}
-
 /// `γ (x − μ) / sqrt(σ² + ε) + β` in every column.
 fn batch_norm(x: &Tensor, moments: &Moments, gain: &Tensor, shift: &Tensor) -> Result<Tensor> {
     let n_rows = x.dim(0)?;
@@ -212,10 +168,12 @@ fn by_channel(x: &Tensor, n_images: usize) -> Result<Tensor> {
 
 /// `[1, n]` in so many rows.
 fn spread(x: &Tensor, n_rows: usize) -> Result<Tensor> {
-    Tensor::ones((n_rows, 1), DType::F32, &Device::Cpu)?.matmul(x)
+    let ones = Tensor::ones((n_rows, 1), DType::F32, &Device::Cpu)?;
+    Convolve::product().apply(&ones, &x.unsqueeze(0)?)
 }
 
 /// The sum of all rows, `[1, n]`.
 fn sum_of_rows(x: &Tensor) -> Result<Tensor> {
-    Tensor::ones((1, x.dim(0)?), DType::F32, &Device::Cpu)?.matmul(x)
+    let ones = Tensor::ones((1, x.dim(0)?), DType::F32, &Device::Cpu)?;
+    Convolve::product().apply(&ones, &x.unsqueeze(0)?)
 }

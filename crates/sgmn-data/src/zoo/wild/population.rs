@@ -12,6 +12,7 @@ use sgmn_graph::Seed;
 use super::{
     Architecture, Facts, Trained, Training,
     train::{BATCH, Trainer},
+    training::FRACTIONS,
 };
 use crate::{
     Error, Result, Target,
@@ -23,7 +24,6 @@ use crate::{
     zoo::{
         Evaluation, Progress, Summary,
         each::train_each,
-        hyperparameters::TRAIN_FRACTIONS,
         population::{check_images, digest, refuse_full, write_folder},
     },
 };
@@ -72,7 +72,7 @@ impl Request<'_> {
     pub(super) fn validate(&self) -> Result<()> {
         check_images("training images", self.train)?;
         check_images("test images", self.test)?;
-        let least = (BATCH as f64 / TRAIN_FRACTIONS[0]).ceil() as usize;
+        let least = (BATCH as f64 / FRACTIONS[0]).ceil() as usize;
         let counts = [
             ("n_nets", self.n_nets, 1, MOST),
             ("per_architecture", self.per_architecture, 1, MOST),

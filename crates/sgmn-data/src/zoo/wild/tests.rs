@@ -40,7 +40,7 @@ fn architectures() -> Vec<Architecture> {
 fn the_file_of_a_net_computes_what_its_trainer_computed() {
     for (number, architecture) in architectures().into_iter().enumerate() {
         let seed = Seed::new(2).index(number as u64);
-        let network = computed(Network::new(&architecture));
+        let network = Network::new(&architecture);
         let training = Training { init_std: 0.3, learning_rate: 0.01, ..Training::draw(&seed, 1) };
         let mut learner = Learner::start(&network, &training, &seed);
         let images: Vec<f32> = (0..4 * SIDE * SIDE).map(|i| ((i * i) as f32 * 0.37).sin()).collect();

@@ -23,7 +23,7 @@ impl Architecture {
         let layers: String =
             steps.iter().map(|step| format!("    {},\n", line(step, is_image, &activation))).collect();
         let toml = format!(
-            "about = \"a {kind} net of the wild zoo, for digits of {SIDE} x {SIDE} pixels from -1 to 1\"\n\
+            "about = \"a {kind} net of the wild zoo, for digits of {SIDE} x {SIDE} pixels from 0 to 1\"\n\
              layers = [\n{layers}]\n\n[input]\nimage = {{ shape = [{input}] }}\n"
         );
         let tensors = steps.iter().flat_map(Step::tensors).map(|(_, tensor)| tensor).collect();

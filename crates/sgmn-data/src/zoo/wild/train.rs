@@ -64,7 +64,7 @@ impl<'a> Trainer<'a> {
     /// Trains net `i`, drawing again how it learns if it diverges; beside it the images that it learned.
     pub(super) fn train(&self, i: usize, stop: &AtomicBool) -> Result<(Trained, u64)> {
         let architecture = self.request.architecture(i);
-        let network = computed(Network::new(&architecture));
+        let network = Network::new(&architecture);
         let mut n_images = 0;
         for n_diverged in 0..=MAX_DIVERGED {
             let (training, seed) = self.request.training(i, n_diverged);

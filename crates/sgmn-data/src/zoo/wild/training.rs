@@ -6,7 +6,7 @@ use sgmn_graph::Seed;
 use crate::zoo::{
     Optimizer, WeightInit,
     draws::Draws,
-    hyperparameters::{L2, OPTIMIZERS, TRAIN_FRACTIONS, W_INITS},
+    hyperparameters::{L2, OPTIMIZERS, W_INITS},
 };
 
 /// How a net learns.
@@ -31,6 +31,10 @@ pub struct Training {
     pub init_std: f64,
 }
 
+/// Shares of the training images, all equally likely.
+pub(super) const FRACTIONS: [f64; 3] = [0.25, 0.5, 1.0];
+/// Passes over the images at least, if as many are allowed.
+const LEAST_EPOCHS: u32 = 2;
 /// Drawn uniformly in the logarithm; plain descent needs larger ones.
 const RATES_OF_SGD: [f64; 2] = [5e-3, 0.5];
 const RATES: [f64; 2] = [3e-4, 3e-2];
@@ -41,19 +45,21 @@ const RIGHT: f64 = 0.5;
 const MOST_NOISE: f64 = 0.8;
 
 impl Training {
-    /// Draws all of it, each from a stream of its own; 1 to `most_epochs` epochs, uniform in the logarithm.
+    /// Draws all of it, each from a stream of its own; 2 to `most_epochs` epochs, uniform in the logarithm.
     pub fn draw(seed: &Seed, most_epochs: u32) -> Self {
         let draws = Draws(seed);
         let optimizer = draws.one_of("optimizer", &OPTIMIZERS);
         let rates = if optimizer == Optimizer::Sgd { RATES_OF_SGD } else { RATES };
+        let least = LEAST_EPOCHS.min(most_epochs);
         let is_right = draws.chance("right", RIGHT);
         Self {
             optimizer,
             learning_rate: draws.between("learning_rate", rates),
             l2: draws.between("l2", L2),
             // Rounded down from below the next number.
-            epochs: (draws.between("epochs", [1.0, f64::from(most_epochs) + 1.0]) as u32).min(most_epochs),
-            train_fraction: draws.one_of("train_fraction", &TRAIN_FRACTIONS),
+            epochs: (draws.between("epochs", [least.into(), f64::from(most_epochs) + 1.0]) as u32)
+                .min(most_epochs),
+            train_fraction: draws.one_of("train_fraction", &FRACTIONS),
             label_noise: if is_right { 0.0 } else { MOST_NOISE * draws.unit("label_noise") },
             w_init: draws.one_of("w_init", &W_INITS),
             init_std: draws.between("init_std", INIT_STDS),
@@ -71,8 +77,8 @@ mod tests {
         let share = |holds: &dyn Fn(&Training) -> bool| {
             draws.iter().filter(|drawn| holds(drawn)).count() as f64 / draws.len() as f64
         };
-        assert!(draws.iter().all(|t| (1..=16).contains(&t.epochs) && t.label_noise < MOST_NOISE));
-        assert!(share(&|t| t.epochs == 16) > 0.01 && share(&|t| t.epochs == 1) > 0.15);
+        assert!(draws.iter().all(|t| (2..=16).contains(&t.epochs) && t.label_noise < MOST_NOISE));
+        assert!(share(&|t| t.epochs == 16) > 0.01 && share(&|t| t.epochs == 2) > 0.15);
         assert!((share(&|t| t.label_noise == 0.0) - RIGHT).abs() < 0.05);
         let fast = share(&|t| t.optimizer == Optimizer::Sgd && t.learning_rate > RATES[1]);
         assert!((fast - 0.61 / 3.0).abs() < 0.04, "{fast}");
