@@ -117,6 +117,17 @@ impl Spaces {
         holdings
     }
 
+    /// Whether no reordering moves the numbers of a parameter along another axis than this one.
+    pub(super) fn stands_beside(&self, param: usize, axis: usize) -> bool {
+        let holding = self.derived.holdings.iter().find(|holding| holding.param == param);
+        holding.is_none_or(|holding| {
+            let orbits = &self.derived.orbits;
+            let mut beside = holding.motion.groups.iter().filter(|group| group.axes != [axis]);
+            holding.shape == self.flow.param_shape(param)
+                && beside.all(|group| group.labels.iter().all(|label| orbits.size(*label) == 1))
+        })
+    }
+
     /// The scalar of a parameter as a whole, beside those of its axes.
     pub(super) fn whole_scalar(&self, param: usize) -> Scale {
         let holding = self.derived.holdings.iter().find(|holding| holding.param == param);

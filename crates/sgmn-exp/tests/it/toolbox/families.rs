@@ -9,9 +9,14 @@ use sgmn_data::any_net::{self, FlowFile, ReadOptions};
 use sgmn_exp::any_net::{
     adapter::{apart, touched},
     check::{Trials, check},
+    compare::{Comparison, Verdict},
     description::{Description, Order},
+    twin,
 };
-use sgmn_graph::{Seed, flow::Numbers};
+use sgmn_graph::{
+    Seed,
+    flow::{FlowNet, Numbers},
+};
 
 use super::{Place, refuse, succeed, text};
 
@@ -102,9 +107,37 @@ fn every_element_keeps_what_a_family_answers() {
 }
 
 #[test]
+fn every_twin_of_a_family_is_equal_and_a_net_with_other_numbers_is_not() {
+    const TOLERANCE: f64 = 1e-6;
+    for entry in std::fs::read_dir(folder("")).unwrap() {
+        let path = entry.unwrap().path();
+        let net = open(&path).net;
+        for seed in [Seed::new(1), Seed::new(2)] {
+            let twin = twin::drawn(&net, seed).unwrap();
+            let found = Comparison::of(&net, &twin, TOLERANCE, seed).unwrap();
+            assert_eq!(found.verdict(TOLERANCE), Verdict::Equal, "{}: {:?}", path.display(), found.forms);
+            assert_eq!(found.forms.repairs, 0, "{}", path.display());
+            let other = Comparison::of(&net, &with_other_numbers(&twin), TOLERANCE, seed).unwrap();
+            assert_eq!(other.verdict(TOLERANCE), Verdict::Different, "{}", path.display());
+            assert!(!other.forms.meets(), "{}", path.display());
+        }
+    }
+}
+
+/// The net with every third number of its largest parameter a little larger.
+fn with_other_numbers(net: &FlowNet) -> FlowNet {
+    let mut stored = net.stored().to_vec();
+    let largest = (0..stored.len()).max_by_key(|param| stored[*param].len()).unwrap();
+    let mut numbers = net.numbers(largest).into_owned();
+    numbers.iter_mut().step_by(3).for_each(|number| *number *= 1.001);
+    stored[largest] = numbers.into();
+    FlowNet::new(net.flow().clone(), stored).unwrap()
+}
+
+#[test]
 fn a_twin_of_a_folder_is_a_folder_that_is_equal() {
     let place = Place::new();
-    for net in ["vit", "resnet", "lora"] {
+    for net in ["gpt2", "bert_masked", "bert_classes", "llama", "mistral", "qwen2", "vit", "resnet", "lora"] {
         let (original, twin) = (folder(net), place.path(net));
         let out = succeed(&["twin", text(&original), "--seed", "3", "--out", &twin]);
         assert!(out.contains("numbers changed"), "{out}");

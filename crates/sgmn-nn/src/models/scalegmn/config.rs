@@ -9,7 +9,7 @@ use crate::{
     Error, ProbeConfig, Result,
     layers::{
         InvariantConfig, IoPath, Join, MlpConfig, NormGuard, ReadoutConfig, Reads, ScaleEqConfig, Scalings,
-        SignInvariant, hidden_of,
+        SignInvariant,
     },
     models::{Blueprint, Returns, sizes},
     vars::Start,
@@ -59,6 +59,10 @@ pub struct ScaleGmnConfig {
     pub update: ScaleEqConfig,
     /// Whether edge features are updated.
     pub edge_update: bool,
+    /// Whether edges have features. Without, their numbers weigh what nodes say, as in the nets themselves: a block of
+    /// edges is one matrix product, so that nets of many millions of numbers can be read. True if left out.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub edge_features: bool,
     /// What the model returns.
     pub output: OutputConfig,
     /// Mathematics or published program.
@@ -128,6 +132,15 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+fn yes() -> bool {
+    true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_true(flag: &bool) -> bool {
+    *flag
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
 fn is_zero(n: &usize) -> bool {
     *n == 0
@@ -158,6 +171,7 @@ impl ScaleGmnConfig {
             message: form,
             update: form,
             edge_update: true,
+            edge_features: true,
             output: OutputConfig::PerGraph(PerGraph { readout, d_out, d_rho: d_hidden }),
             compatibility: Compatibility::Exact,
             start: Start::Pytorch,
@@ -218,7 +232,7 @@ impl ScaleGmnConfig {
 
     /// Sines of parameters are read only where units change signs at most.
     fn check_sines(&self, topology: &Topology) -> Result<()> {
-        let groups = self.scalings.scaling().of_nodes(&hidden_of(topology));
+        let groups = self.scalings.scaling().of_sites(topology);
         let signs = |group: &ScaleGroup| matches!(group, ScaleGroup::Trivial | ScaleGroup::Sign);
         match groups.iter().position(|group| !signs(group)) {
             Some(layer) if self.n_sines > 0 => Err(Error::config(
@@ -290,6 +304,16 @@ impl Blueprint for ScaleGmnConfig {
                 "true, since messages or updates see embeddings",
                 false,
             ));
+        }
+        let of_edges = [
+            ("model.edge_update", self.edge_update),
+            ("model.edge_embedding", self.edge_embedding),
+            ("model.compatibility = \"published\"", self.is_published()),
+            ("model.output.kind = \"per_param\"", self.changes_params()),
+            ("model.n_sines", self.n_sines > 0),
+        ];
+        if let Some((field, _)) = of_edges.iter().find(|(_, asks)| *asks && !self.edge_features) {
+            return Err(Error::config(*field, "none of it where model.edge_features = false", true));
         }
         if self.changes_params() && !self.edge_update {
             return Err(Error::config("model.edge_update", "true, since the output changes weights", false));

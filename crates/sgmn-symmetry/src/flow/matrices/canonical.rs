@@ -19,7 +19,7 @@ mod points;
 
 use sgmn_graph::flow::{Flow, FlowNet, Numbers};
 
-pub(in crate::flow) use self::moments::unfolded;
+pub(in crate::flow) use self::moments::{Read, unfolded};
 
 use self::moments::moments;
 use super::{Block, Holder, Kind, Matrix, MatrixElement, Side};
@@ -45,8 +45,12 @@ pub fn canonical(net: &FlowNet, matrices: &[Matrix]) -> Result<CanonicalMatrices
     let mut done = vec![false; matrices.len()];
     let mut repairs = 0;
     while let Some((space, anchored)) = next(matrices, &done) {
-        let usable = |holder: &Holder| !anchored || is_usable(matrices, &done, space, holder);
-        let ties = settle_space(flow, net, matrices, &mut element, space, &usable)?;
+        // Matrices alone leave columns where they stand.
+        let read = |holder: &Holder| match !anchored || is_usable(matrices, &done, space, holder) {
+            true => Read::Enough,
+            false => Read::Nothing,
+        };
+        let ties = settle_space(flow, net, matrices, &mut element, space, &read)?;
         repairs += ties;
         done[space] = true;
         repairs += if anchored { 0 } else { matrices[space].blocks };
@@ -54,20 +58,20 @@ pub fn canonical(net: &FlowNet, matrices: &[Matrix]) -> Result<CanonicalMatrices
     Ok(CanonicalMatrices { element, repairs })
 }
 
-/// Puts one more space at its canonical point, found from the holders that are usable; returns its ties.
+/// Puts one more space at its canonical point, found from what may be read of its holders; returns its ties.
 pub(in crate::flow) fn settle_space(
     flow: &Flow,
     net: &dyn Numbers,
     matrices: &[Matrix],
     element: &mut MatrixElement,
     space: usize,
-    usable: &dyn Fn(&Holder) -> bool,
+    read: &dyn Fn(&Holder) -> Read,
 ) -> Result<usize> {
     let kind = &matrices[space].kind;
     let mut ties = 0;
     for _ in 0..passes(kind) {
         let mixed = element.act_unchecked(flow, matrices, net)?;
-        let moments = moments(flow, &mixed, matrices, space, usable)?;
+        let moments = moments(flow, &mixed, matrices, space, read)?;
         let found: Vec<(Block, usize)> = moments.iter().map(|moments| moments.canonical(kind)).collect();
         ties = found.iter().map(|(_, ties)| ties).sum();
         let blocks = found.iter().zip(&element.blocks()[space]).map(|((block, _), first)| block.after(first));

@@ -31,7 +31,7 @@ use sgmn_graph::flow::{Flow, ValueId};
 pub use act::{Mixed, passable};
 pub(in crate::flow) use act::{diagonal, numbers_of_gains};
 pub use canonical::{CanonicalMatrices, canonical};
-pub(in crate::flow) use canonical::{settle_space, unfolded};
+pub(in crate::flow) use canonical::{Read, settle_space, unfolded};
 pub use element::{Block, MatrixElement};
 
 /// A space on which matrices act: blocks of n units each, each block with a matrix of its own.
