@@ -4,7 +4,8 @@
 //! containers one file → a tree of named tensors and values             nets     a tree → one net, or what to ask
 //! manifest   what is published where (sizes, checksums, licences)      fetch    brings it here
 //! formats    a folder or file → Dataset { source, splits, ... }        fit      images → nets, packed
-//!                                                                      zoo      images → small CNNs, the zoo's files
+//!                                                                      zoo      images → small CNNs, the zoo's files;
+//!                                                                               zoo::wild: nets of many architectures
 //! source     item i → Sample { id, net, target }, read when asked for  split    positions for train, val, test
 //! skip       nets that cannot be read are left out and listed
 //! ```

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use rayon::prelude::*;
 use sgmn_graph::flow::{
-    Array, FlowBuilder, FlowError, FlowNet, FlowResult, Origin, Permute, Role, Stored, ValueId,
+    Array, Flow, FlowBuilder, FlowError, FlowNet, FlowResult, Origin, Permute, Role, Stored, ValueId,
 };
 
 use super::{
@@ -89,6 +89,23 @@ pub(crate) fn assemble(
     Err(Error::format(path, format!("roles of tensors that settle in {MOST_ROUNDS} rounds"), "none"))
 }
 
+/// The flow of a graph all of whose records may move, none of them tied; their numbers need not be there.
+///
+/// # Errors
+/// Those of the container, also for an operation that must know numbers; an output that is missing.
+pub(super) fn assemble_without_numbers(
+    path: &Path,
+    records: &[Record],
+    roles: &[Role],
+    lower: impl FnOnce(&mut Tensors<'_>) -> Result<()>,
+) -> Result<Flow> {
+    let decisions: Vec<Decision> = roles.iter().map(|role| Decision::Param(*role)).collect();
+    let ties = vec![None; records.len()];
+    let mut tensors = Tensors::new(records, &decisions, &ties, vec![Hint::default(); records.len()]);
+    lower(&mut tensors)?;
+    tensors.flow.build().map_err(Error::flow(path))
+}
+
 /// An error of shapes, with the sizes that were left open beyond that of the batch: the user may say others.
 fn with_hint(error: Error, open: &[OpenSize]) -> Error {
     let mut names: Vec<&str> =
@@ -140,7 +157,7 @@ fn finish(
     path: &Path,
     container: Box<dyn Container>,
     mut records: Vec<Record>,
-    flow: sgmn_graph::flow::Flow,
+    flow: Flow,
     decisions: &[Decision],
     ties: &[Option<Tie>],
 ) -> Result<FlowFile> {

@@ -34,6 +34,7 @@ use sgmn_graph::flow::{FlowNet, Numbers};
 
 use crate::{Error, Result, bytes::mmap::MappedFile};
 
+use assemble::assemble_without_numbers;
 pub(crate) use assemble::{Known, Record, Tensors, assemble};
 pub use options::ReadOptions;
 

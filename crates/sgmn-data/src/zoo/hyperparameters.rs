@@ -1,9 +1,9 @@
 //! How a net of the zoo learns: drawn for every net, independently of the others.
 
-use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use sgmn_graph::Seed;
 
+use super::draws::Draws;
 use crate::formats::cnn_zoo::ZooActivation;
 
 /// How a net of the zoo learns.
@@ -62,8 +62,8 @@ pub enum WeightInit {
     TruncatedNormal,
 }
 
-const OPTIMIZERS: [Optimizer; 3] = [Optimizer::Sgd, Optimizer::Adam, Optimizer::Rmsprop];
-const W_INITS: [WeightInit; 5] = [
+pub(super) const OPTIMIZERS: [Optimizer; 3] = [Optimizer::Sgd, Optimizer::Adam, Optimizer::Rmsprop];
+pub(super) const W_INITS: [WeightInit; 5] = [
     WeightInit::GlorotNormal,
     WeightInit::HeNormal,
     WeightInit::Orthogonal,
@@ -74,7 +74,7 @@ const ACTIVATIONS: [ZooActivation; 2] = [ZooActivation::Relu, ZooActivation::Tan
 /// Drawn uniformly in the logarithm.
 const LEARNING_RATES: [f64; 2] = [5e-4, 5e-2];
 /// Drawn uniformly in the logarithm.
-const L2: [f64; 2] = [1e-8, 1e-2];
+pub(super) const L2: [f64; 2] = [1e-8, 1e-2];
 /// Drawn uniformly.
 const MAX_DROPOUT: f64 = 0.7;
 /// Drawn uniformly in the logarithm.
@@ -85,18 +85,16 @@ pub(super) const TRAIN_FRACTIONS: [f64; 4] = [0.1, 0.25, 0.5, 1.0];
 impl Hyperparameters {
     /// Draws all of them, each from a stream of its own.
     pub fn draw(seed: &Seed) -> Self {
-        let unit = |name: &str| -> f64 { seed.child(name).rng().random() };
-        let between = |name: &str, [low, high]: [f64; 2]| (low.ln() + unit(name) * (high / low).ln()).exp();
-        let one_of = |name: &str, n: usize| ((unit(name) * n as f64) as usize).min(n - 1);
+        let draws = Draws(seed);
         Self {
-            activation: ACTIVATIONS[one_of("activation", ACTIVATIONS.len())],
-            optimizer: OPTIMIZERS[one_of("optimizer", OPTIMIZERS.len())],
-            learning_rate: between("learning_rate", LEARNING_RATES),
-            l2: between("l2", L2),
-            dropout: MAX_DROPOUT * unit("dropout"),
-            w_init: W_INITS[one_of("w_init", W_INITS.len())],
-            init_std: between("init_std", INIT_STDS),
-            train_fraction: TRAIN_FRACTIONS[one_of("train_fraction", TRAIN_FRACTIONS.len())],
+            activation: draws.one_of("activation", &ACTIVATIONS),
+            optimizer: draws.one_of("optimizer", &OPTIMIZERS),
+            learning_rate: draws.between("learning_rate", LEARNING_RATES),
+            l2: draws.between("l2", L2),
+            dropout: MAX_DROPOUT * draws.unit("dropout"),
+            w_init: draws.one_of("w_init", &W_INITS),
+            init_std: draws.between("init_std", INIT_STDS),
+            train_fraction: draws.one_of("train_fraction", &TRAIN_FRACTIONS),
         }
     }
 }

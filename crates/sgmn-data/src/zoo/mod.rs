@@ -24,6 +24,8 @@
 mod activation;
 mod architecture;
 mod convolution;
+mod draws;
+mod each;
 mod hyperparameters;
 mod network;
 mod population;
@@ -32,12 +34,14 @@ mod start;
 mod summary;
 mod train;
 mod update;
+pub mod wild;
 
+pub use each::Progress;
 pub use hyperparameters::{Hyperparameters, Optimizer, WeightInit};
 pub use population::{Request, train_to_zoo};
 pub use recipe::Recipe;
 pub use summary::Summary;
-pub use train::{Checkpoint, Evaluation, Progress, Trained, train_one};
+pub use train::{Checkpoint, Evaluation, Trained, train_one};
 
 #[cfg(test)]
 mod gradients;

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Checkpoint, Evaluation, Hyperparameters, Progress, Recipe, Summary, Trained,
     architecture::{N_CHANNELS, N_CLASSES, N_PARAMS, SIDES, layout},
+    network::MULTIPLY_ADDS,
     train::train_some,
 };
 use crate::{
@@ -57,23 +58,8 @@ impl Request<'_> {
         if self.dataset.is_empty() || !self.dataset.chars().all(is_name) {
             return refuse("dataset", "letters, digits, '-' and '_'".into(), format!("{:?}", self.dataset));
         }
-        for (field, images) in [("training images", self.train), ("test images", self.test)] {
-            if images.size() != [SIDES[0], SIDES[0], 1] || images.is_empty() {
-                let found = format!("{} of size {:?}", images.len(), images.size());
-                return refuse(
-                    field,
-                    format!("grey images of {} × {}, at least one", SIDES[0], SIDES[0]),
-                    found,
-                );
-            }
-            let classes = || (0..images.len()).map(|i| images.label(i));
-            if let Some((i, class)) =
-                classes().enumerate().find(|(_, class)| class.is_none_or(|c| c as usize >= N_CLASSES))
-            {
-                let found = class.map_or("none".to_owned(), |class| format!("{class} at image {i}"));
-                return refuse(field, format!("classes below {N_CLASSES}"), found);
-            }
-        }
+        check_images("training images", self.train)?;
+        check_images("test images", self.test)?;
         self.recipe.validate(self.train.len())?;
         // Only now: a recipe may have too many epochs to count.
         let most = u32::MAX as usize / self.recipe.kept().len();
@@ -81,6 +67,24 @@ impl Request<'_> {
             return refuse("n_nets", format!("1 to {most}"), self.n_nets.to_string());
         }
         Ok(())
+    }
+}
+
+/// Refuses images that are not grey, of 28 × 28, and of classes 0 to 9.
+pub(super) fn check_images(field: &str, images: &Images) -> Result<()> {
+    let refuse =
+        |expected: String, found: String| Err(Error::Config { field: field.into(), expected, found });
+    if images.size() != [SIDES[0], SIDES[0], 1] || images.is_empty() {
+        let found = format!("{} of size {:?}", images.len(), images.size());
+        return refuse(format!("grey images of {} × {}, at least one", SIDES[0], SIDES[0]), found);
+    }
+    let classes = || (0..images.len()).map(|i| images.label(i));
+    match classes().enumerate().find(|(_, class)| class.is_none_or(|c| c as usize >= N_CLASSES)) {
+        None => Ok(()),
+        Some((i, class)) => {
+            let found = class.map_or("none".to_owned(), |class| format!("{class} at image {i}"));
+            refuse(format!("classes below {N_CLASSES}"), found)
+        }
     }
 }
 
@@ -156,11 +160,7 @@ pub fn train_to_zoo(
 ) -> Result<Summary> {
     let began = Instant::now();
     request.validate()?;
-    if let Ok(mut entries) = std::fs::read_dir(folder)
-        && entries.next().is_some()
-    {
-        return Err(Error::format(folder, "a new or empty folder", "one that holds something"));
-    }
+    refuse_full(folder)?;
     let kept = request.recipe.kept();
     let header = Header {
         recipe: request.recipe,
@@ -183,29 +183,44 @@ pub fn train_to_zoo(
     let n_images = train_some(request, &missing, keep, progress, stop)?;
     let seconds = began.elapsed().as_secs_f64();
 
-    // The files are written aside and moved as a whole: a folder with some of them would look like a damaged zoo.
+    let mut accuracies = Vec::with_capacity(request.n_nets);
+    let mut n_diverged = 0;
+    write_folder(folder, |files| {
+        let mut writer = Writer::create(files, request.n_nets * kept.len(), N_PARAMS)?;
+        for i in 0..request.n_nets {
+            let net = open().read(i)?.expect("every missing net was trained and appended");
+            n_diverged += net.n_diverged as usize;
+            let seed = request.seed.child("net").index(i as u64).index(net.n_diverged.into());
+            let drawn = request.draw(&seed);
+            for checkpoint in &net.checkpoints {
+                writer.push(&line(request, i, &drawn, checkpoint), &checkpoint.params)?;
+            }
+            accuracies.extend(net.checkpoints.last().map(|last| last.test.accuracy));
+        }
+        let order = split_order(request.n_nets * kept.len(), request.seed);
+        writer.finish(&layout(), request.dataset, &order)
+    })?;
+    drop(journal);
+    journal::remove_beside(folder)?;
+    Ok(Summary::new(accuracies, n_diverged, missing.len(), n_images, seconds).of_work(MULTIPLY_ADDS))
+}
+
+/// Refuses a folder that holds something.
+pub(super) fn refuse_full(folder: &Path) -> Result<()> {
+    match std::fs::read_dir(folder).map(|mut entries| entries.next().is_some()) {
+        Ok(true) => Err(Error::format(folder, "a new or empty folder", "one that holds something")),
+        Ok(false) | Err(_) => Ok(()),
+    }
+}
+
+/// Lets `write` fill a folder that appears as a whole: one with some of its files would look like a damaged zoo.
+pub(super) fn write_folder(folder: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let aside = tempfile::Builder::new().prefix(".writing-").tempdir_in(parent).map_err(Error::io(folder))?;
     let files = aside.path().join("zoo");
     std::fs::create_dir(&files).map_err(Error::io(folder))?;
-    let mut writer = Writer::create(&files, request.n_nets * kept.len(), N_PARAMS)?;
-    let mut accuracies = Vec::with_capacity(request.n_nets);
-    let mut n_diverged = 0;
-    for i in 0..request.n_nets {
-        let net = open().read(i)?.expect("every missing net was trained and appended");
-        n_diverged += net.n_diverged as usize;
-        let seed = request.seed.child("net").index(i as u64).index(net.n_diverged.into());
-        let drawn = request.draw(&seed);
-        for checkpoint in &net.checkpoints {
-            writer.push(&line(request, i, &drawn, checkpoint), &checkpoint.params)?;
-        }
-        accuracies.extend(net.checkpoints.last().map(|last| last.test.accuracy));
-    }
-    writer.finish(&layout(), request.dataset, &split_order(request.n_nets * kept.len(), request.seed))?;
-    std::fs::rename(&files, folder).map_err(Error::io(folder))?;
-    drop(journal);
-    journal::remove_beside(folder)?;
-    Ok(Summary::new(accuracies, n_diverged, missing.len(), n_images, seconds))
+    write(&files)?;
+    std::fs::rename(&files, folder).map_err(Error::io(folder))
 }
 
 /// The line of `metrics.csv.gz` of one row.
@@ -240,7 +255,7 @@ fn line(request: &Request<'_>, i: usize, drawn: &Hyperparameters, checkpoint: &C
 }
 
 /// The word by which files name a choice.
-fn word(choice: impl Serialize) -> String {
+pub(super) fn word(choice: impl Serialize) -> String {
     match serde_json::to_value(choice) {
         Ok(serde_json::Value::String(word)) => word,
         other => unreachable!("choices without data are written as words, not {other:?}"),
@@ -259,7 +274,7 @@ fn split_order(n_rows: usize, seed: &Seed) -> Vec<usize> {
 }
 
 /// SHA-256 of images and classes, in hexadecimal.
-fn digest(images: &Images) -> String {
+pub(super) fn digest(images: &Images) -> String {
     let mut hash = Sha256::new();
     hash.update(images.digest());
     for i in 0..images.len() {

@@ -5,7 +5,7 @@ use sgmn_graph::{Seed, normal};
 
 use super::{
     Hyperparameters, WeightInit,
-    architecture::{N_ROWS, PLACES, Place, Row},
+    architecture::{N_ROWS, PLACES, Row},
 };
 
 /// Standard deviation of a standard normal number that is drawn again beyond ±2; Keras divides by it.
@@ -19,7 +19,8 @@ pub(super) fn start(hyperparameters: &Hyperparameters, seed: &Seed) -> Vec<Row> 
     for (l, place) in PLACES.iter().enumerate() {
         let mut rng = seed.index(l as u64).rng();
         let (n_in, n_out) = (place.kernel().len(), place.n_out);
-        let kernel = kernel(hyperparameters, place, N_TAPS[l], &mut rng);
+        let Hyperparameters { w_init, init_std, .. } = *hyperparameters;
+        let kernel = kernel(w_init, init_std, [n_in, n_out], N_TAPS[l], &mut rng);
         for (row, values) in params[place.kernel()].iter_mut().zip(kernel.chunks_exact(n_out)) {
             for (to, value) in row.0.iter_mut().zip(values) {
                 *to = *value as f32;
@@ -30,11 +31,15 @@ pub(super) fn start(hyperparameters: &Hyperparameters, seed: &Seed) -> Vec<Row> 
     params
 }
 
-/// A kernel as a matrix `[n_rows, n_out]`.
-fn kernel(hyperparameters: &Hyperparameters, place: &Place, n_taps: usize, rng: &mut impl Rng) -> Vec<f64> {
-    let (n_in, n_out) = (place.kernel().len(), place.n_out);
+/// A kernel as a matrix `[n_in, n_out]`; every output stands behind `n_taps` positions of it.
+pub(super) fn kernel(
+    w_init: WeightInit,
+    init_std: f64,
+    [n_in, n_out]: [usize; 2],
+    n_taps: usize,
+    rng: &mut impl Rng,
+) -> Vec<f64> {
     let (fan_in, fan_out) = (n_in as f64, (n_taps * n_out) as f64);
-    let Hyperparameters { w_init, init_std, .. } = *hyperparameters;
     let n = n_in * n_out;
     let mut truncated = |std: f64| (0..n).map(|_| std * truncated(rng)).collect();
     match w_init {

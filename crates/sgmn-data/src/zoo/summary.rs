@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use super::network::MULTIPLY_ADDS;
-
 /// Shares of the nets at which a summary tells the accuracy.
 const SHARES: [f64; 7] = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0];
 
@@ -22,6 +20,8 @@ pub struct Summary {
     pub n_images_now: u64,
     /// Time of this call's training, evaluations included, in seconds.
     pub seconds: f64,
+    /// Multiply-additions that learning an image takes, if all nets take the same.
+    pub multiply_adds: Option<f64>,
 }
 
 impl Summary {
@@ -44,7 +44,13 @@ impl Summary {
             n_trained_now,
             n_images_now,
             seconds,
+            multiply_adds: None,
         }
+    }
+
+    /// The same of nets that all take this many multiply-additions an image.
+    pub(super) fn of_work(self, multiply_adds: f64) -> Self {
+        Self { multiply_adds: Some(multiply_adds), ..self }
     }
 
     /// Rate of this call in CNNs × epochs × images a second; `None` if everything was in the journal.
@@ -52,9 +58,10 @@ impl Summary {
         (self.n_images_now > 0).then(|| self.n_images_now as f64 / self.seconds)
     }
 
-    /// Multiply-additions a second that learning these images takes, evaluations and updates left out.
+    /// Multiply-additions a second that learning these images takes, evaluations and updates left out; `None` also where
+    /// nets differ in it.
     pub fn multiply_adds_per_second(&self) -> Option<f64> {
-        self.images_per_second().map(|rate| rate * MULTIPLY_ADDS)
+        Some(self.images_per_second()? * self.multiply_adds?)
     }
 }
 
@@ -64,7 +71,8 @@ mod tests {
 
     #[test]
     fn a_summary_counts_what_it_says() {
-        let summary = Summary::new((0..=100).rev().map(|i| f64::from(i) / 100.0).collect(), 3, 50, 1000, 0.5);
+        let summary = Summary::new((0..=100).rev().map(|i| f64::from(i) / 100.0).collect(), 3, 50, 1000, 0.5)
+            .of_work(325_632.0);
         assert!(summary.accuracy_quantiles.iter().all(|[share, accuracy]| share == accuracy));
         assert_eq!((summary.n_nets, summary.images_per_second()), (101, Some(2000.0)));
         assert_eq!(summary.multiply_adds_per_second(), Some(2000.0 * 325_632.0));

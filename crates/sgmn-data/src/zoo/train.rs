@@ -1,22 +1,18 @@
 //! Trains one net of the zoo, and many at once, a net a task.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, Ordering},
-};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::seq::SliceRandom;
-use rayon::prelude::*;
 use sgmn_graph::Seed;
 
 use super::{
     Hyperparameters, Request,
     activation::Dropout,
-    architecture::flat,
+    architecture::{N_ROWS, flat},
+    each::{Progress, train_each},
     network::{BLOCK, N_ACTIVATIONS, Network, Score},
     start::start,
-    update::{Updates, penalty},
+    update::{Penalty, Updates},
 };
 use crate::{
     Error, Result,
@@ -56,23 +52,8 @@ pub struct Evaluation {
     pub loss: f64,
 }
 
-/// How far a zoo is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Progress {
-    /// Nets finished, those of earlier calls included.
-    pub n_done: usize,
-    /// Nets asked for.
-    pub n_total: usize,
-    /// Nets finished by this call.
-    pub n_done_now: usize,
-    /// Images learned by the nets finished by this call: forward, backward and their share of an update.
-    pub n_images_now: u64,
-    /// Time since this call began, in seconds.
-    pub seconds: f64,
-}
-
 /// Draws of a net that may diverge, one after the other, before that is taken for a fault of the request.
-const MAX_DIVERGED: u32 = 100;
+pub(super) const MAX_DIVERGED: u32 = 100;
 
 /// Trains net `i` of a request.
 ///
@@ -97,29 +78,8 @@ pub(super) fn train_some(
     progress: &(dyn Fn(Progress) + Sync),
     stop: &AtomicBool,
 ) -> Result<u64> {
-    let began = Instant::now();
-    let n_before = request.n_nets - numbers.len();
-    let collector = Mutex::new((sink, 0, 0));
-    let train = |trainer: &mut Trainer<'_>, &i: &usize| -> Result<()> {
-        let (trained, n_images) = trainer.train(i, stop)?;
-        let mut collector =
-            collector.lock().expect("no holder of the lock panics, or the panic is passed on");
-        let (sink, n_done_now, n_images_now) = &mut *collector;
-        sink(i, trained)?;
-        *n_done_now += 1;
-        *n_images_now += n_images;
-        progress(Progress {
-            n_done: n_before + *n_done_now,
-            n_total: request.n_nets,
-            n_done_now: *n_done_now,
-            n_images_now: *n_images_now,
-            seconds: began.elapsed().as_secs_f64(),
-        });
-        Ok(())
-    };
-    numbers.par_iter().with_max_len(1).try_for_each_init(|| Trainer::new(request), train)?;
-    let (_, _, n_images) = collector.into_inner().expect("no holder of the lock panics");
-    Ok(n_images)
+    let train = |trainer: &mut Trainer<'_>, i: usize| trainer.train(i, stop);
+    train_each(request.n_nets, numbers, || Trainer::new(request), train, sink, progress)
 }
 
 /// Everything needed to train one net after the other.
@@ -170,7 +130,9 @@ impl<'a> Trainer<'a> {
         let Request { train, recipe, .. } = *self.request;
         let n = (drawn.train_fraction * train.len() as f64) as usize;
         let mut order = self.order[..n].to_vec();
-        let mut updates = Updates::new(self.level, drawn);
+        let Hyperparameters { optimizer, learning_rate, l2, .. } = *drawn;
+        let penalty = Penalty::of_kernels(l2);
+        let mut updates = Updates::new(self.level, optimizer, learning_rate, penalty, N_ROWS);
         self.net.load(drawn.activation, start(drawn, &seed.child("start")));
         let mut checkpoints = Vec::new();
         let mut n_images = 0;
@@ -217,7 +179,7 @@ impl<'a> Trainer<'a> {
 
     /// The net as it is now; `None` if a number of it is not finite. It learns from the first `n` images.
     fn checkpoint(&mut self, epoch: u32, drawn: &Hyperparameters, n: usize) -> Option<Checkpoint> {
-        let penalty = penalty(drawn.l2, &self.net.params);
+        let penalty = Penalty::of_kernels(drawn.l2).value(&self.net.params);
         let Request { train, test, .. } = *self.request;
         let all: Vec<u32> = (0..test.len() as u32).collect();
         let mut evaluate = |images: &Images, numbers: &[u32]| {

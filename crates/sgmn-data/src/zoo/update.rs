@@ -1,8 +1,10 @@
 //! Updates of a net's parameters: plain descent, Adam and RMSprop with Keras's constants, and the penalty on weights.
 
+use std::ops::Range;
+
 use super::{
-    Hyperparameters, Optimizer,
-    architecture::{N_ROWS, PLACES, Row},
+    Optimizer,
+    architecture::{PLACES, Place, Row},
 };
 use crate::fit::simd::{Job, Lanes, Level};
 
@@ -22,18 +24,47 @@ pub(super) struct Updates {
     level: Level,
     optimizer: Optimizer,
     learning_rate: f64,
-    l2: f64,
+    penalty: Penalty,
     mean: Vec<Row>,
     mean_square: Vec<Row>,
     /// β₁ᵗ and β₂ᵗ after t updates.
     powers: [f64; 2],
 }
 
+/// λ times the sum of the squares of some weights.
+#[derive(Debug, Clone)]
+pub(super) struct Penalty {
+    /// λ.
+    pub(super) l2: f64,
+    /// Rows of these weights.
+    pub(super) kernels: Vec<Range<usize>>,
+}
+
+impl Penalty {
+    /// Of all kernels of the zoo's one architecture.
+    pub(super) fn of_kernels(l2: f64) -> Self {
+        Self { l2, kernels: PLACES.iter().map(Place::kernel).collect() }
+    }
+
+    /// Its value for these parameters.
+    pub(super) fn value(&self, params: &[Row]) -> f64 {
+        let weights = self.kernels.iter().flat_map(|kernel| &params[kernel.clone()]).flat_map(|row| row.0);
+        self.l2 * weights.map(|weight| f64::from(weight) * f64::from(weight)).sum::<f64>()
+    }
+}
+
 impl Updates {
-    pub(super) fn new(level: Level, hyperparameters: &Hyperparameters) -> Self {
-        let Hyperparameters { optimizer, learning_rate, l2, .. } = *hyperparameters;
-        let rows = || vec![Row::ZERO; N_ROWS];
-        Self { level, optimizer, learning_rate, l2, mean: rows(), mean_square: rows(), powers: [1.0; 2] }
+    /// Nothing remembered yet of a net of `n_rows` rows.
+    pub(super) fn new(
+        level: Level,
+        optimizer: Optimizer,
+        learning_rate: f64,
+        penalty: Penalty,
+        n_rows: usize,
+    ) -> Self {
+        let rows = || vec![Row::ZERO; n_rows];
+        let (mean, mean_square) = (rows(), rows());
+        Self { level, optimizer, learning_rate, penalty, mean, mean_square, powers: [1.0; 2] }
     }
 
     /// Adds the penalty's part to the gradient and moves the parameters one step against it.
@@ -43,12 +74,6 @@ impl Updates {
         }
         self.level.run(Update { updates: self, params, gradient });
     }
-}
-
-/// λ times the sum of the squares of all kernels' weights.
-pub(super) fn penalty(l2: f64, params: &[Row]) -> f64 {
-    let kernels = PLACES.iter().flat_map(|place| &params[place.kernel()]);
-    l2 * kernels.flat_map(|row| row.0).map(|weight| f64::from(weight) * f64::from(weight)).sum::<f64>()
 }
 
 struct Update<'a> {
@@ -63,10 +88,10 @@ impl Job for Update<'_> {
     #[inline(always)]
     fn run<L: Lanes, const ROWS: usize, const COLUMNS: usize>(self) {
         let Self { updates, params, gradient } = self;
-        let Updates { optimizer, learning_rate, l2, mean, mean_square, powers, .. } = updates;
-        let decay = L::splat((2.0 * *l2) as f32);
-        for place in PLACES {
-            for (g, p) in gradient[place.kernel()].iter_mut().zip(&params[place.kernel()]) {
+        let Updates { optimizer, learning_rate, penalty, mean, mean_square, powers, .. } = updates;
+        let decay = L::splat((2.0 * penalty.l2) as f32);
+        for kernel in &penalty.kernels {
+            for (g, p) in gradient[kernel.clone()].iter_mut().zip(&params[kernel.clone()]) {
                 decay.mul_add(L::load(&p.0), L::load(&g.0)).store(&mut g.0);
             }
         }
@@ -115,9 +140,7 @@ fn fraction<L: Lanes>(x: L, v: L) -> L {
 
 #[cfg(test)]
 mod tests {
-    use sgmn_graph::Seed;
-
-    use super::*;
+    use super::{super::architecture::N_ROWS, *};
 
     /// Two updates of one weight by the formulas, in f64.
     fn expected(optimizer: Optimizer, rate: f64, l2: f64, gradients: [f64; 2]) -> f64 {
@@ -144,14 +167,13 @@ mod tests {
     #[test]
     fn two_updates_follow_the_formulas_and_biases_are_not_penalized() {
         for optimizer in [Optimizer::Sgd, Optimizer::Adam, Optimizer::Rmsprop] {
-            let drawn = Hyperparameters::draw(&Seed::new(1));
-            let hyperparameters = Hyperparameters { optimizer, learning_rate: 0.1, l2: 0.25, ..drawn };
-            let mut updates = Updates::new(Level::detect(), &hyperparameters);
+            let penalty = Penalty::of_kernels(0.25);
+            let mut updates = Updates::new(Level::detect(), optimizer, 0.1, penalty.clone(), N_ROWS);
             let (weight, bias) = (PLACES[1].kernel().start, PLACES[1].bias);
             let mut params = vec![Row::ZERO; N_ROWS];
             params[weight].0[3] = 1.0;
             params[bias].0[3] = 1.0;
-            assert_eq!(penalty(0.25, &params), 0.25);
+            assert_eq!(penalty.value(&params), 0.25);
             for g in [0.5, -0.25] {
                 let mut gradient = vec![Row::ZERO; N_ROWS];
                 gradient[weight].0[3] = g;

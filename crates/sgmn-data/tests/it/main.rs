@@ -20,4 +20,5 @@ mod formats_hostile_own;
 mod formats_own;
 mod mutation;
 mod nets;
+mod wild;
 mod zoo;

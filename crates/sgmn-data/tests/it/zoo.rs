@@ -19,7 +19,7 @@ use sgmn_data::{
 use sgmn_graph::{Activation, Net, NetSpec, Seed, eval};
 
 /// Bars whose height tells the class, a little different in every image.
-fn bars(n: usize) -> Images {
+pub(crate) fn bars(n: usize) -> Images {
     let mut pixels = Vec::new();
     for i in 0..n {
         let (class, shift) = (i % 10, i / 10 % 5);

@@ -11,7 +11,10 @@ use serde::Deserialize;
 use sgmn_data::{
     Dataset, Sample, Source, Target,
     containers::{self, Tree},
-    formats::{self, Format, FormatKind, packed},
+    formats::{
+        self, Format, FormatKind,
+        packed::{self, flows},
+    },
     nets::{self, Facts, Label, NetFile},
     split::Splits,
 };
@@ -36,6 +39,8 @@ pub(crate) enum Input {
     Tree(Box<Tree>, sgmn_data::Error),
     /// Images or labels.
     Idx(formats::idx::Idx),
+    /// Many nets of any architecture.
+    Flows(Box<flows::Reader>),
 }
 
 /// Nets that are read one by one.
@@ -74,6 +79,9 @@ pub(crate) fn open(path: &Path, args: &ReadArgs) -> Result<Input> {
     file.take(8).read_to_end(&mut start).with_context(|| path.display().to_string())?;
     match start.as_slice() {
         [b'S', b'G', b'M', b'N', b'P', b'A', b'C', b'K'] => Ok(Input::Dataset(open_dataset(path, args)?)),
+        [b'S', b'G', b'M', b'N', b'F', b'L', b'O', b'W'] => {
+            Ok(Input::Flows(Box::new(flows::Reader::open(path)?)))
+        }
         _ if formats::idx::detects(path) => Ok(Input::Idx(formats::idx::read(path)?)),
         _ => open_tree(path, args),
     }
@@ -154,6 +162,7 @@ impl Input {
             Self::Golden => "a golden file",
             Self::Tree(..) => "no net",
             Self::Idx(_) => "images or labels",
+            Self::Flows(_) => "many nets of any architecture, of which `sgmn convert` takes out one",
         }
     }
 }

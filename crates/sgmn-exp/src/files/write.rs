@@ -92,6 +92,16 @@ impl Destination {
         Ok(&self.path)
     }
 
+    /// The paths of one net of any architecture: NAME.safetensors, and NAME.toml for its architecture.
+    pub(crate) fn described_net(&self) -> Result<(&Path, PathBuf)> {
+        if self.ending() != "safetensors" {
+            bail!("{}: expected NAME.safetensors for one net, found another name", self.path.display());
+        }
+        let architecture = self.path.with_extension("toml");
+        refuse_existing(&architecture, self.force)?;
+        Ok((self.file()?, architecture))
+    }
+
     /// Checks what can be checked before the work.
     pub(crate) fn validate(&self) -> Result<()> {
         if self.path.is_dir() || !matches!(self.ending(), "packed" | "safetensors") {

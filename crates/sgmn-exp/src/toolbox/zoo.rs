@@ -1,4 +1,5 @@
-//! `sgmn zoo`: thousands of small CNNs trained on images, in the Small CNN Zoo's files.
+//! `sgmn zoo`: thousands of small nets trained on images: CNNs in the Small CNN Zoo's files, or nets of many
+//! architectures in a packed file of flows.
 
 use std::{
     io::Write,
@@ -7,8 +8,9 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use sgmn_data::{
+    fit::Images,
     formats::cnn_zoo::ZooActivation,
-    zoo::{Recipe, Request},
+    zoo::{Recipe, Request, wild},
 };
 use sgmn_graph::Seed;
 
@@ -20,13 +22,19 @@ use crate::{data::datasets, run::interrupt::stop_on_interrupt};
 #[command(after_help = "\
 A folder of images holds MNIST's four files, plain or gzipped: train-images-idx3-ubyte, train-labels-idx1-ubyte,
 t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, grey images of 28 x 28 in ten classes.
-Finished nets wait in OUT.partial: after Ctrl-C the same command continues, and the result is the same to the bit.
+Nets of kind wild are perceptrons and convolutional nets of many architectures, trained in many ways; OUT holds
+nets.flows and metrics.csv. Finished nets wait in OUT.partial: after Ctrl-C the same command continues, and the result is the same to the bit.
 
 Examples:
   sgmn zoo --images mini --n 200 --epochs 10 --checkpoints none --out digits-zoo
   sgmn zoo --images data/fashion-mnist --n 30000 --out fashion-zoo
-  sgmn inspect digits-zoo --option step=10")]
+  sgmn inspect digits-zoo --option step=10
+  sgmn zoo --kind wild --images mini --n 2000 --out wild-zoo
+  sgmn inspect wild-zoo/nets.flows --item 7")]
 pub(super) struct Args {
+    /// What kind of nets
+    #[arg(long, value_enum, default_value_t = Kind::Cnn)]
+    kind: Kind,
     /// Folder of IDX files, or `mini` for the digits that come with this program
     #[arg(long, value_name = "FOLDER")]
     images: PathBuf,
@@ -36,22 +44,41 @@ pub(super) struct Args {
     /// Nets to train
     #[arg(long, value_name = "N")]
     n: usize,
-    /// Passes over the images
-    #[arg(long, value_name = "N", default_value_t = 86)]
-    epochs: u32,
-    /// Epochs after which a net is kept besides the last, or `none` [default: 0,1,2,3,20,40,60,80]
+    /// Passes over the images [default: 86]; of kind wild the most, of which each net draws its own [default: 40]
+    #[arg(long, value_name = "N")]
+    epochs: Option<u32>,
+    /// Of kind wild: nets in a row that share an architecture [default: 10]
+    #[arg(long, value_name = "N")]
+    per_architecture: Option<usize>,
+    /// Of kind cnn: epochs after which a net is kept besides the last, or `none` [default: 0,1,2,3,20,40,60,80]
     #[arg(long, value_name = "EPOCHS", value_parser = epochs)]
     checkpoints: Option<Epochs>,
-    /// Images an update [default: 512, and less for fewer than 32768 images]
+    /// Of kind cnn: images an update [default: 512, and less for fewer than 32768 images]
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Activation of the nets
-    #[arg(long, value_enum, ignore_case = true, default_value_t = Choice::Both)]
-    activation: Choice,
+    /// Of kind cnn: activation of the nets [default: both]
+    #[arg(long, value_enum, ignore_case = true)]
+    activation: Option<Choice>,
     /// Where chance begins
     #[arg(long, default_value_t = 0)]
     seed: u64,
 }
+
+/// Kinds of nets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// The Small CNN Zoo's networks, in its files
+    Cnn,
+    /// Nets of many architectures, in one packed file
+    Wild,
+}
+
+/// Passes over the images that a CNN of the published zoo had.
+const EPOCHS: u32 = 86;
+/// Passes over the images that a wild net has at most.
+const MOST_EPOCHS: u32 = 40;
+/// Wild nets in a row that share an architecture: models of nets read those of one architecture together.
+const PER_ARCHITECTURE: usize = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Choice {
@@ -86,37 +113,77 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     }
     let images = args.images.to_str().context("--images: expected letters, found bytes that are none")?;
     let (train, test) = datasets::image_sets(images, Path::new(""))?;
-    let published = Recipe::published(train.len());
-    let recipe = Recipe {
-        epochs: args.epochs,
-        checkpoints: args.checkpoints.clone().map_or(published.checkpoints, |Epochs(epochs)| epochs),
-        batch_size: args.batch.unwrap_or(published.batch_size),
-    };
     let folder = args.images.file_name().and_then(|name| name.to_str()).unwrap_or("images");
-    let request = Request {
-        train: &train,
-        test: &test,
-        dataset: &datasets::name(folder),
-        n_nets: args.n,
-        recipe: &recipe,
-        activation: match args.activation {
-            Choice::Relu => Some(ZooActivation::Relu),
-            Choice::Tanh => Some(ZooActivation::Tanh),
-            Choice::Both => None,
-        },
-        seed: &Seed::new(args.seed),
-    };
+    let dataset = datasets::name(folder);
     if let Some(parent) = args.out.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
     }
+    match args.kind {
+        Kind::Cnn => cnn(args, &train, &test, &dataset, out)?,
+        Kind::Wild => wild(args, &train, &test, &dataset, out)?,
+    }
+    Ok(Verdict::Pass)
+}
+
+/// Refuses an option of the other kind.
+fn only_of(kind: &str, options: &[(&str, bool)]) -> Result<()> {
+    match options.iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => {
+            bail!("{option}: expected with --kind {kind} only, found it with the other kind")
+        }
+        None => Ok(()),
+    }
+}
+
+fn cnn(args: &Args, train: &Images, test: &Images, dataset: &str, out: &mut impl Write) -> Result<()> {
+    only_of("wild", &[("--per-architecture", args.per_architecture.is_some())])?;
+    let published = Recipe::published(train.len());
+    let epochs = args.epochs.unwrap_or(EPOCHS);
+    let recipe = Recipe {
+        epochs,
+        checkpoints: args.checkpoints.clone().map_or(published.checkpoints, |Epochs(epochs)| epochs),
+        batch_size: args.batch.unwrap_or(published.batch_size),
+    };
+    let request = Request {
+        train,
+        test,
+        dataset,
+        n_nets: args.n,
+        recipe: &recipe,
+        activation: match args.activation {
+            Some(Choice::Relu) => Some(ZooActivation::Relu),
+            Some(Choice::Tanh) => Some(ZooActivation::Tanh),
+            Some(Choice::Both) | None => None,
+        },
+        seed: &Seed::new(args.seed),
+    };
     let stop = stop_on_interrupt(None)?;
     let summary = datasets::train(&request, &args.out, &stop)?;
-    writeln!(out, "{}", datasets::describe(&summary))?;
-    writeln!(
-        out,
-        "wrote {}; its finished nets are read with --option step={}",
-        args.out.display(),
-        args.epochs
-    )?;
-    Ok(Verdict::Pass)
+    writeln!(out, "{}", datasets::describe(&summary, "CNNs"))?;
+    writeln!(out, "wrote {}; its finished nets are read with --option step={epochs}", args.out.display())?;
+    Ok(())
+}
+
+fn wild(args: &Args, train: &Images, test: &Images, dataset: &str, out: &mut impl Write) -> Result<()> {
+    let of_cnn = [
+        ("--checkpoints", args.checkpoints.is_some()),
+        ("--batch", args.batch.is_some()),
+        ("--activation", args.activation.is_some()),
+    ];
+    only_of("cnn", &of_cnn)?;
+    let request = wild::Request {
+        train,
+        test,
+        dataset,
+        n_nets: args.n,
+        per_architecture: args.per_architecture.unwrap_or(PER_ARCHITECTURE),
+        most_epochs: args.epochs.unwrap_or(MOST_EPOCHS),
+        seed: &Seed::new(args.seed),
+    };
+    let stop = stop_on_interrupt(None)?;
+    let summary = datasets::train_wild(&request, &args.out, &stop)?;
+    writeln!(out, "{}", datasets::describe(&summary, "nets"))?;
+    let [nets, metrics] = [wild::NETS, wild::METRICS].map(|name| args.out.join(name));
+    writeln!(out, "wrote {} and {}", nets.display(), metrics.display())?;
+    Ok(())
 }

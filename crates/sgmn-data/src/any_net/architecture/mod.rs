@@ -5,6 +5,7 @@
 //! name of the layer and PyTorch's endings (`.weight`, `.bias`), sizes come from the tensors, and every tensor of the
 //! weights must be used or be listed as unused.
 
+mod description;
 pub(super) mod document;
 mod layer;
 mod layers;
@@ -17,12 +18,15 @@ use std::{
     path::Path,
 };
 
+use sgmn_graph::flow::Role;
+
 use super::{About, Container, FlowFile, Known, OpenSize, ReadOptions, Reader, Record, Tensors, assemble};
 use crate::{
     Error, Result,
     containers::{is_older_file, safetensors},
 };
 
+pub use description::{Description, TensorShape};
 use document::{Document, Input, Size};
 pub(super) use plan::Plan;
 use weights::Weights;
@@ -85,10 +89,11 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     let known = |name: &str| {
         if fixed.iter().any(|pattern| fits(pattern, name)) {
             Known::Fixed("fixed by the architecture file".to_owned())
-        } else if name.ends_with("running_mean") || name.ends_with("running_var") {
-            Known::Statistic
         } else {
-            Known::Trained
+            match role(name) {
+                Role::Statistic => Known::Statistic,
+                Role::Trained => Known::Trained,
+            }
         }
     };
     let records = numbers
@@ -107,6 +112,15 @@ fn open(path: &Path, options: &ReadOptions) -> Result<FlowFile> {
     let plan =
         Plan { path, inputs, open, outputs, layers, shares, others, idle: BTreeSet::new(), of: of.clone() };
     assemble(&of, Box::new(Described { plan, weights }), records, options)
+}
+
+/// What the numbers of a tensor are, by its name.
+fn role(name: &str) -> Role {
+    if name.ends_with("running_mean") || name.ends_with("running_var") {
+        Role::Statistic
+    } else {
+        Role::Trained
+    }
 }
 
 /// Inputs with their names, shapes, and whether they are whole numbers; and sizes that nobody has said.

@@ -18,6 +18,7 @@ mod splits;
 mod targets;
 mod write;
 
+pub(crate) use write::write_safetensors;
 pub use self::{
     labels::{Labels, Listed, Pattern},
     splits::SplitSource,

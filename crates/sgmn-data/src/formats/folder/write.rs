@@ -56,15 +56,29 @@ fn write_labelled(path: &Path, sample: &Sample, classes: Option<&[String]>) -> R
         let offsets = [range.start * size, range.end * size];
         header.insert(name, json!({ "dtype": dtype, "shape": shape, "data_offsets": offsets }));
     }
-    let mut header = serde_json::to_vec(&header).expect("texts and numbers can be written as JSON");
-    header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
+    write_safetensors(path, &header, |file| {
+        for &value in net.params() {
+            if is_exact { file.write(&(value as f32).to_le_bytes())? } else { file.write(&value.to_le_bytes())? }
+        }
+        Ok(())
+    })
+}
 
+/// Writes a header and behind it the numbers of its tensors, in its order.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be written.
+pub(crate) fn write_safetensors(
+    path: &Path,
+    header: &Map<String, Value>,
+    write_numbers: impl FnOnce(&mut AtomicFile) -> Result<()>,
+) -> Result<()> {
+    let mut header = serde_json::to_vec(header).expect("texts and numbers can be written as JSON");
+    header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
     let mut file = AtomicFile::create(path)?;
     file.write(&(header.len() as u64).to_le_bytes())?;
     file.write(&header)?;
-    for &value in net.params() {
-        if is_exact { file.write(&(value as f32).to_le_bytes())? } else { file.write(&value.to_le_bytes())? }
-    }
+    write_numbers(&mut file)?;
     file.commit()
 }
 

@@ -1,10 +1,10 @@
-//! The bytes of a packed file: header and index records, written and read in one place.
+//! The bytes of packed files: header and index records, written and read in one place.
 
 use flate2::Crc;
 
 use crate::{Target, split::Split};
 
-/// First bytes of every packed file.
+/// First bytes of every packed file of chains.
 pub(super) const MAGIC: [u8; 8] = *b"SGMNPACK";
 /// Version of the layout; a reader refuses any other.
 pub(super) const VERSION: u32 = 1;
@@ -54,9 +54,9 @@ pub(super) fn padded_len(n_params: usize) -> usize {
 }
 
 impl Header {
-    pub(super) fn to_bytes(self) -> [u8; HEADER_LEN] {
+    pub(super) fn to_bytes(self, magic: [u8; 8]) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
-        bytes[..8].copy_from_slice(&MAGIC);
+        bytes[..8].copy_from_slice(&magic);
         bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.n_rows.to_le_bytes());
         bytes[24..32].copy_from_slice(&self.index_start.to_le_bytes());
@@ -67,14 +67,15 @@ impl Header {
         bytes
     }
 
-    /// Reads a header, or says (expected, found).
-    pub(super) fn from_bytes(file: &[u8]) -> Result<Self, (String, String)> {
+    /// Reads the header of a file with these first bytes, or says (expected, found).
+    pub(super) fn from_bytes(file: &[u8], magic: [u8; 8]) -> Result<Self, (String, String)> {
         let fault = |expected: &str, found: String| Err((expected.to_owned(), found));
         let Some(bytes) = file.first_chunk::<HEADER_LEN>() else {
             return fault("a header of 64 bytes", format!("a file of {} bytes", file.len()));
         };
-        if bytes[..8] != MAGIC {
-            return fault("the magic bytes SGMNPACK", format!("{:?}", bytes[..8].escape_ascii().to_string()));
+        if bytes[..8] != magic {
+            let expected = format!("the magic bytes {}", magic.escape_ascii());
+            return fault(&expected, format!("{:?}", bytes[..8].escape_ascii().to_string()));
         }
         let version = u32_at(bytes, 8);
         if version != VERSION {
@@ -158,7 +159,7 @@ mod tests {
             }
         }
         let header = Header { n_rows: 5, index_start: 1 << 33, index_len: 7, index_crc: 9 };
-        assert_eq!(Header::from_bytes(&header.to_bytes()).unwrap(), header);
+        assert_eq!(Header::from_bytes(&header.to_bytes(MAGIC), MAGIC).unwrap(), header);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 use serde::Deserialize;
 use sgmn_graph::{LentNet, Net, NetSpec};
 
-use super::layout::{HEADER_LEN, Header, RECORD_LEN, Record, crc32, padded_len};
+use super::layout::{HEADER_LEN, Header, MAGIC, RECORD_LEN, Record, crc32, padded_len};
 use crate::{
     Error, Result, Sample, Source, Target,
     bytes::mmap::MappedFile,
@@ -51,7 +51,7 @@ impl Reader {
         }
         let map = MappedFile::open(path)?;
         let file = map.bytes();
-        let header = Header::from_bytes(file).map_err(fault)?;
+        let header = Header::from_bytes(file, MAGIC).map_err(fault)?;
         let index = index_bytes(file, header).map_err(fault)?;
         let (head, records, names) = parse_index(index, header.n_rows).map_err(fault)?;
         let specs = check_specs(head.specs).map_err(fault)?;
@@ -140,14 +140,14 @@ impl Source for Reader {
 }
 
 /// What was expected and what was found.
-type Fault = (String, String);
+pub(super) type Fault = (String, String);
 
-fn fault<T>(expected: impl Into<String>, found: impl Into<String>) -> Result<T, Fault> {
+pub(super) fn fault<T>(expected: impl Into<String>, found: impl Into<String>) -> Result<T, Fault> {
     Err((expected.into(), found.into()))
 }
 
 /// The index's bytes, which end the file and have the header's checksum.
-fn index_bytes(file: &[u8], header: Header) -> Result<&[u8], Fault> {
+pub(super) fn index_bytes(file: &[u8], header: Header) -> Result<&[u8], Fault> {
     let end = header.index_start.checked_add(header.index_len);
     if header.index_start < HEADER_LEN as u64 || end != Some(file.len() as u64) {
         let Header { index_start, index_len, .. } = header;

@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 use sgmn_graph::NetSpec;
 
-use super::layout::{ALIGNMENT, HEADER_LEN, Header, Record, crc32, padded_len};
+use super::layout::{ALIGNMENT, HEADER_LEN, Header, MAGIC, Record, crc32, padded_len};
 use crate::{Error, Result, Target, bytes::atomic::AtomicFile, split::Split};
 
 /// One net to be packed.
@@ -147,7 +147,7 @@ impl Writer {
             index_len: index.len() as u64,
             index_crc: crc32(&index),
         };
-        file.write_start(&header.to_bytes())?;
+        file.write_start(&header.to_bytes(MAGIC))?;
         file.commit()
     }
 

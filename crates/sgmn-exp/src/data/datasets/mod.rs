@@ -14,7 +14,7 @@ use anyhow::{Result, anyhow, bail};
 use indicatif::ProgressBar;
 use sgmn_data::{Dataset, formats::packed, skip::Skipped};
 
-pub(crate) use self::trained::{describe, train};
+pub(crate) use self::trained::{describe, train, train_wild};
 pub use self::{
     images::{MINI_NAME, image_sets, images, some_of},
     kept::{fitted_path, packed_path},

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use sgmn_data::{
     Dataset,
     formats::cnn_zoo,
-    zoo::{self, Recipe, Request, Summary},
+    zoo::{self, Recipe, Request, Summary, wild},
 };
 use sgmn_graph::Seed;
 
@@ -57,7 +57,7 @@ pub(super) fn open(trained: &Trained, data_dir: &Path, stop: &AtomicBool) -> Res
             seed: &Seed::new(trained.zoo_seed),
         };
         let summary = train(&request, &path, stop)?;
-        eprintln!("{} -> {}", describe(&summary), path.display());
+        eprintln!("{} -> {}", describe(&summary, "CNNs"), path.display());
     }
     read(trained, &path)
 }
@@ -72,28 +72,48 @@ pub(super) fn read(trained: &Trained, path: &Path) -> Result<Dataset> {
     Ok(cnn_zoo::open(path, &options)?)
 }
 
-/// Trains a zoo into a folder, with a bar.
+/// Trains a zoo of CNNs into a folder, with a bar.
 ///
 /// # Errors
 /// As [`zoo::train_to_zoo`].
 pub(crate) fn train(request: &Request<'_>, folder: &Path, stop: &AtomicBool) -> Result<Summary> {
-    let bar = PopulationProgress::new("training CNNs", "nets/s");
+    with_bar("training CNNs", |report| zoo::train_to_zoo(request, folder, report, stop))
+}
+
+/// Trains a wild zoo into a folder, with a bar.
+///
+/// # Errors
+/// As [`wild::train_to_flows`].
+pub(crate) fn train_wild(request: &wild::Request<'_>, folder: &Path, stop: &AtomicBool) -> Result<Summary> {
+    with_bar("training nets", |report| wild::train_to_flows(request, folder, report, stop))
+}
+
+/// Shows how far a zoo is.
+fn with_bar(
+    name: &'static str,
+    train: impl FnOnce(&(dyn Fn(zoo::Progress) + Sync)) -> sgmn_data::Result<Summary>,
+) -> Result<Summary> {
+    let bar = PopulationProgress::new(name, "nets/s");
     let report = |progress: zoo::Progress| {
         let rate = progress.n_images_now as f64 / progress.seconds;
         bar.update(progress.n_done, progress.n_done_now, progress.n_total, &format!("{rate:.0} images/s"));
     };
-    let summary = zoo::train_to_zoo(request, folder, &report, stop);
+    let summary = train(&report);
     bar.finish();
     Ok(summary?)
 }
 
 /// What a zoo turned out to be, in one line.
-pub(crate) fn describe(summary: &Summary) -> String {
+pub(crate) fn describe(summary: &Summary, nets: &str) -> String {
     let Summary { n_nets, n_trained_now, n_diverged, n_images_now, seconds, .. } = *summary;
-    let mut line = format!("trained {n_trained_now} CNNs in {seconds:.1} s");
-    if let (Some(rate), Some(work)) = (summary.images_per_second(), summary.multiply_adds_per_second()) {
-        let (images, work) = (n_images_now as f64 / 1e6, work / 1e9);
-        line += &format!(" ({images:.1} million images, {rate:.0} images/s, {work:.1} G multiply-adds/s)");
+    let mut line = format!("trained {n_trained_now} {nets} in {seconds:.1} s");
+    if let Some(rate) = summary.images_per_second() {
+        let images = n_images_now as f64 / 1e6;
+        line += &format!(" ({images:.1} million images, {rate:.0} images/s");
+        if let Some(work) = summary.multiply_adds_per_second() {
+            line += &format!(", {:.1} G multiply-adds/s", work / 1e9);
+        }
+        line += ")";
     }
     let accuracies =
         summary.accuracy_quantiles.iter().map(|[_, accuracy]| format!("{:.1}", 100.0 * accuracy));

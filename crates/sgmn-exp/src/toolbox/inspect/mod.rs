@@ -3,6 +3,7 @@
 mod checkpoint;
 mod dataset;
 mod flow;
+mod flows;
 mod net;
 mod tree;
 mod unsaid;
@@ -22,7 +23,7 @@ use crate::{
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Known are packed files, datasets in folders, files of tensors (PyTorch's in all its forms, safetensors, npz), our
+Known are packed files (of chains and of flows), datasets in folders, files of tensors (PyTorch's in all its forms, safetensors, npz), our
 checkpoints, golden files and IDX images. What a file does not tell is listed with the option that tells it. Of nets of
 any architecture (ONNX and .pt2 by what is in them, published folders by their config.json or adapter_config.json,
 tensors with --architecture) it shows what may change in them
@@ -94,6 +95,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
         // Who says how a net is to be read wants a net.
         Input::Tree(_, why) if args.read.net_options() != NetOptions::default() => return Err(why.into()),
         Input::Tree(tree, why) => tree::describe(&tree, &why, out)?,
+        Input::Flows(nets) => flows::describe(&nets, args.item, out)?,
         Input::Idx(idx) => {
             let kind = if idx.shape().len() == 1 { "labels" } else { "images" };
             writeln!(out, "IDX file of {} {kind}, shape {:?}, one byte each", idx.len(), idx.shape())?;

@@ -89,3 +89,53 @@ fn faults_of_a_request_are_one_line_each() {
     std::fs::write(&out, "a file").unwrap();
     assert!(refuse(&["zoo", "--images", &images, "--n", "4", "--out", &out]).contains("found a file"));
 }
+
+#[test]
+fn a_wild_zoo_is_one_file_from_which_a_net_can_be_taken() {
+    let place = Place::new();
+    let out = place.path("wild");
+    let zoo =
+        ["zoo", "--kind", "wild", "--images", "mini", "--n", "4", "--epochs", "1", "--per-architecture", "2"];
+    let said = succeed(&[&zoo[..], &["--out", &out]].concat());
+    for words in ["trained 4 nets in ", " images/s", "test accuracy ", "nets.flows and ", "metrics.csv"] {
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
+    let nets = format!("{out}/nets.flows");
+    let said = succeed(&["inspect", &nets, "--item", "3"]);
+    for words in
+        ["4 nets of 2 architectures", "test_accuracy: ", "item 3: architecture 1", "optimizer ", "[input]"]
+    {
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
+    assert!(refuse(&["inspect", &nets, "--item", "4"]).contains("expected a number below 4"));
+
+    // One of them is a file like any other.
+    let [net, architecture, twin] =
+        ["net.safetensors", "net.toml", "twin.safetensors"].map(|name| place.path(name));
+    assert!(refuse(&["convert", &nets, &net]).contains("expected which of 4 nets"));
+    succeed(&["convert", &nets, &net, "--item", "3"]);
+    assert!(refuse(&["convert", &nets, &net, "--item", "3"]).contains("--force replaces it"));
+    let described = ["--architecture", &architecture];
+    assert!(succeed(&[&["inspect", &net], &described[..]].concat()).contains("units that may be reordered"));
+    succeed(&[&["twin", &net, "--out", &twin], &described[..]].concat());
+    succeed(&[&["equal", &net, &twin], &described[..]].concat());
+    assert!(refuse(&["stats", &nets]).contains("`sgmn convert` takes out one"));
+}
+
+#[test]
+fn options_of_one_kind_of_zoo_are_refused_for_the_other() {
+    let place = Place::new();
+    let out = place.path("zoo");
+    let refused = |options: &[&str]| {
+        refuse(&[&["zoo", "--images", "mini", "--n", "4", "--out", &out], options].concat())
+    };
+    assert!(
+        refused(&["--per-architecture", "2"]).contains("--per-architecture: expected with --kind wild only")
+    );
+    for option in ["--checkpoints=none", "--batch=8", "--activation=relu"] {
+        let name = option.split('=').next().unwrap();
+        assert!(
+            refused(&["--kind", "wild", option]).contains(&format!("{name}: expected with --kind cnn only"))
+        );
+    }
+}
