@@ -51,8 +51,7 @@ pub(super) fn moments(
     let mut all: Vec<(Moments, Vec<Vec<f64>>)> = (0..*blocks)
         .map(|_| (Moments { n: *n, plain: None, dual: None, columns: Vec::new() }, Vec::new()))
         .collect();
-    let mut holders: Vec<&Holder> =
-        holders.iter().filter(|holder| read(holder) != Read::Nothing).collect();
+    let mut holders: Vec<&Holder> = holders.iter().filter(|holder| read(holder) != Read::Nothing).collect();
     holders.sort_by_key(|holder| holder.param);
     let has_plain: Vec<bool> =
         (0..*blocks).map(|block| holders.iter().any(|h| h.block == block && h.side == Side::Plain)).collect();
