@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::{Context, Result};
 use candle_core::{D, DType, Device, Tensor, Var};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 use sgmn_data::fit::Images;
@@ -15,15 +16,15 @@ use sgmn_graph::{
 
 /// What is trained.
 #[derive(Debug, Clone, Copy)]
-pub struct Training<'a> {
+pub(crate) struct Training<'a> {
     /// Pixels, hidden units, classes.
-    pub widths: &'a [usize],
+    pub(crate) widths: &'a [usize],
     /// Whether a batch norm stands behind each hidden layer.
-    pub norms: bool,
+    pub(crate) norms: bool,
     /// The first images of the set.
-    pub n_images: usize,
+    pub(crate) n_images: usize,
     /// Steps of AdamW, each on all images.
-    pub steps: usize,
+    pub(crate) steps: usize,
 }
 
 /// Added to variances.
@@ -37,14 +38,13 @@ struct Layer {
 }
 
 impl Layer {
-    fn new(n_in: usize, n_out: usize, norm: bool, rng: &mut impl rand::Rng) -> Self {
+    fn new(n_in: usize, n_out: usize, norm: bool, rng: &mut impl rand::Rng) -> Result<Self> {
         let by = (2.0 / n_in as f64).sqrt();
         let weight: Vec<f64> = (0..n_in * n_out).map(|_| by * normal(rng)).collect();
-        let weight = Tensor::from_vec(weight, (n_out, n_in), &Device::Cpu);
-        let bias = Tensor::zeros(n_out, DType::F64, &Device::Cpu);
-        let gain = norm.then(|| Var::from_tensor(&Tensor::ones(n_out, DType::F64, &Device::Cpu).unwrap()));
-        let [weight, bias] = [weight, bias].map(|tensor| Var::from_tensor(&tensor.unwrap()).unwrap());
-        Self { weight, bias, gain: gain.map(Result::unwrap) }
+        let weight = Var::from_vec(weight, (n_out, n_in), &Device::Cpu)?;
+        let bias = Var::zeros(n_out, DType::F64, &Device::Cpu)?;
+        let gain = if norm { Some(Var::ones(n_out, DType::F64, &Device::Cpu)?) } else { None };
+        Ok(Self { weight, bias, gain })
     }
 
     fn vars(&self) -> impl Iterator<Item = Var> {
@@ -52,83 +52,86 @@ impl Layer {
     }
 
     /// What the layer makes of a batch, and the statistics of its norm there.
-    fn forward(&self, x: &Tensor) -> (Tensor, Option<[Tensor; 2]>) {
-        let y = x.matmul(&self.weight.t().unwrap()).unwrap();
-        let Some(gain) = &self.gain else { return (y.broadcast_add(&self.bias).unwrap(), None) };
-        let mean = y.mean_keepdim(0).unwrap();
-        let centred = y.broadcast_sub(&mean).unwrap();
-        let variance = centred.sqr().unwrap().mean_keepdim(0).unwrap();
-        let root = (&variance + EPSILON).unwrap().sqrt().unwrap();
-        let normal = centred.broadcast_div(&root).unwrap();
-        let y = normal.broadcast_mul(gain).unwrap().broadcast_add(&self.bias).unwrap();
-        (y, Some([mean, variance]))
+    fn forward(&self, x: &Tensor) -> Result<(Tensor, Option<[Tensor; 2]>)> {
+        let y = x.matmul(&self.weight.t()?)?;
+        let Some(gain) = &self.gain else { return Ok((y.broadcast_add(&self.bias)?, None)) };
+        let mean = y.mean_keepdim(0)?;
+        let centred = y.broadcast_sub(&mean)?;
+        let variance = centred.sqr()?.mean_keepdim(0)?;
+        let normal = centred.broadcast_div(&(&variance + EPSILON)?.sqrt()?)?;
+        let y = normal.broadcast_mul(gain)?.broadcast_add(&self.bias)?;
+        Ok((y, Some([mean, variance])))
     }
+}
+
+/// What layers make of images, and the statistics of each norm there.
+type Forward = (Tensor, Vec<Option<[Tensor; 2]>>);
+
+fn forward(layers: &[Layer], images: &Tensor) -> Result<Forward> {
+    let (mut y, mut statistics) = (images.clone(), Vec::new());
+    for (at, layer) in layers.iter().enumerate() {
+        let (next, of_norm) = layer.forward(&y)?;
+        y = if at + 1 < layers.len() { next.relu()? } else { next };
+        statistics.push(of_norm);
+    }
+    Ok((y, statistics))
 }
 
 /// Trains a net; chance decides its weights.
-pub fn trained(images: &Images, training: &Training<'_>, seed: Seed) -> FlowNet {
+pub(crate) fn trained(images: &Images, training: &Training<'_>, seed: Seed) -> Result<FlowNet> {
     let Training { widths, norms, n_images, steps } = *training;
     let mut rng = seed.rng();
-    let n_layers = widths.len() - 1;
-    let layer =
-        |(at, pair): (usize, &[usize])| Layer::new(pair[0], pair[1], norms && at + 1 < n_layers, &mut rng);
-    let layers: Vec<Layer> = widths.windows(2).enumerate().map(layer).collect();
+    let mut layers = Vec::new();
+    for (at, pair) in widths.windows(2).enumerate() {
+        layers.push(Layer::new(pair[0], pair[1], norms && at + 2 < widths.len(), &mut rng)?);
+    }
     let pixels: Vec<f64> =
         (0..n_images).flat_map(|i| images.image(i)).map(|pixel| f64::from(*pixel)).collect();
-    let x = Tensor::from_vec(pixels, (n_images, widths[0]), &Device::Cpu).unwrap();
-    let labels: Vec<u32> = (0..n_images).map(|i| images.label(i).unwrap()).collect();
-    let labels = Tensor::from_vec(labels, n_images, &Device::Cpu).unwrap();
-    let forward = || {
-        let (mut y, mut statistics) = (x.clone(), Vec::new());
-        for (at, layer) in layers.iter().enumerate() {
-            let (next, of_norm) = layer.forward(&y);
-            y = if at + 1 < n_layers { next.relu().unwrap() } else { next };
-            statistics.push(of_norm);
-        }
-        (y, statistics)
-    };
+    let x = Tensor::from_vec(pixels, (n_images, widths[0]), &Device::Cpu)?;
+    let labels = (0..n_images).map(|i| images.label(i)).collect::<Option<Vec<u32>>>();
+    let labels = Tensor::from_vec(labels.context("images without labels")?, n_images, &Device::Cpu)?;
     let params = ParamsAdamW { lr: 0.01, ..ParamsAdamW::default() };
-    let mut optimizer = AdamW::new(layers.iter().flat_map(Layer::vars).collect(), params).unwrap();
+    let mut optimizer = AdamW::new(layers.iter().flat_map(Layer::vars).collect(), params)?;
     for _ in 0..steps {
-        let logs = candle_nn::ops::log_softmax(&forward().0, D::Minus1).unwrap();
-        optimizer.backward_step(&candle_nn::loss::nll(&logs, &labels).unwrap()).unwrap();
+        let logs = candle_nn::ops::log_softmax(&forward(&layers, &x)?.0, D::Minus1)?;
+        optimizer.backward_step(&candle_nn::loss::nll(&logs, &labels)?)?;
     }
-    as_flow(&layers, &forward().1)
+    as_flow(&layers, &forward(&layers, &x)?.1)
 }
 
 /// The net with the statistics that its norms have on all images.
-fn as_flow(layers: &[Layer], statistics: &[Option<[Tensor; 2]>]) -> FlowNet {
+fn as_flow(layers: &[Layer], statistics: &[Option<[Tensor; 2]>]) -> Result<FlowNet> {
     let mut flow = FlowBuilder::new();
     let mut stored = Vec::new();
     let mut param = |flow: &mut FlowBuilder, name: String, tensor: &Tensor, role: Role| {
         let shape = if tensor.dims()[0] == 1 { vec![tensor.elem_count()] } else { tensor.dims().to_vec() };
-        stored.push(tensor.flatten_all().unwrap().to_vec1::<f64>().unwrap().into());
-        flow.param(&name, shape, role).unwrap()
+        stored.push(tensor.flatten_all()?.to_vec1::<f64>()?.into());
+        anyhow::Ok(flow.param(&name, shape, role)?)
     };
     let n_in = layers[0].weight.dims()[1];
-    let mut x = flow.input("image", vec![1, n_in], InputKind::Real).unwrap();
-    let epsilon = flow.constant(Array::scalar(EPSILON)).unwrap();
+    let mut x = flow.input("image", vec![1, n_in], InputKind::Real)?;
+    let epsilon = flow.constant(Array::scalar(EPSILON))?;
     for (at, (layer, statistics)) in layers.iter().zip(statistics).enumerate() {
         let by = |by| Combine { by };
-        let weight = param(&mut flow, format!("{at}.weight"), &layer.weight, Role::Trained);
-        x = flow.step(Contract { batch: vec![], sum: vec![(1, 1)] }, &[x, weight], "linear").unwrap();
+        let weight = param(&mut flow, format!("{at}.weight"), &layer.weight, Role::Trained)?;
+        x = flow.step(Contract { batch: vec![], sum: vec![(1, 1)] }, &[x, weight], "linear")?;
         if let (Some(gain), Some([mean, variance])) = (&layer.gain, statistics) {
-            let mean = param(&mut flow, format!("{at}.mean"), mean, Role::Statistic);
-            let variance = param(&mut flow, format!("{at}.variance"), variance, Role::Statistic);
-            let gain = param(&mut flow, format!("{at}.gain"), gain, Role::Trained);
-            x = flow.step(by(Combination::Subtract), &[x, mean], "norm").unwrap();
-            let sum = flow.step(by(Combination::Add), &[variance, epsilon], "norm").unwrap();
+            let mean = param(&mut flow, format!("{at}.mean"), mean, Role::Statistic)?;
+            let variance = param(&mut flow, format!("{at}.variance"), variance, Role::Statistic)?;
+            let gain = param(&mut flow, format!("{at}.gain"), gain, Role::Trained)?;
+            x = flow.step(by(Combination::Subtract), &[x, mean], "norm")?;
+            let sum = flow.step(by(Combination::Add), &[variance, epsilon], "norm")?;
             let function = Function::Power { exponent: -0.5 };
-            let inverse = flow.step(Pointwise { function }, &[sum], "norm").unwrap();
-            let factor = flow.step(by(Combination::Multiply), &[gain, inverse], "norm").unwrap();
-            x = flow.step(by(Combination::Multiply), &[x, factor], "norm").unwrap();
+            let inverse = flow.step(Pointwise { function }, &[sum], "norm")?;
+            let factor = flow.step(by(Combination::Multiply), &[gain, inverse], "norm")?;
+            x = flow.step(by(Combination::Multiply), &[x, factor], "norm")?;
         }
-        let bias = param(&mut flow, format!("{at}.bias"), &layer.bias, Role::Trained);
-        x = flow.step(by(Combination::Add), &[x, bias], "bias").unwrap();
+        let bias = param(&mut flow, format!("{at}.bias"), &layer.bias, Role::Trained)?;
+        x = flow.step(by(Combination::Add), &[x, bias], "bias")?;
         if at + 1 < layers.len() {
-            x = flow.step(Pointwise { function: Function::Relu }, &[x], "relu").unwrap();
+            x = flow.step(Pointwise { function: Function::Relu }, &[x], "relu")?;
         }
     }
     flow.output("logits", x);
-    FlowNet::new(Arc::new(flow.build().unwrap()), stored).unwrap()
+    Ok(FlowNet::new(Arc::new(flow.build()?), stored)?)
 }

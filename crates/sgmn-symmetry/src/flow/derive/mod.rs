@@ -230,7 +230,7 @@ pub(super) struct Derived {
 /// Walks a flow and sorts its units.
 pub(super) fn derive(flow: &Flow) -> Derived {
     let (units, scales, holdings, _) = Deriver::new(flow).walked();
-    sorted(units, &scales, holdings, &mut Vec::new())
+    sorted(units, &scales, holdings, &mut [])
 }
 
 /// As [`derive`], with how each value of the flow moves that an operation made; the scalars of these are kept, too.
@@ -246,7 +246,7 @@ fn sorted(
     mut units: Units,
     scales: &Scales,
     mut holdings: Vec<Holding>,
-    values: &mut Vec<Option<Motion>>,
+    values: &mut [Option<Motion>],
 ) -> Derived {
     let n_vars = scales.n_vars();
     let settle = |holdings: &[Holding], values: &[Option<Motion>]| {
