@@ -1,4 +1,4 @@
-//! Many graphs on a device: one dense tensor a layer for nodes and for edges.
+//! Many graphs on a device: one dense tensor for the nodes of each site and for the edges of each block.
 
 use std::sync::Arc;
 
@@ -14,9 +14,10 @@ use crate::{
 pub struct GraphBatch {
     /// The shape of every graph in the batch.
     pub topology: Arc<Topology>,
-    /// Node features of each node layer, `[B, n_l, 1]`: biases, 0 in layers without, and 1 for inputs.
+    /// Node features of each site, `[B, n, 1]`: biases, 0 where there are none, and 1 for inputs.
     pub nodes: Vec<Tensor>,
-    /// Edge features of each edge layer, `[B, n_{l+1} (receivers), n_l (senders), K]`.
+    /// Edge features of each block, `[B G, R, S, K]`, receivers before senders: of a dense block, G = 1, all nodes of
+    /// both sites; of another one, those of a group.
     pub edges: Vec<Tensor>,
 }
 
@@ -30,12 +31,8 @@ impl GraphBatch {
             return Err(Error::shape("graphs of a batch", "at least 1", 0));
         };
         if let Some(other) = graphs.iter().find(|graph| !is_same(&graph.topology, &first.topology)) {
-            let found = other.topology.spec().fingerprint();
-            return Err(Error::shape(
-                "spec of a graph in the batch",
-                first.topology.spec().fingerprint(),
-                found,
-            ));
+            let [expected, found] = [first, other].map(|graph| graph.topology.fingerprint());
+            return Err(Error::shape("spec of a graph in the batch", expected, found));
         }
         Self::of_graphs(&graphs.iter().collect::<Vec<_>>(), dtype, device)
     }
@@ -67,15 +64,12 @@ impl GraphBatch {
         device: &Device,
     ) -> Result<Self> {
         let topology = &graphs[0].topology;
-        let slots = topology.n_edge_values();
         Self::stack(
             topology,
             graphs,
             |graph, l, out| out.extend(graph.nodes[topology.node_range(l)].iter().map(|value| round(*value))),
             |graph, l, out| {
-                let range = topology.edge_range(l);
-                let edges = &graph.edges[range.start * slots..range.end * slots];
-                out.extend(edges.iter().map(|value| round(*value)));
+                out.extend(graph.edges[topology.number_range(l)].iter().map(|value| round(*value)));
             },
             device,
         )
@@ -93,15 +87,15 @@ impl GraphBatch {
             topology,
             nets,
             |net, l, out| match l.checked_sub(1) {
-                Some(before) => append_nodes(out, net.bias(before), topology.widths()[l], widen),
-                None => out.resize(out.len() + topology.widths()[0], widen(INPUT_NODE as f32)),
+                Some(before) => append_nodes(out, net.bias(before), topology.sites()[l].n, widen),
+                None => out.resize(out.len() + topology.sites()[0].n, widen(INPUT_NODE as f32)),
             },
             |net, l, out| append_edges(out, net.weight(l), &own[l], slots, widen),
             device,
         )
     }
 
-    /// The tensors of graphs, each of which appends its numbers of a layer of nodes or edges to those before it.
+    /// The tensors of graphs, each of which appends its numbers of a site or block to those before it.
     fn stack<G, T: WithDType>(
         topology: &Arc<Topology>,
         graphs: &[G],
@@ -110,21 +104,21 @@ impl GraphBatch {
         device: &Device,
     ) -> Result<Self> {
         let n_graphs = graphs.len();
-        let widths = topology.widths();
+        let sites = topology.sites();
         let tensor = |shape: Vec<usize>, append: &dyn Fn(&G, &mut Vec<T>)| {
             let mut values = Vec::with_capacity(shape.iter().product());
             graphs.iter().for_each(|graph| append(graph, &mut values));
             Tensor::from_vec(values, shape, device)
         };
-        let nodes = (0..widths.len())
-            .map(|l| tensor(vec![n_graphs, widths[l], 1], &|graph, out| append_nodes(graph, l, out)))
+        let nodes = (0..sites.len())
+            .map(|s| tensor(vec![n_graphs, sites[s].n, 1], &|graph, out| append_nodes(graph, s, out)))
             .collect::<Result<_, _>>()?;
-        let edges = (0..topology.n_layers())
-            .map(|l| {
-                let shape = vec![n_graphs, widths[l + 1], widths[l], topology.n_edge_values()];
-                tensor(shape, &|graph, out| append_edges(graph, l, out))
-            })
-            .collect::<Result<_, _>>()?;
+        let edges = topology.blocks().iter().enumerate().map(|(b, block)| {
+            let [groups, receivers, senders] = block.shape(sites);
+            let shape = vec![n_graphs * groups, receivers, senders, block.n_values];
+            tensor(shape, &|graph, out| append_edges(graph, b, out))
+        });
+        let edges = edges.collect::<Result<_, _>>()?;
         Ok(Self { topology: topology.clone(), nodes, edges })
     }
 

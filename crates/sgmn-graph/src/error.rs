@@ -48,6 +48,12 @@ pub enum Error {
         /// What was given.
         found: String,
     },
+    /// A net that is no chain of layers, where one is needed.
+    #[error("nets: expected a chain of layers, found {found}, which is none")]
+    NoChain {
+        /// The architecture.
+        found: String,
+    },
     /// A tensor operation failed.
     #[error("tensor operation: {0}")]
     Tensor(#[from] candle_core::Error),

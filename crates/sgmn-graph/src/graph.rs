@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use crate::{Error, Net, Result, Topology, lowering::same};
 
-/// A net lowered to node and edge rows in canonical order (see [`Topology`]).
+/// A net lowered to numbers of nodes and edges in canonical order (see [`Topology`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Graph {
     /// The shape of the graph, shared by all nets of one architecture.
     pub topology: Arc<Topology>,
     /// One value a node `[N]`: the bias; 0 in layers without one, and 1 for input nodes.
     pub nodes: Vec<f64>,
-    /// K values an edge `[E, K]`: the weight or the padded kernel.
+    /// K values an edge: the weight or the padded kernel. `[E, K]` where all blocks have one K, as in chains; else block
+    /// after block.
     pub edges: Vec<f64>,
 }
 
@@ -23,15 +24,15 @@ pub(crate) const INPUT_NODE: f64 = 1.0;
 /// # Errors
 /// [`Error::Shape`] if the topology belongs to another spec.
 pub fn lower(net: &Net, topology: &Arc<Topology>) -> Result<Graph> {
-    if !same(net.spec(), topology.spec()) {
-        return Err(Error::shape("spec of a net", topology.spec().fingerprint(), net.spec().fingerprint()));
+    if !same(net.spec(), topology.spec()?) {
+        return Err(Error::shape("spec of a net", topology.fingerprint(), net.spec().fingerprint()));
     }
     let slots = topology.n_edge_values();
     let mut nodes = Vec::with_capacity(topology.n_nodes());
-    nodes.resize(topology.widths()[0], INPUT_NODE);
+    nodes.resize(topology.sites()[0].n, INPUT_NODE);
     let mut edges = Vec::with_capacity(topology.n_edges() * slots);
     for l in 0..topology.n_layers() {
-        append_nodes(&mut nodes, net.bias(l), topology.widths()[l + 1], |value| value);
+        append_nodes(&mut nodes, net.bias(l), topology.sites()[l + 1].n, |value| value);
         append_edges(&mut edges, net.weight(l), &topology.edge_slots(l), slots, |value| value);
     }
     Ok(Graph { topology: topology.clone(), nodes, edges })
@@ -78,11 +79,13 @@ impl Graph {
     /// nodes without a bias are dropped.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] if a value that belongs to the net is NaN or infinite.
+    /// [`Error::NotFinite`] if a value that belongs to the net is NaN or infinite; [`Error::NoChain`] if the graph is of
+    /// another net than a chain.
     pub fn raise(&self) -> Result<Net> {
         let topology = &self.topology;
         let slots = topology.n_edge_values();
-        let mut params = Vec::with_capacity(topology.spec().n_params());
+        let spec = topology.spec()?;
+        let mut params = Vec::with_capacity(spec.n_params());
         for l in 0..topology.n_layers() {
             let own = topology.edge_slots(l);
             for edge in topology.edge_range(l) {
@@ -92,6 +95,6 @@ impl Graph {
                 params.extend_from_slice(&self.nodes[topology.node_range(l + 1)]);
             }
         }
-        Net::new(topology.spec().clone(), params)
+        Net::new(spec.clone(), params)
     }
 }

@@ -41,6 +41,7 @@ mod lowering;
 mod net;
 mod nonlinearity;
 mod seed;
+mod sites;
 mod spec;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -56,5 +57,6 @@ pub use lowering::Lowering;
 pub use net::Net;
 pub use nonlinearity::Nonlinearity;
 pub use seed::{Seed, normal};
+pub use sites::{Block, NodeRole, Site, Tie};
 pub use spec::{LayerSpec, NetSpec};
-pub use topology::Topology;
+pub use topology::{Parts, Topology};

@@ -30,14 +30,25 @@ impl Lowering {
         Ok(Self { topologies: padded.collect::<Result<_>>()? })
     }
 
+    /// These topologies, of nets that are no chains.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is none.
+    pub fn of_topologies(topologies: Vec<Arc<Topology>>) -> Result<Self> {
+        if topologies.is_empty() {
+            return Err(Error::shape("architectures", "at least 1", 0));
+        }
+        Ok(Self { topologies })
+    }
+
     /// One topology an architecture, in the order in which the specs were given.
     pub fn topologies(&self) -> &[Arc<Topology>] {
         &self.topologies
     }
 
-    /// Numbers an edge holds, K, the same for all architectures.
+    /// Numbers an edge holds at most, K; the same for all edges of chains.
     pub fn n_edge_values(&self) -> usize {
-        self.topologies.first().map_or(1, |topology| topology.n_edge_values())
+        self.topologies.iter().map(|topology| topology.n_edge_values()).max().unwrap_or(1)
     }
 
     /// The graph of a net.
@@ -53,9 +64,9 @@ impl Lowering {
     /// # Errors
     /// [`Error::Shape`] if the spec is not among those given to [`Lowering::new`].
     pub fn topology(&self, spec: &Arc<NetSpec>) -> Result<&Arc<Topology>> {
-        self.topologies.iter().find(|topology| same(topology.spec(), spec)).ok_or_else(|| {
-            let known: Vec<_> =
-                self.topologies.iter().map(|topology| topology.spec().fingerprint()).collect();
+        let is_it = |topology: &&Arc<Topology>| topology.spec().is_ok_and(|own| same(own, spec));
+        self.topologies.iter().find(is_it).ok_or_else(|| {
+            let known: Vec<_> = self.topologies.iter().map(|topology| topology.fingerprint()).collect();
             Error::shape("spec of a net", known.join(" or "), spec.fingerprint())
         })
     }

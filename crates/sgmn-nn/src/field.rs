@@ -144,6 +144,23 @@ impl Field {
         Ok(Self { values, law: self.law.times(other.law, self.place), ..self.clone() })
     }
 
+    /// Element-wise product of features of two sites of the same units, whose scalars multiply to those of a third, of this
+    /// group, as a [`Tie`](sgmn_graph::Tie) says.
+    ///
+    /// # Errors
+    /// [`Error::Law`] if one of them does not scale like its nodes; if shapes differ.
+    pub fn joined(&self, other: &Self, group: ScaleGroup) -> Result<Self> {
+        for field in [self, other] {
+            if field.law != Law::node(field.place) {
+                let expected = Law::node(field.place).to_string();
+                return Err(Error::Law { operation: "product of sites", expected, found: field.law });
+            }
+        }
+        let place = Place::node(group);
+        let values = self.values.mul(&other.values)?;
+        Ok(Self { values, place, law: Law::node(place), receivers: EdgeAxis::Receivers })
+    }
+
     /// Element-wise sum of two features of one law.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sgmn_graph::{Net, Topology};
+use sgmn_graph::{Block, Net, Topology};
 
 use crate::{Error, Result};
 
@@ -48,15 +48,20 @@ impl Normalization {
         accumulator.finish()
     }
 
-    /// The constants of each layer of an architecture.
+    /// The constants of each layer of an architecture; of a net that is no chain, those that its shape alone makes
+    /// expect, for blocks of edges: sums over n senders and K numbers keep their size if weights are of the order of
+    /// 1/√(n K).
     ///
     /// # Errors
     /// [`Error::Config`] if the constants were fitted without this architecture.
     pub fn scales(&self, topology: &Topology) -> Result<Vec<LayerScale>> {
+        if topology.spec().is_err() {
+            return Ok(topology.blocks().iter().map(|block| expected(topology, block)).collect());
+        }
         if self.scales.is_empty() {
             return Ok(vec![UNIT; topology.n_layers()]);
         }
-        let fingerprint = topology.spec().fingerprint();
+        let fingerprint = topology.fingerprint();
         self.scales.get(&fingerprint).cloned().ok_or_else(|| {
             let known: Vec<_> = self.scales.keys().map(String::as_str).collect();
             Error::config(
@@ -66,6 +71,15 @@ impl Normalization {
             )
         })
     }
+}
+
+/// The constants of a block of edges that its shape makes expect.
+fn expected(topology: &Topology, block: &Block) -> LayerScale {
+    // Tables of many rows, of which each input takes one, are edges of as many numbers.
+    const MOST_NUMBERS: usize = 1024;
+    let [_, _, n_senders] = block.shape(topology.sites());
+    let n_numbers = (n_senders * block.n_values).clamp(1, MOST_NUMBERS);
+    LayerScale { weight: (n_numbers as f64).sqrt().recip(), bias: 1.0 }
 }
 
 /// Collects squares net by net, for training sets that do not fit in memory.

@@ -130,7 +130,7 @@ impl Probes {
         let mut n_channels = None;
         let image = config.image.unwrap_or([1, 1]);
         for topology in lowering.topologies() {
-            let (width, spec) = (topology.widths()[0], topology.spec());
+            let (width, spec) = (topology.sites()[0].n, topology.spec()?);
             if *n_channels.get_or_insert(width) != width {
                 let expected = "nets that read the same number of inputs, since all read the same probes";
                 return Err(Error::config(
@@ -218,7 +218,7 @@ impl Probes {
     /// If the nets are of other architectures than the probes were made for.
     pub fn responses(&self, graphs: &GraphBatch) -> Result<Vec<Tensor>> {
         let topology = &graphs.topology;
-        let form = ops::NetForm::new(topology.spec(), self.image)?;
+        let form = ops::NetForm::new(topology.spec()?, self.image)?;
         // One probe a column, as the nets are run.
         let inputs = self.inputs()?.t()?.contiguous()?;
         let units = ops::run_nets(&params(graphs)?, &form, &inputs)?;
@@ -230,7 +230,7 @@ impl Probes {
             layers.push(units.narrow(1, start, width)?);
             start += width;
         }
-        let offset = topology.spec().output_offset();
+        let offset = topology.spec()?.output_offset();
         if let Some(outputs) = layers.last_mut().filter(|_| offset != 0.0) {
             *outputs = (&*outputs + offset)?;
         }
@@ -253,18 +253,19 @@ impl Probes {
     /// alone: `h'² ≈ n_in w² h² + b²` before an activation, half of it after a rectifier and at most 1 after a sine or tanh.
     ///
     /// Responses divided by it are of the order of 1, and no symmetry is touched.
-    pub fn sizes(topology: &Topology, scales: &[LayerScale]) -> Vec<f64> {
+    pub fn sizes(topology: &Topology, scales: &[LayerScale]) -> Result<Vec<f64>> {
+        let spec = topology.spec()?;
         let mut square: f64 = SPREAD * SPREAD;
         let mut sizes = vec![1.0];
         for (l, scale) in scales.iter().enumerate() {
-            let layer = &topology.spec().layers()[l];
+            let layer = &spec.layers()[l];
             let n_in = topology.widths()[l] * layer.map.n_edge_values();
             let bias = if layer.bias { scale.bias } else { 0.0 };
             let sum = n_in as f64 * scale.weight.powi(2) * square + bias.powi(2);
             square = layer.activation.mean_square(sum);
             sizes.push(if square > 0.0 && square.is_finite() { square.sqrt() } else { 1.0 });
         }
-        sizes
+        Ok(sizes)
     }
 }
 

@@ -23,7 +23,7 @@ impl NetTensors {
     /// # Errors
     /// [`Error::Config`] if a layer is no plain linear map.
     pub fn of(graphs: &GraphBatch) -> Result<Self> {
-        check_layers(graphs.topology.spec())?;
+        check_layers(graphs.topology.spec()?)?;
         let weight =
             |l: usize| -> Result<Tensor> { Ok(unpadded(&graphs.topology, l, &graphs.edges[l])?.squeeze(3)?) };
         let n_layers = graphs.topology.n_layers();

@@ -51,8 +51,8 @@ pub enum Error {
     NotOwn {
         /// Node layer, inputs counted as 0.
         layer: usize,
-        /// Its activation and pooling.
-        units: sgmn_graph::Nonlinearity,
+        /// Its activation and pooling, in words.
+        units: String,
         /// The scalings that were taken as its symmetries.
         wanted: crate::ScaleGroup,
         /// Those that it has.

@@ -41,7 +41,11 @@ impl ScaleGroup {
     /// # Source
     /// ScaleGMN, section 3 and proposition 4.1; Godfrey et al. 2022 for the table.
     pub fn of(units: impl Into<Nonlinearity>) -> Self {
-        let Behaviour { degree, parity } = units.into().behaviour();
+        Self::before(units.into().behaviour())
+    }
+
+    /// The scalings that commute with a function, from its degree and parity.
+    pub fn before(Behaviour { degree, parity }: Behaviour) -> Self {
         match (degree == Some(1.0), parity == Parity::Odd) {
             (true, true) => Self::NonZero,
             (true, false) => Self::Positive,

@@ -1,6 +1,6 @@
 //! Which scalings of hidden units a reader of nets is to ignore, and whether the nets have them.
 
-use sgmn_graph::{Nonlinearity, Topology};
+use sgmn_graph::{NodeRole, Nonlinearity, Site, Topology};
 
 use crate::{Error, Result, ScaleGroup};
 
@@ -34,37 +34,48 @@ impl Scaling {
         }
     }
 
-    /// The scalings of the nodes of each layer of a net, inputs first, whose hidden layers have these activations and
-    /// pooling: inputs and outputs have none.
-    pub fn of_nodes(self, hidden: &[Nonlinearity]) -> Vec<ScaleGroup> {
-        self.between(ScaleGroup::Trivial, hidden, ScaleGroup::Trivial)
+    /// The scalings of the nodes of each site of a net: inputs and outputs have none.
+    pub fn of_sites(self, topology: &Topology) -> Vec<ScaleGroup> {
+        topology.sites().iter().map(|site| self.of_site(site).unwrap_or(ScaleGroup::Trivial)).collect()
     }
 
-    /// The same, but inputs and outputs are taken for units like those of the hidden layer beside them, so that what is
+    /// The same, but inputs and outputs are taken for units like those of the hidden site beside them, so that what is
     /// made for hidden units may serve them too.
-    pub fn of_nodes_alike(self, hidden: &[Nonlinearity]) -> Vec<ScaleGroup> {
-        let outside = |beside: Option<&Nonlinearity>| match (self, beside) {
-            (Self::Own, None) => ScaleGroup::Trivial,
-            (Self::Own, Some(units)) => self.of_units(*units),
-            (Self::Only(group), _) => group,
+    pub fn of_sites_alike(self, topology: &Topology) -> Vec<ScaleGroup> {
+        let (sites, blocks) = (topology.sites(), topology.blocks());
+        let beside = |at: usize| {
+            let site = match sites[at].role {
+                NodeRole::Input => topology.blocks_out_of(at).next().map(|block| blocks[block].to),
+                _ => topology.blocks_into(at).next().map(|block| blocks[block].from),
+            };
+            site.and_then(|site| self.of_site(&sites[site]))
         };
-        self.between(outside(hidden.first()), hidden, outside(hidden.last()))
+        let outside = match self {
+            Self::Own => ScaleGroup::Trivial,
+            Self::Only(group) => group,
+        };
+        let of = |at: usize| self.of_site(&sites[at]).or_else(|| beside(at)).unwrap_or(outside);
+        (0..sites.len()).map(of).collect()
     }
 
-    fn between(self, inputs: ScaleGroup, hidden: &[Nonlinearity], outputs: ScaleGroup) -> Vec<ScaleGroup> {
-        let hidden = hidden.iter().map(|units| self.of_units(*units));
-        std::iter::once(inputs).chain(hidden).chain([outputs]).collect()
+    fn of_site(self, site: &Site) -> Option<ScaleGroup> {
+        site.behaviour.map(|behaviour| match self {
+            Self::Own => ScaleGroup::before(behaviour),
+            Self::Only(group) => group,
+        })
     }
 
-    /// Whether every hidden layer of a net has the scalings that are taken as its symmetries.
+    /// Whether every hidden site of a net has the scalings that are taken as its symmetries.
     ///
     /// # Errors
-    /// [`Error::NotOwn`] naming the first layer that has not.
+    /// [`Error::NotOwn`] naming the first that has not; of a chain, its layer.
     pub fn check(self, topology: &Topology) -> Result<()> {
-        for layer in topology.hidden_layers() {
-            let Some(units) = topology.nonlinearity(layer) else { continue };
-            let (wanted, own) = (self.of_units(units), ScaleGroup::of(units));
+        for (layer, site) in topology.sites().iter().enumerate() {
+            let (Some(behaviour), Some(wanted)) = (site.behaviour, self.of_site(site)) else { continue };
+            let own = ScaleGroup::before(behaviour);
             if !own.contains(wanted) {
+                let units =
+                    topology.nonlinearity(layer).map_or("a unit".to_owned(), |units| units.to_string());
                 return Err(Error::NotOwn { layer, units, wanted, own });
             }
         }
@@ -100,12 +111,13 @@ mod tests {
     #[test]
     fn inputs_and_outputs_do_not_scale_unless_they_are_taken_like_their_neighbors() {
         use ScaleGroup::{Positive, Sign, Trivial};
-        let hidden = [Activation::Tanh, Activation::Relu].map(Nonlinearity::from);
-        assert_eq!(Scaling::Own.of_nodes(&hidden), [Trivial, Sign, Positive, Trivial]);
-        assert_eq!(Scaling::Own.of_nodes_alike(&hidden), [Sign, Sign, Positive, Positive]);
-        assert_eq!(Scaling::Only(Sign).of_nodes(&hidden), [Trivial, Sign, Sign, Trivial]);
-        assert_eq!(Scaling::Only(Sign).of_nodes_alike(&[]), [Sign, Sign]);
-        assert_eq!(Scaling::Own.of_nodes_alike(&[]), [Trivial, Trivial]);
+        let nets = two_layers(Activation::Tanh, Activation::Relu);
+        assert_eq!(Scaling::Own.of_sites(&nets), [Trivial, Sign, Positive, Trivial]);
+        assert_eq!(Scaling::Own.of_sites_alike(&nets), [Sign, Sign, Positive, Positive]);
+        assert_eq!(Scaling::Only(Sign).of_sites(&nets), [Trivial, Sign, Sign, Trivial]);
+        let shallow = Topology::new(Arc::new(NetSpec::mlp(&[2, 1], Activation::Tanh, 0.0).unwrap())).unwrap();
+        assert_eq!(Scaling::Only(Sign).of_sites_alike(&shallow), [Sign, Sign]);
+        assert_eq!(Scaling::Own.of_sites_alike(&shallow), [Trivial, Trivial]);
     }
 
     #[test]

@@ -145,7 +145,9 @@ impl Reading {
         if self.intake.lowering.topology(spec).is_ok() {
             return Ok(());
         }
-        let known = self.intake.lowering.topologies().iter().map(|topology| describe_spec(topology.spec()));
+        let known = self.intake.lowering.topologies().iter().map(|topology| {
+            topology.spec().map_or_else(|_| topology.fingerprint(), |spec| describe_spec(spec))
+        });
         let known = known.collect::<Vec<_>>().join("; or ");
         let expected = format!("an architecture that the model reads ({known})");
         Err(Error::format(id, expected, describe_spec(spec)))

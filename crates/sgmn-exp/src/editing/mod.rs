@@ -77,7 +77,7 @@ impl Easel {
     /// # Errors
     /// If they are no INRs.
     pub fn before(&self, bucket: &Bucket) -> Result<Tensor> {
-        self.draw(&NetTensors::of(&bucket.graphs)?, bucket.graphs.topology.spec())
+        self.draw(&NetTensors::of(&bucket.graphs)?, bucket.graphs.topology.spec()?)
     }
 
     /// What the changed nets of a bucket draw, the mean of all copies of a net, `[B, H · W, C]`.
@@ -87,7 +87,7 @@ impl Easel {
     pub fn after(&self, bucket: &Bucket, copies: &[ParamDeltas]) -> Result<Tensor> {
         let changed = |deltas| NetTensors::changed(&bucket.graphs, deltas);
         let changed = copies.iter().map(changed).collect::<sgmn_nn::Result<Vec<_>>>()?;
-        let drawn = self.draw(&NetTensors::stack(&changed)?, bucket.graphs.topology.spec())?;
+        let drawn = self.draw(&NetTensors::stack(&changed)?, bucket.graphs.topology.spec()?)?;
         let (_, n_pixels, n_channels) = drawn.dims3()?;
         let by_copy = drawn.reshape((copies.len(), bucket.positions.len(), n_pixels, n_channels))?;
         Ok(if copies.len() == 1 { by_copy.squeeze(0)? } else { by_copy.mean(0)? })

@@ -27,7 +27,7 @@ pub struct EditNets {
 
 impl Task for EditNets {
     fn check_nets(&self, lowering: &Lowering) -> Result<()> {
-        lowering.topologies().iter().try_for_each(|topology| self.easel.check(topology.spec()))
+        lowering.topologies().iter().try_for_each(|topology| self.easel.check(topology.spec()?))
     }
 
     fn loss(&self, asked: &PreparedBatch, output: &Output) -> Result<Tensor> {

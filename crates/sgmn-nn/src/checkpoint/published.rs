@@ -147,7 +147,7 @@ fn add_layout(args: &mut Value, lowering: &Lowering, config: &ScaleGmnConfig) ->
     {
         let expected =
             "tanh in all hidden layers of a net or ReLU in all of them, where model.symmetry is `own`,";
-        return refuse(expected, mixed.spec().fingerprint());
+        return refuse(expected, mixed.fingerprint());
     }
     args["layer_layout"] = json!(first.widths());
     let [height, width] = first.largest_kernel();
@@ -156,7 +156,7 @@ fn add_layout(args: &mut Value, lowering: &Lowering, config: &ScaleGmnConfig) ->
         let found = format!("{n_edge_values} numbers an edge for kernels of {height} × {width}");
         return refuse("kernels alone on edges", found);
     }
-    if topologies.iter().any(|topology| topology.spec().is_convolutional()) {
+    if topologies.iter().any(|topology| topology.spec().is_ok_and(|spec| spec.is_convolutional())) {
         (args["_max_kernel_height"], args["_max_kernel_width"]) = (height.into(), width.into());
         (args["d_in_e"], args["graph_init"]["d_in_e"]) = (n_edge_values.into(), n_edge_values.into());
     }

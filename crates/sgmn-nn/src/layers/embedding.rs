@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
+use sgmn_graph::{NodeRole, Site, Topology};
 
 use super::Layout;
 use crate::{
@@ -19,7 +20,7 @@ pub enum Join {
     Product,
 }
 
-/// One learned row for each input, each hidden layer, each output.
+/// One learned row for each input, each hidden site, each output.
 ///
 /// Hidden nodes are multiplied by their row, which keeps their law; inputs and outputs, which do not scale, are
 /// multiplied or added to. For permutations only, rows are added everywhere.
@@ -42,47 +43,47 @@ impl NodeEmbedding {
     /// # Errors
     /// If the device refuses.
     pub fn new(layout: &Layout, d: usize, hidden: Join, io: Join, vars: &VarBuilder) -> Result<Self> {
-        let n_types = layout.n_in + layout.n_layers - 1 + layout.n_out;
+        let n_types = layout.n_in + layout.n_hidden + layout.n_out;
         let rows = vars.var("pos_embed", &[n_types, d], Init::Normal)?;
         Ok(Self { rows, layout: layout.clone(), hidden, io })
     }
 
-    /// The rows of node layer `l` of a net with `n_layers` edge layers, for every net of a batch.
+    /// The rows of the nodes of a site, for every net of a batch.
     ///
     /// # Shapes
-    /// Result `[B, n, d]` for a layer of n nodes.
+    /// Result `[B, n, d]` for a site of n nodes.
     ///
     /// # Errors
     /// If the device refuses.
-    pub fn of_layer(&self, l: usize, n_layers: usize, n_graphs: usize, n_nodes: usize) -> Result<Rows> {
-        let rows = self.rows_of_layer(l, n_layers)?;
+    pub fn of_site(&self, site: &Site, n_graphs: usize) -> Result<Rows> {
+        let rows = self.rows_of_site(site)?;
         if rows.dim(0)? == 1 {
-            return Ok(Rows::row(&rows.squeeze(0)?, n_graphs, n_nodes)?);
+            return Ok(Rows::row(&rows.squeeze(0)?, n_graphs, site.n)?);
         }
-        Ok(Rows::nodes(spread_rows(&rows, n_graphs, n_nodes)?)?)
+        Ok(Rows::nodes(spread_rows(&rows, n_graphs, site.n)?)?)
     }
 
-    /// The row of each input or output, or the one of a hidden layer: `[n, d]` or `[1, d]`.
-    fn rows_of_layer(&self, l: usize, n_layers: usize) -> Result<Tensor> {
-        let Layout { n_in, n_out, n_layers: most_layers, .. } = self.layout;
-        Ok(match l {
-            0 => self.rows.narrow(0, 0, n_in)?,
-            l if l == n_layers => self.rows.narrow(0, n_in + most_layers - 1, n_out)?,
-            l => self.rows.narrow(0, n_in + l - 1, 1)?,
+    /// The row of each input or output, or the one of a hidden site: `[n, d]` or `[1, d]`.
+    fn rows_of_site(&self, site: &Site) -> Result<Tensor> {
+        let Layout { n_in, n_hidden, .. } = self.layout;
+        Ok(match site.role {
+            NodeRole::Input => self.rows.narrow(0, site.at, site.n)?,
+            NodeRole::Hidden => self.rows.narrow(0, n_in + site.at - 1, 1)?,
+            NodeRole::Output => self.rows.narrow(0, n_in + n_hidden + site.at, site.n)?,
         })
     }
 
-    /// The features of node layer `l` with their codes.
+    /// The features of the nodes of a site with their codes.
     ///
     /// # Law
     /// Kept.
     ///
     /// # Errors
     /// [`crate::Error::Law`] if a code would be added to a feature that scales.
-    pub fn apply(&self, nodes: &Field, l: usize, n_layers: usize) -> Result<Field> {
+    pub fn apply(&self, nodes: &Field, site: &Site) -> Result<Field> {
         let [n_graphs, n_nodes, _] = *nodes.values().dims() else { unreachable!("nodes have three axes") };
-        let join = if l == 0 || l == n_layers { self.io } else { self.hidden };
-        let codes = self.rows_of_layer(l, n_layers)?;
+        let join = if site.role == NodeRole::Hidden { self.hidden } else { self.io };
+        let codes = self.rows_of_site(site)?;
         if codes.dim(0)? == 1 {
             return apply_row(nodes, &codes.squeeze(0)?, join);
         }
@@ -109,9 +110,10 @@ fn apply_codes(x: &Field, codes: &Field, join: Join) -> Result<Field> {
 
 /// One learned row for each input (edges of the first layer), each middle layer, each output (edges of the last).
 ///
-/// Edges are multiplied by their row; for permutations only, it is added.
+/// Edges are multiplied by their row; for permutations only, it is added. Blocks of a net that is no chain have a row
+/// each, and beside it those of the inputs that they leave or of the outputs that they enter.
 ///
-/// Variables: `pos_embed` `[n_in + middle layers + n_out, d]`.
+/// Variables: `pos_embed` `[n_in + middle layers + n_out, d]`, all blocks in place of middle layers if nets are no chains.
 #[derive(Debug, Clone)]
 pub struct EdgeEmbedding {
     rows: Tensor,
@@ -135,27 +137,42 @@ impl EdgeEmbedding {
     /// # Errors
     /// If the device refuses.
     pub fn new(layout: &Layout, d: usize, join: Join, order: TypeOrder, vars: &VarBuilder) -> Result<Self> {
-        let n_types = layout.n_in + layout.n_layers.saturating_sub(2) + layout.n_out;
+        let n_types = layout.n_in + n_middle(layout) + layout.n_out;
         let rows = vars.var("pos_embed", &[n_types, d], Init::Normal)?;
         Ok(Self { rows, layout: layout.clone(), join, order })
     }
 
-    /// The features of edge layer `l` of a net with `n_layers` of them, with their codes.
+    /// The features of block `b` of a net with their codes.
     ///
     /// # Law
     /// Kept.
     ///
     /// # Errors
     /// [`crate::Error::Law`] if a code would be added to a feature that scales.
-    pub fn apply(&self, edges: &Field, l: usize, n_layers: usize) -> Result<Field> {
+    pub fn apply(&self, edges: &Field, topology: &Topology, b: usize) -> Result<Field> {
+        let (block, sites) = (&topology.blocks()[b], topology.sites());
+        let Layout { n_in, are_chains, .. } = self.layout;
+        let last = n_in + n_middle(&self.layout);
+        let (from, to) = (&sites[block.from], &sites[block.to]);
+        let of_inputs = (from.role == NodeRole::Input).then_some((from.at, from.n, EdgeAxis::Senders));
+        let of_outputs = (to.role == NodeRole::Output).then_some((last + to.at, to.n, EdgeAxis::Receivers));
+        if are_chains {
+            let of_layer = || (n_in + block.at - 1, 1, EdgeAxis::Senders);
+            return self.join_rows(edges, of_inputs.or(of_outputs).unwrap_or_else(of_layer));
+        }
+        let mut edges = self.join_rows(edges, (n_in + block.at, 1, EdgeAxis::Senders))?;
+        for rows in [of_inputs, of_outputs].into_iter().flatten() {
+            // Where nodes stand in groups, the block's own row has to do.
+            if rows.1 == 1 || block.groups == 1 {
+                edges = self.join_rows(&edges, rows)?;
+            }
+        }
+        Ok(edges)
+    }
+
+    /// Edges with so many rows from `start` on, one for each node of an end, or one for all.
+    fn join_rows(&self, edges: &Field, (start, n_types, axis): (usize, usize, EdgeAxis)) -> Result<Field> {
         let [n_graphs, n_receivers, n_senders, _] = block_dims(edges);
-        let Layout { n_in, n_out, n_layers: most_layers, .. } = self.layout;
-        let last = n_in + most_layers.saturating_sub(2);
-        let (start, n_types, axis) = match l {
-            0 => (0, n_in, EdgeAxis::Senders),
-            l if l + 1 == n_layers => (last, n_out, EdgeAxis::Receivers),
-            l => (n_in + l - 1, 1, EdgeAxis::Senders),
-        };
         if n_types == 1 {
             return apply_row(edges, &self.rows.narrow(0, start, 1)?.squeeze(0)?, self.join);
         }
@@ -177,6 +194,11 @@ impl EdgeEmbedding {
         let codes = edges.map_invariant(codes);
         apply_codes(edges, &codes, self.join)
     }
+}
+
+/// Rows of blocks that neither leave inputs nor enter outputs; of nets that are no chains, of all blocks.
+fn n_middle(layout: &Layout) -> usize {
+    if layout.are_chains { layout.n_layers.saturating_sub(2) } else { layout.n_layers }
 }
 
 /// B, R, S, H of a block of edges.

@@ -1,34 +1,83 @@
 //! The neural graph: a net's biases on nodes and its weights on edges, as features of one width.
 
-use candle_core::Tensor;
-use sgmn_graph::GraphBatch;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Join, Layout, LinearBias, Mlp, MlpConfig, NodeEmbedding};
+use candle_core::Tensor;
+use sgmn_graph::{Block, GraphBatch, Tie, Topology};
+
+use super::{
+    End, Join, Layout, LinearBias, Mlp, MlpConfig, NodeEmbedding, Role, into_groups, rows_out_of_groups,
+};
 use crate::{
     Init, Pass, Probes, Result, VarBuilder,
     normalization::LayerScale,
     ops::{EdgeAxis, Rows},
 };
 
-/// Features of the nodes and edges of one bucket, layer by layer.
+/// Features of the nodes and edges of one bucket.
 #[derive(Debug, Clone)]
 pub struct Features {
-    /// Of each node layer, `[B, n_l, d_node]`.
+    /// The sites and blocks.
+    pub topology: Arc<Topology>,
+    /// Of each site, `[B, n, d_node]`.
     pub nodes: Vec<Rows>,
-    /// Of each edge layer, `[B, n_{l+1}, n_l, d_edge]`, receivers first.
+    /// Of each block, `[B, n_receivers, n_senders, d_edge]`, receivers first; of a grouped block, group after group.
     pub edges: Vec<Rows>,
 }
 
+/// A block of edges, seen from the site at one end of it.
+pub(crate) struct Side<'a> {
+    block: &'a Block,
+    /// Its edges.
+    pub(crate) edges: &'a Rows,
+    /// The nodes at the other end, as the block meets them.
+    pub(crate) others: Rows,
+    own: End,
+}
+
 impl Features {
-    /// The edges that enter node layer `l` and the nodes that they leave; none for inputs.
-    pub fn incoming(&self, l: usize) -> Option<(&Rows, &Rows)> {
-        let below = l.checked_sub(1)?;
-        Some((&self.edges[below], &self.nodes[below]))
+    /// The blocks that enter a site.
+    pub(crate) fn incoming(&self, site: usize) -> Result<Vec<Side<'_>>> {
+        self.topology.blocks_into(site).map(|b| self.side(b, End::Receivers)).collect()
     }
 
-    /// The edges that leave node layer `l` and the nodes that they enter; none for outputs.
-    pub fn outgoing(&self, l: usize) -> Option<(&Rows, &Rows)> {
-        Some((self.edges.get(l)?, &self.nodes[l + 1]))
+    /// The blocks that leave a site.
+    pub(crate) fn outgoing(&self, site: usize) -> Result<Vec<Side<'_>>> {
+        self.topology.blocks_out_of(site).map(|b| self.side(b, End::Senders)).collect()
+    }
+
+    /// The features of the other sites of the same units.
+    pub(crate) fn peers(&self, site: usize) -> impl Iterator<Item = &Rows> {
+        self.topology.ties().iter().filter_map(move |tie| match *tie {
+            Tie::Peer { from, to } if to == site => Some(&self.nodes[from]),
+            _ => None,
+        })
+    }
+
+    fn side(&self, b: usize, own: End) -> Result<Side<'_>> {
+        let block = &self.topology.blocks()[b];
+        let (other, end) = match own {
+            End::Receivers => (block.from, End::Senders),
+            End::Senders => (block.to, End::Receivers),
+        };
+        Ok(Side { block, edges: &self.edges[b], others: into_groups(&self.nodes[other], block, end)?, own })
+    }
+}
+
+impl Side<'_> {
+    /// Whether the block is dense: its nodes are those of the sites.
+    pub(crate) fn is_dense(&self) -> bool {
+        self.block.groups == 1
+    }
+
+    /// The site's own nodes as the block meets them.
+    pub(crate) fn gathered(&self, own: &Rows) -> Result<Rows> {
+        into_groups(own, self.block, self.own)
+    }
+
+    /// What the block's nodes have got, in the order of the site.
+    pub(crate) fn returned(&self, heard: Rows) -> Result<Rows> {
+        if self.is_dense() { Ok(heard) } else { rows_out_of_groups(&heard, self.block, self.own) }
     }
 }
 
@@ -49,7 +98,8 @@ impl Features {
 #[derive(Debug, Clone)]
 pub struct NeuralGraph {
     node: Mlp,
-    edge: Mlp,
+    /// For each number of values of an edge.
+    edge: BTreeMap<usize, Mlp>,
     positions: NodeEmbedding,
     answers: Option<Answers>,
     layout: Layout,
@@ -74,7 +124,7 @@ impl Answers {
 
     /// Features of each node layer, `[B, n_l, d_node]`.
     fn forward(&self, graphs: &GraphBatch, scales: &[LayerScale]) -> Result<Vec<Rows>> {
-        let sizes = Probes::sizes(&graphs.topology, scales);
+        let sizes = Probes::sizes(&graphs.topology, scales)?;
         let responses = self.probes.responses(graphs)?;
         let feature = |(l, (response, size)): (usize, (Tensor, f64))| -> Result<Rows> {
             let (map, norm) = if l == graphs.topology.n_layers() { &self.outputs } else { &self.units };
@@ -98,10 +148,15 @@ impl NeuralGraph {
         layout: &Layout,
         vars: &VarBuilder,
     ) -> Result<Self> {
+        let edge = |n_values: &usize| -> Result<(usize, Mlp)> {
+            let vars = vars.at("edge");
+            let vars = if layout.edge_widths.len() == 1 { vars } else { vars.at(n_values) };
+            Ok((*n_values, Mlp::new(mlp, *n_values, d_edge, &vars)?))
+        };
         Ok(Self {
             answers: probes.map(|probes| Answers::new(probes, d_node, vars)).transpose()?,
             node: Mlp::new(mlp, 1, d_node, &vars.at("node"))?,
-            edge: Mlp::new(mlp, layout.n_edge_values, d_edge, &vars.at("edge"))?,
+            edge: layout.edge_widths.iter().map(edge).collect::<Result<_>>()?,
             positions: NodeEmbedding::new(layout, d_node, Join::Sum, Join::Sum, vars)?,
             layout: layout.clone(),
         })
@@ -112,29 +167,30 @@ impl NeuralGraph {
     /// # Errors
     /// [`crate::Error::Config`] if the nets do not fit the layout.
     pub fn forward(&self, graphs: &GraphBatch, scales: &[LayerScale], pass: &Pass) -> Result<Features> {
-        self.layout.check(&graphs.topology)?;
-        let n_layers = graphs.topology.n_layers();
+        let topology = &graphs.topology;
+        self.layout.check(topology)?;
         let answers = self.answers.as_ref().map(|answers| answers.forward(graphs, scales)).transpose()?;
-        let node = |(l, values): (usize, &Tensor)| -> Result<Rows> {
-            let values = match l.checked_sub(1) {
-                Some(layer) => (values / scales[layer].bias)?,
-                None => values.clone(),
+        let node = |(s, values): (usize, &Tensor)| -> Result<Rows> {
+            let site = &topology.sites()[s];
+            let values = match topology.blocks_into(s).next() {
+                Some(block) if site.role != Role::Input => (values / scales[block].bias)?,
+                _ => values.clone(),
             };
-            let (n_graphs, n_nodes, _) = values.dims3()?;
-            let position = self.positions.of_layer(l, n_layers, n_graphs, n_nodes)?;
+            let position = self.positions.of_site(site, values.dim(0)?)?;
             let mut feature = self.node.forward(&Rows::nodes(values)?, pass)?.add(&position)?;
             if let Some(answers) = &answers {
-                feature = feature.add(&answers[l])?;
+                feature = feature.add(&answers[s])?;
             }
             Ok(feature.computed()?)
         };
-        let edge = |(values, scale): (&Tensor, &LayerScale)| -> Result<Rows> {
+        let edge = |((values, scale), block): ((&Tensor, &LayerScale), &Block)| -> Result<Rows> {
             let values = Rows::edges((values / scale.weight)?)?;
-            Ok(self.edge.forward(&values, pass)?.computed()?)
+            Ok(self.edge[&block.n_values].forward(&values, pass)?.computed()?)
         };
         Ok(Features {
+            topology: topology.clone(),
             nodes: graphs.nodes.iter().enumerate().map(node).collect::<Result<_>>()?,
-            edges: graphs.edges.iter().zip(scales).map(edge).collect::<Result<_>>()?,
+            edges: graphs.edges.iter().zip(scales).zip(topology.blocks()).map(edge).collect::<Result<_>>()?,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Read-outs: one row of numbers for a whole net.
 
 use candle_core::{D, Tensor};
+use sgmn_graph::Topology;
 use sgmn_symmetry::ScaleGroup;
 
 use super::{InvariantConfig, Layout, LinearBias, Mlp, MlpConfig, Role, ScaleInv, Scalings, Widths};
@@ -46,7 +47,11 @@ pub enum Reads {
 /// # Source
 /// ScaleGMN, section 5, and the published implementation.
 #[derive(Debug, Clone)]
-pub struct Readout(Kind);
+pub struct Readout {
+    kind: Kind,
+    n_in: usize,
+    n_out: usize,
+}
 
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant, reason = "a model has one")]
@@ -90,56 +95,84 @@ impl Readout {
                 }
             }
         };
-        Ok(Self(kind))
+        Ok(Self { kind, n_in: layout.n_in, n_out: layout.n_out })
     }
 
     /// The numbers of each net.
     ///
     /// # Shapes
-    /// nodes of each layer `[B, n_l, d]`, result `[B, d_out]`.
+    /// nodes of each site of the topology `[B, n, d]`, result `[B, d_out]`.
     ///
     /// # Errors
     /// [`crate::Error::Law`] if input or output nodes scale.
-    pub fn forward(&self, nodes: &[Field], groups: &[ScaleGroup], pass: &Pass) -> Result<Tensor> {
-        let mlp = match &self.0 {
+    pub fn forward(
+        &self,
+        nodes: &[Field],
+        topology: &Topology,
+        groups: &[ScaleGroup],
+        pass: &Pass,
+    ) -> Result<Tensor> {
+        let mlp = match &self.kind {
             Kind::Outputs(mlp) | Kind::Ends { mlp, .. } | Kind::Full { mlp, .. } => mlp,
             Kind::DeepSets { global, .. } => global,
         };
-        apply(mlp, self.features(nodes, groups, pass)?, pass)
+        apply(mlp, self.features(nodes, topology, groups, pass)?, pass)
     }
 
     /// What the last perceptron reads of each net.
     ///
     /// # Shapes
-    /// nodes of each layer `[B, n_l, d]`, result `[B, d']`.
+    /// nodes of each site of the topology `[B, n, d]`, result `[B, d']`.
     ///
     /// # Errors
     /// As [`Readout::forward`].
-    pub fn features(&self, nodes: &[Field], groups: &[ScaleGroup], pass: &Pass) -> Result<Tensor> {
-        let flat =
-            |field: &Field| -> Result<Tensor> { Ok(field.invariant("read-out")?.tensor()?.flatten_from(1)?) };
-        let inputs = &nodes[0];
-        let outputs = nodes.last().expect("a net has nodes");
-        match &self.0 {
-            Kind::Outputs(_) => flat(outputs),
+    pub fn features(
+        &self,
+        nodes: &[Field],
+        topology: &Topology,
+        groups: &[ScaleGroup],
+        pass: &Pass,
+    ) -> Result<Tensor> {
+        let of_role = |role: Role| {
+            let sites = topology.sites().iter().zip(nodes);
+            sites.filter(move |(site, _)| site.role == role).map(|(_, nodes)| nodes)
+        };
+        // The nodes of a role side by side, and zeros where a net has fewer than the model reads.
+        let flat = |role: Role, most: usize| -> Result<Tensor> {
+            let rows =
+                of_role(role).map(|field| Ok(field.invariant("read-out")?.tensor()?.flatten_from(1)?));
+            let rows = rows.collect::<Result<Vec<_>>>()?;
+            let all = match rows.as_slice() {
+                [rows] => rows.clone(),
+                rows => Tensor::cat(rows, 1)?,
+            };
+            let (d, width) = (nodes[0].width(), all.dim(1)?);
+            if width < most * d { Ok(all.pad_with_zeros(1, 0, most * d - width)?) } else { Ok(all) }
+        };
+        match &self.kind {
+            Kind::Outputs(_) => flat(Role::Output, self.n_out),
             Kind::Ends { last, first, .. } => {
                 let project = |map: &LinearBias, x: Tensor| -> Result<Tensor> {
                     Ok(map.forward(&Rows::nets(x)?)?.tensor()?)
                 };
-                let ends = [project(last, flat(outputs)?)?, project(first, flat(inputs)?)?];
+                let ends = [
+                    project(last, flat(Role::Output, self.n_out)?)?,
+                    project(first, flat(Role::Input, self.n_in)?)?,
+                ];
                 Ok(Tensor::cat(&ends, D::Minus1)?)
             }
             Kind::Full { invariant, .. } => {
                 let mut hidden: Option<Tensor> = None;
-                for l in 1..nodes.len() - 1 {
-                    let rows = invariant.forward(&nodes[l], None, Role::Hidden, groups[l], pass)?;
+                let sites = topology.sites().iter().zip(nodes).zip(groups);
+                for ((_, nodes), group) in sites.filter(|((site, _), _)| site.role == Role::Hidden) {
+                    let rows = invariant.forward(nodes, None, Role::Hidden, *group, pass)?;
                     let sum = sum_nodes(&rows.values().tensor()?)?;
                     hidden = Some(match hidden {
                         Some(total) => (total + sum)?,
                         None => sum,
                     });
                 }
-                let (inputs, outputs) = (flat(inputs)?, flat(outputs)?);
+                let (inputs, outputs) = (flat(Role::Input, self.n_in)?, flat(Role::Output, self.n_out)?);
                 // A net without hidden layers has an empty sum.
                 let hidden = match hidden {
                     Some(hidden) => hidden,

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::{Features, LinearBias, neural_graph::along};
+use super::{Features, LinearBias, Side, neural_graph::along};
 use crate::{
     Init, Result, VarBuilder,
     ops::{EdgeAxis, Rows},
@@ -84,25 +84,48 @@ impl RelationalAttention {
         })
     }
 
-    /// What each node of layer `l` gathers.
+    /// What each node of a site gathers: of all blocks together where one enters and one leaves, as in chains; else of
+    /// each block by itself, and summed.
     ///
     /// # Shapes
-    /// Result `[B, n_l, d_node]`.
+    /// Result `[B, n, d_node]`.
     ///
     /// # Errors
     /// If shapes differ.
-    pub fn forward(&self, features: &Features, l: usize) -> Result<Rows> {
-        let own = &features.nodes[l];
+    pub fn forward(&self, features: &Features, site: usize) -> Result<Rows> {
+        let own = &features.nodes[site];
+        let incoming = features.incoming(site)?;
+        let outgoing = if self.outgoing.is_some() { features.outgoing(site)? } else { Vec::new() };
+        let dense = incoming.iter().chain(&outgoing).all(Side::is_dense);
+        if dense && incoming.len() <= 1 && outgoing.len() <= 1 {
+            return self.out.forward(&self.gather(own, incoming.first(), outgoing.first())?);
+        }
+        let of_incoming = incoming.iter().map(|side| (side, [Some(side), None]));
+        let of_outgoing = outgoing.iter().map(|side| (side, [None, Some(side)]));
+        let mut total: Option<Rows> = None;
+        for (side, [incoming, outgoing]) in of_incoming.chain(of_outgoing) {
+            let heard = side.returned(self.gather(&side.gathered(own)?, incoming, outgoing)?)?;
+            total = Some(match total {
+                Some(total) => total.add(&heard)?,
+                None => heard,
+            });
+        }
+        self.out.forward(&total.expect("several blocks"))
+    }
+
+    /// What nodes gather of themselves and of a block at each side.
+    fn gather(&self, own: &Rows, incoming: Option<&Side<'_>>, outgoing: Option<&Side<'_>>) -> Result<Rows> {
         let query = own.linear(&self.query)?;
         let itself = self.row(&query, &own.linear(&self.key)?, &own.linear(&self.value)?)?;
-        let incoming = features.incoming(l).map(|(edges, senders)| {
-            self.rows(&self.incoming, edges, &query, senders, [EdgeAxis::Receivers, EdgeAxis::Senders])
+        let incoming = incoming.map(|side| {
+            let axes = [EdgeAxis::Receivers, EdgeAxis::Senders];
+            self.rows(&self.incoming, side.edges, &query, &side.others, axes)
         });
-        let outgoing = features.outgoing(l).zip(self.outgoing.as_ref()).map(|((edges, receivers), maps)| {
-            self.rows(maps, edges, &query, receivers, [EdgeAxis::Senders, EdgeAxis::Receivers])
+        let outgoing = outgoing.zip(self.outgoing.as_ref()).map(|(side, maps)| {
+            self.rows(maps, side.edges, &query, &side.others, [EdgeAxis::Senders, EdgeAxis::Receivers])
         });
         let (incoming, outgoing) = (incoming.transpose()?, outgoing.transpose()?);
-        self.out.forward(&itself.attend(incoming.as_ref(), outgoing.as_ref(), self.n_heads)?)
+        Ok(itself.attend(incoming.as_ref(), outgoing.as_ref(), self.n_heads)?)
     }
 
     /// Logits and values along the edges of one block; the axes are those of the nodes that attend and are attended to.

@@ -131,13 +131,11 @@ impl ChangeScales {
 /// # Errors
 /// [`Error::Config`] if there are others.
 pub(super) fn only_bucket<'a>(batch: &'a Batch, topology: &Topology) -> Result<&'a GraphBatch> {
-    let expected = topology.spec();
     match batch.buckets.as_slice() {
-        [bucket] if bucket.graphs.topology.spec() == expected => Ok(&bucket.graphs),
+        [bucket] if *bucket.graphs.topology == *topology => Ok(&bucket.graphs),
         buckets => {
-            let found: Vec<_> =
-                buckets.iter().map(|bucket| bucket.graphs.topology.spec().fingerprint()).collect();
-            Err(Error::config("batch", format!("nets of {}", expected.fingerprint()), found.join("; ")))
+            let found: Vec<_> = buckets.iter().map(|bucket| bucket.graphs.topology.fingerprint()).collect();
+            Err(Error::config("batch", format!("nets of {}", topology.fingerprint()), found.join("; ")))
         }
     }
 }

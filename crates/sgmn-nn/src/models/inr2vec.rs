@@ -156,7 +156,7 @@ impl Inr2Vec {
         };
         let d_embedding = config.d_embedding;
         let reconstructor = |reconstruction: &Reconstruction| {
-            Reconstructor::new(reconstruction, d_embedding, topology.spec(), &vars.at("decoder"))
+            Reconstructor::new(reconstruction, d_embedding, topology.spec()?, &vars.at("decoder"))
         };
         Ok(Self {
             encoder: Mlp::new(&form(&config.d_encoder, 0.0), d_in, d_embedding, &vars.at("encoder"))?,

@@ -1,19 +1,19 @@
 //! What the two models of neural graphs share: rounds over features of nodes and edges, and the two heads.
 
 use candle_core::Tensor;
-use sgmn_graph::{Batch, GraphBatch, Lowering};
+use sgmn_graph::{Batch, GraphBatch, Lowering, Tie, Topology};
 
 use super::{ChangeScales, HeadConfig, Model, Output, output::rows_of_nets, sizes};
 use crate::{
     Normalization, Pass, ProbeConfig, Probes, Result, VarBuilder,
-    layers::{Features, Layout, Mlp, MlpConfig, NeuralGraph},
+    layers::{End, Features, Layout, Mlp, MlpConfig, NeuralGraph, Role, into_groups},
     normalization::LayerScale,
     ops::Rows,
 };
 
 /// One round of a model: new features of nodes from all features, then of edges from the new nodes.
 pub(super) trait Round: std::fmt::Debug + Sized {
-    /// The new features of a node layer `l`, for each of which `live[l]` holds; others are left out.
+    /// The new features of each site for which `live` holds; others are left out.
     fn nodes(&self, features: &Features, live: &[bool], pass: &Pass) -> Result<Vec<Option<Rows>>>;
 
     /// The new features of a block of edges.
@@ -27,6 +27,8 @@ pub(super) struct Needs {
     pub(super) hears_above: bool,
     /// Whether anything reads the edges afterwards.
     pub(super) updates_edges: bool,
+    /// Whether some net has sites of the same units.
+    pub(super) has_ties: bool,
 }
 
 /// Widths and form of a model.
@@ -87,7 +89,11 @@ impl<R: Round> Trunk<R> {
         let rounds = (0..*n_rounds).map(|k| {
             let goes_on = k + 1 < *n_rounds || changes;
             // Outputs, all that is read of the last round, have nothing above them.
-            let needs = Needs { hears_above: *hears_above && goes_on, updates_edges: goes_on };
+            let needs = Needs {
+                hears_above: *hears_above && goes_on,
+                updates_edges: goes_on,
+                has_ties: layout.has_ties,
+            };
             round(needs, &vars.at("rounds").at(k))
         });
         let rounds = rounds.collect::<Result<_>>()?;
@@ -115,11 +121,17 @@ impl<R: Round> Trunk<R> {
             .zip(&features.nodes)
             .map(|(new, old)| new.unwrap_or_else(|| old.clone()))
             .collect();
-        let edges = features.edges.into_iter().enumerate().map(|(l, old)| {
-            if live.edges[l] { round.edges(&old, &nodes[l], &nodes[l + 1], pass) } else { Ok(old) }
+        let blocks = features.topology.blocks();
+        let edges = features.edges.iter().enumerate().map(|(b, old)| {
+            if !live.edges[b] {
+                return Ok(old.clone());
+            }
+            let block = &blocks[b];
+            let senders = into_groups(&nodes[block.from], block, End::Senders)?;
+            round.edges(old, &senders, &into_groups(&nodes[block.to], block, End::Receivers)?, pass)
         });
         let edges = edges.collect::<Result<_>>()?;
-        Ok(Features { nodes, edges })
+        Ok(Features { topology: features.topology, nodes, edges })
     }
 }
 
@@ -128,7 +140,7 @@ impl<R: Round> Trunk<R> {
     fn rounds(&self, graphs: &GraphBatch, scales: &[LayerScale], pass: &Pass) -> Result<Features> {
         let mut features = self.graph.forward(graphs, scales, pass)?;
         let changes = matches!(self.head, Head::PerParam { .. });
-        let live = Live::of_rounds(scales.len(), self.rounds.len(), self.hears_above, changes);
+        let live = Live::of_rounds(&graphs.topology, self.rounds.len(), self.hears_above, changes);
         for (round, live) in self.rounds.iter().zip(&live) {
             features = self.step(round, features, live, pass)?;
         }
@@ -138,7 +150,10 @@ impl<R: Round> Trunk<R> {
 
 /// The output nodes of each net side by side.
 fn outputs(features: &Features) -> Result<Tensor> {
-    Ok(features.nodes.last().expect("a net has nodes").tensor()?.flatten_from(1)?)
+    let sites = features.topology.sites().iter().zip(&features.nodes);
+    let outputs = sites.filter(|(site, _)| site.role == Role::Output);
+    let rows = outputs.map(|(_, nodes)| Ok(nodes.tensor()?.flatten_from(1)?)).collect::<Result<Vec<_>>>()?;
+    Ok(if let [rows] = rows.as_slice() { rows.clone() } else { Tensor::cat(&rows, 1)? })
 }
 
 impl<R: Round> Model for Trunk<R> {
@@ -177,7 +192,7 @@ impl<R: Round> Model for Trunk<R> {
     }
 }
 
-/// The node and edge layers that a round has to compute, since something reads them later.
+/// The sites and blocks that a round has to compute, since something reads them later.
 #[derive(Debug, Clone, PartialEq)]
 struct Live {
     nodes: Vec<bool>,
@@ -185,26 +200,29 @@ struct Live {
 }
 
 impl Live {
-    /// For each round over a net of so many edge layers, of whose final features all are read, or the outputs alone.
-    fn of_rounds(n_layers: usize, n_rounds: usize, hears_above: bool, reads_all: bool) -> Vec<Self> {
-        let mut nodes = vec![reads_all; n_layers + 1];
-        nodes[n_layers] = true;
-        let mut edges = vec![reads_all; n_layers];
+    /// For each round over nets of a topology, of whose final features all are read, or the outputs alone.
+    fn of_rounds(topology: &Topology, n_rounds: usize, hears_above: bool, reads_all: bool) -> Vec<Self> {
+        let mut nodes: Vec<bool> =
+            topology.sites().iter().map(|site| reads_all || site.role == Role::Output).collect();
+        let mut edges = vec![reads_all; topology.blocks().len()];
         let mut rounds = Vec::with_capacity(n_rounds);
         for _ in 0..n_rounds {
-            for l in 0..n_layers {
-                if edges[l] {
-                    nodes[l] = true;
-                    nodes[l + 1] = true;
-                }
+            for (block, _) in topology.blocks().iter().zip(&edges).filter(|(_, live)| **live) {
+                nodes[block.from] = true;
+                nodes[block.to] = true;
             }
             rounds.push(Self { nodes: nodes.clone(), edges: edges.clone() });
             let before = nodes.clone();
-            for l in 0..n_layers {
-                let (lower, upper) = (hears_above && before[l], before[l + 1]);
-                edges[l] |= lower || upper;
-                nodes[l] |= upper;
-                nodes[l + 1] |= lower;
+            for (b, block) in topology.blocks().iter().enumerate() {
+                let (lower, upper) = (hears_above && before[block.from], before[block.to]);
+                edges[b] |= lower || upper;
+                nodes[block.from] |= upper;
+                nodes[block.to] |= lower;
+            }
+            for tie in topology.ties() {
+                if let Tie::Peer { from, to } = *tie {
+                    nodes[from] |= before[to];
+                }
             }
         }
         rounds.reverse();
@@ -214,17 +232,21 @@ impl Live {
 
 #[cfg(test)]
 mod tests {
-    use super::Live;
+    use sgmn_graph::{Activation, NetSpec};
+
+    use super::*;
 
     #[test]
     fn rounds_compute_only_what_the_outputs_see_later() {
-        let rounds = Live::of_rounds(3, 3, false, false);
+        let chain =
+            Topology::new(NetSpec::mlp(&[2, 3, 3, 1], Activation::Relu, 0.0).unwrap().into()).unwrap();
+        let rounds = Live::of_rounds(&chain, 3, false, false);
         let counts: Vec<_> = rounds
             .iter()
             .map(|live| [&live.nodes, &live.edges].map(|live| live.iter().filter(|live| **live).count()))
             .collect();
         assert_eq!(counts, [[3, 2], [2, 1], [1, 0]]);
         let all = Live { nodes: vec![true; 4], edges: vec![true; 3] };
-        assert_eq!(Live::of_rounds(3, 2, true, true), [all.clone(), all]);
+        assert_eq!(Live::of_rounds(&chain, 2, true, true), [all.clone(), all]);
     }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Normalization, Pass, ProbeConfig, Result, VarBuilder,
-    layers::{Features, FilmMessage, Mlp, MlpConfig, N_STATISTICS, with_ends},
+    layers::{Features, FilmMessage, LinearBias, Mlp, MlpConfig, N_STATISTICS, with_ends},
     ops::{EdgeAxis, Rows},
 };
 
@@ -132,6 +132,8 @@ struct GnnRound {
     outgoing: Option<FilmMessage>,
     update: Mlp,
     edge_update: Option<Mlp>,
+    /// From sites of the same units, where some net has them.
+    peers: Option<LinearBias>,
     d: usize,
     mean_logs: [f64; 2],
 }
@@ -149,6 +151,7 @@ impl GnnRound {
             outgoing,
             update: Mlp::new(&form.mlp, d_in, d, &vars.at("update"))?,
             edge_update: if needs.updates_edges { Some(edge_update()?) } else { None },
+            peers: if needs.has_ties { Some(LinearBias::new(d, d, &vars.at("peers"))?) } else { None },
             d,
             mean_logs,
         })
@@ -163,20 +166,29 @@ impl Round for GnnRound {
             widths.extend([heard, heard]);
         }
         let columns = self.update.first_columns(&widths)?;
-        let node = |l: usize| -> Result<Rows> {
-            let own = &features.nodes[l];
-            let mut first = own.linear(&columns[0])?;
+        let node = |site: usize| -> Result<Rows> {
+            let own = &features.nodes[site];
+            let mut known = own.clone();
+            if let Some(map) = &self.peers {
+                for peer in features.peers(site) {
+                    known = known.add(&map.forward(peer)?)?;
+                }
+            }
+            let mut first = known.linear(&columns[0])?;
             let sides = [
-                (features.incoming(l), Some(&self.incoming), EdgeAxis::Senders),
-                (features.outgoing(l), self.outgoing.as_ref(), EdgeAxis::Receivers),
+                (features.incoming(site)?, Some(&self.incoming), EdgeAxis::Senders),
+                (features.outgoing(site)?, self.outgoing.as_ref(), EdgeAxis::Receivers),
             ];
-            for (side, (block, message, over)) in sides.into_iter().enumerate() {
-                let (Some((edges, others)), Some(message)) = (block, message) else { continue };
-                let gathered = message.forward(edges, own, others, over)?;
-                // A layer's nodes are all of one degree, so the second, scaled copy is part of the map.
-                let amplification = log_degree(others.dims()[1]) / self.mean_logs[side];
-                let map = (&columns[1 + 2 * side] + (&columns[2 + 2 * side] * amplification)?)?;
-                first = first.add(&gathered.linear(&map)?)?;
+            for (at, (blocks, message, over)) in sides.into_iter().enumerate() {
+                let Some(message) = message else { continue };
+                for side in blocks {
+                    let gathered = message.forward(side.edges, &side.gathered(own)?, &side.others, over)?;
+                    let gathered = side.returned(gathered)?;
+                    // A block's nodes are all of one degree, so the second, scaled copy is part of the map.
+                    let amplification = log_degree(side.others.dims()[1]) / self.mean_logs[at];
+                    let map = (&columns[1 + 2 * at] + (&columns[2 + 2 * at] * amplification)?)?;
+                    first = first.add(&gathered.linear(&map)?)?;
+                }
             }
             Ok(own.add(&self.update.finish(first, pass)?)?.computed()?)
         };
@@ -198,11 +210,11 @@ fn log_degree(n_neighbours: usize) -> f64 {
 fn mean_log_degrees(lowering: &Lowering) -> [f64; 2] {
     let (mut n_nodes, mut sums) = (0, [0.0, 0.0]);
     for topology in lowering.topologies() {
-        let widths = topology.widths();
         n_nodes += topology.n_nodes();
-        for pair in widths.windows(2) {
-            sums[0] += pair[1] as f64 * log_degree(pair[0]);
-            sums[1] += pair[0] as f64 * log_degree(pair[1]);
+        for block in topology.blocks() {
+            let [groups, receivers, senders] = block.shape(topology.sites());
+            sums[0] += (groups * receivers) as f64 * log_degree(senders);
+            sums[1] += (groups * senders) as f64 * log_degree(receivers);
         }
     }
     sums.map(|sum| sum / n_nodes.max(1) as f64)

@@ -12,7 +12,9 @@ use super::{
 };
 use crate::{
     Error, Normalization, Pass, ProbeConfig, Result, VarBuilder,
-    layers::{AttentionWidths, Features, Mlp, MlpConfig, RelationalAttention, RmsNorm, with_ends},
+    layers::{
+        AttentionWidths, Features, LinearBias, Mlp, MlpConfig, RelationalAttention, RmsNorm, with_ends,
+    },
     ops::Rows,
 };
 
@@ -141,6 +143,8 @@ struct TransformerRound {
     node: Mlp,
     norms: [RmsNorm; 2],
     edges: Option<EdgeRound>,
+    /// From sites of the same units, where some net has them.
+    peers: Option<LinearBias>,
 }
 
 #[derive(Debug)]
@@ -174,15 +178,26 @@ impl TransformerRound {
             node: Mlp::new(&node, d_node, d_node, &vars.at("node"))?,
             norms: norms(d_node, "node_norm")?,
             edges: if needs.updates_edges { Some(edges()?) } else { None },
+            peers: if needs.has_ties {
+                Some(LinearBias::new(d_node, d_node, &vars.at("peers"))?)
+            } else {
+                None
+            },
         })
     }
 }
 
 impl Round for TransformerRound {
     fn nodes(&self, features: &Features, live: &[bool], pass: &Pass) -> Result<Vec<Option<Rows>>> {
-        let node = |l: usize| -> Result<Rows> {
-            let own = &features.nodes[l];
-            let own = self.norms[0].forward(&own.add(&self.attention.forward(features, l)?)?)?;
+        let node = |site: usize| -> Result<Rows> {
+            let own = &features.nodes[site];
+            let mut heard = own.add(&self.attention.forward(features, site)?)?;
+            if let Some(map) = &self.peers {
+                for peer in features.peers(site) {
+                    heard = heard.add(&map.forward(peer)?)?;
+                }
+            }
+            let own = self.norms[0].forward(&heard)?;
             Ok(self.norms[1].forward(&own.add(&self.node.forward(&own, pass)?)?)?.computed()?)
         };
         live.iter().enumerate().map(|(l, live)| live.then(|| node(l)).transpose()).collect()

@@ -80,7 +80,7 @@ impl Output {
                     &sums(&biases, &deltas.biases)?,
                 )?;
                 for (position, params) in bucket.positions.iter().zip(params) {
-                    let net = Net::new(topology.spec().clone(), params).map_err(Error::from);
+                    let net = Net::new(topology.spec()?.clone(), params).map_err(Error::from);
                     let copies = std::mem::replace(&mut nets[*position], Ok(Vec::new()));
                     nets[*position] = copies.and_then(|mut copies| {
                         copies.push(net?);
@@ -124,7 +124,7 @@ impl Output {
 /// biases, `[B, n_out, n_in, K]` and `[B, n_out]`.
 fn params(topology: &Topology, weights: &[Tensor], biases: &[Tensor]) -> Result<Vec<Vec<f64>>> {
     let n_nets = weights.first().map_or(Ok(0), |weight| weight.dim(0))?;
-    let mut vectors = vec![Vec::with_capacity(topology.spec().n_params()); n_nets];
+    let mut vectors = vec![Vec::with_capacity(topology.spec()?.n_params()); n_nets];
     for (l, (weight, bias)) in weights.iter().zip(biases).enumerate() {
         let weights = on_host(&unpadded(topology, l, weight)?.flatten_from(1)?)?.to_vec2::<f64>()?;
         let biases = on_host(bias)?.to_vec2::<f64>()?;

@@ -67,7 +67,7 @@ impl ParamReader {
             let edges = &graphs.edges[l];
             let unread = graphs.topology.edge_slots(l).into_iter().any(|slot| !self.slots[l].contains(&slot));
             if unread {
-                let found = graphs.topology.spec().fingerprint();
+                let found = graphs.topology.fingerprint();
                 return Err(Error::config(
                     "nets",
                     "kernels of the sizes that the model was built for",

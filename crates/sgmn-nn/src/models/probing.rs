@@ -96,7 +96,7 @@ impl Probing {
 impl Probing {
     /// The outputs of a bucket's nets on all probes, `[B, P n_out]`, of the order of 1.
     fn outputs(&self, graphs: &GraphBatch) -> Result<Tensor> {
-        let sizes = Probes::sizes(&graphs.topology, &self.normalization.scales(&graphs.topology)?);
+        let sizes = Probes::sizes(&graphs.topology, &self.normalization.scales(&graphs.topology)?)?;
         let outputs = (self.probes.outputs(graphs)? / sizes[graphs.topology.n_layers()])?;
         Ok(outputs.flatten_from(1)?)
     }

@@ -1,10 +1,10 @@
 //! How much arithmetic a ScaleGMN asks for, once nothing is computed twice: what a measured time is held against.
 
-use sgmn_graph::{Nonlinearity, Topology};
+use sgmn_graph::Topology;
 use sgmn_symmetry::ScaleGroup;
 
 use crate::{
-    layers::{IoPath, Role, Scalings, SignInvariant, hidden_of},
+    layers::{IoPath, Role, Scalings, SignInvariant},
     models::{
         Direction, ReversedScale, ScaleGmnConfig,
         scalegmn::{
@@ -50,22 +50,21 @@ pub struct ReducedWork {
 impl ReducedWork {
     /// Counts the products of all layers for nets of one architecture.
     pub fn of(config: &ScaleGmnConfig, topology: &Topology) -> Self {
-        Self::counted(config, topology, |_| None)
+        Self::counted(config, topology, || None)
     }
 
     /// Counts those products alone that the output depends on.
     pub fn that_is_read(config: &ScaleGmnConfig, topology: &Topology) -> Self {
-        Self::counted(config, topology, |hidden| Some(live_rounds(config, hidden)))
+        Self::counted(config, topology, || Some(live_rounds(config, topology)))
     }
 
     fn counted(
         config: &ScaleGmnConfig,
         topology: &Topology,
-        live: impl FnOnce(&[Nonlinearity]) -> Option<Vec<Live>>,
+        live: impl FnOnce() -> Option<Vec<Live>>,
     ) -> Self {
-        let hidden = hidden_of(topology);
-        let groups = Groups::new(config.scalings, &hidden);
-        let count = Count { config, topology, groups, live: live(&hidden) };
+        let groups = Groups::new(config.scalings, topology);
+        let count = Count { config, topology, groups, live: live() };
         Self { multiply_adds: count.all(), n_edges: topology.n_edges(), d_hidden: config.d_hidden }
     }
 
@@ -165,7 +164,7 @@ impl Count<'_> {
         let of_edges = if block.initial { 0 } else { n_rows * d * d };
         let of_u = if block.initial { self.rows_on_nodes(block.l, senders) } else { n_rows };
         let net = &config.message;
-        let role = Role::of(receiver, self.topology.widths().len());
+        let role = self.topology.sites()[receiver].role;
         if net.io == IoPath::Mlp && role != Role::Hidden {
             let RowWork { first, inner, .. } = self.plain();
             let joints = (net.n_layers - 1) * (inner + self.joint(d));
@@ -277,7 +276,7 @@ impl Count<'_> {
 
     /// Numbers that an edge of layer `l` holds, without padding.
     fn n_numbers(&self, l: usize) -> usize {
-        self.topology.spec().layers()[l].map.n_edge_values()
+        self.topology.edge_slots(l).len()
     }
 
     /// Whether messages against the edges of layer `l` have the relative form.

@@ -44,7 +44,7 @@ fn every_model_reads_nets_without_biases_and_changes_no_more_numbers_than_they_h
                     assert_eq!(row.len(), net.params().len() * output.n_copies(), "{name}");
                 }
                 for (bucket, copies) in batch.buckets.iter().zip(deltas) {
-                    let spec = bucket.graphs.topology.spec();
+                    let spec = bucket.graphs.topology.spec().unwrap();
                     for (l, layer) in spec.layers().iter().enumerate() {
                         let change = |copy: &sgmn_nn::models::ParamDeltas| largest(&copy.biases[l]);
                         let all_still = copies.iter().all(|copy| change(copy) == 0.0);

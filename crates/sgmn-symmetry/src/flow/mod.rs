@@ -10,6 +10,7 @@ mod element;
 mod fits;
 pub mod fold;
 pub mod freedoms;
+mod graph;
 mod low_rank;
 pub mod matrices;
 mod orders;
@@ -26,6 +27,7 @@ pub use canonical::{
 };
 pub use complete::{Completeness, completeness, directions, redrawn};
 pub use declared::{Declared, DeclaredParam};
+pub use graph::FlowLowering;
 pub use element::{FlowElement, ParamElement, PartElement};
 pub use low_rank::LowRank;
 pub use orders::{Holder, Order, ScaleSpace};

@@ -141,7 +141,12 @@ pub(super) fn n_nets(pipeline: &Pipeline) -> [usize; 3] {
 
 /// The architectures of the nets.
 pub(super) fn specs(pipeline: &Pipeline) -> Vec<NetSpec> {
-    pipeline.lowering().topologies().iter().map(|topology| NetSpec::clone(topology.spec())).collect()
+    pipeline
+        .lowering()
+        .topologies()
+        .iter()
+        .filter_map(|topology| topology.spec().ok().map(|spec| NetSpec::clone(spec)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::{
     Error, ProbeConfig, Result,
     layers::{
         InvariantConfig, IoPath, Join, MlpConfig, NormGuard, ReadoutConfig, Reads, ScaleEqConfig, Scalings,
-        SignInvariant, hidden_of,
+        SignInvariant,
     },
     models::{Blueprint, Returns, sizes},
     vars::Start,
@@ -218,7 +218,7 @@ impl ScaleGmnConfig {
 
     /// Sines of parameters are read only where units change signs at most.
     fn check_sines(&self, topology: &Topology) -> Result<()> {
-        let groups = self.scalings.scaling().of_nodes(&hidden_of(topology));
+        let groups = self.scalings.scaling().of_sites(topology);
         let signs = |group: &ScaleGroup| matches!(group, ScaleGroup::Trivial | ScaleGroup::Sign);
         match groups.iter().position(|group| !signs(group)) {
             Some(layer) if self.n_sines > 0 => Err(Error::config(

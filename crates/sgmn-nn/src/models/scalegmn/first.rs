@@ -1,9 +1,9 @@
 //! The first features of a ScaleGMN: projections of biases and weights, responses to probes, positional codes.
 
-use std::f64::consts::LN_2;
+use std::{collections::BTreeMap, f64::consts::LN_2};
 
 use candle_core::Tensor;
-use sgmn_graph::{GraphBatch, Lowering};
+use sgmn_graph::{GraphBatch, Lowering, Topology};
 
 use super::{
     ScaleGmnConfig, State,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Field, Probes, Result, VarBuilder,
-    layers::{EdgeEmbedding, Join, Layout, LinearMap, NodeEmbedding, Scalings, TypeOrder, hidden_of},
+    layers::{EdgeEmbedding, Join, Layout, LinearMap, NodeEmbedding, Role, Scalings, TypeOrder},
     normalization::LayerScale,
     ops::{self, Rows},
 };
@@ -28,7 +28,8 @@ pub(super) struct FirstFeatures {
     layout: Layout,
     project_node: Projection,
     probed: Option<Probed>,
-    project_edge: Projection,
+    /// For each number of values of an edge.
+    project_edge: BTreeMap<usize, Projection>,
     node_codes: Option<NodeEmbedding>,
     edge_codes: Option<EdgeEmbedding>,
 }
@@ -51,7 +52,12 @@ impl FirstFeatures {
         let projections = vars.at("construct_graph");
         let n_sines = config.n_sines;
         let project_node = Projection::new(1, n_sines, d, &projections.at("proj_bias"))?;
-        let project_edge = Projection::new(layout.n_edge_values, n_sines, d, &projections.at("proj_weight"))?;
+        let project_edge = layout.edge_widths.iter().map(|n_values| {
+            let vars = projections.at("proj_weight");
+            let vars = if layout.edge_widths.len() == 1 { vars } else { vars.at(n_values) };
+            Ok((*n_values, Projection::new(*n_values, n_sines, d, &vars)?))
+        });
+        let project_edge = project_edge.collect::<Result<_>>()?;
         let probed = config.probes.as_ref().map(|probes| -> Result<Probed> {
             let project = LinearMap::new(probes.n, d, &projections.at("proj_probes"))?;
             Ok(Probed { probes: Probes::new(probes, lowering, &vars.at("probes"))?, project })
@@ -93,64 +99,73 @@ impl FirstFeatures {
     /// [`crate::Error::Config`] if the nets do not fit the layout.
     pub(super) fn forward(&self, graphs: &GraphBatch, scales: &[LayerScale]) -> Result<State> {
         self.layout.check(&graphs.topology)?;
-        let n_layers = graphs.topology.n_layers();
-        let groups = Groups::new(self.scalings, &hidden_of(&graphs.topology));
+        let topology = &graphs.topology;
+        let (sites, blocks) = (topology.sites(), topology.blocks());
+        let groups = Groups::new(self.scalings, topology);
         let responses = match &self.probed {
             None => None,
             Some(probed) => {
-                Some((probed, probed.probes.responses(graphs)?, Probes::sizes(&graphs.topology, scales)))
+                Some((probed, probed.probes.responses(graphs)?, Probes::sizes(topology, scales)?))
             }
         };
-        let mut nodes = Vec::with_capacity(n_layers + 1);
-        for (l, group) in groups.of_features.iter().enumerate() {
-            let values = match l.checked_sub(1) {
-                Some(layer) => (&graphs.nodes[l] / scales[layer].bias)?,
+        let mut nodes = Vec::with_capacity(sites.len());
+        for (s, (site, group)) in sites.iter().zip(&groups.of_features).enumerate() {
+            let values = match (site.role, topology.blocks_into(s).next()) {
                 // The published code gives the inputs of a CNN the value 0 and those of an MLP the value 1.
-                None if self.is_published && graphs.topology.spec().is_convolutional() => {
-                    graphs.nodes[0].zeros_like()?
+                (Role::Input, _) if self.is_published && is_convolutional(topology) => {
+                    graphs.nodes[s].zeros_like()?
                 }
-                None => graphs.nodes[0].clone(),
+                (Role::Input, _) | (_, None) => graphs.nodes[s].clone(),
+                (_, Some(block)) => (&graphs.nodes[s] / scales[block].bias)?,
             };
             let mut field = self.project_node.forward(&Field::nodes(values, *group)?, true)?.0;
             if let Some((probed, responses, sizes)) = &responses {
                 // A unit that is scaled answers with its value scaled: the law of its bias.
-                let responses = Field::nodes((&responses[l] / sizes[l])?, *group)?;
+                let responses = Field::nodes((&responses[s] / sizes[s])?, *group)?;
                 field = field.add(&probed.project.forward(&responses)?)?;
             }
             nodes.push(match &self.node_codes {
-                Some(codes) => codes.apply(&field, l, n_layers)?.computed()?,
+                Some(codes) => codes.apply(&field, site)?.computed()?,
                 None => field.computed()?,
             });
         }
-        let project = |l: usize, values: &Tensor, reciprocal: bool| -> Result<Field> {
-            let field = Field::edges(values.clone(), groups.of_features[l + 1], groups.of_features[l])?;
+        let n_blocks = blocks.len();
+        let project = |b: usize, values: &Tensor, reciprocal: bool| -> Result<Field> {
+            let block = &blocks[b];
+            let field =
+                Field::edges(values.clone(), groups.of_features[block.to], groups.of_features[block.from])?;
             // Weights of inputs and outputs are angles and sizes of waves; between hidden units sines did not pay.
-            let is_end = l == 0 || l + 1 == n_layers;
-            let (field, has_sines) = self.project_edge.forward(&field, is_end)?;
+            let is_end = sites[block.from].role == Role::Input || sites[block.to].role == Role::Output;
+            let (field, has_sines) = self.project_edge[&block.n_values].forward(&field, is_end)?;
             let field = if reciprocal { field.relabel(field.law().inverse(field.place())) } else { field };
             let field = match &self.edge_codes {
-                Some(codes) => codes.apply(&field, l, n_layers)?,
+                Some(codes) => codes.apply(&field, topology, b)?,
                 None => field,
             };
             // A number times a vector is not computed now: it is cheaper to carry than its product.
             if has_sines { field.computed() } else { Ok(field) }
         };
         let weights =
-            (0..n_layers).map(|l| Ok((&graphs.edges[l] / scales[l].weight)?)).collect::<Result<Vec<_>>>()?;
-        let edges = (0..n_layers).map(|l| project(l, &weights[l], false)).collect::<Result<Vec<_>>>()?;
+            (0..n_blocks).map(|b| Ok((&graphs.edges[b] / scales[b].weight)?)).collect::<Result<Vec<_>>>()?;
+        let edges = (0..n_blocks).map(|b| project(b, &weights[b], false)).collect::<Result<Vec<_>>>()?;
         let reversed = match self.reversed {
             None | Some(ReversedEdges::Shared) => None,
             Some(ReversedEdges::Initial | ReversedEdges::Own) => Some(edges.clone()),
             Some(ReversedEdges::OwnReciprocal) => {
-                let inverse = |l: usize| project(l, &reciprocal(&weights[l])?, true);
-                Some((0..n_layers).map(inverse).collect::<Result<Vec<_>>>()?)
+                let inverse = |b: usize| project(b, &reciprocal(&weights[b])?, true);
+                Some((0..n_blocks).map(inverse).collect::<Result<Vec<_>>>()?)
             }
         };
         let answers =
             responses.and_then(|(_, mut responses, sizes)| Some((responses.pop()?, *sizes.last()?)));
         let answers = answers.map(|(outputs, size)| outputs / size).transpose()?;
-        Ok(State { groups, nodes, edges, reversed, answers })
+        Ok(State { topology: topology.clone(), groups, nodes, edges, reversed, answers })
     }
+}
+
+/// Whether nets are chains with a convolution.
+fn is_convolutional(topology: &Topology) -> bool {
+    topology.spec().is_ok_and(|spec| spec.is_convolutional())
 }
 
 /// `P x`, and with sines `P x + Q [sin(f_1 x), …, sin(f_n x)]`: odd, so that signs pass.

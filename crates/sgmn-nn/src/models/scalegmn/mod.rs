@@ -8,8 +8,10 @@ pub(crate) mod plan;
 pub(crate) mod reach;
 mod round;
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
-use sgmn_graph::{Batch, GraphBatch, Lowering};
+use sgmn_graph::{Batch, GraphBatch, Lowering, Topology};
 
 use self::{answers::Answers, first::FirstFeatures, plan::Groups, reach::Reach, round::Round};
 pub use self::{
@@ -19,7 +21,7 @@ pub use self::{
 use super::{Blueprint, ChangeScales, Model, Output, output::rows_of_nets};
 use crate::{
     Field, Normalization, Pass, Result, VarBuilder,
-    layers::{Layout, Mlp, Readout, ReadoutConfig, Reads, Scalings, hidden_of},
+    layers::{Layout, Mlp, Readout, ReadoutConfig, Reads, Scalings},
     normalization::LayerScale,
 };
 
@@ -30,7 +32,8 @@ use crate::{
 ///                                     with sines also of sin(f_k b), sin(f_k w)
 /// x ⊙ p, e ⊙ p                          embeddings
 /// n_rounds times:
-///   m_i  = Σ_j Message(e_ij, x_j)       and, if bidirectional, m'_j = Σ_i Message'(e_ij, x_i)
+///   m_i  = Σ_j Message(e_ij, x_j)       and, if bidirectional, m'_j = Σ_i Message'(e_ij, x_i);
+///                                     over all blocks of edges, and from sites of the same units
 ///   x_i ← S x_i + Update(x_i, m_i, m'_i)
 ///   e_ij ← EdgeUpdate(e_ij, x_j, x_i)   all three from the features at the start of the round
 /// y = Readout(x) (+ MLP(h_out))          or Δb = s x, Δw = s e
@@ -56,7 +59,9 @@ enum Head {
 }
 
 /// The features of one bucket on their way through the rounds.
+#[derive(Debug, Clone)]
 struct State {
+    topology: Arc<Topology>,
     groups: Groups,
     nodes: Vec<Field>,
     edges: Vec<Field>,
@@ -95,7 +100,7 @@ impl ScaleGmn {
         };
         Ok(Self {
             config: config.clone(),
-            reach: Reach::new(config, layout),
+            reach: Reach::new(config, lowering),
             normalization,
             first,
             rounds,
@@ -106,8 +111,7 @@ impl ScaleGmn {
     /// The final features of one bucket's nodes and edges.
     fn pass_messages(&self, graphs: &GraphBatch, scales: &[LayerScale], pass: &Pass) -> Result<State> {
         let mut state = self.first.forward(graphs, scales)?;
-        let hidden = hidden_of(&graphs.topology);
-        for (k, (round, live)) in self.rounds.iter().zip(&*self.reach.rounds(&hidden)).enumerate() {
+        for (k, (round, live)) in self.rounds.iter().zip(&*self.reach.rounds(&graphs.topology)).enumerate() {
             let is_last = k + 1 == self.rounds.len();
             // The published code drops even final bias changes.
             let keeps_all = is_last && self.config.changes_params() && !self.config.is_published();
@@ -141,7 +145,8 @@ impl Model for ScaleGmn {
             let state = self.pass_messages(&bucket.graphs, &scales, pass)?;
             match &self.head {
                 Head::PerGraph(readout, answers) => {
-                    let row = readout.forward(&state.nodes, &state.groups.of_features, pass)?;
+                    let row =
+                        readout.forward(&state.nodes, &state.topology, &state.groups.of_features, pass)?;
                     rows.push(match answers {
                         Some(answers) => (row + answers.forward(&state, pass)?)?,
                         None => row,
@@ -174,7 +179,7 @@ impl Model for ScaleGmn {
         let of_bucket = |graphs: &GraphBatch| -> Result<Tensor> {
             let scales = self.normalization.scales(&graphs.topology)?;
             let state = self.pass_messages(graphs, &scales, pass)?;
-            readout.features(&state.nodes, &state.groups.of_features, pass)
+            readout.features(&state.nodes, &state.topology, &state.groups.of_features, pass)
         };
         rows_of_nets(batch, of_bucket).map(Some)
     }

@@ -1,12 +1,12 @@
 //! What follows from a configuration and an architecture before there are numbers: groups, paths, reversed edges.
 
-use sgmn_graph::Nonlinearity;
+use sgmn_graph::Topology;
 use sgmn_symmetry::{Law, Place, ScaleGroup};
 
 use super::{Direction, ReversedScale, ScaleGmnConfig};
 use crate::layers::Scalings;
 
-/// The scalings of every node layer of an architecture, inputs first.
+/// The scalings of every site of an architecture.
 #[derive(Debug, Clone)]
 pub(crate) struct Groups {
     /// By which its features scale: inputs and outputs never do.
@@ -17,10 +17,10 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    /// The groups of a net whose hidden layers have these activations and pooling.
-    pub(crate) fn new(scalings: Scalings, hidden: &[Nonlinearity]) -> Self {
+    /// The groups of the sites of a topology.
+    pub(crate) fn new(scalings: Scalings, topology: &Topology) -> Self {
         let scaling = scalings.scaling();
-        Self { of_features: scaling.of_nodes(hidden), canonical: scaling.of_nodes_alike(hidden) }
+        Self { of_features: scaling.of_sites(topology), canonical: scaling.of_sites_alike(topology) }
     }
 }
 
@@ -81,6 +81,7 @@ pub(crate) struct Paths {
     pub(crate) edge_update: String,
     pub(crate) reversed_edge_update: String,
     pub(crate) skip: String,
+    pub(crate) tied: String,
 }
 
 impl Paths {
@@ -102,6 +103,7 @@ impl Paths {
             edge_update,
             reversed_edge_update: format!("gnn.bw_update_edge_attr_fn.{k}"),
             skip: format!("gnn.skip_layers.{k}"),
+            tied: format!("gnn.tied_layers.{k}"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! One round of messages of a ScaleGMN.
 
+use sgmn_graph::Tie;
+
 use super::{
     Direction, ReversedScale, ScaleGmnConfig, State,
     plan::{Paths, ReversedEdges, is_message},
@@ -8,8 +10,8 @@ use super::{
 use crate::{
     Field, Pass, Result, VarBuilder,
     layers::{
-        EdgeUpdate, Layout, LinearMap, Message, NodeEmbedding, NodeUpdate, RelativeMessage, Role, Scalings,
-        Trust,
+        EdgeUpdate, End, Layout, LinearMap, Message, NodeEmbedding, NodeUpdate, RelativeMessage, Scalings,
+        TiedMessage, Trust, field_into_groups, into_groups, out_of_groups,
     },
     ops::Rows,
 };
@@ -23,6 +25,8 @@ pub(super) struct Round {
     edge_update: Option<EdgeUpdate>,
     reversed_edge_update: Option<EdgeUpdate>,
     skip: Option<LinearMap>,
+    /// Between sites of the same units, where some net has them.
+    tied: Option<TiedMessage>,
     /// Whether messages see the codes of nodes beside the features.
     messages_see_codes: bool,
     updates_see_codes: bool,
@@ -63,6 +67,8 @@ impl Round {
         let skips = config.node_skip && n_copies.is_none();
         let skip = skips.then(|| LinearMap::new(d, d, &vars.at(&paths.skip))).transpose()?;
         let edge_update = edge_update(vars.at(&paths.edge_update))?;
+        let tied =
+            layout.has_ties.then(|| TiedMessage::new(invariants, d, &vars.at(&paths.tied))).transpose()?;
         // Perceptrons of a model of permutations have no place for them.
         let has_place = config.scalings != Scalings::Permutation;
         let (messages_see_codes, updates_see_codes) =
@@ -74,6 +80,7 @@ impl Round {
             edge_update,
             reversed_edge_update,
             skip,
+            tied,
             messages_see_codes,
             updates_see_codes,
         })
@@ -90,27 +97,22 @@ impl Round {
         dropout: f64,
         pass: &Pass,
     ) -> Result<State> {
-        let n_nodes = state.nodes.len();
-        let mut nodes = Vec::with_capacity(n_nodes);
-        for l in 0..n_nodes {
-            let own = &state.nodes[l];
-            if !live.nodes[l] {
+        let sites = state.topology.sites();
+        let mut nodes = Vec::with_capacity(sites.len());
+        for (s, site) in sites.iter().enumerate() {
+            let own = &state.nodes[s];
+            if !live.nodes[s] {
                 nodes.push(own.clone());
                 continue;
             }
-            let mut parts = vec![own.clone(), self.message_into(state, codes, l, pass)?];
+            let mut parts = vec![own.clone(), self.message_into(state, codes, s, pass)?];
             if let Some(reversed) = &self.reversed {
-                parts.push(self.reversed_message_into(reversed, state, codes, l, pass)?);
+                parts.push(self.reversed_message_into(reversed, state, codes, s, pass)?);
             }
             let parts: Vec<&Field> = parts.iter().collect();
-            let extra = codes_of(codes, state, l, self.updates_see_codes)?;
-            let mut new = self.update.forward(
-                &parts,
-                extra.as_ref(),
-                Role::of(l, n_nodes),
-                state.groups.canonical[l],
-                pass,
-            )?;
+            let extra = codes_of(codes, state, s, self.updates_see_codes)?;
+            let mut new =
+                self.update.forward(&parts, extra.as_ref(), site.role, state.groups.canonical[s], pass)?;
             if let Some(skip) = &self.skip {
                 new = skip.forward(own)?.add(&new)?;
             }
@@ -126,59 +128,103 @@ impl Round {
             }
             (_, reversed) => reversed.clone(),
         };
-        let answers = state.answers.clone();
-        Ok(State { groups: state.groups.clone(), nodes, edges, reversed, answers })
+        let State { topology, groups, answers, .. } = state.clone();
+        Ok(State { topology, groups, nodes, edges, reversed, answers })
     }
 
-    /// Messages along the edges into node layer `l`; inputs hear nothing.
+    /// Messages along the edges into a site, and from sites of the same units; one that nothing enters hears nothing.
     fn message_into(
         &self,
         state: &State,
         codes: Option<&NodeEmbedding>,
-        l: usize,
+        to: usize,
         pass: &Pass,
     ) -> Result<Field> {
-        let Some(sender) = l.checked_sub(1) else { return state.nodes[l].zeros_like() };
-        let edges = &state.edges[sender];
+        let (role, group) = (state.topology.sites()[to].role, state.groups.canonical[to]);
         // One-way models see the receiver's embedding, bidirectional ones the sender's.
-        let bidirectional = self.reversed.is_some();
-        let (seen, axis) =
-            if bidirectional { (sender, edges.sender_axis()) } else { (l, edges.receiver_axis()) };
-        let extra = codes_of(codes, state, seen, self.messages_see_codes)?;
-        let extra = extra.map(|rows| edges.spread(&rows, axis)).transpose()?;
-        let (role, group) = (Role::of(l, state.nodes.len()), state.groups.canonical[l]);
-        self.message.forward(edges, &state.nodes[sender], extra.as_ref(), role, group, Trust::Checked, pass)
+        let sees_senders = self.reversed.is_some();
+        let of_block = |b: usize| -> Result<Field> {
+            let block = &state.topology.blocks()[b];
+            let edges = &state.edges[b];
+            let senders = field_into_groups(&state.nodes[block.from], block, End::Senders)?;
+            let (seen, end, axis) = if sees_senders {
+                (block.from, End::Senders, edges.sender_axis())
+            } else {
+                (to, End::Receivers, edges.receiver_axis())
+            };
+            let extra = codes_of(codes, state, seen, self.messages_see_codes)?;
+            let extra = extra.map(|rows| edges.spread(&into_groups(&rows, block, end)?, axis)).transpose()?;
+            let message =
+                self.message.forward(edges, &senders, extra.as_ref(), role, group, Trust::Checked, pass)?;
+            out_of_groups(&message, block, End::Receivers)
+        };
+        let mut messages = state.topology.blocks_into(to).map(of_block).collect::<Result<Vec<_>>>()?;
+        if let Some(tied) = &self.tied {
+            for tie in state.topology.ties().iter().filter(|tie| tie.to() == to) {
+                messages.extend(tied_message(tied, state, tie, pass)?);
+            }
+        }
+        sum(messages, &state.nodes[to])
     }
 
-    /// Messages against the edges into node layer `l`; outputs hear nothing.
+    /// Messages against the edges into a site; one that nothing leaves hears nothing.
     fn reversed_message_into(
         &self,
         message: &ReversedMessage,
         state: &State,
         codes: Option<&NodeEmbedding>,
-        l: usize,
+        to: usize,
         pass: &Pass,
     ) -> Result<Field> {
-        let sender = l + 1;
-        let Some(senders) = state.nodes.get(sender) else { return state.nodes[l].zeros_like() };
-        let edges = state.reversed.as_ref().unwrap_or(&state.edges)[l].reversed();
-        let extra = codes_of(codes, state, sender, self.messages_see_codes)?;
-        let extra = extra.map(|rows| edges.spread(&rows, edges.sender_axis())).transpose()?;
-        let (role, group) = (Role::of(l, state.nodes.len()), state.groups.canonical[l]);
-        let relative = message
-            .relative
-            .as_ref()
-            .filter(|_| message.plain.is_none() || !is_message(edges.law(), edges.place(), senders.law()));
-        match (relative, &message.plain) {
-            (Some(relative), _) => {
-                relative.forward(&edges, senders, &state.nodes[l], extra.as_ref(), role, pass)
-            }
-            (None, Some(plain)) => {
-                plain.forward(&edges, senders, extra.as_ref(), role, group, message.trust, pass)
-            }
-            (None, None) => unreachable!("a reversed message has one form at least"),
+        let (role, group) = (state.topology.sites()[to].role, state.groups.canonical[to]);
+        let of_block = |b: usize| -> Result<Field> {
+            let block = &state.topology.blocks()[b];
+            let edges = state.reversed.as_ref().unwrap_or(&state.edges)[b].reversed();
+            let senders = field_into_groups(&state.nodes[block.to], block, End::Receivers)?;
+            let extra = codes_of(codes, state, block.to, self.messages_see_codes)?;
+            let extra = extra
+                .map(|rows| edges.spread(&into_groups(&rows, block, End::Receivers)?, edges.sender_axis()));
+            let extra = extra.transpose()?;
+            let relative = message.relative.as_ref().filter(|_| {
+                message.plain.is_none() || !is_message(edges.law(), edges.place(), senders.law())
+            });
+            let message = match (relative, &message.plain) {
+                (Some(relative), _) => {
+                    let receivers = field_into_groups(&state.nodes[to], block, End::Senders)?;
+                    relative.forward(&edges, &senders, &receivers, extra.as_ref(), role, pass)?
+                }
+                (None, Some(plain)) => {
+                    plain.forward(&edges, &senders, extra.as_ref(), role, group, message.trust, pass)?
+                }
+                (None, None) => unreachable!("a reversed message has one form at least"),
+            };
+            out_of_groups(&message, block, End::Senders)
+        };
+        let messages = state.topology.blocks_out_of(to).map(of_block).collect::<Result<Vec<_>>>()?;
+        sum(messages, &state.nodes[to])
+    }
+}
+
+/// What a site hears through one tie.
+fn tied_message(tied: &TiedMessage, state: &State, tie: &Tie, pass: &Pass) -> Result<Option<Field>> {
+    let groups = &state.groups;
+    match *tie {
+        Tie::Peer { from, to } => {
+            let role = state.topology.sites()[to].role;
+            let of = [groups.canonical[to], groups.of_features[from]];
+            tied.of_peer(&state.nodes[to], &state.nodes[from], role, of, pass).map(Some)
+        }
+        Tie::Product { from, to } => {
+            tied.of_product(from.map(|site| &state.nodes[site]), groups.of_features[to])
         }
     }
+}
+
+/// The sum of messages into a site whose features are `own`; zeros if there are none.
+fn sum(messages: Vec<Field>, own: &Field) -> Result<Field> {
+    let mut messages = messages.into_iter();
+    let Some(first) = messages.next() else { return own.zeros_like() };
+    messages.try_fold(first, |sum, message| sum.add(&message))
 }
 
 impl ReversedMessage {
@@ -200,13 +246,11 @@ impl ReversedMessage {
     }
 }
 
-/// The codes of node layer `l`, where something sees them beside the features.
-fn codes_of(codes: Option<&NodeEmbedding>, state: &State, l: usize, seen: bool) -> Result<Option<Rows>> {
+/// The codes of the nodes of a site, where something sees them beside the features.
+fn codes_of(codes: Option<&NodeEmbedding>, state: &State, site: usize, seen: bool) -> Result<Option<Rows>> {
     let Some(codes) = codes.filter(|_| seen) else { return Ok(None) };
-    let [n_graphs, n_nodes, _] = *state.nodes[l].values().dims() else {
-        unreachable!("nodes have three axes")
-    };
-    Ok(Some(codes.of_layer(l, state.nodes.len() - 1, n_graphs, n_nodes)?))
+    let n_graphs = state.nodes[site].values().dims()[0];
+    Ok(Some(codes.of_site(&state.topology.sites()[site], n_graphs)?))
 }
 
 /// The new features of all blocks of edges that something reads later.
@@ -218,17 +262,22 @@ fn update_edges(
     reversed: bool,
     pass: &Pass,
 ) -> Result<Vec<Field>> {
-    let is_end = |l: usize| live.get(l) == Some(&true) || l > 0 && live[l - 1];
+    let blocks = state.topology.blocks();
+    let is_end = |site: usize| {
+        blocks.iter().zip(live).any(|(block, live)| *live && (block.from == site || block.to == site))
+    };
     let invariants = (state.nodes.iter().zip(&state.groups.canonical).enumerate())
-        .map(|(l, (nodes, group))| is_end(l).then(|| update.node_invariants(nodes, *group, pass)).transpose())
+        .map(|(s, (nodes, group))| is_end(s).then(|| update.node_invariants(nodes, *group, pass)).transpose())
         .collect::<Result<Vec<_>>>()?;
-    let ends = invariants.iter().zip(&invariants[1..]);
+    let ends = blocks.iter().map(|block| (block, &invariants[block.from], &invariants[block.to]));
     edges
         .iter()
         .zip(live)
         .zip(ends)
-        .map(|((edges, live), ends)| {
-            let (true, (Some(lower), Some(upper))) = (*live, ends) else { return Ok(edges.clone()) };
+        .map(|((edges, live), (block, lower, upper))| {
+            let (true, Some(lower), Some(upper)) = (*live, lower, upper) else { return Ok(edges.clone()) };
+            let lower = &into_groups(lower, block, End::Senders)?;
+            let upper = &into_groups(upper, block, End::Receivers)?;
             // Messages and the next update all read the result: it is computed here, once.
             if reversed {
                 update.forward(&edges.reversed(), upper, lower, pass)?.reversed().computed()

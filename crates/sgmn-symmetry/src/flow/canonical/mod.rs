@@ -90,7 +90,7 @@ pub fn canonicalize_unfolded(net: &FlowNet) -> Result<CanonicalFlow> {
 
 /// As [`canonicalize_unfolded`], with what leads from the net to its form.
 pub(super) fn canonical_with_way(net: &FlowNet, spaces: &Spaces) -> Result<(CanonicalFlow, Way)> {
-    let Gauged { net, mut way, mut repairs, settled } = gauged(net, spaces, matrices(net.flow()))?;
+    let Gauged { net, mut way, mut repairs, settled, .. } = gauged(net, spaces, matrices(net.flow()))?;
     let (net, order) = orders::ordered(&net, spaces, &way.matrices, &mut repairs)?;
     way.order = order;
     Ok((CanonicalFlow { net, repairs, settled }, way))
@@ -104,6 +104,8 @@ pub(super) struct Gauged {
     pub(super) way: Way,
     pub(super) repairs: FlowRepairs,
     pub(super) settled: Settled,
+    /// Logarithms and signs of all free variables on the way.
+    pub(super) scalars: (Vec<f64>, Vec<bool>),
 }
 
 /// Settles a net, and fixes its scalars and those of these matrices that its numbers let act.
@@ -111,11 +113,11 @@ pub(super) fn gauged(net: &FlowNet, spaces: &Spaces, matrices: Vec<Matrix>) -> R
     let (net, settled) = settle(net)?;
     let mut repairs = FlowRepairs::default();
     let matrices = passable(net.flow(), matrices, &net)?;
-    let (net, scaling, turning) = scaled_and_turned(&net, spaces, &matrices, &mut repairs)?;
+    let (net, scaling, turning, scalars) = scaled_and_turned(&net, spaces, &matrices, &mut repairs)?;
     // Turning brings back what settling had moved, by a rounding at most; settling again costs little.
     let (net, _) = settle(&net)?;
     let way = Way { scaling, matrices, turning, order: spaces.identity() };
-    Ok(Gauged { net, way, repairs, settled })
+    Ok(Gauged { net, way, repairs, settled, scalars })
 }
 
 /// Fixes scalars and matrices in turn, each as soon as all else that touches its numbers is fixed.
@@ -124,7 +126,7 @@ fn scaled_and_turned(
     spaces: &Spaces,
     all: &[Matrix],
     repairs: &mut FlowRepairs,
-) -> Result<(FlowNet, FlowElement, MatrixElement)> {
+) -> Result<(FlowNet, FlowElement, MatrixElement, (Vec<f64>, Vec<bool>))> {
     let flow = net.flow().clone();
     let mut scalars = Scalars::new(spaces, all);
     let mut element = MatrixElement::identity(all);
@@ -164,7 +166,7 @@ fn scaled_and_turned(
     let scaling = scalars.element(spaces);
     let scaled = scaling.act(net);
     let turned = net.with(&element.act(&flow, all, &scaled)?)?;
-    Ok((turned, scaling, element))
+    Ok((turned, scaling, element, scalars.values()))
 }
 
 /// Whether a matrix without canonical point moves an axis.

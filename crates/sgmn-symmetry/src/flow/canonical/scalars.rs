@@ -89,6 +89,11 @@ impl Scalars {
         scalars
     }
 
+    /// Logarithms and signs of all variables.
+    pub(super) fn values(&self) -> (Vec<f64>, Vec<bool>) {
+        (self.logs.clone(), self.signs.clone())
+    }
+
     /// The element of what is fixed so far.
     pub(super) fn element(&self, spaces: &Spaces) -> FlowElement {
         spaces.element(None, &self.logs, &self.signs)

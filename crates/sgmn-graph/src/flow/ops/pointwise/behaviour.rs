@@ -1,9 +1,12 @@
 //! The facts about a function that decide what may change before it.
 
+use serde::{Deserialize, Serialize};
+
 use super::Function;
 
 /// What a function f does to scalars in front of it; nothing else about it matters to symmetries of scale.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Behaviour {
     /// p if `f(q x) = q^p f(x)` for every q > 0, absent if there is no such p.
     pub degree: Option<f64>,
@@ -12,7 +15,8 @@ pub struct Behaviour {
 }
 
 /// How a sign in front of a function comes out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Parity {
     /// `f(−x) = −f(x)`.
     Odd,
