@@ -4,7 +4,7 @@ use anyhow::Result;
 use sgmn_graph::{Seed, flow::FlowNet};
 use sgmn_symmetry::flow::{
     Relation,
-    align::{AlignOptions, align},
+    align::{AlignOptions, Method, align},
     check_same_flow,
     fold::Fold,
     relate,
@@ -54,7 +54,7 @@ impl Comparison {
     pub fn aligned(a: &FlowNet, b: &FlowNet, seed: Seed) -> Result<f64> {
         let fold = Fold::new(a.flow())?;
         let options = AlignOptions { seed, ..AlignOptions::default() };
-        Ok(align(&fold.apply(a)?, &fold.apply(b)?, &options)?.euclidean)
+        Ok(align(&fold.apply(a)?, &fold.apply(b)?, Method::Weights, &options)?.euclidean)
     }
 
     /// Whether the nets are one function. Canonical forms that meet prove it up to rounding; answers that differ

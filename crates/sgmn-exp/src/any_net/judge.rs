@@ -122,9 +122,9 @@ pub fn relative(expected: &[f64], found: &[f64]) -> f64 {
 }
 
 impl<'a> Replaced<'a> {
-    /// A net with no number replaced yet.
-    pub fn new(net: &'a FlowNet) -> Self {
-        Self { net, params: vec![None; net.flow().params().len()] }
+    /// A net of this flow with no number replaced yet.
+    pub fn new(flow: &Flow, net: &'a dyn Numbers) -> Self {
+        Self { net, params: vec![None; flow.params().len()] }
     }
 
     /// Replaces the numbers of a parameter, row-major, as many as it has.

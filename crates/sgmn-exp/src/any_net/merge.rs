@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use anyhow::{Result, ensure};
 use sgmn_graph::flow::{FlowNet, Numbers};
 use sgmn_symmetry::flow::{
-    align::{AlignOptions, Alignment, align},
+    align::{AlignOptions, Alignment, Method, align},
     freedoms::freedoms,
     matrices::matrices,
 };
@@ -19,12 +19,12 @@ pub struct Moved {
     pub net: FlowNet,
 }
 
-/// Moves `b` as near to `a` as is found.
+/// Moves `b` as near to `a` as is found by this method.
 ///
 /// # Errors
 /// Nets of different flows, and nets whose gains cannot be computed.
-pub fn moved(a: &FlowNet, b: &FlowNet, options: &AlignOptions) -> Result<Moved> {
-    let alignment = align(a, b, options)?;
+pub fn moved(a: &FlowNet, b: &FlowNet, method: Method<'_>, options: &AlignOptions) -> Result<Moved> {
+    let alignment = align(a, b, method, options)?;
     let flow = b.flow();
     let net = alignment.transport.act(b, &matrices(flow), &freedoms(flow))?;
     Ok(Moved { alignment, net })
@@ -80,7 +80,13 @@ pub struct Merged {
 ///
 /// # Errors
 /// As [`moved`]; weights that are not as many as the nets, are not finite, or sum to 0.
-pub fn merge(nets: &[&FlowNet], weights: &[f64], rounds: usize, options: &AlignOptions) -> Result<Merged> {
+pub fn merge(
+    nets: &[&FlowNet],
+    weights: &[f64],
+    rounds: usize,
+    method: Method<'_>,
+    options: &AlignOptions,
+) -> Result<Merged> {
     ensure!(
         weights.len() == nets.len(),
         "weights: expected {}, one a net, found {}",
@@ -97,14 +103,14 @@ pub fn merge(nets: &[&FlowNet], weights: &[f64], rounds: usize, options: &AlignO
         nets.split_first().ok_or_else(|| anyhow::anyhow!("expected at least one net, found none"))?;
     let (mut near, mut alignments) = (vec![(*first).clone()], Vec::new());
     for net in others {
-        let Moved { alignment, net } = moved(first, net, options)?;
+        let Moved { alignment, net } = moved(first, net, method, options)?;
         alignments.push(alignment);
         near.push(net);
     }
     let mean = |nets: &[FlowNet]| first.with(&Mean { nets: nets.iter().collect(), weights: &weights });
     let mut net = mean(&near)?;
     for _ in 1..rounds {
-        near = near.iter().map(|one| Ok(moved(&net, one, options)?.net)).collect::<Result<_>>()?;
+        near = near.iter().map(|one| Ok(moved(&net, one, method, options)?.net)).collect::<Result<_>>()?;
         net = mean(&near)?;
     }
     Ok(Merged { net, moved: alignments })

@@ -10,6 +10,7 @@
 //! - [`element`]: the file of what carries one net to another;
 //! - [`compare`]: two nets by their canonical forms and their answers;
 //! - [`merge`]: nets moved near each other and averaged;
+//! - [`batch_norms`]: statistics of norms, estimated again from data;
 //! - [`path`]: what nets between two nets are worth;
 //! - [`oracle`]: nets of which the exact truth is known;
 //! - [`facts`]: memory of the process.
@@ -17,6 +18,7 @@
 pub mod adapter;
 mod added;
 pub mod args;
+pub mod batch_norms;
 pub mod check;
 pub mod compare;
 pub mod description;

@@ -7,7 +7,7 @@ use sgmn_graph::{
     flow::{Array, Flow, FlowNet, Numbers, random_inputs, run},
 };
 
-use super::merge::Between;
+use super::{batch_norms::BatchNorms, merge::Between};
 
 /// What nets are asked.
 #[derive(Debug)]
@@ -55,38 +55,46 @@ impl Questions {
     /// # Errors
     /// A net that reads or answers something else, or images without labels.
     pub fn images(flow: &Flow, images: &Images, n: usize, pixels: Pixels) -> Result<Self> {
-        let [input] = flow.inputs() else {
-            bail!(
-                "expected a net with one input, to which images are given, found {} inputs",
-                flow.inputs().len()
-            )
+        let inputs = image_inputs(flow, images, n, pixels)?;
+        let batch = inputs.first().and_then(|of| of.first()).map_or(1, |array| array.shape()[0]);
+        let of = |at: usize| images.label(at).map(|label| label as usize);
+        let Some(labels) = (0..inputs.len() * batch).map(of).collect::<Option<Vec<usize>>>() else {
+            bail!("expected images with labels, found none")
         };
-        let shape = flow.shape(input.value);
-        let n_pixels: usize = images.size().iter().product();
-        let size: usize = shape.iter().product();
-        let batch = size / n_pixels.max(1);
-        ensure!(
-            batch > 0 && batch * n_pixels == size && shape.first() == Some(&batch),
-            "input {}: expected a batch of images of {n_pixels} pixels, found the shape {shape:?}; --input and --size say it",
-            input.name
-        );
-        let n = n.min(images.len()) / batch * batch;
-        ensure!(n > 0, "expected at least a batch of {batch} images, found {}", images.len());
-        let (mut inputs, mut labels) = (Vec::new(), Vec::new());
-        for first in (0..n).step_by(batch) {
-            let all = first..first + batch;
-            let channels_first = |at: usize| in_channels(images.image(at), images.size());
-            let numbers =
-                all.clone().flat_map(channels_first).map(|pixel| (pixel - pixels.mean) / pixels.std);
-            inputs.push(vec![Array::new(shape.to_vec(), numbers.collect())?]);
-            let of = |at: usize| images.label(at).map(|label| label as usize);
-            let Some(of_batch) = all.map(of).collect::<Option<Vec<usize>>>() else {
-                bail!("expected images with labels, found none")
-            };
-            labels.push(of_batch);
-        }
+        let labels = labels.chunks(batch).map(<[usize]>::to_vec).collect();
         Ok(Self::Images { inputs, labels })
     }
+}
+
+/// The first images as inputs of a net that reads images, each a batch.
+///
+/// # Errors
+/// A net that reads something else.
+pub fn image_inputs(flow: &Flow, images: &Images, n: usize, pixels: Pixels) -> Result<Vec<Vec<Array>>> {
+    let [input] = flow.inputs() else {
+        bail!(
+            "expected a net with one input, to which images are given, found {} inputs",
+            flow.inputs().len()
+        )
+    };
+    let shape = flow.shape(input.value);
+    let n_pixels: usize = images.size().iter().product();
+    let size: usize = shape.iter().product();
+    let batch = size / n_pixels.max(1);
+    ensure!(
+        batch > 0 && batch * n_pixels == size && shape.first() == Some(&batch),
+        "input {}: expected a batch of images of {n_pixels} pixels, found the shape {shape:?}; --input and --size say it",
+        input.name
+    );
+    let n = n.min(images.len()) / batch * batch;
+    ensure!(n > 0, "expected at least a batch of {batch} images, found {}", images.len());
+    let input = |first: usize| -> Result<Vec<Array>> {
+        let channels_first = |at: usize| in_channels(images.image(at), images.size());
+        let numbers = (first..first + batch).flat_map(channels_first);
+        let numbers = numbers.map(|pixel| (pixel - pixels.mean) / pixels.std);
+        Ok(vec![Array::new(shape.to_vec(), numbers.collect())?])
+    };
+    (0..n).step_by(batch).map(input).collect()
 }
 
 /// The numbers of an image, one channel after the other.
@@ -95,11 +103,18 @@ fn in_channels(image: &[f32], [height, width, n_channels]: [usize; 3]) -> Vec<f6
     (0..n_channels).flat_map(|c| (0..n).map(move |at| f64::from(image[at * n_channels + c]))).collect()
 }
 
-/// Judges `steps` nets on the line from a to b, both ends among them.
+/// Judges `steps` nets on the line from a to b, both ends among them. If there are norms, their statistics are estimated
+/// anew for each net between the ends.
 ///
 /// # Errors
 /// Nets that cannot be computed, or do not answer with classes where images are asked.
-pub fn walk(a: &FlowNet, b: &FlowNet, steps: usize, questions: &Questions) -> Result<Vec<Point>> {
+pub fn walk(
+    a: &FlowNet,
+    b: &FlowNet,
+    steps: usize,
+    questions: &Questions,
+    norms: Option<&BatchNorms>,
+) -> Result<Vec<Point>> {
     ensure!(steps >= 2, "expected at least 2 steps, the ends, found {steps}");
     let places = (0..steps).map(|step| step as f64 / (steps - 1) as f64);
     match questions {
@@ -107,41 +122,65 @@ pub fn walk(a: &FlowNet, b: &FlowNet, steps: usize, questions: &Questions) -> Re
             let ends = (answers(a.flow(), a, inputs)?, answers(b.flow(), b, inputs)?);
             let size = mean_norm(&ends.0, &ends.1);
             let point = |t: f64| -> Result<Point> {
-                let found = answers(a.flow(), &Between { a, b, t }, inputs)?;
+                let found = judged(a, b, t, norms, |net| answers(a.flow(), net, inputs))?;
                 let expected = ends.0.iter().zip(&ends.1).map(|(x, y)| (1.0 - t) * x + t * y);
                 let differences = found.iter().zip(expected).map(|(found, expected)| found - expected);
                 Ok(Point { t, loss: norm(differences) / size, accuracy: None })
             };
             places.map(point).collect()
         }
-        Questions::Images { inputs, labels } => places
-            .map(|t| {
-                let net = Between { a, b, t };
-                let (mut loss, mut right, mut n) = (0.0, 0, 0);
-                for (inputs, labels) in inputs.iter().zip(labels) {
-                    let answers = run(a.flow(), &net, inputs)?;
-                    let logits = answers.first().map_or(&[][..], Array::data);
-                    let n_classes = logits.len() / labels.len();
-                    let most = labels.iter().max().copied().unwrap_or(0);
-                    ensure!(
-                        n_classes > most && n_classes * labels.len() == logits.len(),
-                        "expected an answer with a number for each of {} classes, found {} numbers for {} images",
-                        most + 1,
-                        logits.len(),
-                        labels.len()
-                    );
-                    for (row, label) in logits.chunks(n_classes).zip(labels) {
-                        let most = row.iter().fold(f64::NEG_INFINITY, |most, x| most.max(*x));
-                        let sum: f64 = row.iter().map(|x| (x - most).exp()).sum();
-                        loss += most + sum.ln() - row[*label];
-                        right += usize::from(row.iter().position(|x| *x == most) == Some(*label));
-                        n += 1;
-                    }
-                }
-                Ok(Point { t, loss: loss / n as f64, accuracy: Some(right as f64 / n as f64) })
-            })
-            .collect(),
+        Questions::Images { inputs, labels } => {
+            let point = |t: f64| judged(a, b, t, norms, |net| classified(a.flow(), net, t, inputs, labels));
+            places.map(point).collect()
+        }
     }
+}
+
+/// What is found out about the net at t, its statistics estimated anew if there are norms and it is no end.
+fn judged<T>(
+    a: &FlowNet,
+    b: &FlowNet,
+    t: f64,
+    norms: Option<&BatchNorms>,
+    judge: impl Fn(&dyn Numbers) -> Result<T>,
+) -> Result<T> {
+    let net = Between { a, b, t };
+    match norms.filter(|_| 0.0 < t && t < 1.0) {
+        Some(norms) => judge(&norms.estimated(&net)?),
+        None => judge(&net),
+    }
+}
+
+/// The mean cross-entropy of labels, and the share of right answers.
+fn classified(
+    flow: &Flow,
+    net: &dyn Numbers,
+    t: f64,
+    inputs: &[Vec<Array>],
+    labels: &[Vec<usize>],
+) -> Result<Point> {
+    let (mut loss, mut right, mut n) = (0.0, 0, 0);
+    for (inputs, labels) in inputs.iter().zip(labels) {
+        let answers = run(flow, net, inputs)?;
+        let logits = answers.first().map_or(&[][..], Array::data);
+        let n_classes = logits.len() / labels.len();
+        let most = labels.iter().max().copied().unwrap_or(0);
+        ensure!(
+            n_classes > most && n_classes * labels.len() == logits.len(),
+            "expected an answer with a number for each of {} classes, found {} numbers for {} images",
+            most + 1,
+            logits.len(),
+            labels.len()
+        );
+        for (row, label) in logits.chunks(n_classes).zip(labels) {
+            let most = row.iter().fold(f64::NEG_INFINITY, |most, x| most.max(*x));
+            let sum: f64 = row.iter().map(|x| (x - most).exp()).sum();
+            loss += most + sum.ln() - row[*label];
+            right += usize::from(row.iter().position(|x| *x == most) == Some(*label));
+            n += 1;
+        }
+    }
+    Ok(Point { t, loss: loss / n as f64, accuracy: Some(right as f64 / n as f64) })
 }
 
 /// How far the answers of two nets of one flow to random inputs are apart, relative to the mean of their norms.

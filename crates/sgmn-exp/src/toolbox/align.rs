@@ -8,14 +8,14 @@ use std::{
 use anyhow::{Context, Result, bail};
 use sgmn_graph::{
     Seed,
-    flow::{FlowNet, Numbers},
+    flow::{Array, Flow, FlowNet, Numbers},
 };
 use sgmn_symmetry::flow::{
-    align::{AlignOptions, Alignment},
+    align::{AlignOptions, Alignment, Method},
     transport::Found,
 };
 
-use super::Verdict;
+use super::{Verdict, images::ImageArgs};
 use crate::{
     any_net::{
         args::NetArgs,
@@ -36,10 +36,13 @@ that its function stays and its numbers come near to those of A. Both nets are s
 then one order after the other is chosen by a linear assignment, with the signs of its units, and matrices are turned.
 Distances are root mean squares of differences, each in units of the root mean square of its parameter: nets that have
 nothing to do with each other are about 1.41 apart, twins 0. Nothing proves that no nearer place exists.
+With --method activations, units are put together that do the same on training images: orders and signs are those whose
+activations correlate most, and numbers are looked at only where activations say nothing.
 
 Examples:
   sgmn align a.onnx b.onnx --out b-aligned.onnx
   sgmn align a.safetensors b.safetensors --architecture net.toml --starts 8 --out near.safetensors
+  sgmn align a.pt2 b.pt2 --method activations --images mini --out near.pt2
   sgmn align a.pt2 b.pt2 --out near.pt2 --element b-to-near.json")]
 pub(super) struct Args {
     /// The net that stays: .onnx, .pt2, tensors with --architecture, or a chain of layers
@@ -60,6 +63,8 @@ pub(super) struct Args {
     #[command(flatten)]
     search: SearchArgs,
     #[command(flatten)]
+    images: ImageArgs,
+    #[command(flatten)]
     read: ReadArgs,
     #[command(flatten)]
     net: NetArgs,
@@ -69,6 +74,9 @@ pub(super) struct Args {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Search")]
 pub(super) struct SearchArgs {
+    /// What says which units belong together
+    #[arg(long, value_enum, default_value_t = Matching::Weights)]
+    method: Matching,
     /// Starts: from the inputs inwards, from canonical orders, from the orders of the files, then from random ones
     #[arg(long, value_name = "N", default_value_t = 3)]
     starts: usize,
@@ -80,7 +88,24 @@ pub(super) struct SearchArgs {
     seed: u64,
 }
 
+/// What says which units belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Matching {
+    /// All numbers beside them
+    Weights,
+    /// What they compute on training images; needs --images
+    Activations,
+}
+
 impl SearchArgs {
+    /// The inputs that activations are looked at on; none if numbers are.
+    pub(super) fn inputs(&self, images: &ImageArgs, flow: &Flow) -> Result<Option<Vec<Vec<Array>>>> {
+        match self.method {
+            Matching::Weights => Ok(None),
+            Matching::Activations => images.training(flow, "--method activations").map(Some),
+        }
+    }
+
     pub(super) fn options(&self) -> AlignOptions {
         AlignOptions { starts: self.starts, sweeps: self.sweeps, seed: self.seed() }
     }
@@ -112,7 +137,9 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     }
     let open = |path: &Path| FlowSource::open(path, &args.net, &args.read);
     let (a, b) = (open(&args.a)?, open(&args.b)?);
-    let Moved { alignment, net } = moved(a.net(), b.net(), &args.search.options())?;
+    let inputs = args.search.inputs(&args.images, a.net().flow())?;
+    let Moved { alignment, net } =
+        moved(a.net(), b.net(), method(inputs.as_deref()), &args.search.options())?;
     b.write(&net, &args.out)?;
     let again = open(&args.out)?;
     let twin = Twin::of(b.net(), &net, again.net(), args.search.seed())
@@ -135,6 +162,11 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
         writeln!(out, "wrote {}", path.display())?;
     }
     Ok(if twin.written <= MOST_ROUNDED { Verdict::Pass } else { Verdict::Fail })
+}
+
+/// The method that looks at activations on these inputs, or at numbers if there are none.
+pub(super) fn method(inputs: Option<&[Vec<Array>]>) -> Method<'_> {
+    inputs.map_or(Method::Weights, Method::Activations)
 }
 
 /// Says how near a net came.

@@ -5,21 +5,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 
 use super::{
     Verdict,
-    align::{SearchArgs, say},
+    align::{SearchArgs, method, say},
+    images::ImageArgs,
+    merge::{estimated, say_estimated},
     results::Results,
 };
 use crate::{
     any_net::{
         args::NetArgs,
         merge::{Moved, moved},
-        path::{Pixels, Point, Questions, barrier, walk},
+        path::{Point, Questions, barrier, walk},
     },
-    data::datasets,
     files::{FlowSource, ReadArgs, refuse_existing},
     show::{Curve, CurvePlot, Table, XAxis, save::write_atomic},
 };
@@ -33,10 +34,13 @@ With --images, a net that reads images and answers with logits is judged by the 
 the share of right answers. Without, nets are asked random inputs, and judged by how far their answers are from the mean of
 the answers of both ends, weighed as their numbers are: 0 at both ends.
 A folder of images holds MNIST's four files; the test images are asked.
+Statistics of batch norms on the line are the means of those of the ends, unless --estimate takes them anew from the
+training images.
 
 Examples:
   sgmn interpolate a.onnx b.onnx --steps 25 --figure barrier.svg
   sgmn interpolate a.onnx b.onnx --images mini --n-images 200 --normalize 0.1307,0.3081
+  sgmn interpolate a.onnx b.onnx --images mini --n-images 500 --estimate
   sgmn interpolate a.pt2 b.pt2 --steps 11 --json barrier.jsonl")]
 pub(super) struct Args {
     /// The net at t = 0: .onnx, .pt2, tensors with --architecture, or a chain of layers
@@ -48,15 +52,11 @@ pub(super) struct Args {
     /// Nets on the line, both ends among them
     #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u64).range(2..=10_000))]
     steps: u64,
-    /// Folder of IDX files, or `mini` for the digits that come with this program
-    #[arg(long, value_name = "FOLDER")]
-    images: Option<PathBuf>,
-    /// Images that are asked, the first of the test set
-    #[arg(long, value_name = "N", default_value_t = 100, requires = "images")]
-    n_images: usize,
-    /// What is subtracted from pixels between 0 and 1, and what they are divided by then
-    #[arg(long, value_name = "MEAN,STD", requires = "images", value_parser = pixels, default_value = "0,1")]
-    normalize: Pixels,
+    #[command(flatten)]
+    shown: ImageArgs,
+    /// Estimate the statistics of batch norms anew for each net between the ends, on training images
+    #[arg(long, requires = "images")]
+    estimate: bool,
     /// Random inputs that are asked if there are no images
     #[arg(long, value_name = "N", default_value_t = 16, conflicts_with = "images")]
     n_inputs: usize,
@@ -77,14 +77,6 @@ pub(super) struct Args {
     net: NetArgs,
 }
 
-fn pixels(text: &str) -> Result<Pixels, String> {
-    let fault = || format!("expected MEAN,STD with STD above 0, found {text:?}");
-    let (mean, std) = text.split_once(',').ok_or_else(fault)?;
-    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
-    let (mean, std) = number(mean).zip(number(std)).filter(|(_, std)| *std > 0.0).ok_or_else(fault)?;
-    Ok(Pixels { mean, std })
-}
-
 /// Walks both lines, and shows them.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     if let Some(path) = &args.figure {
@@ -93,22 +85,23 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     let mut results = Results::open(args.json.as_deref())?;
     let open = |path: &Path| FlowSource::open(path, &args.net, &args.read);
     let (a, b) = (open(&args.a)?, open(&args.b)?);
-    let questions = match &args.images {
-        Some(path) => {
-            let name = path.to_str().context("--images: expected letters, found bytes that are none")?;
-            let (_, test) = datasets::image_sets(name, Path::new(""))?;
-            Questions::images(a.net().flow(), &test, args.n_images, args.normalize)?
-        }
-        None => Questions::random(a.net().flow(), args.n_inputs, args.search.seed().child("questions")),
-    };
-    let Moved { alignment, net } = moved(a.net(), b.net(), &args.search.options())?;
+    let flow = a.net().flow();
+    let random = || Questions::random(flow, args.n_inputs, args.search.seed().child("questions"));
+    let questions = args.shown.questions(flow)?.unwrap_or_else(random);
+    let norms = estimated(args.estimate, &args.shown, a.net())?;
+    let inputs = args.search.inputs(&args.shown, flow)?;
+    let Moved { alignment, net } =
+        moved(a.net(), b.net(), method(inputs.as_deref()), &args.search.options())?;
     say(&alignment, out)?;
+    if let Some(norms) = &norms {
+        say_estimated(norms, out)?;
+    }
     let steps = usize::try_from(args.steps)?;
-    let before = walk(a.net(), b.net(), steps, &questions)?;
-    let after = walk(a.net(), &net, steps, &questions)?;
+    let before = walk(a.net(), b.net(), steps, &questions, norms.as_ref())?;
+    let after = walk(a.net(), &net, steps, &questions, norms.as_ref())?;
     write!(out, "{}", table(&before, &after).to_markdown())?;
     let [as_they_are, aligned] = [&before, &after].map(|points| barrier(points));
-    let unit = if args.images.is_some() { " nats" } else { "" };
+    let unit = if args.shown.folder().is_some() { " nats" } else { "" };
     writeln!(out, "barrier: {as_they_are:.4}{unit} as the files are, {aligned:.4}{unit} after alignment")?;
     if let Some(path) = &args.figure {
         write_atomic(path, plot(args, &before, &after).to_svg()?.to_file().as_bytes())?;
@@ -121,7 +114,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
             .collect()
     };
     results.write(&json!({
-        "step": "interpolate", "a": args.a, "b": args.b, "images": args.images,
+        "step": "interpolate", "a": args.a, "b": args.b, "images": args.shown.folder(), "estimated": args.estimate,
         "distance": {"before": alignment.before, "after": alignment.after},
         "barrier": {"before": as_they_are, "after": aligned},
         "before": points(&before), "after": points(&after),
@@ -155,7 +148,7 @@ fn plot(args: &Args, before: &[Point], after: &[Point]) -> CurvePlot {
         let points: Vec<(f64, f64)> = points.iter().map(|point| (point.t, point.loss)).collect();
         Curve::new(label, &points)
     };
-    let y_label = match args.images {
+    let y_label = match args.shown.folder() {
         Some(_) => "cross-entropy (nats)",
         None => "departure of answers from their mean (part of their norm)",
     };

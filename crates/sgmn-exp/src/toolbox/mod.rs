@@ -11,6 +11,7 @@ mod distance;
 mod equal;
 mod export_checkpoint;
 mod fit;
+mod images;
 mod import_checkpoint;
 mod inspect;
 mod interpolate;

@@ -11,6 +11,7 @@ mod measure;
 mod one_net;
 mod parity;
 mod torch;
+mod trained;
 mod zoo;
 
 use std::path::{Path, PathBuf};

@@ -76,7 +76,7 @@ pub(super) fn additions(free: &Free, judge: &Judge<'_>, seed: Seed, n: usize) ->
         let changed = freedom.act(net, drawn);
         let mut change = 0.0;
         for param in freedom.params.iter().take(MOST_VARIANTS) {
-            let mut alone = Replaced::new(net);
+            let mut alone = Replaced::new(net.flow(), net);
             alone.set(*param, changed.numbers(*param).into_owned());
             change = f64::max(change, judge.change_of_first(&alone)?);
             if change >= SEEN {

@@ -101,7 +101,7 @@ impl<'a> Carried<'a> {
         if self.lacks(changed.keys()).is_some() {
             return None;
         }
-        let mut replaced = Replaced::new(self.net);
+        let mut replaced = Replaced::new(self.net.flow(), self.net);
         for (i, carried) in self.params.iter().enumerate() {
             if let Some((name, form)) = carried
                 && let Some(array) = changed.get(*name)

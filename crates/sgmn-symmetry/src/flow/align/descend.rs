@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand::seq::SliceRandom;
-use sgmn_graph::Seed;
+use sgmn_graph::{
+    Seed,
+    flow::{Array, FlowNet},
+};
 
 use super::{
+    activations::Activations,
     assign::assign,
     gains::{Asked, Gains},
     heads::Heads,
@@ -79,7 +83,33 @@ impl<'a> Free<'a> {
     }
 
     fn asked<'b>(&'b self, decided: Option<&'b BTreeSet<u32>>) -> Asked<'b> {
-        Asked { units: &self.units, signs: &self.signs, heads: &self.heads, decided }
+        Asked { units: &self.units, signs: &self.signs, heads: &self.heads, decided, activations: None }
+    }
+
+    /// Orders by what units compute on these inputs, whether numbers come nearer or not; then matrices, and orders whose
+    /// activations were not seen, by numbers. The squared distance after the orders, and after each sweep over the rest.
+    pub(super) fn by_activations(
+        &self,
+        now: &mut Now<'_>,
+        stays: &FlowNet,
+        inputs: &[Vec<Array>],
+        (most, seed): (usize, Seed),
+    ) -> Result<Vec<f64>> {
+        let mut seen = BTreeSet::new();
+        // Numbers decide ties, and mean something once others have their places.
+        for _ in 0..2 {
+            let activations = Activations::of(&self.units, &self.signs, stays, &now.raw(), inputs)?;
+            let asked = Asked { activations: Some(&activations), ..self.asked(None) };
+            let of_tree = |root: &u32| self.units.tree(*root).into_iter().any(|color| activations.has(color));
+            seen = self.units.roots.iter().copied().filter(of_tree).collect();
+            for root in &seen {
+                self.order(*root, &asked, now, true)?;
+            }
+        }
+        let is_left = |step: &Coordinate| !matches!(step, Coordinate::Order(root) if seen.contains(root));
+        let mut distances = vec![now.distance()];
+        distances.extend(self.sweep_over(&is_left, now, most, seed)?);
+        Ok(distances)
     }
 
     /// Orders from the inputs inwards: each is chosen by those numbers beside which all is decided already, first the one
@@ -107,9 +137,19 @@ impl<'a> Free<'a> {
 
     /// Sweeps over all coordinates until nothing comes nearer that is worth it; the squared distance after each sweep.
     pub(super) fn sweep(&self, now: &mut Now<'_>, most: usize, seed: Seed) -> Result<Vec<f64>> {
+        self.sweep_over(&|_| true, now, most, seed)
+    }
+
+    fn sweep_over(
+        &self,
+        chosen: &dyn Fn(&Coordinate) -> bool,
+        now: &mut Now<'_>,
+        most: usize,
+        seed: Seed,
+    ) -> Result<Vec<f64>> {
         let (mut distances, begun) = (Vec::new(), now.distance());
         let mut seen: Vec<Option<Vec<usize>>> = vec![None; self.steps.len()];
-        let mut order: Vec<usize> = (0..self.steps.len()).collect();
+        let mut order: Vec<usize> = (0..self.steps.len()).filter(|at| chosen(&self.steps[*at])).collect();
         let mut rng = seed.child("sweeps").rng();
         for _ in 0..most {
             order.shuffle(&mut rng);

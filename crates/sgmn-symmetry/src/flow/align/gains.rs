@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sgmn_graph::flow::product::{Matrix as Product, multiply};
 
 use super::{
+    activations::Activations,
     assign::assign,
     heads::Heads,
     now::Now,
@@ -34,6 +35,8 @@ pub(super) struct Asked<'a> {
     pub(super) heads: &'a Heads,
     /// If given, only numbers count beside which all is decided: these orbits, and what does not move.
     pub(super) decided: Option<&'a BTreeSet<u32>>,
+    /// If given, what units compute counts, and numbers only where that ties.
+    pub(super) activations: Option<&'a Activations>,
 }
 
 impl Asked<'_> {
@@ -71,13 +74,18 @@ impl Asked<'_> {
     pub(super) fn gains(&self, color: u32, now: &Now<'_>, all: &mut BTreeMap<u32, Gains>) {
         let units = &self.units.of_color[&color];
         let n = units.len();
-        let by_signs = self.direct(color, now);
+        let by_signs = match self.activations {
+            Some(seen) => seen.with_ties_decided(color, self.direct(color, now)),
+            None => self.direct(color, now),
+        };
         let n_signs = self.signs.of(units[0]).len();
         let mut best_of = vec![0.0; n * n];
         for (at, sum) in best_of.iter_mut().enumerate() {
             *sum = best(n_signs, by_signs.iter().map(|(mask, gains)| (*mask, gains[at]))).1;
         }
-        self.heads.add(color, self.units, now, self.decided, &mut best_of);
+        if self.activations.is_none() {
+            self.heads.add(color, self.units, now, self.decided, &mut best_of);
+        }
         for below in self.units.below.get(&color).into_iter().flatten() {
             let asked =
                 !self.units.by_matrix.contains(below) && self.units.of_color[below].len() <= MOST_CARRIED;
@@ -121,7 +129,8 @@ impl Asked<'_> {
             if !self.counts(&site) || weight == 0.0 {
                 continue;
             }
-            let scales = &site.holding.motion.groups[site.which].scales;
+            let group = &site.holding.motion.groups[site.which];
+            let scales = &group.scales;
             let n_turns = site.at[0].len();
             let mut turns: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
             for turn in 0..n_turns {
@@ -133,9 +142,12 @@ impl Asked<'_> {
                 let alike = first == 0 || (1..n).all(|unit| mask(unit) == first);
                 turns.entry(if alike { first } else { 0 }).or_default().push(turn);
             }
+            let param = site.holding.param;
+            let numbers: (&[f64], &[f64]) = (&now.fixed.stays[param], &now.moved[param]);
+            let grid = Grid { shape: site.holding.shape.clone(), axes: group.axes.clone(), at: site.at };
             for (mask, turns) in turns {
                 let sum = by_signs.entry(mask).or_insert_with(|| vec![0.0; n * n]);
-                products(&site, &turns, now, weight, sum);
+                products(&grid, &turns, numbers, weight, sum);
             }
         }
         by_signs
@@ -150,44 +162,78 @@ impl Gains {
     }
 }
 
+/// Units along some axes of an array.
+#[derive(Debug, Clone)]
+pub(super) struct Grid {
+    pub(super) shape: Vec<usize>,
+    pub(super) axes: Vec<usize>,
+    /// For each unit its indices along the axes; those of two units correspond in their order.
+    pub(super) at: Vec<Vec<usize>>,
+}
+
+/// Some of the numbers that stand at one turn of each unit.
+pub(super) struct Part<'a> {
+    /// Where the first number of each unit stands.
+    starts: &'a [usize],
+    /// Where others stand behind it.
+    behind: &'a [usize],
+}
+
+impl Part<'_> {
+    /// Numbers of each unit.
+    pub(super) fn width(&self) -> usize {
+        self.behind.len()
+    }
+
+    /// The numbers of an array, a row a unit.
+    pub(super) fn gathered(&self, numbers: &[f64]) -> Vec<f64> {
+        let row = |first: &usize| {
+            let first = *first;
+            self.behind.iter().map(move |step| numbers[first + step])
+        };
+        self.starts.iter().flat_map(row).collect()
+    }
+}
+
+impl Grid {
+    /// Shows the numbers at these turns, not too many at a time.
+    pub(super) fn parts(&self, turns: impl Iterator<Item = usize>, mut see: impl FnMut(Part<'_>)) {
+        let shape = &self.shape;
+        let mut strides = vec![1; shape.len()];
+        for axis in (1..shape.len()).rev() {
+            strides[axis - 1] = strides[axis] * shape[axis];
+        }
+        let start = |mut index: usize| {
+            let mut start = 0;
+            for axis in self.axes.iter().rev() {
+                start += index % shape[*axis] * strides[*axis];
+                index /= shape[*axis];
+            }
+            start
+        };
+        // Where the numbers of one index stand behind the first of them.
+        let mut behind = vec![0];
+        for axis in (0..shape.len()).filter(|axis| !self.axes.contains(axis)) {
+            let stride = strides[axis];
+            let steps = |first: usize| (0..shape[axis]).map(move |at| first + at * stride);
+            behind = behind.into_iter().flat_map(steps).collect();
+        }
+        let width = (GATHERED / self.at.len()).max(1);
+        for turn in turns {
+            let starts: Vec<usize> = self.at.iter().map(|of_unit| start(of_unit[turn])).collect();
+            behind.chunks(width).for_each(|behind| see(Part { starts: &starts, behind }));
+        }
+    }
+}
+
 /// Adds to `sum` the weighed products of the numbers of each unit of one net with those of each unit of the other.
-fn products(site: &Site<'_>, turns: &[usize], now: &Now<'_>, weight: f64, sum: &mut [f64]) {
-    let shape = &site.holding.shape;
-    let axes = &site.holding.motion.groups[site.which].axes;
-    let mut strides = vec![1; shape.len()];
-    for axis in (1..shape.len()).rev() {
-        strides[axis - 1] = strides[axis] * shape[axis];
-    }
-    let start = |mut index: usize| {
-        let mut start = 0;
-        for axis in axes.iter().rev() {
-            start += index % shape[*axis] * strides[*axis];
-            index /= shape[*axis];
-        }
-        start
-    };
-    // Where the numbers of one index stand behind the first of them.
-    let mut behind = vec![0];
-    for axis in (0..shape.len()).filter(|axis| !axes.contains(axis)) {
-        let stride = strides[axis];
-        let steps = |first: usize| (0..shape[axis]).map(move |at| first + at * stride);
-        behind = behind.into_iter().flat_map(steps).collect();
-    }
-    let param = site.holding.param;
-    let (stays, moved) = (&now.fixed.stays[param], &now.moved[param]);
-    let n = site.at.len();
-    let width = (GATHERED / n).max(1);
-    let starts = |turn: usize| site.at.iter().map(move |of_unit| start(of_unit[turn]));
+fn products(grid: &Grid, turns: &[usize], (stays, moved): (&[f64], &[f64]), weight: f64, sum: &mut [f64]) {
+    let n = grid.at.len();
     let mut product = vec![0.0; n * n];
-    for turn in turns {
-        for part in behind.chunks(width) {
-            let gather = |numbers: &[f64]| -> Vec<f64> {
-                starts(*turn).flat_map(|first| part.iter().map(move |step| numbers[first + step])).collect()
-            };
-            let (x, y) = (gather(stays), gather(moved));
-            let (x, y) = (Product::dense(&x, n, part.len()), Product::dense(&y, n, part.len()));
-            multiply(x, y.turned(), &mut product, n);
-            sum.iter_mut().zip(&product).for_each(|(sum, product)| *sum += weight * product);
-        }
-    }
+    grid.parts(turns.iter().copied(), |part| {
+        let (x, y) = (part.gathered(stays), part.gathered(moved));
+        let (x, y) = (Product::dense(&x, n, part.width()), Product::dense(&y, n, part.width()));
+        multiply(x, y.turned(), &mut product, n);
+        sum.iter_mut().zip(&product).for_each(|(sum, product)| *sum += weight * product);
+    });
 }

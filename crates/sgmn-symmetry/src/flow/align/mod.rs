@@ -7,9 +7,11 @@
 //! is made small by coordinate descent: one order at a time is chosen by one linear assignment, for which the gains of all
 //! parameters that hold its units are summed; the signs of each unit are chosen with its place. Units that carry others
 //! along, as heads do, gain what these gain at their best. Matrices are orthogonal Procrustes problems. A step that does not
-//! bring the nets nearer is not made, so d never rises. Nothing says that the end is the best there is: several starts are
+//! bring the nets nearer is not made, so d never rises. With [`Method::Activations`] orders and signs are chosen by what units
+//! compute instead. Nothing says that the end is the best there is: several starts are
 //! tried; of nets with more than four million numbers only that goes on which is nearest after one sweep. Nets that have nothing to do with each other are about √2 apart.
 
+mod activations;
 mod assign;
 mod descend;
 mod gains;
@@ -21,7 +23,10 @@ mod signs;
 mod tests;
 mod units;
 
-use sgmn_graph::{Seed, flow::FlowNet};
+use sgmn_graph::{
+    Seed,
+    flow::{Array, FlowNet},
+};
 
 use self::{
     descend::Free,
@@ -37,10 +42,20 @@ use super::{
 };
 use crate::Result;
 
+/// What says which units belong together.
+#[derive(Debug, Clone, Copy)]
+pub enum Method<'a> {
+    /// The numbers of both nets: d is made small.
+    Weights,
+    /// What units compute on these inputs: orders and signs are those with the largest sum of correlations, whatever becomes
+    /// of d. Matrices, and orders along which no value moves alone, are chosen by numbers.
+    Activations(&'a [Vec<Array>]),
+}
+
 /// How long to search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AlignOptions {
-    /// From how many starts: first orders from the inputs inwards, then those of the canonical forms, then those of the
+    /// By numbers, from how many starts: first orders from the inputs inwards, then those of the canonical forms, then those of the
     /// files, then random ones.
     pub starts: usize,
     /// Sweeps over all orders from each start at most; ten are mostly enough.
@@ -68,7 +83,8 @@ pub struct Alignment {
     pub euclidean: f64,
     /// How many units came to another place, of how many that may.
     pub reordered: (usize, usize),
-    /// For each start the distance d at its beginning and after each of its sweeps; it never rises.
+    /// For each start the distance d at its beginning and after each of its sweeps; it never rises. By activations there is
+    /// one start, which begins where orders are chosen already.
     pub starts: Vec<Vec<f64>>,
 }
 
@@ -80,21 +96,26 @@ const LARGE: usize = 1 << 22;
 /// Finds what brings `b` nearest to `a`; acting with it changes the numbers of `b`, not its function.
 ///
 /// # Errors
-/// [`Error::Unlike`](crate::Error::Unlike) if the nets are not of one flow, and as
-/// [`canonicalize_flow`](super::canonicalize_flow).
-pub fn align(a: &FlowNet, b: &FlowNet, options: &AlignOptions) -> Result<Alignment> {
+/// [`Error::Unlike`](crate::Error::Unlike) if the nets are not of one flow, [`Error::Flow`](crate::Error::Flow) if inputs do
+/// not fit, and as [`canonicalize_flow`](super::canonicalize_flow).
+pub fn align(a: &FlowNet, b: &FlowNet, method: Method<'_>, options: &AlignOptions) -> Result<Alignment> {
     check_same_flow(a.flow(), b.flow())?;
     let pair = Pair::new(b, a);
-    if let Some(found) = with_matrices(&pair, pair.matrices.clone(), options)? {
+    if let Some(found) = with_matrices(&pair, pair.matrices.clone(), method, options)? {
         return Ok(found);
     }
     // Orders and scalars alone always have the form of an element.
-    let found = with_matrices(&pair, Vec::new(), options)?;
+    let found = with_matrices(&pair, Vec::new(), method, options)?;
     found.ok_or_else(|| unlike("element", "one of orders and scalars", "another one"))
 }
 
 /// Aligns with those of these matrices that both nets let act; absent if what is found has not the form of an element.
-fn with_matrices(pair: &Pair<'_>, all: Vec<Matrix>, options: &AlignOptions) -> Result<Option<Alignment>> {
+fn with_matrices(
+    pair: &Pair<'_>,
+    all: Vec<Matrix>,
+    method: Method<'_>,
+    options: &AlignOptions,
+) -> Result<Option<Alignment>> {
     let spaces = &pair.spaces;
     let (of_a, of_b) = at_one_point(pair, all)?;
     let mixing = of_a.way.matrices.clone();
@@ -102,6 +123,13 @@ fn with_matrices(pair: &Pair<'_>, all: Vec<Matrix>, options: &AlignOptions) -> R
     let first = fixed.begin(&of_b.net);
     let free = Free::new(Units::new(spaces, units_of_matrices(spaces, &mixing)), &first);
     let before = first.distance();
+    if let Method::Activations(inputs) = method {
+        let mut now = first;
+        let search = (options.sweeps, options.seed.child("activations"));
+        let sweeps = free.by_activations(&mut now, &of_a.net, inputs, search)?;
+        let starts = vec![sweeps.into_iter().map(f64::sqrt).collect()];
+        return finished(pair, (&of_a, &of_b), &now, before, starts);
+    }
     let (mut best, mut goes_on, mut starts) = (first.clone(), None, Vec::new());
     let is_large = pair.a.flow().n_numbers() > LARGE;
     let at_first = if is_large { 1 } else { options.sweeps };

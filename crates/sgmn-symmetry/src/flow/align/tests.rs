@@ -57,7 +57,7 @@ fn twins_of_random_nets_are_brought_back_wherever_their_forms_meet() {
         let seed = Seed::new(number);
         let net = random_flow(seed, 100);
         let twin = twin(&net, seed, &Draw::default());
-        let Ok(found) = align(&net, &twin, &AlignOptions::default()) else { continue };
+        let Ok(found) = align(&net, &twin, Method::Weights, &AlignOptions::default()) else { continue };
         assert!(never_rises(&found), "net {number}: {found:?}");
         // Norms that are folded first may make forms meet that do not meet as they are.
         let here = crate::flow::transport::transport(&net, &twin, 1e-9).unwrap();
@@ -79,7 +79,9 @@ fn acting_keeps_the_function_of_nets_that_are_no_twins() {
         let seed = Seed::new(number);
         let a = random_flow(seed, 100);
         let b = noisy(&a, 1.0, seed);
-        let Ok(found) = align(&a, &b, &AlignOptions { starts: 4, ..AlignOptions::default() }) else {
+        let Ok(found) =
+            align(&a, &b, Method::Weights, &AlignOptions { starts: 4, ..AlignOptions::default() })
+        else {
             continue;
         };
         assert!(never_rises(&found), "net {number}: {:?}", found.starts);
@@ -105,13 +107,65 @@ fn planted_orders_are_found_under_noise_of_a_half() {
             let plant = spaces.sample(seed.child("plant"), &Draw::default());
             let other = noisy(&net, 0.5, seed);
             let planted = net.with(&plant.act(&other)).unwrap();
-            let found = align(&net, &planted, &AlignOptions::default()).unwrap();
+            let found = align(&net, &planted, Method::Weights, &AlignOptions::default()).unwrap();
             let both = found.transport.element.compose(&plant).unwrap();
             let moved: usize = spaces.moves(&both).unwrap().iter().map(|space| space.reordered).sum();
             assert_eq!(moved, 0, "{activation:?} {number}: {:?}", found.starts);
             assert!(found.after < 0.6 * found.before);
         }
     }
+}
+
+fn questions(net: &FlowNet, n: u64, seed: Seed) -> Vec<Vec<Array>> {
+    (0..n).map(|at| random_inputs(net.flow(), seed.child("questions").index(at))).collect()
+}
+
+#[test]
+fn twins_of_random_nets_are_brought_back_by_what_they_compute() {
+    let (mut n_met, mut n_back) = (0, 0);
+    for number in 0..40 {
+        let seed = Seed::new(number);
+        let net = random_flow(seed, 100);
+        let twin = twin(&net, seed, &Draw::default());
+        let here = crate::flow::transport::transport(&net, &twin, 1e-9).unwrap();
+        if here.is_none_or(|found| found.folded) {
+            continue;
+        }
+        let inputs = questions(&net, 8, seed);
+        let found = align(&net, &twin, Method::Activations(&inputs), &AlignOptions::default()).unwrap();
+        n_met += 1;
+        n_back += usize::from(apart(&act(&found, &twin), &net) <= 1e-6 * apart(&net, &twin).max(1.0));
+    }
+    // In two nets a norm leaves two units that are each other's negative, and whose sign is not their own.
+    assert!(n_met > 20 && n_back + 2 >= n_met, "{n_met} met, {n_back} came back");
+}
+
+#[test]
+fn planted_orders_are_found_under_noise_by_what_units_compute() {
+    for activation in [Activation::Relu, Activation::Tanh] {
+        for number in 0..3 {
+            let seed = Seed::new(number);
+            let net = mlp(&[8, 24, 24, 24, 4], activation, seed.child("net"));
+            let spaces = derive(net.flow());
+            let plant = spaces.sample(seed.child("plant"), &Draw::default());
+            let planted = net.with(&plant.act(&noisy(&net, 0.2, seed))).unwrap();
+            let inputs = questions(&net, 200, seed);
+            let found =
+                align(&net, &planted, Method::Activations(&inputs), &AlignOptions::default()).unwrap();
+            let both = found.transport.element.compose(&plant).unwrap();
+            let moves = spaces.moves(&both).unwrap();
+            let moved: usize = moves.iter().map(|space| space.reordered + space.flipped).sum();
+            assert_eq!(moved, 0, "{activation:?} {number}: {:?}", found.starts);
+        }
+    }
+}
+
+#[test]
+fn inputs_of_another_shape_are_refused() {
+    let net = mlp(&[3, 4, 2], Activation::Relu, Seed::new(0));
+    let inputs = [vec![Array::new(vec![1, 2], vec![0.0; 2]).unwrap()]];
+    let refused = align(&net, &net, Method::Activations(&inputs), &AlignOptions::default()).unwrap_err();
+    assert!(refused.to_string().contains("expected [1, 3], found [1, 2]"), "{refused}");
 }
 
 /// The distance d, from its formula.
@@ -134,7 +188,7 @@ fn one_hidden_layer_is_ordered_as_well_as_any_order_and_signs_do_it() {
             let net = mlp(&[3, 3, 2], Activation::Tanh, seed.child(name));
             crate::flow::canonicalize_unfolded(&net).unwrap().net
         });
-        let found = align(&a, &b, &AlignOptions::default()).unwrap();
+        let found = align(&a, &b, Method::Weights, &AlignOptions::default()).unwrap();
         assert!((found.before - distance(&a, &b)).abs() < 1e-12);
         let spaces = derive(a.flow());
         // Drawn often enough to see all 6 orders with all 8 choices of signs.
@@ -156,7 +210,7 @@ fn heads_are_found_in_any_order_and_basis_under_noise() {
     for number in 0..3 {
         let seed = Seed::new(number);
         let twin = twin(&noisy(&net, 0.02, seed), seed, &Draw::default());
-        let found = align(&net, &twin, &AlignOptions::default()).unwrap();
+        let found = align(&net, &twin, Method::Weights, &AlignOptions::default()).unwrap();
         assert!(never_rises(&found));
         assert!(found.after < 0.25, "{:?} from {}", found.starts, found.before);
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{
     Spaces,
-    derive::{Holding, Label, LinkKind},
+    derive::{Group, Holding, Label, LinkKind},
 };
 
 /// What a unit stands under, or what takes the place of that.
@@ -150,23 +150,30 @@ impl<'a> Units<'a> {
         }
     }
 
-    /// Where units of an orbit stand.
+    /// For each unit of an orbit its indices along the axes of a group, those of two units corresponding in their order.
+    /// Absent if the orbit does not stand there.
+    pub(super) fn stands(&self, color: u32, group: &Group) -> Option<Vec<Vec<usize>>> {
+        let mut at: Vec<Vec<(u32, usize)>> = vec![Vec::new(); self.of_color[&color].len()];
+        for (index, (label, place)) in group.labels.iter().zip(group.places.iter()).enumerate() {
+            let label = self.spaces.derived.orbits.find(*label);
+            if self.color(label) == color && self.moves(label) {
+                at[self.place(label)].push((*place, index));
+            }
+        }
+        // Orbits tell apart how often units stand somewhere.
+        let stands = !at[0].is_empty() && at.iter().all(|of_unit| of_unit.len() == at[0].len());
+        at.iter_mut().for_each(|of_unit| of_unit.sort_unstable());
+        let indices = |of_unit: Vec<(u32, usize)>| of_unit.into_iter().map(|(_, index)| index).collect();
+        stands.then(|| at.into_iter().map(indices).collect())
+    }
+
+    /// Where units of an orbit stand in parameters.
     pub(super) fn sites(&self, color: u32) -> Vec<Site<'a>> {
         let mut sites = Vec::new();
         for holding in self.spaces.holdings_in_order() {
             for (which, group) in holding.motion.groups.iter().enumerate() {
-                let mut at: Vec<Vec<(u32, usize)>> = vec![Vec::new(); self.of_color[&color].len()];
-                for (index, (label, place)) in group.labels.iter().zip(group.places.iter()).enumerate() {
-                    let label = self.spaces.derived.orbits.find(*label);
-                    if self.color(label) == color && self.moves(label) {
-                        at[self.place(label)].push((*place, index));
-                    }
-                }
-                // Orbits tell apart how often units stand somewhere.
-                if !at[0].is_empty() && at.iter().all(|of_unit| of_unit.len() == at[0].len()) {
-                    at.iter_mut().for_each(|of_unit| of_unit.sort_unstable());
-                    let at = at.into_iter().map(|of_unit| of_unit.into_iter().map(|(_, i)| i).collect());
-                    sites.push(Site { holding, which, at: at.collect() });
+                if let Some(at) = self.stands(color, group) {
+                    sites.push(Site { holding, which, at });
                 }
             }
         }

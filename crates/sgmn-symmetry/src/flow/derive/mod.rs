@@ -38,8 +38,7 @@ pub(super) use birth::Holding;
 use birth::View;
 pub(super) use chart::Chart;
 use meet::{Guest, Is};
-pub(super) use motion::Group;
-use motion::Motion;
+pub(super) use motion::{Group, Motion};
 use orbits::Orbits;
 use ranges::Range;
 use scales::{Forms, Scales};
@@ -96,10 +95,10 @@ impl<'a> Deriver<'a> {
         }
     }
 
-    /// What remains of the walk: units, scalars, and what parameters hold of them.
-    fn walked(mut self) -> (Units, Scales, Vec<Holding>) {
+    /// What remains of the walk: units, scalars, what parameters hold of them, and how values move.
+    fn walked(mut self) -> (Units, Scales, Vec<Holding>, Vec<State>) {
         self.walk();
-        (self.units, self.scales, self.holdings)
+        (self.units, self.scales, self.holdings, self.states)
     }
 
     fn walk(&mut self) {
@@ -230,23 +229,41 @@ pub(super) struct Derived {
 
 /// Walks a flow and sorts its units.
 pub(super) fn derive(flow: &Flow) -> Derived {
-    let (mut units, scales, mut holdings) = Deriver::new(flow).walked();
+    let (units, scales, holdings, _) = Deriver::new(flow).walked();
+    sorted(units, &scales, holdings, &mut [])
+}
+
+/// As [`derive`], with how each value of the flow moves that an operation made; the scalars of these are kept, too.
+pub(super) fn derive_with_values(flow: &Flow) -> (Derived, Vec<Option<Motion>>) {
+    let (units, scales, holdings, states) = Deriver::new(flow).walked();
+    let motion = |state| if let State::Moving(motion) = state { Some(motion) } else { None };
+    let mut values: Vec<Option<Motion>> = states.into_iter().map(motion).collect();
+    (sorted(units, &scales, holdings, &mut values), values)
+}
+
+/// Sorts the units of a walk, and keeps the scalars of parameters and of these values.
+fn sorted(
+    mut units: Units,
+    scales: &Scales,
+    mut holdings: Vec<Holding>,
+    values: &mut [Option<Motion>],
+) -> Derived {
     let n_vars = scales.n_vars();
-    let settle = |holdings: &[Holding]| {
-        let motions = holdings.iter().map(|holding| &holding.motion);
+    let settle = |holdings: &[Holding], values: &[Option<Motion>]| {
+        let motions = holdings.iter().map(|holding| &holding.motion).chain(values.iter().flatten());
         scales.settled(motions.flat_map(|motion| {
             motion.groups.iter().flat_map(|group| group.scales.iter().copied()).chain([motion.scalar])
         }))
     };
-    let mut forms = settle(&holdings);
+    let mut forms = settle(&holdings, values);
     if scales.log.overflown() || scales.sign.overflown() {
         // Exponents beyond all measure: say nothing of such a net.
         for holding in &mut holdings {
             holding.motion = Motion::still();
         }
-        forms = settle(&[]);
+        values.iter_mut().for_each(|value| *value = None);
+        forms = settle(&[], &[]);
     }
-    drop(scales);
     let mut orbits = Orbits::of(&mut units, &holdings);
     // Where no way is found to move a unit, it and its like stand still.
     const MOST_ROUNDS: usize = 64;
