@@ -33,5 +33,5 @@ pub mod zoo;
 
 pub use bytes::atomic::AtomicFile;
 pub use error::{Error, Result};
-pub use sample::{Sample, Target};
+pub use sample::{FlowSample, Sample, Target};
 pub use source::{Dataset, LentSample, Source};

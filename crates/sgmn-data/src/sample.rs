@@ -1,7 +1,7 @@
 //! One item of a dataset: a net, its name, and what is asked about it.
 
 use serde::{Deserialize, Serialize};
-use sgmn_graph::Net;
+use sgmn_graph::{Net, flow::FlowNet};
 
 /// One item of a dataset: a net and what is asked about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,6 +10,17 @@ pub struct Sample {
     pub id: String,
     /// The net.
     pub net: Net,
+    /// What is to be predicted from it.
+    pub target: Target,
+}
+
+/// One item of a dataset whose nets may have any architecture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlowSample {
+    /// Stable name of the item inside its dataset.
+    pub id: String,
+    /// The net.
+    pub net: FlowNet,
     /// What is to be predicted from it.
     pub target: Target,
 }

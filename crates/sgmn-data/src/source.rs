@@ -3,7 +3,7 @@
 use sgmn_graph::LentNet;
 
 use crate::{
-    Result, Sample, Target,
+    FlowSample, Result, Sample, Target,
     skip::{OnBadNet, Skipped},
     split::Splits,
 };
@@ -43,6 +43,22 @@ pub trait Source: Send + Sync {
     /// As [`Source::get`].
     fn lend(&self, _i: usize) -> Result<Option<LentSample<'_>>> {
         Ok(None)
+    }
+
+    /// Item `i` where nets may have any architecture; nothing in sources of chains, which [`Source::get`] reads.
+    ///
+    /// # Errors
+    /// As [`Source::get`].
+    ///
+    /// # Panics
+    /// As [`Source::get`].
+    fn flow(&self, _i: usize) -> Result<Option<FlowSample>> {
+        Ok(None)
+    }
+
+    /// Whether the items are read by [`Source::flow`].
+    fn has_flows(&self) -> bool {
+        false
     }
 
     /// Whether there are no items.

@@ -5,7 +5,7 @@ use serde::de::{self, Deserializer};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use sgmn_data::fit::Recipe;
-use sgmn_data::formats::{self, Format, FormatKind, cnn_zoo::ZooActivation};
+use sgmn_data::formats::{self, Format, FormatKind, cnn_zoo::ZooActivation, packed::flows};
 use toml::{Table, Value};
 
 use super::check;
@@ -13,6 +13,7 @@ use super::check;
 /// Words for nets that are made here; every other `kind` is the name of a format.
 const FITTED: &str = "fitted";
 const TRAINED: &str = "trained";
+const WILD: &str = "wild";
 
 /// The source of the nets.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,8 @@ pub enum Data {
     Fitted(Fitted),
     /// CNNs trained on images here when they are first needed, then kept as a folder with the Small CNN Zoo's files.
     Trained(Trained),
+    /// Nets of many architectures trained on images here when they are first needed, then kept as a packed file of flows.
+    Wild(Wild),
 }
 
 /// Nets that exist as files.
@@ -76,12 +79,34 @@ pub struct Trained {
     pub activation: Option<ZooActivation>,
 }
 
+/// A wild zoo that is trained here, what is asked about its nets, and which are tested on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wild {
+    /// `mini` for the sample of MNIST digits that comes with the project, else a folder of IDX files.
+    pub images: String,
+    /// Nets of the zoo.
+    pub n_nets: usize,
+    /// Nets in a row that share an architecture.
+    pub per_architecture: usize,
+    /// Epochs of a net at most.
+    pub most_epochs: u32,
+    /// Seed of the zoo.
+    pub zoo_seed: u64,
+    /// The column of the zoo that is asked about: numbers are predicted, words are classes.
+    pub target: String,
+    /// The nets that are tested on, of which none is seen in training; absent: those that the zoo has drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<flows::HeldOut>,
+}
+
 impl Data {
     pub(super) fn validate(&self) -> Result<()> {
         match self {
             Self::Files(files) => check::inner_path("data.path", &files.path),
             Self::Fitted(fitted) => fitted.validate(),
             Self::Trained(trained) => trained.validate(),
+            Self::Wild(wild) => wild.validate(),
         }
     }
 }
@@ -107,6 +132,22 @@ impl Trained {
     }
 }
 
+impl Wild {
+    fn validate(&self) -> Result<()> {
+        /// Fewer leave a part of the split empty.
+        const MIN_NETS: usize = 10;
+        check::inner_path("data.images", &self.images)?;
+        check::at_least("data.n_nets", MIN_NETS, self.n_nets)?;
+        check::at_least("data.per_architecture", 1, self.per_architecture)?;
+        check::at_least("data.most_epochs", 1, self.most_epochs)
+    }
+
+    /// What is asked about the nets, and which are tested on.
+    pub fn options(&self) -> flows::Options {
+        flows::Options { target: self.target.clone(), held_out: self.held_out.clone() }
+    }
+}
+
 impl Serialize for Data {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -120,6 +161,7 @@ impl Serialize for Data {
             Self::Files(files) => files.serialize(serializer),
             Self::Fitted(request) => Tagged { kind: FITTED, request }.serialize(serializer),
             Self::Trained(request) => Tagged { kind: TRAINED, request }.serialize(serializer),
+            Self::Wild(request) => Tagged { kind: WILD, request }.serialize(serializer),
         }
     }
 }
@@ -137,9 +179,13 @@ impl<'de> Deserialize<'de> for Data {
                 table.remove("kind");
                 Trained::deserialize(table).map(Self::Trained).map_err(plain)
             }
+            Some(WILD) => {
+                table.remove("kind");
+                Wild::deserialize(table).map(Self::Wild).map_err(plain)
+            }
             Some(kind) if kind.parse::<FormatKind>().is_err() => {
                 let known: Vec<String> =
-                    formats().chain([FITTED, TRAINED]).map(|format| format!("`{format}`")).collect();
+                    formats().chain([FITTED, TRAINED, WILD]).map(|format| format!("`{format}`")).collect();
                 Err(de::Error::custom(format!("unknown kind `{kind}`, expected one of {}", known.join(", "))))
             }
             _ => Files::deserialize(table).map(Self::Files).map_err(plain),

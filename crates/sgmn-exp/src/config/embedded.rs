@@ -74,6 +74,10 @@ embed! {
         "fmnist-zoo-tanh-full",
         "mini-inrs",
         "mnist-inrs-full",
+        "wild",
+        "wild-held-out",
+        "wild-labels",
+        "wild-optimizer",
         "zoo-hetero",
         "zoo-hetero-full",
         "zoo-relu",
@@ -98,6 +102,7 @@ embed! {
         "ng-t-probes",
         "probes",
         "scalegmn",
+        "scalegmn-direct",
         "scalegmn-probes",
         "stat-nn",
     ;

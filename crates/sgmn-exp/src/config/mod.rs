@@ -34,7 +34,7 @@ use sha2::{Digest, Sha256};
 use toml::Table;
 
 pub use compose::{Composition, DataPart, ModelPart, NetKind, Scalings, SizePart};
-pub use data::{Data, Files, Fitted, Trained};
+pub use data::{Data, Files, Fitted, Trained, Wild};
 pub use embedded::{Embedded, PUBLISHED};
 pub use expect::Expect;
 pub use file::ExperimentFile;

@@ -84,6 +84,7 @@ fn made_path(data: &Data, data_dir: &Path) -> Option<PathBuf> {
         Data::Files(_) => None,
         Data::Fitted(fitted) => Some(datasets::fitted_path(fitted, data_dir)),
         Data::Trained(trained) => Some(datasets::trained_path(trained, data_dir)),
+        Data::Wild(wild) => Some(datasets::wild_path(wild, data_dir)),
     }
 }
 
@@ -99,6 +100,10 @@ pub(super) fn distributions(request: &Request, study: &Study) -> Result<Vec<Bloc
         return Ok(Vec::new());
     }
     let dataset = datasets::open_existing(&data, &request.data_dir)?;
+    if dataset.source.has_flows() {
+        // Statistics are of layers, which these nets have not in common.
+        return Ok(Vec::new());
+    }
     let sample = Sample::Drawn { n_nets: MOST_NETS, seed: Seed::new(0) };
     let statistics = Statistics::of(dataset.source.as_ref(), sample, &|| ())?;
     statistics::blocks(study.name, study.nets, &statistics)
@@ -111,6 +116,7 @@ pub(super) fn is_here(data: &Data, data_dir: &Path) -> bool {
         Data::Files(files) => data_dir.join(&files.path).exists(),
         Data::Fitted(fitted) => images(&fitted.images),
         Data::Trained(trained) => images(&trained.images),
+        Data::Wild(wild) => images(&wild.images),
     }
 }
 
@@ -121,17 +127,21 @@ pub(super) fn is_here(data: &Data, data_dir: &Path) -> bool {
 /// If the images are damaged.
 pub(super) fn ceiling(request: &Request, results: &StudyResults) -> Result<Option<String>> {
     let data = request.data(results.study)?;
-    let Data::Trained(trained) = &data else { return Ok(None) };
+    let folder = match &data {
+        Data::Trained(trained) => &trained.images,
+        Data::Wild(wild) => &wild.images,
+        Data::Files(_) | Data::Fitted(_) => return Ok(None),
+    };
     let Some(run) = results.runs().next().filter(|_| is_here(&data, &request.data_dir)) else {
         return Ok(None);
     };
-    let (_, tested_on) = datasets::image_sets(&trained.images, &request.data_dir)?;
+    let (_, tested_on) = datasets::image_sets(folder, &request.data_dir)?;
     let accuracies: Vec<f64> = run.summary.pairs.iter().map(|[_, accuracy]| *accuracy).collect();
     let tau = tau_ceiling(&accuracies, tested_on.len(), Seed::new(0));
     Ok(tau.map(|tau| {
         format!(
             "{}: accuracies were measured on {} test images. Repeating the test on as many others agrees with it to about \
-             τ = {tau:.3}, if the errors of the CNNs are independent; they share their images, so a model may do a little better.",
+             τ = {tau:.3}, if the errors of the nets are independent; they share their images, so a model may do a little better.",
             results.study.nets,
             thousands(tested_on.len()),
         )
@@ -156,6 +166,7 @@ impl Nets {
                 (reader.len(), fact("psnr_db_median").zip(fact("share_reached")))
             }
             Data::Trained(trained) => (trained.n_nets, None),
+            Data::Wild(wild) => (wild.n_nets, None),
             Data::Files(_) => return Ok(None),
         };
         Ok(Some(Self { data, path, n_nets, seconds, fit }))
@@ -188,6 +199,12 @@ impl Nets {
                 self.n_nets,
                 trained.n_images.map_or_else(String::new, |n| format!(" on {} images", thousands(n))),
                 trained.epochs
+            ),
+            Data::Wild(wild) => format!(
+                "{} nets of many architectures (perceptrons and convolutional nets, residual or not, with batch, layer or no \
+                 normalization, five activations, {} nets of one architecture in a row), trained here for at most {} epochs \
+                 each, some on wrong labels: 70 % to train on, 10 % to choose the best epoch on, the rest to test on.",
+                self.n_nets, wild.per_architecture, wild.most_epochs
             ),
             Data::Files(_) => format!("{} nets.", self.n_nets),
         };

@@ -11,7 +11,7 @@ use std::{
 
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
-use sgmn_graph::{Lowering, NetSpec, Seed};
+use sgmn_graph::{Lowering, NetSpec, Parts, Seed, Topology};
 
 pub use self::{
     about::{About, DataFacts, Reached},
@@ -31,6 +31,9 @@ pub struct Header {
     pub model: ModelConfig,
     /// The architectures of the nets it was built for; they decide shapes of variables.
     pub specs: Vec<NetSpec>,
+    /// The shapes of the graphs of nets that are no chains; absent if all are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub graphs: Vec<Parts>,
     /// The constants by which parameters are divided.
     pub normalization: Normalization,
     /// Training steps behind the variables.
@@ -107,11 +110,16 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Config`] or [`Error::Variable`] if the parts of the checkpoint do not fit each other.
     pub fn model(&self, dtype: DType, device: &Device) -> Result<TrainedModel> {
-        let Header { model: config, specs, normalization, about, .. } = &self.header;
+        let Header { model: config, specs, graphs, normalization, about, .. } = &self.header;
         let specs: Vec<Arc<NetSpec>> = specs.iter().cloned().map(Arc::new).collect();
         let about = about.clone().unwrap_or_else(|| About::of(Answers::unsaid(config)));
         about.answers.check(config)?;
-        let lowering = Lowering::new(&specs)?;
+        let lowering = if graphs.is_empty() {
+            Lowering::new(&specs)?
+        } else {
+            let topology = |parts: &Parts| Ok(Arc::new(Topology::of_parts(parts.clone())?));
+            Lowering::of_topologies(graphs.iter().map(topology).collect::<Result<_>>()?)?
+        };
         // The seed draws variables that are replaced, or loading fails.
         let vars = VarBuilder::new(Seed::new(0), dtype, device).with_room_for(self.vars.values());
         let (model, vars) = config.build_below(&lowering, normalization.clone(), vars)?;
@@ -172,6 +180,7 @@ mod tests {
         let header = Header {
             model: config.clone(),
             specs: vec![spec],
+            graphs: Vec::new(),
             normalization: Normalization::none(),
             n_steps: 7,
             progress: serde_json::json!({"epoch": 3}),

@@ -49,6 +49,7 @@ impl Checkpoint {
         let header = Header {
             model: ModelConfig::ScaleGmn(from_published(&published.args)?),
             specs,
+            graphs: Vec::new(),
             normalization: Normalization::none(),
             n_steps: 0,
             progress: Value::Null,

@@ -15,6 +15,8 @@ pub enum NetKind {
     Perceptrons,
     /// Some nets have convolutions.
     Cnns,
+    /// Nets of any architecture, chains of layers or not.
+    Any,
 }
 
 /// What hidden units of all nets may be scaled by, in the words of `model.symmetry`.
@@ -48,7 +50,7 @@ impl DataPart {
     pub fn open(name_or_path: &str) -> Result<Self> {
         let part = Part::open(&DATA_ROOM, name_or_path)?;
         let Some(nets) = part.said("nets")? else {
-            bail!("data {}: expected `nets`, one of perceptrons and cnns, found nothing", part.name)
+            bail!("data {}: expected `nets`, one of perceptrons, cnns and any, found nothing", part.name)
         };
         let tables: Vec<Table> = part.said("task")?.unwrap_or_default();
         let kinded = |table: Table| -> Result<(TaskKind, Table)> {

@@ -7,6 +7,7 @@ mod make;
 mod material;
 mod own;
 mod trained;
+mod wild;
 
 use std::{path::Path, sync::atomic::AtomicBool};
 
@@ -21,6 +22,7 @@ pub use self::{
     material::{Material, existing_material, material, material_of},
     own::{OwnNets, architectures, own},
     trained::{name, trained_path},
+    wild::wild_path,
 };
 use self::{
     kept::is_a_file_a_net,
@@ -67,6 +69,7 @@ pub fn open(data: &Data, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> 
             Ok(packed::open(&path, &packed::Options::default())?)
         }
         Data::Trained(trained) => trained::open(trained, data_dir, stop),
+        Data::Wild(wild) => wild::open(wild, data_dir, stop),
     }
 }
 
@@ -98,6 +101,10 @@ pub fn open_existing(data: &Data, data_dir: &Path) -> Result<Dataset> {
             let path = trained_path(trained, data_dir);
             return if path.exists() { trained::read(trained, &path) } else { Err(missing(&path)) };
         }
+        Data::Wild(wild) => {
+            let path = wild_path(wild, data_dir);
+            return if path.exists() { wild::read(wild, &path) } else { Err(missing(&path)) };
+        }
     };
     if !kept.exists() {
         return Err(missing(&kept));
@@ -114,6 +121,7 @@ pub fn exists(data: &Data, data_dir: &Path) -> Result<bool> {
         Data::Files(files) => data_dir.join(&files.path).exists() || packed_path(files, data_dir)?.exists(),
         Data::Fitted(fitted) => fitted_path(fitted, data_dir).exists(),
         Data::Trained(trained) => trained_path(trained, data_dir).exists(),
+        Data::Wild(wild) => wild_path(wild, data_dir).exists(),
     })
 }
 

@@ -1,17 +1,30 @@
 //! A digest of the nets that a model learns from, by which a checkpoint knows its data again.
 
 use sgmn_data::{Target, split::Split};
-use sgmn_graph::Net;
+use sgmn_graph::{
+    Net,
+    flow::{FlowNet, Numbers},
+};
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of a net and its target: the architecture's fingerprint, the numbers, the target, each of known length.
 pub(super) fn of_net(net: &Net, target: &Target) -> [u8; 32] {
-    let fingerprint = net.spec().fingerprint();
-    let mut bytes = Vec::with_capacity(fingerprint.len() + 8 * net.params().len() + 32);
-    bytes.extend((fingerprint.len() as u64).to_le_bytes());
-    bytes.extend(fingerprint.as_bytes());
-    bytes.extend((net.params().len() as u64).to_le_bytes());
-    bytes.extend(net.params().iter().flat_map(|value| value.to_le_bytes()));
+    of(&net.spec().fingerprint(), net.params().iter().copied(), target)
+}
+
+/// The same of a net of any architecture, whose flow stands for it.
+pub(super) fn of_flow(net: &FlowNet, target: &Target) -> [u8; 32] {
+    let architecture = format!("{:?}", net.flow());
+    let params = (0..net.flow().params().len()).flat_map(|param| net.numbers(param).into_owned());
+    of(&architecture, params.collect::<Vec<f64>>().into_iter(), target)
+}
+
+fn of(architecture: &str, params: impl ExactSizeIterator<Item = f64>, target: &Target) -> [u8; 32] {
+    let mut bytes = Vec::with_capacity(architecture.len() + 8 * params.len() + 32);
+    bytes.extend((architecture.len() as u64).to_le_bytes());
+    bytes.extend(architecture.as_bytes());
+    bytes.extend((params.len() as u64).to_le_bytes());
+    bytes.extend(params.flat_map(f64::to_le_bytes));
     match target {
         Target::None => bytes.push(0),
         Target::Class(class) => {

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod digest;
+mod flows;
 mod noise;
 
 use std::{sync::Arc, time::Duration};
@@ -10,14 +11,14 @@ use anyhow::{Context, Result};
 use candle_core::{DType, Device};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
-use sgmn_data::{Dataset, Sample, Target, split::Split};
+use sgmn_data::{Dataset, FlowSample, Sample, Target, split::Split};
 use sgmn_graph::{Batch, Graph, LentNet, Lowering, Net, NetSpec, Seed};
 use sgmn_nn::{Normalization, RmsAccumulator, trained::Intake};
 use sgmn_symmetry::{Ranges, Repairs, augment, canonicalize_net};
 
 pub use self::ahead::Batches;
 pub(crate) use self::ahead::Waiting;
-use self::digest::DataDigest;
+use self::{digest::DataDigest, flows::Flows};
 use crate::config::{Augment, Normalize, Pipeline as PipelineConfig};
 
 /// A dataset with everything that happens to its nets before a model reads them.
@@ -34,6 +35,8 @@ struct Shared {
     targets: Vec<Target>,
     config: PipelineConfig,
     intake: Intake,
+    /// The ways of nets that are no chains; none if all are.
+    flows: Flows,
     pool: rayon::ThreadPool,
     seed: Seed,
     /// What tells these nets and targets from others.
@@ -71,6 +74,9 @@ impl Pipeline {
             }
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(config.workers).build()?;
+        if dataset.source.has_flows() {
+            return Self::of_flows(dataset, config, seed, dtype, device, pool);
+        }
         let mut targets = vec![Target::None; dataset.source.len()];
         let mut specs: Vec<Arc<NetSpec>> = Vec::new();
         let mut rms = RmsAccumulator::default();
@@ -107,8 +113,36 @@ impl Pipeline {
         let canonicalize = config.canonicalize.clone();
         let intake = Intake { lowering, canonicalize, dtype, device: device.clone() };
         let (seed, sha256) = (seed.child("pipeline"), digest_of_all.finish());
-        let shared = Shared { dataset, targets, config: config.clone(), intake, pool, seed, sha256 };
+        let (config, flows) = (config.clone(), Flows::default());
+        let shared = Shared { dataset, targets, config, intake, flows, pool, seed, sha256 };
         Ok((Self { shared: Arc::new(shared), waiting: Waiting::default() }, normalization))
+    }
+
+    /// The pipeline of nets of any architecture.
+    fn of_flows(
+        dataset: Dataset,
+        config: &PipelineConfig,
+        seed: Seed,
+        dtype: DType,
+        device: &Device,
+        pool: rayon::ThreadPool,
+    ) -> Result<(Self, Normalization)> {
+        flows::check(config)?;
+        let mut targets = vec![Target::None; dataset.source.len()];
+        let (mut flows, mut digest_of_all) = (Flows::default(), DataDigest::default());
+        for split in Split::ALL {
+            for &item in dataset.splits.get(split) {
+                let FlowSample { net, target, .. } = flows::sample(dataset.source.as_ref(), item)?;
+                digest_of_all.add(split, &digest::of_flow(&net, &target));
+                targets[item] = target;
+                flows.add(net.flow())?;
+            }
+        }
+        let (lowering, canonicalize) = (flows.lowering()?, Vec::new());
+        let intake = Intake { lowering, canonicalize, dtype, device: device.clone() };
+        let (seed, sha256, config) = (seed.child("pipeline"), digest_of_all.finish(), config.clone());
+        let shared = Shared { dataset, targets, config, intake, flows, pool, seed, sha256 };
+        Ok((Self { shared: Arc::new(shared), waiting: Waiting::default() }, Normalization::none()))
     }
 
     /// The architectures of the dataset.
@@ -146,7 +180,11 @@ impl Pipeline {
         let Shared { dataset, targets, .. } = &*self.shared;
         for &item in Split::ALL.iter().flat_map(|split| dataset.splits.get(*split)) {
             if let Err(error) = check(&targets[item]) {
-                return Err(error.context(dataset.source.get(item)?.id));
+                let id = match dataset.source.flow(item)? {
+                    Some(sample) => sample.id,
+                    None => dataset.source.get(item)?.id,
+                };
+                return Err(error.context(id));
             }
         }
         Ok(())
@@ -237,6 +275,9 @@ impl Shared {
 
     /// The graph of one net, canonical and augmented as configured.
     fn graph(&self, item: usize, seed: Option<Seed>) -> Result<(Graph, Repairs)> {
+        if self.dataset.source.has_flows() {
+            return Ok((self.flows.graph(self.dataset.source.as_ref(), item)?, Repairs::default()));
+        }
         let Sample { id, mut net, .. } = self.dataset.source.get(item)?;
         // What changes the function comes first: the canonical form is that of the net which is read.
         for (change, seed) in self.changes(seed) {

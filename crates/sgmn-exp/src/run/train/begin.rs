@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use rand::seq::SliceRandom;
 use sgmn_data::split::Split;
-use sgmn_graph::{NetSpec, Seed};
+use sgmn_graph::{NetSpec, Parts, Seed};
 use sgmn_nn::{
     checkpoint::Checkpoint,
     optim::{AdamWConfig, Average, Optimizer},
@@ -75,6 +75,7 @@ impl<'a> Run<'a> {
             let same_nets = earlier.n_nets == standing.n_nets
                 && earlier.standard == standing.standard
                 && checkpoint.header.specs == specs(&pipeline)
+                && checkpoint.header.graphs == graphs(&pipeline)
                 && checkpoint.header.normalization == normalization;
             if !same_nets {
                 bail!(
@@ -139,7 +140,12 @@ pub(super) fn n_nets(pipeline: &Pipeline) -> [usize; 3] {
     [Split::Train, Split::Val, Split::Test].map(|part| pipeline.n_nets(part))
 }
 
-/// The architectures of the nets.
+/// The shapes of the graphs of nets that are no chains.
+pub(super) fn graphs(pipeline: &Pipeline) -> Vec<Parts> {
+    pipeline.lowering().topologies().iter().filter_map(|topology| topology.parts()).collect()
+}
+
+/// The architectures of the nets that are chains.
 pub(super) fn specs(pipeline: &Pipeline) -> Vec<NetSpec> {
     pipeline
         .lowering()

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use candle_core::{DType, Device, Tensor};
 use sgmn_nn::checkpoint::{Checkpoint, Header};
 
-use super::{Diverged, Run, begin::specs, standing::Standing};
+use super::{Diverged, Run, begin::{graphs, specs}, standing::Standing};
 
 impl Run<'_> {
     /// Writes a checkpoint, with what a continuation needs or for prediction only.
@@ -25,6 +25,7 @@ impl Run<'_> {
         let header = Header {
             model: self.experiment.model().clone(),
             specs: specs(&self.pipeline),
+            graphs: graphs(&self.pipeline),
             normalization: self.normalization.clone(),
             n_steps: self.optimizer.n_steps(),
             progress: serde_json::to_value(standing)?,

@@ -17,7 +17,7 @@ use crate::show::{Table, describe_spec};
 /// Describes the checkpoint at a path; every variable has a row if `each`, else variables are summed by part.
 pub(super) fn describe(path: &Path, each: bool, out: &mut impl Write) -> Result<()> {
     let Checkpoint { header, vars, optimizer } = Checkpoint::read(path, &Device::Cpu)?;
-    let Header { model, specs, normalization, n_steps, progress, about } = &header;
+    let Header { model, specs, normalization, n_steps, progress, about, graphs } = &header;
     let n_params: usize = vars.values().map(Tensor::elem_count).sum();
     writeln!(
         out,
@@ -45,6 +45,16 @@ pub(super) fn describe(path: &Path, each: bool, out: &mut impl Write) -> Result<
     writeln!(out, "parameters of nets: {normalized}")?;
     for spec in specs {
         writeln!(out, "reads: {}", describe_spec(spec))?;
+    }
+    /// Architectures that are named one by one.
+    const MOST_GRAPHS: usize = 10;
+    for graph in graphs.iter().take(MOST_GRAPHS) {
+        let n_nodes: usize = graph.sites.iter().map(|site| site.n).sum();
+        let blocks = graph.blocks.len();
+        writeln!(out, "reads: {}: {n_nodes} nodes in {} sites, {blocks} blocks", graph.fingerprint, graph.sites.len())?;
+    }
+    if graphs.len() > MOST_GRAPHS {
+        writeln!(out, "reads: {} more architectures", graphs.len() - MOST_GRAPHS)?;
     }
     writeln!(out, "progress: {progress}")?;
     match about.as_ref().and_then(|about| about.experiment.as_ref()) {

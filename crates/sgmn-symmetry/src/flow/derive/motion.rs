@@ -1,6 +1,6 @@
 //! How a value moves when units do: groups of axes with a unit and a scalar at each index.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     scales::{ONE, ScaleId, Scales, Side},
@@ -31,9 +31,9 @@ pub(crate) struct Group {
     pub(crate) axes: Vec<usize>,
     /// Their sizes.
     pub(crate) dims: Vec<usize>,
-    pub(crate) labels: Rc<[Label]>,
-    pub(crate) places: Rc<[u32]>,
-    pub(crate) scales: Rc<[ScaleId]>,
+    pub(crate) labels: Arc<[Label]>,
+    pub(crate) places: Arc<[u32]>,
+    pub(crate) scales: Arc<[ScaleId]>,
 }
 
 impl Motion {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    rc::Rc,
+    sync::Arc,
 };
 
 use super::{
@@ -19,7 +19,7 @@ pub(crate) fn unify(a: &mut Group, b: &Group, units: &mut Units) {
     let placeless = |group: &Group| group.places.iter().all(|place| *place == 0);
     if of_a == of_b && (a.places == b.places || placeless(a) || placeless(b)) {
         if placeless(a) {
-            a.places = Rc::clone(&b.places);
+            a.places = Arc::clone(&b.places);
         }
         return;
     }
@@ -35,7 +35,7 @@ pub(crate) fn unify(a: &mut Group, b: &Group, units: &mut Units) {
     if apart && one_to_one(&forth) && one_to_one(&back) {
         of_a.iter().zip(&of_b).for_each(|(x, y)| units.unite(*x, *y));
         if placeless(a) {
-            a.places = Rc::clone(&b.places);
+            a.places = Arc::clone(&b.places);
         }
     } else if !refined(a, b, units) {
         arranged(a, b, units);
@@ -98,7 +98,7 @@ fn refined(a: &mut Group, b: &Group, units: &mut Units) -> bool {
     let finer = |at: usize| if stands[at] == Stand::BelowA { b.labels[at] } else { a.labels[at] };
     let labels = (0..a.len()).map(finer).collect();
     let places = if a.places.iter().all(|place| *place == 0) { &b.places } else { &a.places };
-    *a = Group { labels, places: Rc::clone(places), ..a.clone() };
+    *a = Group { labels, places: Arc::clone(places), ..a.clone() };
     true
 }
 

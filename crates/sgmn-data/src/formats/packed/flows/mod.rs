@@ -30,11 +30,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod dataset;
 mod export;
 mod index;
 mod reader;
 mod writer;
 
+pub use dataset::{HeldOut, Options, TARGET, open};
 pub use index::Words;
 pub use reader::Reader;
 pub use writer::{Item, Writer};

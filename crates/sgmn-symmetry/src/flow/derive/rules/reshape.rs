@@ -1,6 +1,6 @@
 //! The same numbers with other axes: units stand at places, or in blocks, or come back.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use sgmn_graph::flow::ValueId;
 
@@ -244,7 +244,7 @@ fn without_idle_axes(mut group: Group) -> Group {
             continue;
         }
         let heads: Vec<usize> = rows().map(|fiber| fiber[0]).collect();
-        let places: Rc<[u32]> =
+        let places: Arc<[u32]> =
             heads.iter().map(|at| if are_steady { group.places[*at] } else { 0 }).collect();
         group = Group {
             axes: keep,

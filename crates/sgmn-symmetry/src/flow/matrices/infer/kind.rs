@@ -1,6 +1,6 @@
 //! Which matrices a space admits: a lattice that is only walked downwards.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::twist::Factor;
 
@@ -22,7 +22,7 @@ pub(super) enum Group {
     /// O(n) that keeps (1, …, 1).
     KeepsOnes,
     /// For each pair of coordinates a complex number: not 0, or of magnitude 1. Each coordinate's partner.
-    Pairs { partner: Rc<[u32]>, unit: bool },
+    Pairs { partner: Arc<[u32]>, unit: bool },
 }
 
 impl Kind {
@@ -66,7 +66,7 @@ impl Kind {
                 for (i, old) in order.iter().enumerate() {
                     now[*old as usize] = i as u32;
                 }
-                let pulled: Rc<[u32]> =
+                let pulled: Arc<[u32]> =
                     order.iter().map(|old| now[partner[*old as usize] as usize]).collect();
                 if pulled.contains(&u32::MAX) {
                     return None;

@@ -3,7 +3,7 @@
 //! Two coordinates are of one vector if they stand in one value at the same places. A mark is a name together with
 //! where its places stand now; equal numbers mean equal names and places.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use sgmn_graph::flow::Array;
 
@@ -33,8 +33,8 @@ enum Name {
 /// Names, each with the axis of the named thing that stands along each axis of the value, if one does.
 #[derive(Debug)]
 pub(super) struct Marks {
-    known: BTreeMap<(Rc<Name>, Vec<Option<usize>>), Mark>,
-    names: Vec<Rc<Name>>,
+    known: BTreeMap<(Arc<Name>, Vec<Option<usize>>), Mark>,
+    names: Vec<Arc<Name>>,
     axes: Vec<Vec<Option<usize>>>,
 }
 
@@ -47,7 +47,7 @@ impl Default for Marks {
 }
 
 impl Marks {
-    fn add(&mut self, name: Rc<Name>, axes: Vec<Option<usize>>) -> Mark {
+    fn add(&mut self, name: Arc<Name>, axes: Vec<Option<usize>>) -> Mark {
         let next = self.axes.len() as Mark;
         let mark = *self.known.entry((name.clone(), axes.clone())).or_insert(next);
         if mark == next {

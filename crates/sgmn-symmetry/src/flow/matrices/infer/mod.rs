@@ -15,7 +15,7 @@ mod rules;
 mod tag;
 mod twist;
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use sgmn_graph::flow::{Flow, Origin, ValueId};
 
@@ -49,8 +49,8 @@ struct Inference<'a> {
     nodes: Nodes,
     marks: Marks,
     /// Twists by the numbers that terms hold; 0 is the identity.
-    twists: Vec<Rc<Twist>>,
-    twist_numbers: BTreeMap<Rc<Twist>, u32>,
+    twists: Vec<Arc<Twist>>,
+    twist_numbers: BTreeMap<Arc<Twist>, u32>,
     /// For each parameter the node of each axis that has two numbers or more, and not too many.
     param_nodes: Vec<Vec<Option<NodeId>>>,
     /// For each value its tags.
@@ -85,7 +85,7 @@ impl<'a> Inference<'a> {
         for output in flow.outputs() {
             last_reader[output.value.index()] = usize::MAX;
         }
-        let identity: Rc<Twist> = Rc::default();
+        let identity: Arc<Twist> = Arc::default();
         Self {
             flow,
             nodes,
@@ -115,7 +115,7 @@ impl<'a> Inference<'a> {
         tags
     }
 
-    fn twist(&self, number: u32) -> &Rc<Twist> {
+    fn twist(&self, number: u32) -> &Arc<Twist> {
         &self.twists[number as usize]
     }
 
@@ -127,7 +127,7 @@ impl<'a> Inference<'a> {
             return *number;
         }
         let number = self.twists.len() as u32;
-        let twist = Rc::new(twist.clone());
+        let twist = Arc::new(twist.clone());
         self.twists.push(twist.clone());
         self.twist_numbers.insert(twist, number);
         number

@@ -3,7 +3,7 @@
 //! A node is the unknown matrix of n coordinates. Uniting two nodes says that one matrix follows from the other;
 //! cutting says that it is block-diagonal; lowering takes a smaller group; fixing leaves the identity.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     kind::{Group, Kind},
@@ -31,11 +31,11 @@ enum State {
     /// Coordinate i is coordinate `map[i]` of another node, and the matrix is `twist` of that node's.
     Same {
         other: NodeId,
-        map: Rc<[u32]>,
+        map: Arc<[u32]>,
         twist: Twist,
     },
     /// Block-diagonal: for each coordinate its part and the coordinate there.
-    Parts(Rc<[(NodeId, u32)]>),
+    Parts(Arc<[(NodeId, u32)]>),
     Fixed,
 }
 
@@ -224,7 +224,7 @@ impl Nodes {
             else {
                 return;
             };
-            let through: Rc<[u32]> = map.iter().map(|i| onward[*i as usize]).collect();
+            let through: Arc<[u32]> = map.iter().map(|i| onward[*i as usize]).collect();
             let outer = if twist.gains.is_empty() { twist.clone() } else { twist.pulled(&inverse(onward)) };
             let state = State::Same { other: *next, map: through, twist: outer.after(inner) };
             self.nodes[node as usize].state = state;

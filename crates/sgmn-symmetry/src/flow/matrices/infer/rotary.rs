@@ -1,6 +1,6 @@
 //! Rotary codes: sums of two coordinates that turn pairs by angles of their own, and commute with complex numbers.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Inference,
@@ -63,7 +63,7 @@ pub(super) fn bunches(inference: &mut Inference<'_>, line: &[&Form]) -> Vec<(Bun
 
 /// Demands that a node, which the pairs cover, holds complex numbers for each pair.
 pub(super) fn lower(nodes: &mut Nodes, node: NodeId, twist: &Twist, partner: &BTreeMap<u32, u32>) {
-    let partner: Rc<[u32]> = partner.values().copied().collect();
+    let partner: Arc<[u32]> = partner.values().copied().collect();
     nodes.lower(node, twist, Group::Pairs { partner, unit: false });
 }
 

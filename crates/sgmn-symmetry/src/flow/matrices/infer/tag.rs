@@ -1,6 +1,6 @@
 //! What a matrix does to a value: along some axes, each number is a coordinate of a vector that a node's matrix moves.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     marks::{Mark, Marks, ONE},
@@ -27,7 +27,7 @@ pub(super) enum Form {
     /// One coordinate.
     One(Term),
     /// A sum of coordinates, sorted; 0 if there are none.
-    Sum(Rc<[Term]>),
+    Sum(Arc<[Term]>),
 }
 
 /// One matrix or more at work on a value: forms for all places of `axes`, row-major.
@@ -39,7 +39,7 @@ pub(super) struct Tag {
     pub(super) axes: Vec<usize>,
     /// One of them.
     pub(super) unit: usize,
-    pub(super) forms: Rc<[Form]>,
+    pub(super) forms: Arc<[Form]>,
 }
 
 /// The most forms of one tag; beyond this its nodes are fixed.
@@ -48,7 +48,7 @@ pub(super) const MOST_FORMS: usize = 1 << 22;
 impl Form {
     /// No number at all: 0.
     pub(super) fn zero() -> Self {
-        Self::Sum(Rc::default())
+        Self::Sum(Arc::default())
     }
 
     pub(super) fn terms(&self) -> &[Term] {

@@ -1,6 +1,6 @@
 //! How the matrix of one place follows from the matrix of another: dual or not, and between gains.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use sgmn_graph::flow::ValueId;
 
@@ -8,7 +8,7 @@ use sgmn_graph::flow::ValueId;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Factor {
     pub(super) value: ValueId,
-    pub(super) places: Rc<[u32]>,
+    pub(super) places: Arc<[u32]>,
     pub(super) power: i32,
 }
 
