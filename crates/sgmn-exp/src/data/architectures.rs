@@ -21,7 +21,9 @@ pub fn of_data(data: &Data) -> Result<Vec<Arc<NetSpec>>> {
         Data::Fitted(fitted) => Ok(vec![Arc::new(fitted.recipe.spec(1)?)]),
         Data::Files(files) => of_format(&files.format),
         Data::Trained(trained) => of_zoo(trained.activation),
-        Data::Wild(_) => bail!("expected nets that are chains of layers, found a wild zoo, whose nets are of many kinds"),
+        Data::Wild(_) => {
+            bail!("expected nets that are chains of layers, found a wild zoo, whose nets are of many kinds")
+        }
     }
 }
 

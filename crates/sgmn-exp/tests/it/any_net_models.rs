@@ -65,6 +65,11 @@ fn models() -> Vec<(&'static str, ModelConfig, bool)> {
             ),
             false,
         ),
+        (
+            "StatNN",
+            config(r#"{"kind": "stat_nn", "d_hidden": [4], "layer_norm": true, "dropout": 0, "d_out": 2}"#),
+            false,
+        ),
     ]
 }
 
@@ -241,5 +246,4 @@ fn models_of_chains_say_so() {
     refused(&format!(
         r#"{{"kind": "flat_mlp", "d_hidden": [4], "layer_norm": true, "dropout": 0, {output}}}"#
     ));
-    refused(r#"{"kind": "stat_nn", "d_hidden": [4], "layer_norm": true, "dropout": 0, "d_out": 1}"#);
 }

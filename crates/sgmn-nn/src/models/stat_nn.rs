@@ -1,9 +1,11 @@
 //! The baseline of statistics: a perceptron of each layer's mean, variance and quantiles.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sgmn_graph::{Batch, GraphBatch, Lowering};
+use sgmn_graph::{Batch, Block, GraphBatch, Lowering, NodeRole, Topology};
 use sgmn_symmetry::Symmetry;
 
 use super::{Blueprint, Model, Output, Returns, sizes};
@@ -37,6 +39,10 @@ impl Blueprint for StatNnConfig {
         Returns::PerGraph { d_out: self.d_out, field: "model.d_out" }
     }
 
+    fn reads_any(&self) -> bool {
+        true
+    }
+
     fn respected(&self) -> &'static [Symmetry] {
         &[Symmetry::Permutation]
     }
@@ -45,7 +51,8 @@ impl Blueprint for StatNnConfig {
 /// `MLP([s(W_0), s(b_0), s(W_1), …])` with statistics s of each: no order of hidden units changes it, to the last bit, but
 /// signs and scales do.
 ///
-/// Reads nets of any widths and activations, and of one number of layers. The statistics are taken on the host, and no
+/// Reads chains of any widths and activations, and of one number of layers. Where some nets are no chains, or their
+/// depths differ, it has the statistics of five kinds of numbers: those read from inputs, between hidden units, into outputs, biases of hidden units and of outputs, in place of those of layers. The statistics are taken on the host, and no
 /// gradient flows into the nets.
 ///
 /// Variables: below `mlp`.
@@ -58,46 +65,111 @@ impl Blueprint for StatNnConfig {
 pub struct StatNn {
     mlp: Mlp,
     normalization: Normalization,
-    n_layers: usize,
+    parts: Parts,
+}
+
+/// What statistics are taken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parts {
+    /// Weights and biases of each of so many layers.
+    Layers(usize),
+    /// All numbers of each kind.
+    Kinds,
+}
+
+/// Kinds of numbers of a net of any architecture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Of edges that leave inputs, or the number 1.
+    Reading,
+    /// Of edges between hidden units.
+    Hidden,
+    /// Of edges that enter outputs.
+    Writing,
+    /// Biases of hidden units.
+    HiddenBias,
+    /// Biases of outputs.
+    OutputBias,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::Reading, Self::Hidden, Self::Writing, Self::HiddenBias, Self::OutputBias];
+
+    fn of_block(topology: &Topology, block: &Block) -> Self {
+        let role = |site: usize| topology.sites()[site].role;
+        match (role(block.from), role(block.to)) {
+            (_, NodeRole::Output) => Self::Writing,
+            (NodeRole::Input, _) => Self::Reading,
+            _ => Self::Hidden,
+        }
+    }
 }
 
 impl StatNn {
-    /// The model for nets of one depth.
+    /// The model for nets of these architectures.
     ///
     /// # Errors
-    /// [`Error::Config`] if there is more than one.
+    /// If the device refuses.
     pub fn new(
         config: &StatNnConfig,
         lowering: &Lowering,
         normalization: Normalization,
         vars: &VarBuilder,
     ) -> Result<Self> {
-        let mut depths = lowering.topologies().iter().map(|topology| topology.n_layers());
-        let n_layers = depths.next().unwrap_or(0);
-        if let Some(other) = depths.find(|depth| *depth != n_layers) {
-            return Err(Error::config(
-                "model.kind",
-                "a model that reads nets of any depth (stat_nn reads one)",
-                format!("nets of {n_layers} and of {other} layers"),
-            ));
-        }
+        let topologies = lowering.topologies();
+        let n_layers = topologies.first().map_or(0, |topology| topology.n_layers());
+        let alike = |topology: &Arc<Topology>| topology.spec().is_ok() && topology.n_layers() == n_layers;
+        let (parts, n_parts) = match topologies.iter().all(alike) {
+            true => (Parts::Layers(n_layers), 2 * n_layers),
+            false => (Parts::Kinds, Kind::ALL.len()),
+        };
         let form = MlpConfig {
             d_hidden: config.d_hidden.clone(),
             layer_norm: config.layer_norm,
             dropout: config.dropout,
         };
-        let d_in = n_layers * 2 * N_STATISTICS;
-        Ok(Self { mlp: Mlp::new(&form, d_in, config.d_out, &vars.at("mlp"))?, normalization, n_layers })
+        let d_in = n_parts * N_STATISTICS;
+        Ok(Self { mlp: Mlp::new(&form, d_in, config.d_out, &vars.at("mlp"))?, normalization, parts })
     }
 
-    /// The statistics of each net of a bucket, `[B][2 L N_STATISTICS]`.
+    /// The statistics of each net of a bucket, those of each part behind each other, `[B][parts · N_STATISTICS]`.
     fn rows(&self, graphs: &GraphBatch) -> Result<Vec<Vec<f64>>> {
         let topology = &graphs.topology;
+        let n_graphs = graphs.n_graphs();
         let host = |tensor: &Tensor| {
-            tensor.flatten_from(1)?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_vec2::<f64>()
+            // Groups of a block stand beside each other.
+            let rows = tensor.contiguous()?.reshape((n_graphs, ()))?;
+            rows.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_vec2::<f64>()
         };
         let scales = self.normalization.scales(topology)?;
-        let mut layers = Vec::with_capacity(self.n_layers);
+        let n_layers = match self.parts {
+            Parts::Layers(n_layers) => n_layers,
+            Parts::Kinds => {
+                let mut of_kind = vec![vec![Vec::new(); Kind::ALL.len()]; n_graphs];
+                let mut add = |kind: Kind, rows: Vec<Vec<f64>>, scale: f64| {
+                    for (net, row) in rows.into_iter().enumerate() {
+                        of_kind[net][kind as usize].extend(row.into_iter().map(|number| number / scale));
+                    }
+                };
+                for (b, block) in topology.blocks().iter().enumerate() {
+                    add(Kind::of_block(topology, block), host(&graphs.edges[b])?, scales[b].weight);
+                }
+                for (s, site) in topology.sites().iter().enumerate() {
+                    match site.role {
+                        NodeRole::Input => {}
+                        NodeRole::Hidden => add(Kind::HiddenBias, host(&graphs.nodes[s])?, 1.0),
+                        NodeRole::Output => add(Kind::OutputBias, host(&graphs.nodes[s])?, 1.0),
+                    }
+                }
+                let row = |kinds: Vec<Vec<f64>>| {
+                    // A net without numbers of a kind has the statistics of a 0.
+                    let of_one = |numbers: Vec<f64>| if numbers.is_empty() { vec![0.0] } else { numbers };
+                    kinds.into_iter().flat_map(|numbers| statistics(of_one(numbers))).collect()
+                };
+                return Ok(of_kind.into_par_iter().map(row).collect());
+            }
+        };
+        let mut layers = Vec::with_capacity(n_layers);
         for (l, scale) in scales.into_iter().enumerate() {
             let edges = unpadded(topology, l, &graphs.edges[l])?;
             layers.push((host(&edges)?, host(&graphs.nodes[l + 1])?, scale));
@@ -113,7 +185,7 @@ impl StatNn {
         Ok((0..graphs.n_graphs()).into_par_iter().map(row).collect())
     }
 
-    /// The statistics of each net of a batch, `[B, 2 L N_STATISTICS]`.
+    /// The statistics of each net of a batch, `[B, parts · N_STATISTICS]`.
     fn statistics(&self, batch: &Batch) -> Result<Tensor> {
         let mut rows = vec![Vec::new(); batch.n_nets()];
         for bucket in &batch.buckets {
@@ -138,7 +210,7 @@ impl Model for StatNn {
     }
 }
 
-/// Numbers that describe one layer's weights, or its biases.
+/// Numbers that describe one part: a layer's weights, or its biases.
 const N_STATISTICS: usize = 14;
 
 /// Standard deviations below this, in units of the layer's root mean square over the training nets, look alike.

@@ -13,7 +13,11 @@ use sgmn_data::{
 };
 use sgmn_graph::Seed;
 
-use super::{image_sets, kept::kept_digest, trained::{describe, name, train_wild}};
+use super::{
+    image_sets,
+    kept::kept_digest,
+    trained::{describe, name, train_wild},
+};
 use crate::config::Wild;
 
 /// Where the zoo of a request is kept: the name holds a digest of the request.

@@ -60,10 +60,14 @@ pub(super) fn sample(source: &dyn Source, i: usize) -> Result<FlowSample> {
 /// That nothing is asked of the pipeline which is known for chains alone.
 pub(super) fn check(config: &PipelineConfig) -> Result<()> {
     if !config.canonicalize.is_empty() {
-        bail!("pipeline.canonicalize: expected nothing, since nets of many architectures are read as they are, found symmetries");
+        bail!(
+            "pipeline.canonicalize: expected nothing, since nets of many architectures are read as they are, found symmetries"
+        );
     }
     if !config.augment.is_empty() {
-        bail!("pipeline.augment: expected nothing, since nets of many architectures are read as they are, found augmentations");
+        bail!(
+            "pipeline.augment: expected nothing, since nets of many architectures are read as they are, found augmentations"
+        );
     }
     if config.normalize != Normalize::None {
         bail!(

@@ -6,7 +6,11 @@ use anyhow::{Result, bail};
 use candle_core::{DType, Device, Tensor};
 use sgmn_nn::checkpoint::{Checkpoint, Header};
 
-use super::{Diverged, Run, begin::{graphs, specs}, standing::Standing};
+use super::{
+    Diverged, Run,
+    begin::{graphs, specs},
+    standing::Standing,
+};
 
 impl Run<'_> {
     /// Writes a checkpoint, with what a continuation needs or for prediction only.

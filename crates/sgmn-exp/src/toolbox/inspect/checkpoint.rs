@@ -51,7 +51,12 @@ pub(super) fn describe(path: &Path, each: bool, out: &mut impl Write) -> Result<
     for graph in graphs.iter().take(MOST_GRAPHS) {
         let n_nodes: usize = graph.sites.iter().map(|site| site.n).sum();
         let blocks = graph.blocks.len();
-        writeln!(out, "reads: {}: {n_nodes} nodes in {} sites, {blocks} blocks", graph.fingerprint, graph.sites.len())?;
+        writeln!(
+            out,
+            "reads: {}: {n_nodes} nodes in {} sites, {blocks} blocks",
+            graph.fingerprint,
+            graph.sites.len()
+        )?;
     }
     if graphs.len() > MOST_GRAPHS {
         writeln!(out, "reads: {} more architectures", graphs.len() - MOST_GRAPHS)?;
