@@ -82,6 +82,7 @@ fn quick() -> (TrainedModel, Vec<Net>) {
     let header = Header {
         model: model.clone(),
         specs: vec![NetSpec::clone(&specs[0])],
+        graphs: Vec::new(),
         normalization,
         n_steps: 0,
         progress: serde_json::Value::Null,

@@ -169,7 +169,7 @@ mod tests {
             assert!(message.contains(words), "{message}");
         };
         let grouped = Block { groups: 2, ..Block::dense(1, 2, 9, 0) };
-        check(&sites(), &[grouped.clone()], &[Tie::Peer { from: 1, to: 2 }]).unwrap();
+        check(&sites(), std::slice::from_ref(&grouped), &[Tie::Peer { from: 1, to: 2 }]).unwrap();
         assert_eq!(grouped.shape(&sites()), [2, 2, 2]);
         refused(Block::dense(1, 3, 1, 0), &[], "block 0: expected a site below 3, found 3");
         refused(Block { groups: 3, ..Block::dense(1, 2, 1, 0) }, &[], "a number of groups that divides 4");

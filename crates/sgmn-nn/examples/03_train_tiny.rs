@@ -65,8 +65,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (specs, progress) = (vec![spec.as_ref().clone()], serde_json::Value::Null);
     let about =
         Some(About::of(Answers::Classes { names: ["slow", "medium", "fast"].map(Into::into).into() }));
-    let header =
-        Header { model: config, specs, normalization, n_steps: optimizer.n_steps(), progress, about };
+    let header = Header {
+        model: config,
+        specs,
+        graphs: Vec::new(),
+        normalization,
+        n_steps: optimizer.n_steps(),
+        progress,
+        about,
+    };
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("waves.safetensors");
     Checkpoint { header, vars: vars.snapshot()?, optimizer: BTreeMap::new() }.write(&path)?;

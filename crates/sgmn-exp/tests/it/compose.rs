@@ -105,7 +105,7 @@ fn unknown_parts_list_the_known_ones() {
     for (found, expected) in [
         (
             complaint(DataPart::open("mini")),
-            "data: expected one of fmnist-inrs-full, fmnist-zoo-relu-full, fmnist-zoo-tanh-full, mini-inrs, mnist-inrs-full, zoo-hetero, zoo-hetero-full, zoo-relu, zoo-relu-full, zoo-tanh, zoo-tanh-full, or the path",
+            "data: expected one of fmnist-inrs-full, fmnist-zoo-relu-full, fmnist-zoo-tanh-full, mini-inrs, mnist-inrs-full, wild, wild-held-out, wild-labels, wild-optimizer, zoo-hetero, zoo-hetero-full, zoo-relu, zoo-relu-full, zoo-tanh, zoo-tanh-full, or the path",
         ),
         (complaint(ModelPart::open("gnn")), "model: expected one of bidirectional, dws, "),
         (
@@ -179,7 +179,7 @@ fn a_part_that_makes_no_sense_names_its_file_and_key() {
     }
     let of_data = |text: &str| complaint(DataPart::open(&path(text)));
     for (text, expected) in [
-        ("[data]\nkind = \"packed\"", "expected `nets`, one of perceptrons and cnns, found nothing"),
+        ("[data]\nkind = \"packed\"", "expected `nets`, one of perceptrons, cnns and any, found nothing"),
         ("nets = \"cnns\"", "expected one [[task]] at least, found none"),
         ("nets = \"cnns\"\n[[task]]\nn_classes = 2", "task: expected a `kind`, found none"),
         ("nets = \"cnn\"", "nets: "),
@@ -217,5 +217,6 @@ fn a_model_says_which_architectures_it_cannot_read() {
         file.resolve().unwrap().reads(&two_depths)
     };
     reads("scalegmn").unwrap();
-    assert!(complaint(reads("stat-nn")).contains("a model that reads nets of any depth"));
+    reads("stat-nn").unwrap();
+    assert!(complaint(reads("flat-mlp")).contains("a model that reads any architecture"));
 }

@@ -127,6 +127,7 @@ impl Published {
             mlp_dropout: 0.0,
             node_skip: self.node_skip,
             node_embedding: true,
+            edge_features: true,
             edge_embedding: self.edge_embedding,
             io_embedding: Join::Sum,
             message: net,

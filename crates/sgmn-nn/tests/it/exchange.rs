@@ -91,6 +91,7 @@ fn checkpoint(config: ModelConfig, spec: NetSpec) -> (Checkpoint, Vec<Net>) {
     let header = Header {
         model: config,
         specs: vec![spec],
+        graphs: Vec::new(),
         normalization: Normalization::none(),
         n_steps: 0,
         progress: Value::Null,

@@ -23,6 +23,7 @@ fn checkpoint(config: &ModelConfig, nets: &[Net]) -> Checkpoint {
     let header = Header {
         model: config.clone(),
         specs: vec![NetSpec::clone(&specs[0])],
+        graphs: Vec::new(),
         normalization,
         n_steps: 0,
         progress: serde_json::Value::Null,

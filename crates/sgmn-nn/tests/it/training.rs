@@ -259,6 +259,7 @@ fn a_saved_model_is_loaded_with_the_same_outputs() {
     let header = Header {
         model: ModelConfig::ScaleGmn(config),
         specs: vec![NetSpec::clone(&specs[0])],
+        graphs: Vec::new(),
         normalization,
         n_steps: 0,
         progress: serde_json::Value::Null,

@@ -6,6 +6,7 @@ mod classification;
 mod editing;
 mod generalization;
 mod growth;
+mod wild;
 
 use std::sync::LazyLock;
 
@@ -18,6 +19,7 @@ pub(super) fn all() -> &'static [Study] {
         [
             classification::studies(),
             generalization::studies(),
+            wild::studies(),
             editing::studies(),
             growth::studies(),
             ablations::studies(),

@@ -139,8 +139,8 @@ fn what_makes_no_sense_together_says_why_and_leaves_no_run() {
         ("inr-classification", &["--data", "nets.packed", "--task", "predict"], "found predict"),
         (
             "inr-classification",
-            &["--data", "depths.packed", "--model", "stat-nn"],
-            "found nets of 2 and of 3 layers",
+            &["--data", "depths.packed", "--model", "flat-mlp"],
+            "(flat_mlp reads one), found 2 architectures",
         ),
         ("inr-editing", &["--data", "mini-inrs", "--model", "stat-nn"], "so it cannot edit"),
         ("inr-editing", &["--data", "nets.packed"], "--set task.edit=dilate or contrast"),

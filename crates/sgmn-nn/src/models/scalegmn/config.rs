@@ -70,7 +70,7 @@ pub struct ScaleGmnConfig {
     /// How the factors of products start; absent: as the published program's.
     #[serde(default)]
     pub start: Start,
-    /// How many sines of each bias, and of each weight of inputs and outputs, are read beside it: of nets whose units
+    /// How many sines of each bias, and of each weight of inputs and outputs if edges have features, are read beside it: of nets whose units
     /// change signs at most, as sines are odd. 0 if left out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub n_sines: usize,
@@ -310,7 +310,6 @@ impl Blueprint for ScaleGmnConfig {
             ("model.edge_embedding", self.edge_embedding),
             ("model.compatibility = \"published\"", self.is_published()),
             ("model.output.kind = \"per_param\"", self.changes_params()),
-            ("model.n_sines", self.n_sines > 0),
         ];
         if let Some((field, _)) = of_edges.iter().find(|(_, asks)| *asks && !self.edge_features) {
             return Err(Error::config(*field, "none of it where model.edge_features = false", true));

@@ -41,6 +41,7 @@ enum Along {
 
 /// Messages against the edges.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a round has one")]
 enum Against {
     Featured(ReversedMessage),
     Direct(DirectMessage),

@@ -96,6 +96,9 @@ pub(super) fn canonical_with_way(net: &FlowNet, spaces: &Spaces) -> Result<(Cano
     Ok((CanonicalFlow { net, repairs, settled }, way))
 }
 
+/// Logarithms and signs of all free variables.
+pub(super) type ScalarValues = (Vec<f64>, Vec<bool>);
+
 /// A settled net whose scalars and matrices are at their canonical points; its units stand as they stood.
 #[derive(Debug, Clone)]
 pub(super) struct Gauged {
@@ -105,7 +108,7 @@ pub(super) struct Gauged {
     pub(super) repairs: FlowRepairs,
     pub(super) settled: Settled,
     /// Logarithms and signs of all free variables on the way.
-    pub(super) scalars: (Vec<f64>, Vec<bool>),
+    pub(super) scalars: ScalarValues,
 }
 
 /// Settles a net, and fixes its scalars and those of these matrices that its numbers let act.
@@ -126,7 +129,7 @@ fn scaled_and_turned(
     spaces: &Spaces,
     all: &[Matrix],
     repairs: &mut FlowRepairs,
-) -> Result<(FlowNet, FlowElement, MatrixElement, (Vec<f64>, Vec<bool>))> {
+) -> Result<(FlowNet, FlowElement, MatrixElement, ScalarValues)> {
     let flow = net.flow().clone();
     let mut scalars = Scalars::new(spaces, all);
     let mut element = MatrixElement::identity(all);

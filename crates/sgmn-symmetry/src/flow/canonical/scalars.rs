@@ -10,7 +10,7 @@ use super::{
         derive::{Holding, Scale},
         matrices::{Holder, Matrix, Side},
     },
-    FlowRepairs,
+    FlowRepairs, ScalarValues,
 };
 use crate::tolerance;
 
@@ -90,7 +90,7 @@ impl Scalars {
     }
 
     /// Logarithms and signs of all variables.
-    pub(super) fn values(&self) -> (Vec<f64>, Vec<bool>) {
+    pub(super) fn values(&self) -> ScalarValues {
         (self.logs.clone(), self.signs.clone())
     }
 

@@ -44,6 +44,9 @@ struct Part<'g> {
     side: Side,
 }
 
+/// One end of a block: its site, the site and place of the node at each index, and the axes of the parameter.
+type End<'e> = (usize, &'e [(usize, u32)], &'e [usize]);
+
 /// More numbers on an edge are refused.
 const MOST_EDGE_VALUES: usize = 1_000_000;
 
@@ -117,7 +120,7 @@ impl<'a> Graph<'a> {
         &mut self,
         spaces: &Spaces,
         holding: &Holding,
-        [(to, receivers, to_axes), (from, senders, from_axes)]: [(usize, &[(usize, u32)], &[usize]); 2],
+        [(to, receivers, to_axes), (from, senders, from_axes)]: [End<'_>; 2],
     ) -> Result<()> {
         let [n_to, n_from] = [self.n(to), self.n(from)];
         let shared: Vec<usize> = to_axes.iter().copied().filter(|axis| from_axes.contains(axis)).collect();
