@@ -78,7 +78,7 @@ fn different_architectures_share_a_batch_in_buckets() {
     assert_eq!(batch.n_nets(), nets.len());
     for bucket in &batch.buckets {
         for position in &bucket.positions {
-            assert_eq!(nets[*position].spec(), bucket.graphs.topology.spec());
+            assert_eq!(nets[*position].spec(), bucket.graphs.topology.spec().unwrap());
         }
     }
     let widths: Vec<_> = batch.buckets.iter().map(|b| b.graphs.topology.n_edge_values()).collect();
