@@ -80,6 +80,17 @@ impl<'a> Learner<'a> {
         images: &Tensor,
         classes: impl ExactSizeIterator<Item = u32>,
     ) -> candle_core::Result<f64> {
+        let loss = self.differentiate(images, classes)?;
+        self.updates.update(&mut self.params, &mut self.gradient);
+        Ok(loss)
+    }
+
+    /// The mean cross-entropy of a batch; leaves its gradient.
+    fn differentiate(
+        &mut self,
+        images: &Tensor,
+        classes: impl ExactSizeIterator<Item = u32>,
+    ) -> candle_core::Result<f64> {
         let vars = self.tensors()?.iter().map(Var::from_tensor).collect::<candle_core::Result<Vec<_>>>()?;
         let tensors: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
         let n_images = classes.len();
@@ -93,7 +104,6 @@ impl<'a> Learner<'a> {
                 row.0[..chunk.len()].copy_from_slice(chunk);
             }
         }
-        self.updates.update(&mut self.params, &mut self.gradient);
         Ok(f64::from(loss.to_scalar::<f32>()?))
     }
 
@@ -216,4 +226,42 @@ fn cross_entropy(
 /// If it refused: shapes and types are ours, and on a processor nothing else fails.
 pub(super) fn computed<T>(result: candle_core::Result<T>) -> T {
     result.unwrap_or_else(|why| panic!("the steps of an architecture fit each other, but {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+    use sgmn_graph::Activation;
+
+    use super::{super::tests::architectures, *};
+
+    #[test]
+    fn the_gradient_is_the_slope_of_the_loss() {
+        for (number, mut architecture) in architectures().into_iter().enumerate() {
+            // Without kinks, so that a step shows the slope.
+            architecture.activation = Activation::Silu;
+            let seed = Seed::new(6).index(number as u64);
+            let network = Network::new(&architecture);
+            let training = Training { l2: 0.0, init_std: 0.3, ..Training::draw(&seed, 1) };
+            let mut learner = Learner::start(&network, &training, &seed);
+            let mut rng = seed.child("numbers").rng();
+            let pixels: Vec<f32> = (0..4 * 196).map(|_| rng.random::<f32>()).collect();
+            let images = Tensor::from_vec(pixels, (4, 196), &Device::Cpu).unwrap();
+            let classes = [3, 1, 4, 1];
+            computed(learner.differentiate(&images, classes.into_iter()));
+            let (params, gradient) = (learner.params.clone(), learner.gradient.clone());
+            let length = gradient.iter().flat_map(|row| row.0).map(|g| g * g).sum::<f32>().sqrt();
+            // Along its gradient a loss rises by the length of the gradient a step.
+            let mut loss_at = |step: f32| {
+                for ((to, from), gradient) in learner.params.iter_mut().zip(&params).zip(&gradient) {
+                    to.0 = std::array::from_fn(|i| from.0[i] + step * gradient.0[i] / length);
+                }
+                computed(learner.differentiate(&images, classes.into_iter()))
+            };
+            let step = 1e-2;
+            let slope = (loss_at(step) - loss_at(-step)) / (2.0 * f64::from(step));
+            let error = (slope / f64::from(length) - 1.0).abs();
+            assert!(error < 0.03, "{architecture:?}: {slope} for {length}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Architectures that have every choice, and more by chance.
-fn architectures() -> Vec<Architecture> {
+pub(super) fn architectures() -> Vec<Architecture> {
     let base = Architecture::draw(&Seed::new(0));
     let mut all: Vec<Architecture> = (0..12).map(|i| Architecture::draw(&Seed::new(1).index(i))).collect();
     for norm in [Norm::None, Norm::Batch, Norm::Layer] {
