@@ -258,7 +258,7 @@ mod tests {
                 }
                 computed(learner.differentiate(&images, classes.into_iter()))
             };
-            let step = 1e-2;
+            let step = 1e-3;
             let slope = (loss_at(step) - loss_at(-step)) / (2.0 * f64::from(step));
             let error = (slope / f64::from(length) - 1.0).abs();
             assert!(error < 0.03, "{architecture:?}: {slope} for {length}");
