@@ -1,7 +1,7 @@
 //! ScaleGMN among the others: each setting has exactly the symmetries it claims (more in `symmetry.rs`).
 
 use candle_core::DType;
-use sgmn_graph::{Activation, Lowering, Seed};
+use sgmn_graph::{Activation, Lowering, NetSpec, Seed};
 use sgmn_nn::{
     Generator, Normalization, ProbeConfig,
     layers::Scalings,
@@ -32,6 +32,16 @@ pub(crate) fn held() -> Vec<Held> {
     let mut held: Vec<Held> =
         [Scalings::Sign, Scalings::Scale, Scalings::Permutation].map(of_scalings).into();
     held.extend([Scalings::Sign, Scalings::Permutation].map(sines));
+    let direct = |scalings| {
+        let config = ScaleGmnConfig::new(scalings, Direction::Bidirectional, 6, 2);
+        let config = ScaleGmnConfig { edge_features: false, edge_update: false, ..config };
+        Held::new(
+            format!("scalegmn {scalings:?} without features of edges"),
+            ModelConfig::ScaleGmn(config),
+            &[Nets::Mlps, Nets::Cnns],
+        )
+    };
+    held.extend([Scalings::Own, Scalings::Sign, Scalings::Scale, Scalings::Permutation].map(direct));
     for (kind, image) in [(Nets::Mlps, None), (Nets::Cnns, Some([7, 8]))] {
         let probes = ProbeConfig { n: 3, image, coordinates: COORDINATES, generator: Generator::Free {} };
         let answers = Some(AnswersConfig { d_hidden: vec![5], dropout: 0.0 });
@@ -92,4 +102,31 @@ fn scalings_that_the_nets_do_not_have_are_refused_unless_they_are_meant() {
     ] {
         build(symmetry, activation, false).unwrap();
     }
+}
+
+#[test]
+fn features_of_too_many_edges_are_refused_by_the_option_that_needs_none() {
+    let spec = NetSpec::mlp(&[2, 6000, 6000, 1], Activation::Relu, 0.0).unwrap();
+    let lowering = Lowering::new([&std::sync::Arc::new(spec)]).unwrap();
+    let config = |edge_features: bool| {
+        let config = ScaleGmnConfig::new(Scalings::Scale, Direction::Forward, 32, 2);
+        let config = ScaleGmnConfig { edge_features, edge_update: false, ..config };
+        ModelConfig::ScaleGmn(config)
+    };
+    let build = |edge_features: bool| {
+        let built = config(edge_features).build(
+            &lowering,
+            Normalization::none(),
+            Seed::new(1),
+            DType::F32,
+            &device(),
+        );
+        built.map(|_| ()).map_err(|why| why.to_string())
+    };
+    let message = build(true).unwrap_err();
+    assert!(
+        message.starts_with("model.edge_features: expected false for a net of 36018000 edges"),
+        "{message}"
+    );
+    build(false).unwrap();
 }

@@ -230,6 +230,26 @@ impl ScaleGmnConfig {
         })
     }
 
+    /// Whether the features of the edges of one net fit into memory.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the option that needs no such features.
+    pub(super) fn check_size(&self, topology: &Topology) -> Result<()> {
+        /// Numbers of the features of one layer of the model.
+        const MOST: usize = 1 << 30;
+        let numbers = topology.n_edges().saturating_mul(self.d_hidden);
+        if self.edge_features && numbers > MOST {
+            let expected = format!(
+                "false for a net of {} edges, whose features of width {} would take {:.0} GB each time",
+                topology.n_edges(),
+                self.d_hidden,
+                4e-9 * numbers as f64
+            );
+            return Err(Error::config("model.edge_features", expected, true));
+        }
+        Ok(())
+    }
+
     /// Sines of parameters are read only where units change signs at most.
     fn check_sines(&self, topology: &Topology) -> Result<()> {
         let groups = self.scalings.scaling().of_sites(topology);

@@ -83,7 +83,10 @@ impl ScaleGmn {
         vars: &VarBuilder,
     ) -> Result<Self> {
         config.validate()?;
-        lowering.topologies().iter().try_for_each(|topology| config.check_symmetry(topology))?;
+        for topology in lowering.topologies() {
+            config.check_symmetry(topology)?;
+            config.check_size(topology)?;
+        }
         let layout = &Layout::of(lowering)?;
         let vars = &vars.clone().with_start(config.start);
         let first = FirstFeatures::new(config, layout, lowering, vars)?;
