@@ -152,7 +152,12 @@ impl StatNn {
                     }
                 };
                 for (b, block) in topology.blocks().iter().enumerate() {
-                    add(Kind::of_block(topology, block), host(&graphs.edges[b])?, scales[b].weight);
+                    // Edges of chains are padded to the largest kernel of all nets.
+                    let edges = match topology.spec() {
+                        Ok(_) => unpadded(topology, b, &graphs.edges[b])?,
+                        Err(_) => graphs.edges[b].clone(),
+                    };
+                    add(Kind::of_block(topology, block), host(&edges)?, scales[b].weight);
                 }
                 for (s, site) in topology.sites().iter().enumerate() {
                     match site.role {

@@ -74,10 +74,20 @@ fn padding_and_the_other_nets_of_a_batch_leave_a_net_alone() {
 }
 
 #[test]
-fn nets_of_another_depth_are_refused() {
-    let lowering = Lowering::new(&mixed_mlps(Scalings::Sign, 1)).unwrap();
-    let message = build(&lowering, Normalization::none()).err().unwrap().to_string();
-    assert!(message.contains("nets of 3 and of 2 layers"), "{message}");
+fn nets_of_several_depths_are_read_by_kinds_of_numbers_each_alone() {
+    // Kernels beside perceptrons: padding of edges must not count.
+    let specs = [mixed_mlps(Scalings::Sign, 2), mixed_cnns(Scalings::Sign)].concat();
+    let specs: Vec<_> = specs.into_iter().filter(|spec| spec.widths()[0] == 2).collect();
+    let nets = nets(Seed::new(5), &specs, 2);
+    let lowering = Lowering::new(&specs).unwrap();
+    let model = build(&lowering, Normalization::none()).unwrap().0;
+    let together = run(&*model, &lowering, &nets);
+    for (i, net) in nets.iter().enumerate() {
+        assert_eq!(run(&*model, &lowering, std::slice::from_ref(net))[0], together[i], "net {i}");
+        let padded = Lowering::new([net.spec(), &specs[0]]).unwrap();
+        let wider = run(&*model, &padded, std::slice::from_ref(net));
+        assert_eq!(wider[0], together[i], "net {i} with other padding");
+    }
 }
 
 /// A small one.
