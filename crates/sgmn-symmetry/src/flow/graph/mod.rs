@@ -28,6 +28,7 @@
 mod draft;
 mod fill;
 mod nodes;
+mod offsets;
 mod parts;
 mod sides;
 
