@@ -113,12 +113,15 @@ pub(super) struct Gauged {
 
 /// Settles a net, and fixes its scalars and those of these matrices that its numbers let act.
 pub(super) fn gauged(net: &FlowNet, spaces: &Spaces, matrices: Vec<Matrix>) -> Result<Gauged> {
-    let (net, settled) = settle(net)?;
+    let (first, settled) = settle(net)?;
     let mut repairs = FlowRepairs::default();
-    let matrices = passable(net.flow(), matrices, &net)?;
-    let (net, scaling, turning, scalars) = scaled_and_turned(&net, spaces, &matrices, &mut repairs)?;
+    let matrices = passable(first.flow(), matrices, &first)?;
+    let (turned, scaling, turning, scalars) = scaled_and_turned(&first, spaces, &matrices, &mut repairs)?;
+    // Large nets are copied as a whole: each copy goes when the next one is there.
+    drop(first);
     // Turning brings back what settling had moved, by a rounding at most; settling again costs little.
-    let (net, _) = settle(&net)?;
+    let (net, _) = settle(&turned)?;
+    drop(turned);
     let way = Way { scaling, matrices, turning, order: spaces.identity() };
     Ok(Gauged { net, way, repairs, settled, scalars })
 }

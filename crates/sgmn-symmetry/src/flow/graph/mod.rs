@@ -99,20 +99,27 @@ impl FlowLowering {
     /// [`Error::Flow`](crate::Error::Flow) if the net is of another flow, or numbers grow beyond measure.
     pub fn lower(&self, net: &FlowNet) -> Result<(Graph, FlowRepairs)> {
         super::check_same_flow(&self.flow, net.flow())?;
-        let net = self.fold.apply(net)?;
+        let folded = self.fold.apply(net)?;
         if !self.is_gauged {
-            let (net, _) = settle(&net)?;
+            let (net, _) = settle(&folded)?;
+            drop(folded);
             return Ok((self.fill(&net), FlowRepairs::default()));
         }
-        let gauged = gauged(&net, &self.spaces, self.matrices.clone())?;
+        let gauged = gauged(&folded, &self.spaces, self.matrices.clone())?;
+        drop(folded);
         // Scalars that are units' own are given back: models know what to do with them.
         let (logs, signs) = &gauged.scalars;
         let back: Vec<f64> =
             logs.iter().zip(&self.own).map(|(log, own)| if *own { -log } else { 0.0 }).collect();
         let flipped: Vec<bool> = signs.iter().zip(&self.own).map(|(sign, own)| *own && *sign).collect();
         let element = self.spaces.element(None, &back, &flipped);
+        if element.is_identity() {
+            return Ok((self.fill(&gauged.net), gauged.repairs));
+        }
         let net = gauged.net.with(&element.act(&gauged.net))?;
-        Ok((self.fill(&net), gauged.repairs))
+        let repairs = gauged.repairs;
+        drop(gauged.net);
+        Ok((self.fill(&net), repairs))
     }
 }
 
