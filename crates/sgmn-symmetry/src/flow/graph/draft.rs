@@ -183,18 +183,6 @@ impl<'a> Graph<'a> {
     fn add_factor(&mut self, spaces: &Spaces, holding: &Holding, usage: &Usage) -> Result<()> {
         let parts = parts(spaces.flow(), spaces, holding, usage)?;
         let whole = spaces.derived.reduced(holding.motion.scalar);
-        if let [to, from] =
-            [Side::Written, Side::Read].map(|side| parts.iter().find(|part| part.side == side))
-            && let (Some(to), Some(from)) = (to, from)
-        {
-            let receivers = self.ends(spaces, to.group, &whole, 1, usage.writes_output);
-            let senders = self.ends(spaces, from.group, &Scale::default(), -1, false);
-            let ends = [
-                (receivers[0].0, &receivers[..], &to.group.axes[..]),
-                (senders[0].0, &senders[..], &from.group.axes[..]),
-            ];
-            return self.add_block(spaces, holding, ends);
-        }
         let [Part { group, .. }] = parts.as_slice() else {
             return Err(unreadable(spaces.flow(), holding, "units along one set of axes", parts.len()));
         };
