@@ -247,3 +247,18 @@ fn models_of_chains_say_so() {
         r#"{{"kind": "flat_mlp", "d_hidden": [4], "layer_norm": true, "dropout": 0, {output}}}"#
     ));
 }
+
+#[test]
+fn hidden_sites_are_written_and_read() {
+    // A scalar read with the wrong sign would found sites apart, of zeros, which ignore everything.
+    for (name, net) in oracle() {
+        if !["cnn_flatten", "mlp_tanh", "resnet_basic", "siren", "vgg_bn"].contains(&name.as_str()) {
+            continue;
+        }
+        let topology = Reader::of(&net).flow.topology().clone();
+        for (at, site) in topology.sites().iter().enumerate().filter(|(_, s)| s.role == NodeRole::Hidden) {
+            let ends = [topology.blocks_into(at).count(), topology.blocks_out_of(at).count()];
+            assert!(ends.iter().all(|n| *n > 0), "{name}: site {at}, {site:?}: blocks in and out {ends:?}");
+        }
+    }
+}
