@@ -3,6 +3,7 @@
 //! Each group of numbers is measured by a process of its own; their results become tables, figures, and a verdict on
 //! every bar that the project set itself.
 
+mod any_net;
 mod bars;
 mod growth;
 mod machine;
@@ -18,10 +19,11 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use self::{
+    any_net::FAMILIES,
     growth::AXES,
     machine::{Quiet, Ticks},
     measurement::Results,
-    processes::{PROCESSES, Programs},
+    processes::{PROCESSES, Programs, Scope},
     report::{Head, report},
 };
 use crate::repository;
@@ -31,7 +33,10 @@ pub(crate) struct Arguments {
     /// Measure everything for a fifth of the time, which is some fifteen minutes otherwise, with wider intervals
     #[arg(long)]
     quick: bool,
-    /// Only the groups whose name begins with this, such as mnist, fit or growth-width
+    /// Measure nets of any architecture up to 10⁸ numbers, in place of 10⁷: minutes more, and some 8 GB of memory
+    #[arg(long)]
+    large: bool,
+    /// Only the groups whose name begins with this, such as mnist, fit, growth-width or any-net
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// Also write report and figures to docs/results, to be committed
@@ -69,8 +74,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let out = repository::root().join("target/bench");
     let (clock, ticks) = (Instant::now(), Ticks::now());
     let mut results = Results::default();
+    let scope = Scope { quick: arguments.quick, large: arguments.large };
     for process in chosen {
-        programs.run(process, arguments.quick, &out, &mut results)?;
+        programs.run(process, scope, &out, &mut results)?;
     }
     quiet.during = ticks.zip(Ticks::now()).and_then(|(began, end)| began.share_of_others(end));
 
@@ -89,7 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Writes `NAME.md` and `NAME-AXIS.svg` into a folder.
+/// Writes `NAME.md` and a `NAME-….svg` for each axis of growth and each family of nets into a folder.
 fn write(results: &Results, head: &Head, folder: &Path, name: &str) -> Result<()> {
     let save = |file: String, text: String| {
         let path = folder.join(file);
@@ -98,9 +104,11 @@ fn write(results: &Results, head: &Head, folder: &Path, name: &str) -> Result<()
         Ok(())
     };
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    for axis in &AXES {
-        if let Some(figure) = axis.figure(results) {
-            save(format!("{name}-{}.svg", axis.name), figure.to_svg())?;
+    let figures = AXES.iter().map(|axis| (axis.name, axis.figure(results)));
+    let figures = figures.chain(FAMILIES.iter().map(|family| (family.name, family.figure(results))));
+    for (of, figure) in figures {
+        if let Some(figure) = figure {
+            save(format!("{name}-{of}.svg"), figure.to_svg())?;
         }
     }
     save(format!("{name}.md"), report(results, head, &format!("{name}-")))

@@ -32,7 +32,7 @@ enum Measures {
 use Measures::{Group, Rounds};
 
 /// Every process, in the order in which they run.
-pub(super) const PROCESSES: [Process; 22] = [
+pub(super) const PROCESSES: [Process; 24] = [
     Process { name: "mnist", program: "step", measures: Rounds(&["model", "mnist"]) },
     Process { name: "mnist-full-graph", program: "step", measures: Rounds(&["model", "mnist-full-graph"]) },
     Process {
@@ -63,7 +63,26 @@ pub(super) const PROCESSES: [Process; 22] = [
     Process { name: "growth-batch", program: "step", measures: Rounds(&["growth", "batch"]) },
     Process { name: "growth-width", program: "step", measures: Rounds(&["growth", "width"]) },
     Process { name: "growth-nets", program: "step", measures: Rounds(&["growth", "nets"]) },
+    Process {
+        name: "any-net-convolutions",
+        program: "any_net",
+        measures: Rounds(&["family", "convolutions"]),
+    },
+    Process {
+        name: "any-net-transformers",
+        program: "any_net",
+        measures: Rounds(&["family", "transformers"]),
+    },
 ];
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+pub(super) struct Scope {
+    /// For a fifth of the time.
+    pub(super) quick: bool,
+    /// With nets of 10⁸ numbers.
+    pub(super) large: bool,
+}
 
 /// The benchmark programs of the workspace, built.
 pub(super) struct Programs(BTreeMap<String, PathBuf>);
@@ -99,7 +118,7 @@ impl Programs {
     pub(super) fn run(
         &self,
         process: &Process,
-        quick: bool,
+        Scope { quick, large }: Scope,
         out: &Path,
         results: &mut Results,
     ) -> Result<()> {
@@ -110,7 +129,8 @@ impl Programs {
         command.current_dir(repository::root()).env("CRITERION_HOME", &criterion).arg("--bench");
         match measures {
             Rounds(words) => {
-                command.args(*words).args(quick.then_some("--quick"));
+                let options = [quick.then_some("--quick"), large.then_some("--large")];
+                command.args(*words).args(options.into_iter().flatten());
             }
             Group(group) => {
                 // What an earlier run measured must not be taken for this one's.

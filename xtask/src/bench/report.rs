@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{
+    any_net::{ABOUT, FAMILIES},
     bars::{bars, milliseconds_of_a_fitting_step},
     growth::AXES,
     measurement::Results,
@@ -74,6 +75,7 @@ pub(super) fn report(results: &Results, head: &Head, figure_prefix: &str) -> Str
     section(&mut text, "Fitting", fitting(results));
     section(&mut text, "What is done to nets", others(results));
     section(&mut text, "Growth", growth(results, figure_prefix));
+    section(&mut text, "Nets of any architecture", any_net(results, figure_prefix));
     let facts: Vec<Vec<String>> = head.facts.iter().map(|row| row.to_vec()).collect();
     section(&mut text, "Machine", Some(table(&["what", "value"], &facts)));
     text
@@ -289,6 +291,20 @@ fn growth(results: &Results, figure_prefix: &str) -> Option<String> {
         })
         .collect();
     (!parts.is_empty()).then(|| parts.join("\n"))
+}
+
+fn any_net(results: &Results, figure_prefix: &str) -> Option<String> {
+    let parts: Vec<String> = FAMILIES
+        .iter()
+        .filter_map(|family| {
+            let tables = family.tables(results)?;
+            let figure = family.figure(results).map_or(String::new(), |_| {
+                format!("![{}: cost of a number]({figure_prefix}{}.svg)\n\n", family.title, family.name)
+            });
+            Some(format!("### {}\n\n{figure}{tables}", family.title))
+        })
+        .collect();
+    (!parts.is_empty()).then(|| format!("{ABOUT}\n{}", parts.join("\n")))
 }
 
 #[cfg(test)]

@@ -6,7 +6,10 @@ use candle_core::{D, Tensor};
 use sgmn_symmetry::{Law, ScaleGroup};
 
 use super::{InvariantConfig, Layout, LinearMap, Mlp, Role, ScaleEq, ScaleEqConfig, Scalings, Widths};
-use crate::{Error, Field, Init, Pass, Result, VarBuilder, ops::Rows};
+use crate::{
+    Error, Field, Init, Pass, Result, VarBuilder,
+    ops::{self, EdgeAxis, Rows},
+};
 
 /// `m_i = ScaleEq(Σ_j Σ_k w_ijk a_k ⊙ c ⊙ (A x_j))`: the numbers of edges weigh what nodes say, as they do in the net.
 ///
@@ -103,26 +106,19 @@ impl DirectMessage {
         let code = self.codes.narrow(0, at, 1)?.unsqueeze(0)?;
         let told = self.w_v.forward(speaking)?.values().tensor()?.broadcast_mul(&code)?;
         let w = weights.values().tensor()?;
-        let (n_rows, receivers, senders, n_values) = w.dims4()?;
-        let w = w.contiguous()?.reshape((n_rows, receivers, senders * n_values))?;
+        let n_values = w.dim(D::Minus1)?;
         let kernel = self.kernels.get(&n_values).ok_or_else(|| {
             let known: Vec<_> = self.kernels.keys().collect();
             Error::config("nets", format!("edges of {known:?} numbers"), n_values)
         })?;
-        let d = kernel.dim(1)?;
-        let kernel = kernel.reshape((1, 1, n_values, d))?;
         let heard = match way {
-            Way::Along => {
-                let told = told.unsqueeze(2)?.broadcast_mul(&kernel)?;
-                w.matmul(&told.reshape((n_rows, senders * n_values, d))?)?
-            }
+            Way::Along => ops::weigh(&w, kernel, &told, EdgeAxis::Senders)?,
             Way::Against => {
                 let told = match has_magnitude(place.receiver) {
                     true => told.broadcast_mul(&squares(speaking)?[1])?,
                     false => told,
                 };
-                let heard = w.t()?.matmul(&told.contiguous()?)?.reshape((n_rows, senders, n_values, d))?;
-                let heard = heard.broadcast_mul(&kernel)?.sum(2)?;
+                let heard = ops::weigh(&w, kernel, &told, EdgeAxis::Receivers)?;
                 match has_magnitude(place.sender) {
                     true => heard.broadcast_mul(&squares(hearing)?[0])?,
                     false => heard,

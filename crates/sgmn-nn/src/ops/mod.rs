@@ -6,7 +6,7 @@
 //! Plain forms (`ops/reference`) judge both. Nothing above knows which of them runs.
 //!
 //! Letters: B nets in the batch, R receivers, S senders, H channels; `…` is any number of leading axes, seen as rows.
-//! Every operation has a gradient for every input, and zero rows are allowed everywhere.
+//! Every operation has a gradient for every input that is not said to be data, and zero rows are allowed everywhere.
 
 mod cpu;
 #[cfg(any(test, feature = "cuda"))]
@@ -23,6 +23,7 @@ mod run;
 mod steps;
 #[cfg(feature = "testing")]
 pub mod suite;
+mod weigh;
 
 pub use device::{faults, forget_peak_memory, kernel_control, kernel_difference, kernel_names, peak_memory};
 pub use fused::{Rows, keep_at_most, kept_bytes};
@@ -32,6 +33,7 @@ pub use nets::NetForm;
 pub use optimizer::{AdamWStep, Clip, Update, adamw, total_squares};
 pub use precision::ProductPrecision;
 pub use run::{run_mlps, run_nets};
+pub use weigh::weigh;
 
 #[cfg(feature = "cuda")]
 use self::mode::on_cuda;

@@ -48,6 +48,15 @@ pub fn sum_edges(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
     }
 }
 
+/// See [`super::weigh`].
+pub fn weigh(w: &Tensor, a: &Tensor, x: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
+    let edges = w.unsqueeze(4)?.broadcast_mul(a)?.sum(3)?;
+    match axis {
+        EdgeAxis::Receivers => edges.broadcast_mul(&x.unsqueeze(2)?)?.sum(1),
+        EdgeAxis::Senders => edges.broadcast_mul(&x.unsqueeze(1)?)?.sum(2),
+    }
+}
+
 /// See [`super::aggregate`].
 pub fn aggregate(e: &Tensor, axis: EdgeAxis) -> Result<Tensor> {
     let dim = if axis == EdgeAxis::Receivers { 1 } else { 2 };

@@ -136,6 +136,33 @@ pub fn cases() -> Result<Vec<Case>> {
             );
         }
     }
+    for [b, r, s, k, h] in
+        [[1, 1, 1, 1, 1], [2, 5, 4, 1, 8], [3, 4, 2, 3, 5], [2, 1, 3, 7, 4], [6, 1, 1, 9, 3], [0, 2, 3, 2, 4]]
+    {
+        for axis in [EdgeAxis::Receivers, EdgeAxis::Senders] {
+            let n = if axis == EdgeAxis::Senders { s } else { r };
+            case(
+                "weigh",
+                vec![vec![b, r, s, k], vec![k, h], vec![b, n, h]],
+                Box::new(move |x| super::weigh(&x[0], &x[1], &x[2], axis)),
+                Box::new(move |x| reference::weigh(&x[0], &x[1], &x[2], axis)),
+            );
+            // Numbers of nets, which no variable stands behind.
+            let w = random(&[b, r, s, k], Seed::new(4), DType::F32)?;
+            let of_data = |weigh: Weigh| -> Op {
+                let w = w.clone();
+                Box::new(move |x| {
+                    weigh(&w.to_dtype(x[0].dtype())?.to_device(x[0].device())?, &x[0], &x[1], axis)
+                })
+            };
+            case(
+                "weigh, data",
+                vec![vec![k, h], vec![b, n, h]],
+                of_data(super::weigh),
+                of_data(reference::weigh),
+            );
+        }
+    }
     for (shape, n) in [(vec![3, 4, 5, 1], 8), (vec![2, 3, 9], 1), (vec![0, 2, 1], 4), (vec![1, 5000], 3)] {
         let op = move |sines: Sines| -> Op {
             let frequencies: Vec<f64> = (0..n).map(|k| 1.5f64.powi(k)).collect();
@@ -221,6 +248,7 @@ pub fn cases() -> Result<Vec<Case>> {
 }
 
 type RunNets = fn(&Tensor, &NetForm, &Tensor) -> Result<Tensor>;
+type Weigh = fn(&Tensor, &Tensor, &Tensor, EdgeAxis) -> Result<Tensor>;
 type Sines = fn(&Tensor, &[f64]) -> Result<Tensor>;
 type Attend = fn(&Tensor, Option<&Tensor>, Option<&Tensor>, usize) -> Result<Tensor>;
 type RunMlps = fn(&[Tensor], &[Tensor], &[Activation], &Tensor) -> Result<Tensor>;

@@ -26,6 +26,9 @@ impl FlowElement {
 impl Numbers for Acted<'_> {
     fn numbers(&self, param: usize) -> Cow<'_, [f64]> {
         let element = &self.element.params[param];
+        if element.is_identity() {
+            return self.net.numbers(param);
+        }
         Cow::Owned(match Rows::of(element) {
             Some(rows) => {
                 let mut numbers = self.net.numbers(param).into_owned();

@@ -170,13 +170,13 @@ fn with_matrices(
 
 /// Both nets at points that all of their orbits share, units as they stand, with the same matrices.
 fn at_one_point(pair: &Pair<'_>, all: Vec<Matrix>) -> Result<(Gauged, Gauged)> {
-    let of_b = gauged(pair.a, &pair.spaces, all)?;
-    let of_a = gauged(pair.b, &pair.spaces, of_b.way.matrices.clone())?;
+    let of_b = gauged(pair.a.clone(), &pair.spaces, &pair.freedoms, all)?;
+    let of_a = gauged(pair.b.clone(), &pair.spaces, &pair.freedoms, of_b.way.matrices.clone())?;
     // What the numbers of one net do not let act does not act on the other.
     if of_a.way.matrices == of_b.way.matrices {
         return Ok((of_a, of_b));
     }
-    let of_b = gauged(pair.a, &pair.spaces, of_a.way.matrices.clone())?;
+    let of_b = gauged(pair.a.clone(), &pair.spaces, &pair.freedoms, of_a.way.matrices.clone())?;
     Ok((of_a, of_b))
 }
 

@@ -17,7 +17,7 @@ use self::scalars::Scalars;
 use super::{
     FlowElement, Spaces, derive,
     fold::Fold,
-    freedoms::{Settled, settle},
+    freedoms::{Freedom, Settled, freedoms, settle_by},
     matrices::{Holder, Matrix, MatrixElement, Read, matrices, passable, settle_space},
 };
 use crate::Result;
@@ -90,7 +90,8 @@ pub fn canonicalize_unfolded(net: &FlowNet) -> Result<CanonicalFlow> {
 
 /// As [`canonicalize_unfolded`], with what leads from the net to its form.
 pub(super) fn canonical_with_way(net: &FlowNet, spaces: &Spaces) -> Result<(CanonicalFlow, Way)> {
-    let Gauged { net, mut way, mut repairs, settled, .. } = gauged(net, spaces, matrices(net.flow()))?;
+    let Gauged { net, mut way, mut repairs, settled, .. } =
+        gauged(net.clone(), spaces, &freedoms(net.flow()), matrices(net.flow()))?;
     let (net, order) = orders::ordered(&net, spaces, &way.matrices, &mut repairs)?;
     way.order = order;
     Ok((CanonicalFlow { net, repairs, settled }, way))
@@ -112,15 +113,21 @@ pub(super) struct Gauged {
 }
 
 /// Settles a net, and fixes its scalars and those of these matrices that its numbers let act.
-pub(super) fn gauged(net: &FlowNet, spaces: &Spaces, matrices: Vec<Matrix>) -> Result<Gauged> {
-    let (first, settled) = settle(net)?;
+pub(super) fn gauged(
+    net: FlowNet,
+    spaces: &Spaces,
+    freedoms: &[Freedom],
+    matrices: Vec<Matrix>,
+) -> Result<Gauged> {
+    let (first, settled) = settle_by(&net, freedoms)?;
+    // Large nets are copied as a whole: each copy goes when the next one is there.
+    drop(net);
     let mut repairs = FlowRepairs::default();
     let matrices = passable(first.flow(), matrices, &first)?;
     let (turned, scaling, turning, scalars) = scaled_and_turned(&first, spaces, &matrices, &mut repairs)?;
-    // Large nets are copied as a whole: each copy goes when the next one is there.
     drop(first);
     // Turning brings back what settling had moved, by a rounding at most; settling again costs little.
-    let (net, _) = settle(&turned)?;
+    let (net, _) = settle_by(&turned, freedoms)?;
     drop(turned);
     let way = Way { scaling, matrices, turning, order: spaces.identity() };
     Ok(Gauged { net, way, repairs, settled, scalars })

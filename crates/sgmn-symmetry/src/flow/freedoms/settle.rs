@@ -25,7 +25,11 @@ const ROUNDS: usize = 4;
 /// # Errors
 /// None that settling causes: those of [`FlowNet::new`].
 pub fn settle(net: &FlowNet) -> FlowResult<(FlowNet, Settled)> {
-    let freedoms = freedoms(net.flow());
+    settle_by(net, &freedoms(net.flow()))
+}
+
+/// As [`settle`], for many nets of one flow, whose freedoms were found once.
+pub(in crate::flow) fn settle_by(net: &FlowNet, freedoms: &[Freedom]) -> FlowResult<(FlowNet, Settled)> {
     let mut overlay = Overlay { net, changed: vec![None; net.stored().len()] };
     let mut counts = vec![0; Rule::ALL.len()];
     let mut left = 0;

@@ -45,7 +45,7 @@ use super::{
     canonical::{FlowRepairs, gauged},
     derive,
     fold::Fold,
-    freedoms::settle,
+    freedoms::{Freedom, freedoms, settle_by},
     matrices::{Matrix, matrices},
 };
 use crate::Result;
@@ -56,6 +56,7 @@ pub struct FlowLowering {
     flow: Arc<Flow>,
     fold: Fold,
     spaces: Spaces,
+    freedoms: Vec<Freedom>,
     matrices: Vec<Matrix>,
     /// Whether something beside units' own scalars has to be fixed.
     is_gauged: bool,
@@ -74,13 +75,25 @@ impl FlowLowering {
     pub fn new(flow: &Arc<Flow>) -> Result<Self> {
         let fold = Fold::new(flow)?;
         let spaces = derive(fold.flow());
+        let freedoms = freedoms(fold.flow());
         let matrices = matrices(fold.flow());
         let graph = draft::Graph::new(&spaces, &matrices)?;
         let own: Vec<bool> = (0..spaces.derived.n_vars()).map(|var| graph.nodes.is_own(var)).collect();
         let is_gauged = !matrices.is_empty() || shared_vars(&spaces, &own);
         let (topology, sources, biases) = parts::assembled(graph, flow)?;
         let topology = Arc::new(topology);
-        Ok(Self { flow: flow.clone(), fold, own, is_gauged, spaces, matrices, topology, sources, biases })
+        Ok(Self {
+            flow: flow.clone(),
+            fold,
+            spaces,
+            freedoms,
+            matrices,
+            is_gauged,
+            own,
+            topology,
+            sources,
+            biases,
+        })
     }
 
     /// The flow whose nets are read.
@@ -101,25 +114,19 @@ impl FlowLowering {
         super::check_same_flow(&self.flow, net.flow())?;
         let folded = self.fold.apply(net)?;
         if !self.is_gauged {
-            let (net, _) = settle(&folded)?;
+            let (settled, _) = settle_by(&folded, &self.freedoms)?;
             drop(folded);
-            return Ok((self.fill(&net), FlowRepairs::default()));
+            return Ok((self.fill(&settled)?, FlowRepairs::default()));
         }
-        let gauged = gauged(&folded, &self.spaces, self.matrices.clone())?;
-        drop(folded);
+        let gauged = gauged(folded, &self.spaces, &self.freedoms, self.matrices.clone())?;
         // Scalars that are units' own are given back: models know what to do with them.
         let (logs, signs) = &gauged.scalars;
         let back: Vec<f64> =
             logs.iter().zip(&self.own).map(|(log, own)| if *own { -log } else { 0.0 }).collect();
         let flipped: Vec<bool> = signs.iter().zip(&self.own).map(|(sign, own)| *own && *sign).collect();
         let element = self.spaces.element(None, &back, &flipped);
-        if element.is_identity() {
-            return Ok((self.fill(&gauged.net), gauged.repairs));
-        }
-        let net = gauged.net.with(&element.act(&gauged.net))?;
-        let repairs = gauged.repairs;
-        drop(gauged.net);
-        Ok((self.fill(&net), repairs))
+        // Acting parameter by parameter, so that a large net need not be there once more.
+        Ok((self.fill(&element.act(&gauged.net))?, gauged.repairs))
     }
 }
 

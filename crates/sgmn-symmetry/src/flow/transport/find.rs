@@ -58,7 +58,7 @@ pub(in crate::flow) struct Pair<'a> {
     pub(in crate::flow) b: &'a FlowNet,
     pub(in crate::flow) spaces: Spaces,
     pub(in crate::flow) matrices: Vec<Matrix>,
-    freedoms: Vec<Freedom>,
+    pub(in crate::flow) freedoms: Vec<Freedom>,
 }
 
 impl<'a> Pair<'a> {
