@@ -24,7 +24,7 @@ use self::{
     machine::{Quiet, Ticks},
     measurement::Results,
     processes::{PROCESSES, Programs, Scope},
-    report::{Head, report},
+    report::{Head, any_net, report},
 };
 use crate::repository;
 
@@ -39,8 +39,8 @@ pub(crate) struct Arguments {
     /// Only the groups whose name begins with this, such as mnist, fit, growth-width or any-net
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
-    /// Also write report and figures to docs/results, to be committed
-    #[arg(long, conflicts_with = "only")]
+    /// Also write report and figures to docs/results, to be committed; of a part, any-net alone has a page of its own
+    #[arg(long)]
     save_results: bool,
 }
 
@@ -49,6 +49,9 @@ pub(crate) const ABOUT_PROFILE: &str = "\
 Benchmarks are built in the dev profile, which optimizes all that computes: a second, fully optimized build would take
 five minutes and gain little. Ratios of one run can be compared between machines, seconds cannot: leave the machine
 alone meanwhile, the report says if it was not. The report is written to target/bench/report.md, figures beside it.";
+
+/// The groups with a page of their own.
+const ANY_NET: &str = "any-net";
 
 /// Where results are kept that are committed.
 const RESULTS: &str = "docs/results";
@@ -62,6 +65,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let names = PROCESSES.map(|process| process.name).join(", ");
         let only = arguments.only.as_deref().unwrap_or_default();
         bail!("--only: expected the beginning of one of {names}, found {only:?}");
+    }
+    let is_any_net = arguments.only.as_deref().is_some_and(|only| only.starts_with(ANY_NET));
+    if arguments.save_results && arguments.only.is_some() && !is_any_net {
+        bail!(
+            "--save-results: expected no --only, or --only {ANY_NET}, since other parts have no page of their own"
+        );
     }
     // Before building, which is work enough to raise it.
     let load = machine::load();
@@ -87,29 +96,32 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         warning: quiet.warning(),
         seconds: clock.elapsed().as_secs_f64(),
     };
-    println!("\n{}", report(&results, &head, "report-"));
-    write(&results, &head, &out, "report")?;
+    let pages = |name: &str| {
+        let prefix = format!("{name}-");
+        let all = (!is_any_net).then(|| (format!("{name}.md"), report(&results, &head, &prefix)));
+        let of_any = any_net(&results, &head, &prefix).map(|text| (format!("{name}-{ANY_NET}.md"), text));
+        all.into_iter().chain(of_any).collect::<Vec<_>>()
+    };
+    for (_, text) in pages("report") {
+        println!("\n{text}");
+    }
+    write(&results, pages("report"), &out, "report")?;
     if arguments.save_results {
-        write(&results, &head, &repository::root().join(RESULTS), "bench")?;
+        write(&results, pages("bench"), &repository::root().join(RESULTS), "bench")?;
     }
     Ok(())
 }
 
-/// Writes `NAME.md` and a `NAME-….svg` for each axis of growth and each family of nets into a folder.
-fn write(results: &Results, head: &Head, folder: &Path, name: &str) -> Result<()> {
-    let save = |file: String, text: String| {
+/// Writes pages, and `NAME-….svg` for each axis of growth and each family of nets, into a folder.
+fn write(results: &Results, pages: Vec<(String, String)>, folder: &Path, name: &str) -> Result<()> {
+    let figures = AXES.iter().map(|axis| (axis.name, axis.figure(results)));
+    let figures = figures.chain(FAMILIES.iter().map(|family| (family.name, family.figure(results))));
+    let figures = figures.filter_map(|(of, figure)| Some((format!("{name}-{of}.svg"), figure?.to_svg())));
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    for (file, text) in figures.chain(pages) {
         let path = folder.join(file);
         fs::write(&path, text).with_context(|| path.display().to_string())?;
         println!("written: {}", repository::shown(&path).display());
-        Ok(())
-    };
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let figures = AXES.iter().map(|axis| (axis.name, axis.figure(results)));
-    let figures = figures.chain(FAMILIES.iter().map(|family| (family.name, family.figure(results))));
-    for (of, figure) in figures {
-        if let Some(figure) = figure {
-            save(format!("{name}-{of}.svg"), figure.to_svg())?;
-        }
     }
-    save(format!("{name}.md"), report(results, head, &format!("{name}-")))
+    Ok(())
 }

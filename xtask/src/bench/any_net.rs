@@ -38,7 +38,7 @@ layer norms and a table of 256 tokens; larger ones are wider and deeper. \
 *derive* finds orders and scalars from the flow; *act* makes a net that a random element has changed; *align* finds a twin; \
 *graph of the flow* is made once for each architecture (`FlowLowering::new`), *read* for each net (`lower`); *forward* and \
 *backward* are those of a ScaleGMN of width 32 and four rounds without features of edges, f32. \
-Seconds of one net. Memory is the most that the process held during the stage, with all that stands ready for it. \
+Memory is the most that the process held during the stage, with all that stands ready for it. \
 The exponent is that of a power of the numbers, from one size to the next: 1 is linear.\n";
 
 /// One size of net.

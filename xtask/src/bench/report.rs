@@ -59,15 +59,10 @@ const OTHERS: [(&str, &str); 22] = [
 
 /// The report in Markdown; `figure_prefix` begins the names of the figures' files beside it.
 pub(super) fn report(results: &Results, head: &Head, figure_prefix: &str) -> String {
-    let mut text = String::from("# How fast\n\n");
-    let _ =
-        writeln!(text, "Made by `{}`, which measured for {:.1} minutes.", head.command, head.seconds / 60.0);
-    text += "Values are medians, in brackets the 95 % interval of the median (with fewer than six samples the extremes).\n\
+    let numbers = "Values are medians, in brackets the 95 % interval of the median (with fewer than six samples the extremes).\n\
         Ratios and shares come from rounds in which both sides ran in turn, so a machine that is slow for a while slows both; \
         they can be compared between machines, seconds cannot.\n";
-    if let Some(warning) = &head.warning {
-        let _ = writeln!(text, "\n**{warning}**");
-    }
+    let mut text = opening("How fast", numbers, head);
     text += "\n## Demands\n\n";
     text += &bars(results);
     section(&mut text, "Models", models(results));
@@ -75,10 +70,43 @@ pub(super) fn report(results: &Results, head: &Head, figure_prefix: &str) -> Str
     section(&mut text, "Fitting", fitting(results));
     section(&mut text, "What is done to nets", others(results));
     section(&mut text, "Growth", growth(results, figure_prefix));
-    section(&mut text, "Nets of any architecture", any_net(results, figure_prefix));
-    let facts: Vec<Vec<String>> = head.facts.iter().map(|row| row.to_vec()).collect();
-    section(&mut text, "Machine", Some(table(&["what", "value"], &facts)));
+    section(&mut text, "Machine", Some(machine(head)));
     text
+}
+
+/// The page of nets of any architecture, if there are any.
+pub(super) fn any_net(results: &Results, head: &Head, figure_prefix: &str) -> Option<String> {
+    let numbers = "Values are medians; what takes more than a second was measured once.\n";
+    let mut text = opening("How the cost of any net grows", numbers, head);
+    let _ = write!(text, "\n{ABOUT}");
+    let mut is_empty = true;
+    for family in &FAMILIES {
+        let Some(tables) = family.tables(results) else { continue };
+        let figure = family.figure(results).map_or(String::new(), |_| {
+            format!("![{}: cost of a number]({figure_prefix}{}.svg)\n\n", family.title, family.name)
+        });
+        section(&mut text, family.title, Some(figure + &tables));
+        is_empty = false;
+    }
+    section(&mut text, "Machine", Some(machine(head)));
+    (!is_empty).then_some(text)
+}
+
+/// Title, command, what the numbers are, and warning.
+fn opening(title: &str, numbers: &str, head: &Head) -> String {
+    let Head { command, seconds, warning, .. } = head;
+    let minutes = seconds / 60.0;
+    let mut text =
+        format!("# {title}\n\nMade by `{command}`, which measured for {minutes:.1} minutes.\n{numbers}");
+    if let Some(warning) = warning {
+        let _ = writeln!(text, "\n**{warning}**");
+    }
+    text
+}
+
+fn machine(head: &Head) -> String {
+    let facts: Vec<Vec<String>> = head.facts.iter().map(|row| row.to_vec()).collect();
+    table(&["what", "value"], &facts)
 }
 
 fn section(text: &mut String, title: &str, body: Option<String>) {
@@ -291,20 +319,6 @@ fn growth(results: &Results, figure_prefix: &str) -> Option<String> {
         })
         .collect();
     (!parts.is_empty()).then(|| parts.join("\n"))
-}
-
-fn any_net(results: &Results, figure_prefix: &str) -> Option<String> {
-    let parts: Vec<String> = FAMILIES
-        .iter()
-        .filter_map(|family| {
-            let tables = family.tables(results)?;
-            let figure = family.figure(results).map_or(String::new(), |_| {
-                format!("![{}: cost of a number]({figure_prefix}{}.svg)\n\n", family.title, family.name)
-            });
-            Some(format!("### {}\n\n{figure}{tables}", family.title))
-        })
-        .collect();
-    (!parts.is_empty()).then(|| format!("{ABOUT}\n{}", parts.join("\n")))
 }
 
 #[cfg(test)]
