@@ -76,7 +76,7 @@ pub(super) fn report(results: &Results, head: &Head, figure_prefix: &str) -> Str
 
 /// The page of nets of any architecture, if there are any.
 pub(super) fn any_net(results: &Results, head: &Head, figure_prefix: &str) -> Option<String> {
-    let numbers = "Values are medians; what takes more than a second was measured once.\n";
+    let numbers = "Values are medians of three and more calls; of nets of ten million numbers and more, what takes more than a second was measured once.\n";
     let mut text = opening("How the cost of any net grows", numbers, head);
     let _ = write!(text, "\n{ABOUT}");
     let mut is_empty = true;

@@ -75,8 +75,8 @@ fn net(family: &str, size: f64, effort: Effort) {
     let stage = |stage: &str, call: &mut dyn FnMut()| {
         let name = format!("{name}/{stage}");
         forget_peak();
-        // What takes seconds is called once.
-        let budget = effort.of_seconds(1.0).at_least(1);
+        // The largest nets pass each stage once, if that takes more than a moment.
+        let budget = effort.of_seconds(1.0).at_least(if size < 1e7 { 3 } else { 1 });
         rounds(budget, &mut [Entrant::new(name.clone(), n_numbers as f64, call)]);
         peak(&name);
     };
