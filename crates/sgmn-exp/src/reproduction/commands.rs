@@ -3,13 +3,17 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 
-use super::{Grid, Plan, ReportPart, Request, Scale, Wishes, clock, run, run_grid, write};
+use super::{
+    Grid, Plan, ReportPart, Request, Results, RunItem, Scale, Wishes, clock, items::missing, make_items, run,
+    run_grid, write,
+};
 use crate::{config::DeviceKind, run::interrupt::stop_on_interrupt, show::save::write_atomic};
 
 /// `sgmn-report run`
@@ -152,12 +156,7 @@ impl RunArgs {
     /// If a word does not fit, something cannot be made, or a run failed; the report is written all the same.
     pub fn run(&self) -> Result<()> {
         let began = Instant::now();
-        let mut which = self.which.clone();
-        let mut seeds = self.seeds;
-        if which.scale == Size::Demo {
-            which.demonstrate();
-            seeds = seeds.or(Some(1));
-        }
+        let (which, seeds) = self.asked_for();
         let limit = match (self.minutes, seeds, which.scale) {
             (Some(minutes), ..) => Some(minutes),
             (None, None, Size::Quick) => Some(QUICK_MINUTES),
@@ -173,7 +172,65 @@ impl RunArgs {
             }
         };
         eprintln!("\n[report] ({} since the start)\n", clock(began.elapsed()));
-        let report = write(&request, &which.typed())?;
+        self.report(&request, &which.typed())?;
+        said(&failed)
+    }
+
+    /// What several workers share: each run of the report.
+    ///
+    /// # Errors
+    /// If a word does not fit, or says how long one process works.
+    pub fn items(&self) -> Result<Vec<RunItem>> {
+        ensure!(self.minutes.is_none(), "--minutes: expected no limit of time for work in shards, found one");
+        ensure!(!self.report_only, "--report-only: expected runs to be made in shards, found no wish for any");
+        let (which, request) = self.in_shards()?;
+        RunItem::all(&request, &which.methods)
+    }
+
+    /// Makes some items, without a report; names of runs that failed are returned.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn make_items(&self, items: &[RunItem], stop: &AtomicBool) -> Result<Vec<String>> {
+        let (which, request) = self.in_shards()?;
+        make_items(&request, &which.wishes(Duration::MAX), items, stop)
+    }
+
+    /// Writes the report of the runs that are there; those that are not are returned, a few words each.
+    ///
+    /// `command` is what a person types to get the same.
+    ///
+    /// # Errors
+    /// If nothing is finished, or a file is damaged.
+    pub fn gather(&self, command: &str) -> Result<Vec<String>> {
+        let (which, request) = self.in_shards()?;
+        self.report(&request, &without_places(command))?;
+        let mut results = Results::read(&request)?;
+        for study in &mut results.studies {
+            study.rows.retain(|row| which.methods.is_empty() || which.methods.contains(&row.row.method));
+        }
+        Ok(missing(&results))
+    }
+
+    /// The models and nets, and the number of seeds if it was said.
+    fn asked_for(&self) -> (Which, Option<u64>) {
+        let mut which = self.which.clone();
+        let mut seeds = self.seeds;
+        if which.scale == Size::Demo {
+            which.demonstrate();
+            seeds = seeds.or(Some(1));
+        }
+        (which, seeds)
+    }
+
+    fn in_shards(&self) -> Result<(Which, Request)> {
+        let (which, seeds) = self.asked_for();
+        let request = which.request(self.out.as_deref(), seeds.unwrap_or(N_SEEDS))?;
+        Ok((which, request))
+    }
+
+    fn report(&self, request: &Request, command: &str) -> Result<()> {
+        let report = write(request, command)?;
         for (title, table) in &report.tables {
             eprintln!("{title}\n\n{}", table.to_markdown());
         }
@@ -184,7 +241,7 @@ impl RunArgs {
             eprintln!("saved: the tables in {README}");
         }
         eprintln!("tables: {}\nreport: {}", report.markdown.display(), report.html.display());
-        said(&failed)
+        Ok(())
     }
 }
 
@@ -293,7 +350,7 @@ impl Which {
     }
 
     fn wishes(&self, time: Duration) -> Wishes {
-        Wishes { methods: self.methods.clone(), time, manifests: PathBuf::from("datasets") }
+        Wishes { methods: self.methods.clone(), seed: None, time, manifests: PathBuf::from("datasets") }
     }
 
     /// A path as a person typed it, as it reads in the folder that the program runs in.
@@ -309,15 +366,20 @@ impl Which {
             let words: Vec<String> = env::args().skip(1).collect();
             format!("sgmn-report {}", words.join(" "))
         });
-        // Places of this machine are not what makes the numbers.
-        let words: Vec<&str> = typed.split(' ').collect();
-        let is_place = |word: &&str| ["--data-dir", "--out"].contains(word);
-        let kept = words.iter().enumerate().filter(|(i, word)| {
-            !is_place(word) && !i.checked_sub(1).is_some_and(|before| is_place(&words[before]))
-        });
-        let kept: Vec<&str> = kept.map(|(_, word)| *word).filter(|word| *word != "--report-only").collect();
-        kept.join(" ")
+        without_places(&typed)
     }
+}
+
+/// A command without the folders of this machine, which are not what makes the numbers.
+fn without_places(typed: &str) -> String {
+    let words: Vec<&str> = typed.split(' ').collect();
+    let is_place = |word: &&str| ["--data-dir", "--out"].contains(word);
+    let kept = words
+        .iter()
+        .enumerate()
+        .filter(|(i, word)| !is_place(word) && !i.checked_sub(1).is_some_and(|before| is_place(&words[before])));
+    let kept: Vec<&str> = kept.map(|(_, word)| *word).filter(|word| *word != "--report-only").collect();
+    kept.join(" ")
 }
 
 fn minutes(text: &str) -> Result<f64, String> {
