@@ -110,7 +110,10 @@ pub(crate) fn with_zoo_bar<T>(
 /// What a zoo turned out to be, in one line.
 pub(crate) fn describe(summary: &Summary, nets: &str) -> String {
     let Summary { n_nets, n_trained_now, n_diverged, n_images_now, seconds, .. } = *summary;
-    let mut line = format!("trained {n_trained_now} {nets} in {seconds:.1} s");
+    let mut line = match n_trained_now {
+        0 => format!("trained no {nets}"),
+        _ => format!("trained {n_trained_now} {nets} in {seconds:.1} s"),
+    };
     if let Some(rate) = summary.images_per_second() {
         let images = n_images_now as f64 / 1e6;
         line += &format!(" ({images:.1} million images, {rate:.0} images/s");
