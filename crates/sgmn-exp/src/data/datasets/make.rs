@@ -32,8 +32,7 @@ pub(super) fn fit_images(fitted: &Fitted, data_dir: &Path, path: &Path, stop: &A
     let seed = Seed::new(fitted.fit_seed).child("fit");
     let request =
         Request { images: &images, ids: &ids, splits: &splits, recipe: &fitted.recipe, seed: &seed };
-    let summary =
-        with_fit_bar("fitting INRs", |report| fit::fit_to_packed(&request, path, report, stop))?;
+    let summary = with_fit_bar("fitting INRs", |report| fit::fit_to_packed(&request, path, report, stop))?;
     eprintln!(
         "fitted {} INRs in {:.0} s ({:.1} nets/s): median PSNR {:.2} dB, {:.1} % reached {} dB -> {}",
         summary.n_nets,
@@ -75,11 +74,7 @@ pub(crate) fn with_fit_bar<T>(
 ///
 /// # Errors
 /// As `make`, and [`Error::Interrupted`] if `stop` becomes true while it waits.
-pub(super) fn make_once(
-    path: &Path,
-    stop: &AtomicBool,
-    mut make: impl FnMut() -> Result<()>,
-) -> Result<()> {
+pub(super) fn make_once(path: &Path, stop: &AtomicBool, mut make: impl FnMut() -> Result<()>) -> Result<()> {
     /// Making nets takes minutes and more.
     const GLANCE: Duration = Duration::from_secs(5);
     let mut has_said = false;

@@ -15,10 +15,6 @@ use anyhow::{Result, anyhow, bail};
 use indicatif::ProgressBar;
 use sgmn_data::{Dataset, formats::packed, skip::Skipped};
 
-pub(crate) use self::{
-    make::with_fit_bar,
-    trained::{describe, train, train_wild, with_zoo_bar},
-};
 pub use self::{
     images::{MINI_NAME, image_sets, images, some_of},
     kept::{fitted_path, packed_path},
@@ -30,6 +26,10 @@ pub use self::{
 use self::{
     kept::is_a_file_a_net,
     make::{fit_images, make_once, pack_files},
+};
+pub(crate) use self::{
+    make::with_fit_bar,
+    trained::{describe, train, train_wild, with_zoo_bar},
 };
 use crate::config::Data;
 

@@ -244,10 +244,9 @@ impl Which {
 fn without_places(typed: &str) -> String {
     let words: Vec<&str> = typed.split(' ').collect();
     let is_place = |word: &&str| ["--data-dir", "--out"].contains(word);
-    let kept = words
-        .iter()
-        .enumerate()
-        .filter(|(i, word)| !is_place(word) && !i.checked_sub(1).is_some_and(|before| is_place(&words[before])));
+    let kept = words.iter().enumerate().filter(|(i, word)| {
+        !is_place(word) && !i.checked_sub(1).is_some_and(|before| is_place(&words[before]))
+    });
     let kept: Vec<&str> = kept.map(|(_, word)| *word).filter(|word| *word != "--report-only").collect();
     kept.join(" ")
 }

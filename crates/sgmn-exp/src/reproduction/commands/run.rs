@@ -82,7 +82,10 @@ impl RunArgs {
     /// If a word does not fit, or says how long one process works.
     pub fn items(&self) -> Result<Vec<RunItem>> {
         ensure!(self.minutes.is_none(), "--minutes: expected no limit of time for work in shards, found one");
-        ensure!(!self.report_only, "--report-only: expected runs to be made in shards, found no wish for any");
+        ensure!(
+            !self.report_only,
+            "--report-only: expected runs to be made in shards, found no wish for any"
+        );
         let (which, request) = self.in_shards()?;
         RunItem::all(&request, &which.methods)
     }

@@ -99,7 +99,10 @@ mod tests {
             };
             let plain = script("My_digits.toml");
             assert!(plain.contains("My_digits.toml") && plain.contains("work"), "{plain}");
-            assert!(!plain.contains("{n}") && !plain.contains("{plan}") && !plain.contains("{name}"), "{plain}");
+            assert!(
+                !plain.contains("{n}") && !plain.contains("{plan}") && !plain.contains("{name}"),
+                "{plain}"
+            );
             assert!(plain.lines().count() < 40, "{plain}");
             let quoted = script("it's; here.toml");
             let expected = match engine {

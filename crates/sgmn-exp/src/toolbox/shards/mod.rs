@@ -85,7 +85,9 @@ impl Job {
     fn parse(words: &[String]) -> Result<Self> {
         match Words::try_parse_from(words) {
             Ok(Words { job }) => Ok(job),
-            Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp) => Err(Help(error.to_string()).into()),
+            Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp) => {
+                Err(Help(error.to_string()).into())
+            }
             Err(error) => {
                 let text = error.to_string();
                 let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());

@@ -8,13 +8,8 @@ use sgmn_data::Shard;
 /// The variables by which engines number their tasks from 0, in the order in which they are asked.
 ///
 /// An array comes before the rank of a process: a task of a Slurm array is also process 0 of itself.
-const VARIABLES: [&str; 5] = [
-    "SLURM_ARRAY_TASK_ID",
-    "HQ_TASK_ID",
-    "JOB_COMPLETION_INDEX",
-    "SLURM_PROCID",
-    "OMPI_COMM_WORLD_RANK",
-];
+const VARIABLES: [&str; 5] =
+    ["SLURM_ARRAY_TASK_ID", "HQ_TASK_ID", "JOB_COMPLETION_INDEX", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK"];
 
 /// What a caller says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +37,10 @@ impl std::str::FromStr for Wanted {
 /// # Errors
 /// If nobody says, or the number is not one of the plan.
 pub(super) fn shards(wanted: Option<Wanted>, count: usize) -> Result<(Vec<Shard>, String)> {
-    #[allow(clippy::disallowed_methods, reason = "engines number their tasks here, and no number of a result depends on it")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "engines number their tasks here, and no number of a result depends on it"
+    )]
     let read = |name: &str| std::env::var(name).ok();
     chosen(wanted, count, read)
 }
@@ -77,7 +75,8 @@ mod tests {
     use super::*;
 
     fn number(wanted: Option<&str>, count: usize, said: &[(&str, &str)]) -> Result<usize> {
-        let read = |name: &str| said.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
+        let read =
+            |name: &str| said.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
         let (shards, _) = chosen(wanted.map(|text| text.parse().unwrap()), count, read)?;
         assert_eq!(shards.len(), 1);
         Ok(shards[0].number)

@@ -74,7 +74,10 @@ pub(in crate::toolbox) fn run(args: &Args, out: &mut impl Write) -> Result<Verdi
     let plan = PlanFile::new(&args.command, args.shards, &job, &AtomicBool::new(false))?;
     let is_there = path.exists();
     if is_there && !args.force && PlanFile::open(path).ok().is_none_or(|(found, _)| found != plan) {
-        bail!("{}: expected no file or this very plan, found something else; --force replaces it", path.display());
+        bail!(
+            "{}: expected no file or this very plan, found something else; --force replaces it",
+            path.display()
+        );
     }
     plan.write(path)?;
     let folder = shards_folder(path);

@@ -41,7 +41,12 @@ impl PlanFile {
     ///
     /// # Errors
     /// If the command cannot be fulfilled, or has fewer items than there would be shards.
-    pub(super) fn new(command: &[String], n_shards: usize, job: &Job, stop: &super::AtomicBool) -> Result<Self> {
+    pub(super) fn new(
+        command: &[String],
+        n_shards: usize,
+        job: &Job,
+        stop: &super::AtomicBool,
+    ) -> Result<Self> {
         let (nets, runs) = match job.kind() {
             Kind::Nets(nets) => (Some(table(nets.facts()?)), Vec::new()),
             Kind::Runs(runs) => (None, runs.items(stop)?),
@@ -65,7 +70,8 @@ impl PlanFile {
         let length = std::fs::metadata(path).with_context(said)?.len();
         ensure!(length <= MOST_BYTES, "{}: expected a plan, found a file of {length} bytes", path.display());
         let text = std::fs::read_to_string(path).with_context(said)?;
-        let plan: Self = toml::from_str(&text).with_context(|| format!("{}: expected a plan", path.display()))?;
+        let plan: Self =
+            toml::from_str(&text).with_context(|| format!("{}: expected a plan", path.display()))?;
         let Self { version, n_shards, .. } = plan;
         ensure!(version == VERSION, "{}: version: expected {VERSION}, found {version}", path.display());
         let n_items = plan.n_items().with_context(said)?;
@@ -114,7 +120,9 @@ impl PlanFile {
         let mut differences: Vec<String> = keys
             .into_iter()
             .filter(|key| planned.get(*key) != found.get(*key))
-            .map(|key| format!("{key} is {} in the plan, {} here", shown(planned.get(key)), shown(found.get(key))))
+            .map(|key| {
+                format!("{key} is {} in the plan, {} here", shown(planned.get(key)), shown(found.get(key)))
+            })
             .collect();
         let other = self.runs.iter().zip(&here.runs).find(|(planned, found)| planned != found);
         if let Some((planned, found)) = other {
@@ -130,7 +138,9 @@ impl PlanFile {
         match &self.nets {
             Some(facts) => {
                 let n_nets = facts.get("n_nets").and_then(toml::Value::as_integer);
-                n_nets.and_then(|n| usize::try_from(n).ok()).context("nets.n_nets: expected a number of nets, found none")
+                n_nets
+                    .and_then(|n| usize::try_from(n).ok())
+                    .context("nets.n_nets: expected a number of nets, found none")
             }
             None => Ok(self.runs.len()),
         }
