@@ -33,6 +33,13 @@ impl Shard {
         (0..count).map(move |number| Self { number, count })
     }
 
+    /// The part that item `i` is in, of `n_items`.
+    pub(crate) fn of_item(i: usize, n_items: usize, count: usize) -> Self {
+        // The last part whose border ⌊s·n/S⌋ is not above i.
+        let number = ((i as u128 + 1) * count as u128 - 1) / n_items as u128;
+        Self { number: number as usize, count }
+    }
+
     /// Numbers of the items in it, of `n_items`: part `s` of `S` has those from `⌊s·n/S⌋` to `⌊(s+1)·n/S⌋`.
     ///
     /// # Panics
@@ -67,6 +74,9 @@ mod tests {
                     "{shard:?} of {n_items}"
                 );
                 next = items.end;
+                for i in [items.start, items.end.saturating_sub(1)] {
+                    assert!(!items.contains(&i) || Shard::of_item(i, n_items, count) == shard, "{i} of {n_items}");
+                }
             }
             assert_eq!(next, n_items);
         }

@@ -59,10 +59,10 @@ impl<R: Record> Shards<R> {
         let file = match self.open.take_if(|file| file.holds(i)) {
             Some(file) => file,
             None => {
-                let items = |shard: Shard| shard.items(self.subject.items.len());
-                let shard = Shard::all(self.count).find(|shard| items(*shard).contains(&i));
-                let shard = shard.expect("every item is in a shard");
-                ShardFile::open(&shard.file(&self.folder), &self.subject.part(items(shard)))?
+                let n_items = self.subject.items.len();
+                let shard = Shard::of_item(i, n_items, self.count);
+                let part = self.subject.part(shard.items(n_items));
+                ShardFile::open(&shard.file(&self.folder), &part)?
             }
         };
         self.open.insert(file).read(i)

@@ -10,6 +10,7 @@ mod import_checkpoint;
 mod measure;
 mod one_net;
 mod parity;
+mod shards;
 mod torch;
 mod trained;
 mod zoo;

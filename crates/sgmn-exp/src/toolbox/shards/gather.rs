@@ -13,6 +13,9 @@ use super::{
 };
 use crate::{run::interrupt::stop_on_interrupt, toolbox::Verdict};
 
+/// Shards that an error names.
+const MOST_NAMED: usize = 20;
+
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -38,12 +41,14 @@ pub(in crate::toolbox) fn run(args: &Args, out: &mut impl Write) -> Result<Verdi
             let folder = shards_folder(&args.plan);
             let missing = Shard::all(plan.n_shards).filter(|shard| !shard.file(&folder).exists());
             let missing: Vec<String> = missing.map(|shard| shard.number.to_string()).collect();
+            let more = missing.len().saturating_sub(MOST_NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             ensure!(
                 missing.is_empty(),
-                "{}: expected all {} shards, found none of the numbers {}",
+                "{}: expected all {} shards, found none of the numbers {}{more}",
                 folder.display(),
                 plan.n_shards,
-                missing.join(", ")
+                missing[..missing.len().min(MOST_NAMED)].join(", ")
             );
             nets.gather(&folder, plan.n_shards, out)?;
             Ok(Verdict::Pass)
