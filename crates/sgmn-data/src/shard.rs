@@ -75,7 +75,10 @@ mod tests {
                 );
                 next = items.end;
                 for i in [items.start, items.end.saturating_sub(1)] {
-                    assert!(!items.contains(&i) || Shard::of_item(i, n_items, count) == shard, "{i} of {n_items}");
+                    assert!(
+                        !items.contains(&i) || Shard::of_item(i, n_items, count) == shard,
+                        "{i} of {n_items}"
+                    );
                 }
             }
             assert_eq!(next, n_items);

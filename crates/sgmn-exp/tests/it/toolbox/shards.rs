@@ -4,7 +4,9 @@ use super::{Place, images, refuse, sgmn, succeed};
 
 /// What `fit` is asked for, without the place of its result.
 fn fit<'a>(images: &'a str, labels: &'a str) -> Vec<&'a str> {
-    vec!["fit", "--images", images, "--labels", labels, "--hidden", "4", "--steps", "3", "--shares", "0.5,0.2"]
+    vec![
+        "fit", "--images", images, "--labels", labels, "--hidden", "4", "--steps", "3", "--shares", "0.5,0.2",
+    ]
 }
 
 #[test]
@@ -18,7 +20,8 @@ fn seven_shards_make_the_file_that_one_command_makes() {
     let planned = [&["plan", "--shards", "7", "--out", &plan][..], &command].concat();
     let said = succeed(&planned);
     assert!(said.contains("7 shards"), "{said}");
-    let script = succeed(&[&["plan", "--shards", "7", "--out", &plan, "--emit", "slurm"][..], &command].concat());
+    let script =
+        succeed(&[&["plan", "--shards", "7", "--out", &plan, "--emit", "slurm"][..], &command].concat());
     assert!(script.contains("--array=0-6"), "{script}");
 
     succeed(&["work", &plan, "--shard", "3"]);
@@ -39,7 +42,8 @@ fn a_plan_is_refused_where_its_items_would_be_others() {
     let [images, labels] = images(&place, 4);
     let [out, plan] = ["b.packed", "plan.toml"].map(|name| place.path(name));
     let command = [&fit(&images, &labels)[..], &["--out", &out]].concat();
-    let planned = |shards: &'static str| [&["plan", "--shards", shards, "--out", &plan][..], &command].concat();
+    let planned =
+        |shards: &'static str| [&["plan", "--shards", shards, "--out", &plan][..], &command].concat();
     let message = refuse(&planned("5"));
     assert!(message.contains("--shards: expected 1 to 4"), "{message}");
     succeed(&planned("2"));
