@@ -18,5 +18,5 @@ begun 0
 hq worker stop all
 hq worker start --cpus 2 >worker-2.log 2>&1 &
 wait $script
-cat digits-0.log
+cat digits-0.err digits-0.out
 same

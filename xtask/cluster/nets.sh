@@ -9,7 +9,7 @@ prepare() { # ENGINE SCRIPT OPTIONS…
     engine=$1
     script=$2
     shift 2
-    rm -rf digits.packed digits.toml digits.shards digits-*.log
+    rm -rf digits.packed digits.toml digits.shards digits-*.log digits-*.out digits-*.err
     [ -e whole.packed ] || sgmn --threads 2 "${fit[@]}" --out whole.packed
     sgmn plan --shards 7 --out digits.toml --emit "$engine" "$@" "${fit[@]}" --out digits.packed >"$script"
 }
