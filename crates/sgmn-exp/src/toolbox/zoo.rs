@@ -10,7 +10,10 @@ use anyhow::{Context, Result, bail};
 use sgmn_data::{
     fit::Images,
     formats::cnn_zoo::ZooActivation,
-    zoo::{Recipe, Request, wild},
+    zoo::{
+        Recipe, Request,
+        wild::{self, Siblings},
+    },
 };
 use sgmn_graph::Seed;
 
@@ -30,7 +33,8 @@ Examples:
   sgmn zoo --images data/fashion-mnist --n 30000 --out fashion-zoo
   sgmn inspect digits-zoo --option step=10
   sgmn zoo --kind wild --images mini --n 2000 --out wild-zoo
-  sgmn inspect wild-zoo/nets.flows --item 7")]
+  sgmn inspect wild-zoo/nets.flows --item 7
+  sgmn zoo --kind wild --siblings resnet --images mini --n 2 --epochs 10 --out resnets")]
 pub(super) struct Args {
     /// What kind of nets
     #[arg(long, value_enum, default_value_t = Kind::Cnn)]
@@ -50,6 +54,9 @@ pub(super) struct Args {
     /// Of kind wild: nets in a row that share an architecture [default: 10]
     #[arg(long, value_name = "N")]
     per_architecture: Option<usize>,
+    /// Of kind wild: nets of one architecture that learn alike for all epochs and differ by chance alone, for aligning and merging
+    #[arg(long, value_enum, conflicts_with = "per_architecture")]
+    siblings: Option<Alike>,
     /// Of kind cnn: epochs after which a net is kept besides the last, or `none` [default: 0,1,2,3,20,40,60,80]
     #[arg(long, value_name = "EPOCHS", value_parser = epochs)]
     checkpoints: Option<Epochs>,
@@ -71,6 +78,17 @@ enum Kind {
     Cnn,
     /// Nets of many architectures, in one packed file
     Wild,
+}
+
+/// Nets that differ by chance alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Alike {
+    /// Two convolutions of 48 channels without norms
+    Cnn,
+    /// A convolution of 32 channels and three residual blocks of two, with batch norms
+    Resnet,
+    /// A linear layer of 128 units and two residual blocks of two, with layer norms
+    Perceptron,
 }
 
 /// Passes over the images that a CNN of the published zoo had.
@@ -136,7 +154,9 @@ fn only_of(kind: &str, options: &[(&str, bool)]) -> Result<()> {
 }
 
 fn cnn(args: &Args, train: &Images, test: &Images, dataset: &str, out: &mut impl Write) -> Result<()> {
-    only_of("wild", &[("--per-architecture", args.per_architecture.is_some())])?;
+    let of_wild =
+        [("--per-architecture", args.per_architecture.is_some()), ("--siblings", args.siblings.is_some())];
+    only_of("wild", &of_wild)?;
     let published = Recipe::published(train.len());
     let epochs = args.epochs.unwrap_or(EPOCHS);
     let recipe = Recipe {
@@ -178,6 +198,11 @@ fn wild(args: &Args, train: &Images, test: &Images, dataset: &str, out: &mut imp
         n_nets: args.n,
         per_architecture: args.per_architecture.unwrap_or(PER_ARCHITECTURE),
         most_epochs: args.epochs.unwrap_or(MOST_EPOCHS),
+        siblings: args.siblings.map(|alike| match alike {
+            Alike::Cnn => Siblings::Cnn,
+            Alike::Resnet => Siblings::Resnet,
+            Alike::Perceptron => Siblings::Perceptron,
+        }),
         seed: &Seed::new(args.seed),
     };
     let stop = stop_on_interrupt(None)?;
