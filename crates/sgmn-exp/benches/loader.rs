@@ -95,7 +95,7 @@ fn open(
     augment: Vec<Augment>,
 ) -> (Pipeline, Normalization) {
     let dataset = packed::open(path, &packed::Options::default()).unwrap();
-    let config = Config { normalize, canonicalize, augment, workers: 1 };
+    let config = Config { normalize, canonicalize, augment, alike: 1, workers: 1 };
     Pipeline::new(dataset, &config, Seed::new(0), DType::F32, &Device::Cpu).unwrap()
 }
 

@@ -18,6 +18,10 @@ pub struct Pipeline {
     /// What is done to training nets at random, in this order; nothing if left out.
     #[serde(default)]
     pub augment: Vec<Augment>,
+    /// Training nets of one architecture that follow each other, as far as there are so many: a batch of few architectures
+    /// is read in fewer passes. 1, nets at random, if left out.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub alike: usize,
     /// Threads that prepare batches; the batches do not depend on their number.
     pub workers: usize,
 }
@@ -83,6 +87,15 @@ impl Pipeline {
                 Augment::ScaleOutputs(levels) => levels.validate().context("pipeline.augment")?,
             }
         }
+        check::at_least("pipeline.alike", 1, self.alike)?;
         check::at_least("pipeline.workers", 1, self.workers)
     }
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(n: &usize) -> bool {
+    *n == 1
 }

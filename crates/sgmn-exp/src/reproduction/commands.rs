@@ -198,9 +198,12 @@ impl TuneArgs {
         if which.scale == Size::Demo {
             which.demonstrate();
         }
-        // Ablations change one setting of another row and keep its rate.
+        // Ablations and growth change one setting of another row and keep its rate.
         if which.only.is_empty() {
-            which.only = vec![ReportPart::Classification, ReportPart::Generalization, ReportPart::Editing];
+            which.only = ReportPart::ALL
+                .into_iter()
+                .filter(|part| *part != ReportPart::Ablations && *part != ReportPart::Growth)
+                .collect();
         }
         let out = self.out.as_deref().map(|out| which.in_place(out)).transpose()?;
         let mut request = which.request(None, self.seeds)?;

@@ -32,13 +32,21 @@ pub(super) fn table(results: &Results, part: ReportPart) -> Option<Table> {
     Some(beside(&columns, &methods, paper.criterion))
 }
 
-/// The table of a part in the few lines of a front page: chance, the paper's methods and the rival that knows one symmetry
-/// less (of our own settings all rows), beside the paper's columns on such nets, or else its first.
-pub(super) fn short_table(results: &Results, part: ReportPart) -> Option<Table> {
-    let paper = paper::table(part)?;
+/// The tables of a part in the few lines of a front page, under their titles: beside the paper's where it has one.
+pub(super) fn short_tables(results: &Results, part: ReportPart) -> Vec<(String, Table)> {
     let studies: Vec<&StudyResults> = results.of(part).collect();
+    match (paper::table(part), part) {
+        (Some(paper), _) => vec![(part.title().to_owned(), short_table(&studies, paper))],
+        (None, ReportPart::Wild) => tables(results, part),
+        (None, _) => Vec::new(),
+    }
+}
+
+/// Chance, the paper's methods and the rival that knows one symmetry less (of our own settings all rows), beside the paper's
+/// columns on such nets, or else its first.
+fn short_table(studies: &[&StudyResults], paper: &'static PaperTable) -> Table {
     let mut columns: Vec<Column<'_>> = Vec::new();
-    for results in &studies {
+    for results in studies {
         columns.push(Column::Ours(results));
         columns.extend(results.study.paper_column.map(|place| Column::Paper(paper, place)));
     }
@@ -48,7 +56,7 @@ pub(super) fn short_table(results: &Results, part: ReportPart) -> Option<Table> 
     let published = paper.rows.iter().map(|row| row.method);
     let is_elsewhere = |method: &str| method.starts_with("elsewhere");
     let is_run = |method: &str| {
-        studies.iter().any(|results| results.row(method).is_some()) && !is_unrun(&studies, method)
+        studies.iter().any(|results| results.row(method).is_some()) && !is_unrun(studies, method)
     };
     let mut methods: Vec<&str> = Vec::new();
     if studies.iter().all(|results| results.study.scale == Scale::Best) {
@@ -64,16 +72,27 @@ pub(super) fn short_table(results: &Results, part: ReportPart) -> Option<Table> 
     } else {
         methods.extend(published.chain(["GMN"]).filter(|method| !is_elsewhere(method) && is_run(method)));
     }
-    Some(beside(&columns, &methods, paper.criterion))
+    beside(&columns, &methods, paper.criterion)
 }
 
-/// The rows of studies that differ in the number of training nets, a column each.
-pub(super) fn growth_table(studies: &[&StudyResults]) -> Table {
-    let columns: Vec<Column<'_>> = studies.iter().map(|results| Column::Ours(results)).collect();
-    let rows = studies.first().map_or(&[][..], |first| &first.study.rows);
-    let mut methods: Vec<&str> = rows.iter().map(|row| row.method.as_str()).collect();
-    methods.retain(|method| !is_unrun(studies, method));
-    beside(&columns, &methods, studies.first().map_or(Criterion::Accuracy, |first| first.criterion))
+/// The rows of studies of the same models that the paper has no table of: one table a criterion, a column a study.
+pub(super) fn own_tables(studies: &[&StudyResults]) -> Vec<(Criterion, Table)> {
+    let mut criteria: Vec<Criterion> = Vec::new();
+    for results in studies.iter().filter(|results| results.runs().next().is_some()) {
+        if !criteria.contains(&results.criterion) {
+            criteria.push(results.criterion);
+        }
+    }
+    let table = |criterion: Criterion| {
+        let studies: Vec<&StudyResults> =
+            studies.iter().copied().filter(|results| results.criterion == criterion).collect();
+        let columns: Vec<Column<'_>> = studies.iter().map(|results| Column::Ours(results)).collect();
+        let rows = studies.first().map_or(&[][..], |first| &first.study.rows);
+        let mut methods: Vec<&str> = rows.iter().map(|row| row.method.as_str()).collect();
+        methods.retain(|method| !is_unrun(&studies, method));
+        (criterion, beside(&columns, &methods, criterion))
+    };
+    criteria.into_iter().map(table).collect()
 }
 
 /// The methods of a part of which no run has come to an end.
@@ -178,11 +197,17 @@ impl Column<'_> {
     }
 }
 
-/// All tables of a part under their titles: one beside the paper's or over all numbers of training nets, else one a study.
+/// All tables of a part under their titles: one beside the paper's, one over all numbers of training nets or a criterion,
+/// else one a study.
 pub(super) fn tables(results: &Results, part: ReportPart) -> Vec<(String, Table)> {
     let title = |detail: &str| format!("{}{detail}", part.title());
-    if part == ReportPart::Growth {
-        return vec![(title(""), growth_table(&results.of(part).collect::<Vec<_>>()))];
+    if matches!(part, ReportPart::Growth | ReportPart::Wild) {
+        let tables = own_tables(&results.of(part).collect::<Vec<_>>());
+        let is_one = tables.len() == 1;
+        let titled = |(criterion, table): (Criterion, Table)| {
+            (if is_one { title("") } else { title(&format!(", {}", criterion.heading())) }, table)
+        };
+        return tables.into_iter().map(titled).collect();
     }
     match table(results, part) {
         Some(table) => vec![(title(""), table)],

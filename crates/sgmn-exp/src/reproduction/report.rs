@@ -39,8 +39,8 @@ pub fn write(request: &Request, command: &str) -> Result<Report> {
     let page = page::compose(request, &results, command)?;
     let parts = || ReportPart::ALL.into_iter().filter(|part| results.of(*part).next().is_some());
     let tables = parts().flat_map(|part| comparison::tables(&results, part)).collect();
-    let short = |part: ReportPart| Some((part.title().to_owned(), comparison::short_table(&results, part)?));
-    Ok(Report { short_tables: parts().filter_map(short).collect(), ..save(&request.out, &page, tables)? })
+    let short = |part: ReportPart| comparison::short_tables(&results, part);
+    Ok(Report { short_tables: parts().flat_map(short).collect(), ..save(&request.out, &page, tables)? })
 }
 
 /// Writes a page, and what stands beside it, into a folder.

@@ -19,6 +19,8 @@ pub enum ReportPart {
     Generalization,
     /// How must an INR's weights change so that its image does?
     Editing,
+    /// What do the weights of nets of many architectures tell?
+    Wild,
     /// How does accuracy grow with the number of training nets?
     Growth,
     /// What is each part of the model worth?
@@ -92,8 +94,14 @@ pub struct Published {
 
 impl ReportPart {
     /// All parts, in the order of the report.
-    pub const ALL: [Self; 5] =
-        [Self::Classification, Self::Generalization, Self::Editing, Self::Growth, Self::Ablations];
+    pub const ALL: [Self; 6] = [
+        Self::Classification,
+        Self::Generalization,
+        Self::Editing,
+        Self::Wild,
+        Self::Growth,
+        Self::Ablations,
+    ];
 
     /// Heading of the part.
     pub fn title(self) -> &'static str {
@@ -101,6 +109,7 @@ impl ReportPart {
             Self::Classification => "INR classification",
             Self::Generalization => "Generalization prediction",
             Self::Editing => "INR editing",
+            Self::Wild => "Nets of many architectures",
             Self::Growth => "Accuracy against training nets",
             Self::Ablations => "Ablations",
         }

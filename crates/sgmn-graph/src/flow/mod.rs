@@ -31,6 +31,7 @@ mod grids;
 mod inputs;
 mod net;
 mod ops;
+mod parts;
 pub mod product;
 mod prune;
 mod run;
@@ -52,6 +53,7 @@ pub use ops::{
     Normalize, Op, Operation, Pad, Parity, Permute, Pick, Pointwise, Pool, Pooling, Reduce, Reduction,
     Reshape, Select, Slice, Softmax, Take,
 };
+pub use parts::Parts;
 pub use run::{run, run_each};
 
 /// A value of a [`Flow`], by its place in [`Flow::values`].
@@ -111,7 +113,8 @@ pub struct Input {
 }
 
 /// Which numbers make sense as an input.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum InputKind {
     /// Real numbers.
     #[default]
@@ -132,7 +135,8 @@ pub struct Param {
 }
 
 /// What the numbers of a parameter are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Learned by gradients.
     Trained,

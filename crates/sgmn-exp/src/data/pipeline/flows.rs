@@ -16,15 +16,16 @@ pub(super) struct Flows {
 }
 
 impl Flows {
-    /// Adds the way of a flow, if it is a new one.
+    /// The number of the way of a flow, which is added if it is a new one.
     ///
     /// # Errors
     /// If nets of the flow cannot be read as graphs.
-    pub(super) fn add(&mut self, flow: &Arc<Flow>) -> Result<()> {
-        if self.find(flow).is_none() {
-            self.ways.push(FlowLowering::new(flow)?);
+    pub(super) fn add(&mut self, flow: &Arc<Flow>) -> Result<usize> {
+        if let Some(known) = self.find(flow) {
+            return Ok(known);
         }
-        Ok(())
+        self.ways.push(FlowLowering::new(flow)?);
+        Ok(self.ways.len() - 1)
     }
 
     /// The shapes of their graphs.
@@ -41,14 +42,15 @@ impl Flows {
     /// If it cannot be read.
     pub(super) fn graph(&self, source: &dyn Source, i: usize) -> Result<Graph> {
         let FlowSample { id, net, .. } = sample(source, i)?;
-        let way = self.find(net.flow()).with_context(|| format!("{id}: a net of an unknown architecture"))?;
-        Ok(way.lower(&net).context(id)?.0)
+        let number =
+            self.find(net.flow()).with_context(|| format!("{id}: a net of an unknown architecture"))?;
+        Ok(self.ways[number].lower(&net).context(id)?.0)
     }
 
     // Nets of one flow share it, and so it is nearly always found at once.
-    fn find(&self, flow: &Arc<Flow>) -> Option<&FlowLowering> {
-        let same = self.ways.iter().find(|way| Arc::ptr_eq(way.flow(), flow));
-        same.or_else(|| self.ways.iter().find(|way| **way.flow() == **flow))
+    fn find(&self, flow: &Arc<Flow>) -> Option<usize> {
+        let same = self.ways.iter().position(|way| Arc::ptr_eq(way.flow(), flow));
+        same.or_else(|| self.ways.iter().position(|way| **way.flow() == **flow))
     }
 }
 

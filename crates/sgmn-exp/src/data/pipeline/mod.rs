@@ -4,12 +4,12 @@ mod ahead;
 mod digest;
 mod flows;
 mod noise;
+mod order;
 
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use candle_core::{DType, Device};
-use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use sgmn_data::{Dataset, FlowSample, Sample, Target, split::Split};
 use sgmn_graph::{Batch, Graph, LentNet, Lowering, Net, NetSpec, Seed};
@@ -33,6 +33,8 @@ struct Shared {
     dataset: Dataset,
     /// What is asked about each item of the source; nothing about those that are in no split.
     targets: Vec<Target>,
+    /// The number of each item's architecture, in the order in which they are met.
+    architectures: Vec<usize>,
     config: PipelineConfig,
     intake: Intake,
     /// The ways of nets that are no chains; none if all are.
@@ -78,6 +80,7 @@ impl Pipeline {
             return Self::of_flows(dataset, config, seed, dtype, device, pool);
         }
         let mut targets = vec![Target::None; dataset.source.len()];
+        let mut architectures = vec![0; dataset.source.len()];
         let mut specs: Vec<Arc<NetSpec>> = Vec::new();
         let mut rms = RmsAccumulator::default();
         let mut digest_of_all = DataDigest::default();
@@ -97,7 +100,9 @@ impl Pipeline {
                 for (item, (net, target, digest)) in items.iter().zip(nets) {
                     targets[*item] = target;
                     digest_of_all.add(split, &digest);
-                    if !specs.iter().any(|spec| Arc::ptr_eq(spec, net.spec()) || spec == net.spec()) {
+                    let known = |spec: &Arc<NetSpec>| Arc::ptr_eq(spec, net.spec()) || spec == net.spec();
+                    architectures[*item] = specs.iter().position(known).unwrap_or(specs.len());
+                    if architectures[*item] == specs.len() {
                         specs.push(net.spec().clone());
                     }
                     if normalizes {
@@ -114,7 +119,7 @@ impl Pipeline {
         let intake = Intake { lowering, canonicalize, dtype, device: device.clone() };
         let (seed, sha256) = (seed.child("pipeline"), digest_of_all.finish());
         let (config, flows) = (config.clone(), Flows::default());
-        let shared = Shared { dataset, targets, config, intake, flows, pool, seed, sha256 };
+        let shared = Shared { dataset, targets, architectures, config, intake, flows, pool, seed, sha256 };
         Ok((Self { shared: Arc::new(shared), waiting: Waiting::default() }, normalization))
     }
 
@@ -129,19 +134,20 @@ impl Pipeline {
     ) -> Result<(Self, Normalization)> {
         flows::check(config)?;
         let mut targets = vec![Target::None; dataset.source.len()];
+        let mut architectures = vec![0; dataset.source.len()];
         let (mut flows, mut digest_of_all) = (Flows::default(), DataDigest::default());
         for split in Split::ALL {
             for &item in dataset.splits.get(split) {
                 let FlowSample { net, target, .. } = flows::sample(dataset.source.as_ref(), item)?;
                 digest_of_all.add(split, &digest::of_flow(&net, &target));
                 targets[item] = target;
-                flows.add(net.flow())?;
+                architectures[item] = flows.add(net.flow())?;
             }
         }
         let (lowering, canonicalize) = (flows.lowering()?, Vec::new());
         let intake = Intake { lowering, canonicalize, dtype, device: device.clone() };
         let (seed, sha256, config) = (seed.child("pipeline"), digest_of_all.finish(), config.clone());
-        let shared = Shared { dataset, targets, config, intake, flows, pool, seed, sha256 };
+        let shared = Shared { dataset, targets, architectures, config, intake, flows, pool, seed, sha256 };
         Ok((Self { shared: Arc::new(shared), waiting: Waiting::default() }, Normalization::none()))
     }
 
@@ -192,9 +198,9 @@ impl Pipeline {
 
     /// The items of the training set in the order of one epoch.
     pub fn epoch_order(&self, epoch: u64) -> Vec<usize> {
-        let mut order = self.shared.dataset.splits.train.clone();
-        order.shuffle(&mut self.shared.seed.child("order").index(epoch).rng());
-        order
+        let Shared { dataset, architectures, config, seed, .. } = &*self.shared;
+        let seed = seed.child("order").index(epoch);
+        order::of_epoch(&dataset.splits.train, architectures, config.alike, seed)
     }
 
     /// Training batches of one epoch from batch `first` on, prepared ahead on other threads.

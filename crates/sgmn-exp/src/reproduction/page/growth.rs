@@ -8,7 +8,7 @@ use super::{Composer, figure};
 use crate::{
     metrics::Criterion,
     reproduction::{
-        comparison::{growth_table, size_table},
+        comparison::{own_tables, size_table},
         results::{RowResults, RunResult, StudyResults},
     },
     show::{Block, Curve, CurvePlot, XAxis},
@@ -20,7 +20,7 @@ impl Composer<'_> {
         let Some(first) = studies.first() else { return Ok(Vec::new()) };
         let mut blocks = vec![Block::Text(first.study.question.to_owned())];
         blocks.extend(growth_figure(studies)?);
-        blocks.push(Block::Table(growth_table(studies)));
+        blocks.extend(own_tables(studies).into_iter().map(|(_, table)| Block::Table(table)));
         blocks.extend(self.not_run(studies).map(Block::Text));
         let sizes = studies.iter().filter(|results| results.runs().next().is_some()).flat_map(|results| {
             [Block::Text(format!("{}:", results.study.nets)), Block::Table(size_table(results))]

@@ -8,7 +8,7 @@ use super::{Composer, figure};
 use crate::{
     metrics::Criterion,
     reproduction::{
-        comparison::{ablation_table, size_table, table, unrun},
+        comparison::{ablation_table, own_tables, size_table, table, unrun},
         examples::{Example, Examples},
         nets::{Nets, ceiling, is_here},
         plan::RunState,
@@ -45,6 +45,10 @@ impl Composer<'_> {
         }
         if let Some(table) = table(self.results, part) {
             blocks.push(Block::Table(table));
+            blocks.push(Block::Text(note(part).to_owned()));
+        }
+        if part == ReportPart::Wild {
+            blocks.extend(own_tables(&studies).into_iter().map(|(_, table)| Block::Table(table)));
             blocks.push(Block::Text(note(part).to_owned()));
         }
         for difference in distinct(studies.iter().filter_map(|results| results.study.differs)) {
@@ -118,8 +122,8 @@ impl Composer<'_> {
         }
         let Some((row, run)) = results.best() else { return Ok(blocks) };
         let model = format!("{}, seed {}", row.row.method, run.summary.seed);
-        match results.study.part {
-            ReportPart::Classification => {
+        match criterion {
+            Criterion::Accuracy => {
                 if let Some(confusion) = &run.summary.confusion {
                     let caption =
                         "Test nets of the model that did best on the validation nets; rows are true classes.";
@@ -129,7 +133,7 @@ impl Composer<'_> {
                     blocks.extend(pictures(&examples, &model));
                 }
             }
-            ReportPart::Generalization => {
+            Criterion::Tau | Criterion::R2 => {
                 let caption = format!(
                     "{}: test nets of the model that did best on the validation nets.",
                     results.study.nets
@@ -141,7 +145,7 @@ impl Composer<'_> {
                 )?;
                 blocks.push(figure(results, "scatter", scatter, &caption));
             }
-            ReportPart::Editing => {
+            Criterion::Mse => {
                 if let Some(unedited) = run.summary.test.get(UNEDITED) {
                     let unedited = criterion.shown(*unedited);
                     blocks.push(Block::Text(format!(
@@ -155,7 +159,6 @@ impl Composer<'_> {
                 let grid = edited::grid(&run.folder, &self.request.data_dir, N_EDITED, &caption)?;
                 blocks.extend(grid.map(Block::Images));
             }
-            ReportPart::Growth | ReportPart::Ablations => {}
         }
         Ok(blocks)
     }
@@ -219,6 +222,11 @@ pub(super) fn note(part: ReportPart) -> &'static str {
         ReportPart::Editing => {
             "Error on nets that neither training nor the choice of the best epoch has seen, times 100: less is better; mean ± \
              sample standard deviation over seeds. A dash: not published, or not run on these nets. Elsewhere: the best result of another paper."
+        }
+        ReportPart::Wild => {
+            "Kendall's τ-b or accuracy on nets that neither training nor the choice of the best epoch has seen; mean ± sample \
+             standard deviation over seeds. Any constant prediction has τ = 0. \"≈ chance\": no more than two standard \
+             deviations of luck above always saying the commonest class. A dash: not run."
         }
         ReportPart::Growth | ReportPart::Ablations => "",
     }

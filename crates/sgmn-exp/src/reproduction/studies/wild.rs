@@ -34,7 +34,7 @@ pub(super) fn studies() -> Vec<Study> {
             differs: DIFFERS,
             rows: of("wild", TaskKind::Predict),
             claims: CLAIMS,
-            ..study(ReportPart::Generalization, Scale::Small, "wild zoo", ACCURACY)
+            ..study(ReportPart::Wild, Scale::Small, "wild zoo", ACCURACY)
         },
         Study {
             name: "wild-held-out",
@@ -42,7 +42,7 @@ pub(super) fn studies() -> Vec<Study> {
             rows: of("wild-held-out", TaskKind::Predict),
             claims: CLAIMS,
             ..study(
-                ReportPart::Generalization,
+                ReportPart::Wild,
                 Scale::Small,
                 "wild zoo, residual nets held out",
                 "As the wild zoo, but models are tested on residual nets, of which none was seen in training.",
@@ -54,7 +54,7 @@ pub(super) fn studies() -> Vec<Study> {
             rows: of("wild-optimizer", TaskKind::Classify),
             claims: CLAIMS,
             ..study(
-                ReportPart::Classification,
+                ReportPart::Wild,
                 Scale::Small,
                 "wild zoo: optimizer",
                 "Each model reads from the weights of a net which of three optimizers (SGD, Adam, RMSprop) made it.",
@@ -66,7 +66,7 @@ pub(super) fn studies() -> Vec<Study> {
             rows: of("wild-labels", TaskKind::Classify),
             claims: CLAIMS,
             ..study(
-                ReportPart::Classification,
+                ReportPart::Wild,
                 Scale::Small,
                 "wild zoo: wrong labels",
                 "Each model reads from the weights of a net whether some labels were wrong when it was trained.",

@@ -1,17 +1,20 @@
 //! Two values, number by number; axes of size 1 are repeated.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Operation, arrays, broadcast, operands};
 use crate::flow::walk::{Walk, repeated};
 
 /// `by(left, right)` for each pair of numbers. From: left, right. Shapes broadcast from the last axis.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Combine {
     /// What is done to each pair.
     pub by: Combination,
 }
 
 /// A function of two numbers. Comparisons and logic give 1 for true and 0 for false.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Combination {
     /// `a + b`.

@@ -1,9 +1,11 @@
 //! Values side by side.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Operation, axis_below};
 
 /// One value after the other along an axis. From: any number of values that differ in that axis at most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Concat {
     /// The axis.
     pub axis: usize,

@@ -1,5 +1,6 @@
 //! The product of two values: a sum over pairs of axes, with other pairs running along.
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 use super::{Array, Operation, arrays, operands, permute::permuted};
@@ -13,7 +14,8 @@ use crate::flow::{
 /// `batch` run along; all other axes stay, those of the left operand first. From: left, right.
 ///
 /// A linear layer `x Wᵀ` sums over the last axis of x and the last of W; queries times keys have their heads as batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Contract {
     /// Pairs of an axis of the left and one of the right operand that run along, in the order of the result.
     pub batch: Vec<(usize, usize)>,

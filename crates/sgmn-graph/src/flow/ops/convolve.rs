@@ -1,11 +1,13 @@
 //! Convolution over any number of spatial axes, grouped and transposed too.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Operation, arrays, operands};
 use crate::flow::{convolution::Convolution, grids::Grids};
 
 /// A convolution without bias. From: x `[N, C, spatial…]`, weight `[O, C/groups, kernel…]`, or
 /// `[C, O/groups, kernel…]` if transposed. Result: `[N, O, spatial…]`. Each list has a number for each spatial axis.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Convolve {
     /// Steps of the kernel.
     pub stride: Vec<usize>,

@@ -1,10 +1,12 @@
 //! Running sums along an axis.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Operation, arrays, axis_below, operands};
 use crate::flow::walk::around;
 
 /// `out[i] = Σ_{j ≤ i} x[j]` along an axis. From: x.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Cumulate {
     /// The axis.
     pub axis: usize,

@@ -1,10 +1,12 @@
 //! Repeats a value along axes of size 1 and along new axes in front.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Operation, arrays, broadcast, operands, permute::gathered};
 use crate::flow::walk::repeated;
 
 /// x in a larger shape: axes of size 1 are repeated, missing axes added in front. From: x.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Expand {
     /// The shape of the result.
     pub shape: Vec<usize>,

@@ -1,10 +1,12 @@
 //! Rows of a table by numbers that are computed or given: an embedding.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Operation, arrays, axis_below, operands};
 use crate::flow::walk::around;
 
 /// `out[before…, ids…, after…] = table[before…, ids[…], after…]`. From: table, ids. Negative ids count from the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Lookup {
     /// The axis of the table that ids name.
     pub axis: usize,

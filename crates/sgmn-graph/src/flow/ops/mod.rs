@@ -1,5 +1,7 @@
 //! The operations of a flow: each a small struct in a file of its own, and all of them in one list.
 
+use serde::{Deserialize, Serialize};
+
 use super::Array;
 
 /// An operation: the shape of its result, and the result.
@@ -41,7 +43,8 @@ macro_rules! operations {
         /// Any operation.
         ///
         /// Matched in full where symmetries are inferred, so that no new operation is forgotten there.
-        #[derive(Debug, Clone, PartialEq)]
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
         pub enum Op {
             $(#[doc = concat!("See [`", stringify!($name), "`](struct@", stringify!($name), ").")] $name($name),)*
         }

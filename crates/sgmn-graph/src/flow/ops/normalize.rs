@@ -1,5 +1,6 @@
 //! The common core of layer, group, instance and RMS normalization, without gains and shifts.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Operation, arrays, axis_below, operands, reduce::{fold, folded_strides}};
 use crate::flow::walk::Walk;
 
@@ -7,7 +8,8 @@ use crate::flow::walk::Walk;
 ///
 /// Layer normalization has the axis of units and a centre, RMS normalization no centre, instance normalization the
 /// spatial axes, group normalization the channels of a group and the spatial axes, after a reshape.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Normalize {
     /// The axes over which means are taken, ascending.
     pub axes: Vec<usize>,

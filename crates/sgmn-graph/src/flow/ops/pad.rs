@@ -1,14 +1,17 @@
 //! A constant around a value.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Operation, arrays, operands};
 use crate::flow::walk::Walk;
 
 /// x with `value` before and after along each axis. From: x. Other kinds of padding are a [`Take`](super::Take).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Pad {
     /// For each axis how many places before and after.
     pub amounts: Vec<(usize, usize)>,
     /// What stands there.
+    #[serde(with = "crate::flow::parts::number")]
     pub value: f64,
 }
 

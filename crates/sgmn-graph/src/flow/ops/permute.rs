@@ -1,10 +1,12 @@
 //! Axes in another order.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Operation, arrays, operands};
 use crate::flow::walk::Walk;
 
 /// Axis `i` of the result is axis `order[i]` of x. From: x.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Permute {
     /// For each axis of the result the axis of x.
     pub order: Vec<usize>,

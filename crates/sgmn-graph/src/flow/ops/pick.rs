@@ -1,11 +1,13 @@
 //! Numbers by computed places along one axis.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Operation, arrays, axis_below, lookup::place, operands};
 use crate::flow::walk::Walk;
 
 /// `out[.., i, ..] = x[.., ids[.., i, ..], ..]` along an axis. From: x, ids; other axes have equal sizes. Negative ids
 /// count from the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Pick {
     /// The axis.
     pub axis: usize,

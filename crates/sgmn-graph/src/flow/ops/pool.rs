@@ -1,10 +1,12 @@
 //! Maxima and means over windows.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Combination, Operation, arrays, operands};
 use crate::flow::walk::around;
 
 /// The maximum or mean over windows of the last axes. From: x. Each list has a number for each of these axes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Pool {
     /// What is taken of a window.
     pub by: Pooling,
@@ -21,7 +23,8 @@ pub struct Pool {
 }
 
 /// What is taken of a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Pooling {
     /// The largest number.

@@ -1,10 +1,12 @@
 //! Sums, means, maxima and the like over axes.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Combination, Operation, arrays, axis_below, operands};
 use crate::flow::{array::strides, walk::{Walk, around}};
 
 /// One number for all numbers along some axes. From: x.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Reduce {
     /// How.
     pub by: Reduction,
@@ -17,7 +19,8 @@ pub struct Reduce {
 /// How numbers become one.
 ///
 /// Matched in full where symmetries are inferred, so that no new case is forgotten there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reduction {
     /// Their sum.
     Sum,

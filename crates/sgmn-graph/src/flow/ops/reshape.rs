@@ -1,9 +1,11 @@
 //! The same numbers in the same order, with other axes.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Operation, operands};
 
 /// x with other axes; the row-major order of its numbers stays. From: x.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Reshape {
     /// The shape of the result.
     pub shape: Vec<usize>,

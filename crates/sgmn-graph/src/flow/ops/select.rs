@@ -1,10 +1,11 @@
 //! One of two values, number by number.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Operation, arrays, broadcast, operands};
 use crate::flow::walk::{Walk, repeated};
 
 /// `a` where the condition differs from 0, `b` elsewhere. From: condition, a, b. Shapes broadcast from the last axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Select;
 
 impl Operation for Select {

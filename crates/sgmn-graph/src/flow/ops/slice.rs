@@ -1,9 +1,11 @@
 //! A part of a value along one axis.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Operation, arrays, axis_below, operands, take::taken};
 
 /// `len` places of an axis from `start`, each `step` after the last; a negative step goes back. From: x.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Slice {
     /// The axis.
     pub axis: usize,

@@ -1,10 +1,12 @@
 //! Numbers along an axis as shares of one.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Operation, arrays, axis_below, operands};
 use crate::flow::walk::around;
 
 /// `e^x / Σ e^x` along an axis, or its logarithm. From: x.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Softmax {
     /// The axis.
     pub axis: usize,

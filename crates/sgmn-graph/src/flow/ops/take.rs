@@ -1,10 +1,12 @@
 //! Places of an axis by a fixed list.
 
+use serde::{Deserialize, Serialize};
 use super::{Array, Operation, arrays, axis_below, operands};
 use crate::flow::walk::around;
 
 /// `out[.., i, ..] = x[.., index[i], ..]` along an axis. From: x.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Take {
     /// The axis.
     pub axis: usize,

@@ -5,18 +5,22 @@ mod value;
 
 pub use behaviour::{Behaviour, Parity};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Array, Operation, arrays, operands};
 use crate::flow::threads::for_parts;
 
 /// `function(x)` for each number. From: x.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Pointwise {
     /// The function.
     pub function: Function,
 }
 
 /// A function of one number.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Function {
     /// `max(x, 0)`.
@@ -84,8 +88,10 @@ pub enum Function {
     /// x kept between two bounds.
     Clip {
         /// Lower bound, −∞ if there is none.
+        #[serde(with = "crate::flow::parts::number")]
         low: f64,
         /// Upper bound, ∞ if there is none.
+        #[serde(with = "crate::flow::parts::number")]
         high: f64,
     },
     /// `x` to a constant power.
