@@ -11,19 +11,16 @@ use sgmn_graph::{
     flow::{Array, Flow, FlowNet, Numbers},
 };
 use sgmn_symmetry::flow::{
-    align::{AlignOptions, Alignment, Method},
+    align::{AlignOptions, Alignment, Method, align},
+    freedoms::freedoms,
+    matrices::matrices,
     transport::Found,
 };
 
 use super::{Verdict, images::ImageArgs};
 use crate::{
     any_net::{
-        args::NetArgs,
-        element::ElementFile,
-        free::Free,
-        judge::relative,
-        merge::{Moved, moved},
-        twin::Twin,
+        args::NetArgs, element::ElementFile, facts::give_back, free::Free, judge::relative, twin::Twin,
     },
     files::{FlowSource, ReadArgs, refuse_existing},
 };
@@ -138,12 +135,17 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     let open = |path: &Path| FlowSource::open(path, &args.net, &args.read);
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     let inputs = args.search.inputs(&args.images, a.net().flow())?;
-    let Moved { alignment, net } =
-        moved(a.net(), b.net(), method(inputs.as_deref()), &args.search.options())?;
-    b.write(&net, &args.out)?;
-    let again = open(&args.out)?;
-    let twin = Twin::of(b.net(), &net, again.net(), args.search.seed())
-        .with_context(|| args.out.display().to_string())?;
+    let alignment = align(a.net(), b.net(), method(inputs.as_deref()), &args.search.options())?;
+    give_back();
+    let (matrices, freedoms) = (matrices(b.net().flow()), freedoms(b.net().flow()));
+    // What is written need not exist as a whole.
+    let (again, twin) = alignment.transport.acted(b.net(), &matrices, &freedoms, |near| {
+        b.write(near, &args.out)?;
+        let again = open(&args.out)?;
+        let twin = Twin::of(b.net(), near, again.net(), args.search.seed())
+            .with_context(|| args.out.display().to_string())?;
+        anyhow::Ok((again, twin))
+    })?;
     writeln!(out, "wrote {}", args.out.display())?;
     say(&alignment, out)?;
     let largest = largest_difference(a.net(), again.net());

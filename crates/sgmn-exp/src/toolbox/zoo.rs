@@ -83,9 +83,9 @@ enum Kind {
 /// Nets that differ by chance alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Alike {
-    /// Two convolutions of 48 channels without norms
+    /// Two convolutions of 32 and 64 channels without norms
     Cnn,
-    /// A convolution of 32 channels and three residual blocks of two, with batch norms
+    /// Two convolutions of 16 and 32 channels, then three residual blocks of two, with batch norms
     Resnet,
     /// A linear layer of 128 units and two residual blocks of two, with layer norms
     Perceptron,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::seq::SliceRandom;
 use sgmn_graph::{
     Seed,
-    flow::{Array, FlowNet},
+    flow::{Array, Numbers},
 };
 
 use super::{
@@ -91,7 +91,7 @@ impl<'a> Free<'a> {
     pub(super) fn by_activations(
         &self,
         now: &mut Now<'_>,
-        stays: &FlowNet,
+        stays: &dyn Numbers,
         inputs: &[Vec<Array>],
         (most, seed): (usize, Seed),
     ) -> Result<Vec<f64>> {

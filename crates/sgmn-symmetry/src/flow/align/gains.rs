@@ -143,11 +143,11 @@ impl Asked<'_> {
                 turns.entry(if alike { first } else { 0 }).or_default().push(turn);
             }
             let param = site.holding.param;
-            let numbers: (&[f64], &[f64]) = (&now.fixed.stays[param], &now.moved[param]);
+            let (stays, moved) = (now.fixed.stays(param), now.moved(param));
             let grid = Grid { shape: site.holding.shape.clone(), axes: group.axes.clone(), at: site.at };
             for (mask, turns) in turns {
                 let sum = by_signs.entry(mask).or_insert_with(|| vec![0.0; n * n]);
-                products(&grid, &turns, numbers, weight, sum);
+                products(&grid, &turns, (&stays, &moved), weight, sum);
             }
         }
         by_signs

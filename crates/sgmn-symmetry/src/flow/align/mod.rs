@@ -34,7 +34,7 @@ use self::{
     units::Units,
 };
 use super::{
-    canonical::{FlowRepairs, Gauged, check_same_flow, gauged, ordered, units_of_matrices},
+    canonical::{FlowRepairs, Gauged, check_same_flow, gauged, order, units_of_matrices},
     element::unlike,
     matrices::Matrix,
     spaces::Draw,
@@ -120,7 +120,7 @@ fn with_matrices(
     let (of_a, of_b) = at_one_point(pair, all)?;
     let mixing = of_a.way.matrices.clone();
     let fixed = Fixed::new(spaces, mixing.clone(), &of_a.net, &of_b.net);
-    let first = fixed.begin(&of_b.net);
+    let first = fixed.begin();
     let free = Free::new(Units::new(spaces, units_of_matrices(spaces, &mixing)), &first);
     let before = first.distance();
     if let Method::Activations(inputs) = method {
@@ -142,8 +142,8 @@ fn with_matrices(
         match start {
             0 => free.anchor(&mut now)?,
             1 => {
-                let order = |of: &Gauged| ordered(&of.net, spaces, &mixing, &mut FlowRepairs::default());
-                let order = order(&of_a)?.1.inverse().compose(&order(&of_b)?.1)?;
+                let order = |of: &Gauged| order(&of.net, spaces, &mixing, &mut FlowRepairs::default());
+                let order = order(&of_a).inverse().compose(&order(&of_b))?;
                 now.act(&order, true)?;
             }
             2 => {}
@@ -159,7 +159,6 @@ fn with_matrices(
             (best, goes_on) = (now, Some(start));
         }
     }
-    drop(first);
     if let Some(start) = goes_on.filter(|_| is_large && best.distance() > EQUAL) {
         let seed = options.seed.child("rest");
         let sweeps = free.sweep(&mut best, options.sweeps.saturating_sub(at_first), seed)?;
@@ -195,7 +194,8 @@ fn finished(
     let moves = spaces.moves(&best.element)?.into_iter().filter(|space| space.order.is_some());
     let reordered = moves.fold((0, 0), |(moved, n), space| (moved + space.reordered, n + space.n));
     let (mut squares, mut size) = (0.0, 0.0);
-    for (x, y) in best.fixed.stays.iter().zip(&best.moved) {
+    for param in 0..spaces.flow().params().len() {
+        let (x, y) = (best.fixed.stays(param), best.moved(param));
         squares += x.iter().zip(y.iter()).map(|(x, y)| (x - y) * (x - y)).sum::<f64>();
         size += x.iter().map(|x| x * x).sum::<f64>();
     }

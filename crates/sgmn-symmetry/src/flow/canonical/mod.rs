@@ -6,12 +6,14 @@
 //! [`tolerance::ORBIT`](crate::tolerance::ORBIT), except where [`FlowRepairs`] counts choices that nothing decides.
 
 mod orders;
+mod point;
 mod relate;
 mod scalars;
 
 use sgmn_graph::flow::FlowNet;
 
-pub(super) use self::orders::{ordered, units_of_matrices};
+pub(super) use self::orders::{order, units_of_matrices};
+pub(super) use self::point::Point;
 pub use self::relate::{Difference, ParamDistance, Relation, check_same_flow, relate};
 use self::scalars::Scalars;
 use super::{
@@ -91,9 +93,8 @@ pub fn canonicalize_unfolded(net: &FlowNet) -> Result<CanonicalFlow> {
 /// As [`canonicalize_unfolded`], with what leads from the net to its form.
 pub(super) fn canonical_with_way(net: &FlowNet, spaces: &Spaces) -> Result<(CanonicalFlow, Way)> {
     let Gauged { net, mut way, mut repairs, settled, .. } = gauged(net, spaces, matrices(net.flow()))?;
-    let (net, order) = orders::ordered(&net, spaces, &way.matrices, &mut repairs)?;
-    way.order = order;
-    Ok((CanonicalFlow { net, repairs, settled }, way))
+    way.order = order(&net, spaces, &way.matrices, &mut repairs);
+    Ok((CanonicalFlow { net: net.ordered(&way.order)?, repairs, settled }, way))
 }
 
 /// Logarithms and signs of all free variables.
@@ -102,7 +103,7 @@ pub(super) type ScalarValues = (Vec<f64>, Vec<bool>);
 /// A settled net whose scalars and matrices are at their canonical points; its units stand as they stood.
 #[derive(Debug, Clone)]
 pub(super) struct Gauged {
-    pub(super) net: FlowNet,
+    pub(super) net: Point,
     /// What led there from the settled net; it moves no unit.
     pub(super) way: Way,
     pub(super) repairs: FlowRepairs,
@@ -116,12 +117,8 @@ pub(super) fn gauged(net: &FlowNet, spaces: &Spaces, matrices: Vec<Matrix>) -> R
     let (first, settled) = settle(net)?;
     let mut repairs = FlowRepairs::default();
     let matrices = passable(first.flow(), matrices, &first)?;
-    let (turned, scaling, turning, scalars) = scaled_and_turned(&first, spaces, &matrices, &mut repairs)?;
-    // Large nets are copied as a whole: each copy goes when the next one is there.
-    drop(first);
-    // Turning brings back what settling had moved, by a rounding at most; settling again costs little.
-    let (net, _) = settle(&turned)?;
-    drop(turned);
+    let (scaling, turning, scalars) = scaled_and_turned(&first, spaces, &matrices, &mut repairs)?;
+    let net = Point::new(first, &scaling, (&matrices, &turning))?;
     let way = Way { scaling, matrices, turning, order: spaces.identity() };
     Ok(Gauged { net, way, repairs, settled, scalars })
 }
@@ -132,7 +129,7 @@ fn scaled_and_turned(
     spaces: &Spaces,
     all: &[Matrix],
     repairs: &mut FlowRepairs,
-) -> Result<(FlowNet, FlowElement, MatrixElement, ScalarValues)> {
+) -> Result<(FlowElement, MatrixElement, ScalarValues)> {
     let flow = net.flow().clone();
     let mut scalars = Scalars::new(spaces, all);
     let mut element = MatrixElement::identity(all);
@@ -169,10 +166,7 @@ fn scaled_and_turned(
         done[space] = true;
     }
     scalars.count_left(repairs);
-    let scaling = scalars.element(spaces);
-    let scaled = scaling.act(net);
-    let turned = net.with(&element.act(&flow, all, &scaled)?)?;
-    Ok((turned, scaling, element, scalars.values()))
+    Ok((scalars.element(spaces), element, scalars.values()))
 }
 
 /// Whether a matrix without canonical point moves an axis.

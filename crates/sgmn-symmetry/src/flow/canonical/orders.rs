@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use sgmn_graph::flow::{FlowNet, Numbers};
+use sgmn_graph::flow::Numbers;
 
 use super::{
     super::{
@@ -15,15 +15,15 @@ use super::{
     },
     FlowRepairs,
 };
-use crate::{Result, tolerance};
+use crate::tolerance;
 
-/// The net with its units in order, and the element that puts them there.
-pub(in crate::flow) fn ordered(
-    net: &FlowNet,
+/// The element that puts the units of a net in order.
+pub(in crate::flow) fn order(
+    net: &dyn Numbers,
     spaces: &Spaces,
     matrices: &[Matrix],
     repairs: &mut FlowRepairs,
-) -> Result<(FlowNet, FlowElement)> {
+) -> FlowElement {
     let mut sorting = Sorting::new(spaces, matrices);
     while sorting.step(net, repairs) {}
     let n_vars = spaces.derived.n_vars() as usize;
@@ -31,10 +31,9 @@ pub(in crate::flow) fn ordered(
     if !spaces.derived.keeps_groups(&image) {
         // Where sorting found no reordering of the net, its order stays.
         repairs.unordered += 1;
-        return Ok((net.clone(), spaces.identity()));
+        return spaces.identity();
     }
-    let element = spaces.element(Some(&image), &vec![0.0; n_vars], &vec![false; n_vars]);
-    Ok((net.with(&element.act(net))?, element))
+    spaces.element(Some(&image), &vec![0.0; n_vars], &vec![false; n_vars])
 }
 
 /// The orbits whose units matrices mix: their order is a matter of the matrices.
@@ -81,7 +80,7 @@ impl<'a> Sorting<'a> {
     }
 
     /// Keys or decides one orbit; false when all are decided.
-    fn step(&mut self, net: &FlowNet, repairs: &mut FlowRepairs) -> bool {
+    fn step(&mut self, net: &dyn Numbers, repairs: &mut FlowRepairs) -> bool {
         let colors: Vec<u32> = self.units.keys().copied().collect();
         // Orbits whose units tie wait: more may be decided beside them later.
         for with_ties in [false, true] {
@@ -127,7 +126,7 @@ impl<'a> Sorting<'a> {
 
     /// Finds numbers to sort an orbit by: those of parameters in which everything beside its units is decided, one
     /// parameter after the other until no two units are alike; else the numbers of the units below it.
-    fn key(&mut self, color: u32, net: &FlowNet, with_ties: bool) -> bool {
+    fn key(&mut self, color: u32, net: &dyn Numbers, with_ties: bool) -> bool {
         let orbits = &self.spaces.derived.orbits;
         let mut found = false;
         for holding in self.spaces.holdings_in_order() {
@@ -177,7 +176,7 @@ impl<'a> Sorting<'a> {
     }
 
     /// Each unit's key are the numbers at its indices, everything beside them in its canonical order.
-    fn key_by_rows(&mut self, color: u32, holding: &Holding, group: &Group, which: usize, net: &FlowNet) {
+    fn key_by_rows(&mut self, color: u32, holding: &Holding, group: &Group, which: usize, net: &dyn Numbers) {
         let derived = &self.spaces.derived;
         let numbers = net.numbers(holding.param);
         let mut moved: Vec<Option<(&Group, Vec<u32>)>> = Vec::new();

@@ -37,6 +37,7 @@ use view::View;
 use super::element::unlike;
 use crate::Result;
 
+pub(in crate::flow) use settle::settled;
 pub use settle::{Settled, settle};
 pub use span::span;
 

@@ -1,8 +1,8 @@
 //! Carries a net to the canonical point of each of its freedoms.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
-use sgmn_graph::flow::{FlowNet, FlowResult, Numbers, Stored};
+use sgmn_graph::flow::{Flow, FlowNet, FlowResult, Numbers, Stored};
 
 use super::{Freedom, Rule, freedoms};
 
@@ -25,8 +25,18 @@ const ROUNDS: usize = 4;
 /// # Errors
 /// None that settling causes: those of [`FlowNet::new`].
 pub fn settle(net: &FlowNet) -> FlowResult<(FlowNet, Settled)> {
-    let freedoms = freedoms(net.flow());
-    let mut overlay = Overlay { net, changed: vec![None; net.stored().len()] };
+    let (changed, settled) = settled(net.flow(), net);
+    let stored = net.stored().iter().zip(changed).map(|(stored, changed)| match changed {
+        Some(numbers) => Stored::from(numbers),
+        None => stored.clone(),
+    });
+    Ok((FlowNet::new(net.flow().clone(), stored.collect())?, settled))
+}
+
+/// As [`settle`], of a net that need not exist as a whole: the numbers of the parameters that settling changes.
+pub(in crate::flow) fn settled(flow: &Arc<Flow>, net: &dyn Numbers) -> (Vec<Option<Vec<f64>>>, Settled) {
+    let freedoms = freedoms(flow);
+    let mut overlay = Overlay { net, changed: vec![None; flow.params().len()] };
     let mut counts = vec![0; Rule::ALL.len()];
     let mut left = 0;
     let mut touched = vec![false; freedoms.len()];
@@ -49,13 +59,8 @@ pub fn settle(net: &FlowNet) -> FlowResult<(FlowNet, Settled)> {
             break;
         }
     }
-    let stored = net.stored().iter().zip(overlay.changed).map(|(stored, changed)| match changed {
-        Some(numbers) => Stored::from(numbers),
-        None => stored.clone(),
-    });
-    let settled = FlowNet::new(net.flow().clone(), stored.collect())?;
     let changed = Rule::ALL.iter().copied().zip(counts).filter(|(_, count)| *count > 0).collect();
-    Ok((settled, Settled { changed, left }))
+    (overlay.changed, Settled { changed, left })
 }
 
 enum Outcome {
@@ -66,7 +71,7 @@ enum Outcome {
 
 /// A net with some parameters replaced.
 struct Overlay<'a> {
-    net: &'a FlowNet,
+    net: &'a dyn Numbers,
     changed: Vec<Option<Vec<f64>>>,
 }
 

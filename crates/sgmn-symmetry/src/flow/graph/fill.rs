@@ -1,9 +1,6 @@
 //! The numbers of a net into the places of its graph.
 
-use sgmn_graph::{
-    Graph, NodeRole,
-    flow::{FlowNet, Numbers},
-};
+use sgmn_graph::{Graph, NodeRole, flow::Numbers};
 
 use super::{
     FlowLowering,
@@ -12,7 +9,7 @@ use super::{
 
 impl FlowLowering {
     /// The graph of a net of the folded flow.
-    pub(super) fn fill(&self, net: &FlowNet) -> Graph {
+    pub(super) fn fill(&self, net: &dyn Numbers) -> Graph {
         let topology = &self.topology;
         let mut nodes = Vec::with_capacity(topology.n_nodes());
         for (site, bias) in topology.sites().iter().zip(&self.biases) {
@@ -51,7 +48,7 @@ impl FlowLowering {
 }
 
 /// The biases of a site.
-fn append(net: &FlowNet, source: &Source, nodes: &mut Vec<f64>) {
+fn append(net: &dyn Numbers, source: &Source, nodes: &mut Vec<f64>) {
     let numbers = net.numbers(source.param);
     let number = |at: &u32| if *at == MISSING { 0.0 } else { source.chart.seen(numbers[*at as usize]) };
     nodes.extend(source.rows.iter().map(number));

@@ -116,10 +116,7 @@ impl FlowLowering {
         if element.is_identity() {
             return Ok((self.fill(&gauged.net), gauged.repairs));
         }
-        let net = gauged.net.with(&element.act(&gauged.net))?;
-        let repairs = gauged.repairs;
-        drop(gauged.net);
-        Ok((self.fill(&net), repairs))
+        Ok((self.fill(&element.act(&gauged.net)), gauged.repairs))
     }
 }
 
