@@ -1,6 +1,9 @@
 //! Scalars of the canonical form: each is fixed where it stands alone beside what is fixed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use sgmn_graph::flow::Numbers;
 
@@ -107,19 +110,20 @@ impl Scalars {
         is_open: &dyn Fn(usize, usize) -> bool,
         repairs: &mut FlowRepairs,
     ) -> bool {
-        let mut progress = false;
-        for holding in spaces.holdings_in_order() {
-            for which in (0..holding.motion.groups.len()).map(Some).chain([None]) {
-                if self.is_ready(spaces, holding, which, is_open) {
-                    progress |= self.fix(spaces, holding, which, net, repairs);
-                    if progress {
-                        // Numbers are those before; later ones may depend on what was fixed.
-                        return true;
-                    }
-                }
-            }
-        }
-        progress
+        let places = spaces.holdings_in_order().into_iter().flat_map(|holding| {
+            let groups = (0..holding.motion.groups.len()).map(Some).chain([None]);
+            groups.map(move |which| (holding, which))
+        });
+        let mut ready: Vec<(&Holding, Option<usize>)> =
+            places.filter(|(holding, which)| self.is_ready(spaces, holding, *which, is_open)).collect();
+        // The weights of a unit say more about its size than its bias, which may be next to nothing.
+        let n_numbers = |(holding, which): &(&Holding, Option<usize>)| {
+            let n: usize = holding.shape.iter().product();
+            n / which.map_or(1, |at| holding.motion.groups[at].len().max(1))
+        };
+        ready.sort_by_key(|place| Reverse(n_numbers(place)));
+        // Numbers are those before; what is found later may depend on what was fixed.
+        ready.into_iter().any(|(holding, which)| self.fix(spaces, holding, which, net, repairs))
     }
 
     /// Whether everything beside a group (or beside the scalar of the whole) is fixed.
