@@ -284,3 +284,37 @@ impl Row {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sgmn_graph::flow::{
+        Combination, Combine, Contract, FlowBuilder, FlowNet, Function, Numbers, Pointwise, Role, Stored,
+    };
+
+    use crate::flow::canonicalize_unfolded;
+
+    #[test]
+    fn the_weights_of_a_unit_say_its_scale_even_if_its_bias_stands_first_in_the_file() {
+        let mut flow = FlowBuilder::new();
+        let x = flow.input("x", vec![1, 2], Default::default()).unwrap();
+        let bias = flow.param("bias", vec![1], Role::Trained).unwrap();
+        let weight = flow.param("weight", vec![1, 2], Role::Trained).unwrap();
+        let out = flow.param("out", vec![1, 1], Role::Trained).unwrap();
+        let linear = || Contract { batch: vec![], sum: vec![(1, 1)] };
+        let z = flow.step(linear(), &[x, weight], "weight").unwrap();
+        let z = flow.step(Combine { by: Combination::Add }, &[z, bias], "bias").unwrap();
+        let z = flow.step(Pointwise { function: Function::Relu }, &[z], "relu").unwrap();
+        let y = flow.step(linear(), &[z, out], "out").unwrap();
+        flow.output("y", y);
+        let stored = [vec![1e-6], vec![3.0, 4.0], vec![2.0]].map(Stored::from);
+        let net = FlowNet::new(Arc::new(flow.build().unwrap()), stored.into()).unwrap();
+        let form = canonicalize_unfolded(&net).unwrap().net;
+        for (param, expected) in [&[2e-7][..], &[0.6, 0.8], &[10.0]].into_iter().enumerate() {
+            for (found, expected) in form.numbers(param).iter().zip(expected) {
+                assert!((found / expected - 1.0).abs() < 1e-12, "parameter {param}: {found} for {expected}");
+            }
+        }
+    }
+}
