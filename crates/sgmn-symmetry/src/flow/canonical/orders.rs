@@ -160,7 +160,7 @@ impl<'a> Sorting<'a> {
             }
         }
         fibers.values_mut().any(|keys| {
-            keys.sort_by(|a, b| compare(a, b));
+            sort(keys, &|a, b| compare(a, b));
             keys.windows(2).any(|pair| compare(pair[0], pair[1]).is_eq())
         })
     }
@@ -230,7 +230,7 @@ impl<'a> Sorting<'a> {
                 let mut labels = labels.clone();
                 // Units that matrices have put in order stand in it.
                 if !self.by_matrix.contains(color) {
-                    labels.sort_by(|a, b| compare(&self.keys[a], &self.keys[b]));
+                    sort(&mut labels, &|a, b| compare(&self.keys[a], &self.keys[b]));
                 }
                 labels.iter().for_each(|label| key.extend(&self.keys[label]));
             }
@@ -265,7 +265,7 @@ impl<'a> Sorting<'a> {
                 labels.reverse();
                 continue;
             }
-            labels.sort_by(|a, b| compare(&self.keys[a], &self.keys[b]));
+            sort(labels, &|a, b| compare(&self.keys[a], &self.keys[b]));
             let ties =
                 labels.windows(2).filter(|pair| compare(&self.keys[&pair[0]], &self.keys[&pair[1]]).is_eq());
             repairs.tied += ties.count();
@@ -280,9 +280,55 @@ impl<'a> Sorting<'a> {
     }
 }
 
+/// Sorts stably, by merging. What is near is not transitive, and the sorts of the standard library may panic over that.
+fn sort<T: Copy>(items: &mut [T], compare: &dyn Fn(&T, &T) -> Ordering) {
+    if items.len() < 2 {
+        return;
+    }
+    let (left, right) = items.split_at_mut(items.len() / 2);
+    sort(left, compare);
+    sort(right, compare);
+    let (left, right) = (left.to_vec(), right.to_vec());
+    let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
+    for item in items {
+        let from_right = match (left.peek(), right.peek()) {
+            (Some(left), Some(right)) => compare(right, left).is_lt(),
+            (left, _) => left.is_none(),
+        };
+        *item =
+            *if from_right { right.next() } else { left.next() }.expect("as many as items in both halves");
+    }
+}
+
 /// The first numbers that differ by more than rounding decide.
 fn compare(a: &[f64], b: &[f64]) -> Ordering {
     let largest = a.iter().chain(b).fold(0.0_f64, |most, value| most.max(value.abs()));
     let differ = a.iter().zip(b).find(|(x, y)| (*x - *y).abs() > largest * tolerance::TIE);
     differ.map_or(a.len().cmp(&b.len()), |(x, y)| x.total_cmp(y))
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+    use sgmn_graph::Seed;
+
+    use super::*;
+
+    #[test]
+    fn keys_that_are_nearly_alike_are_sorted_though_their_order_is_none() {
+        // First numbers lie half a tolerance apart: neighbours tie and second numbers decide, others do not.
+        let mut rng = Seed::new(0).rng();
+        let mut key = |i: u32| [1.0 + 0.5 * tolerance::TIE * f64::from(i), rng.random::<f64>()];
+        let mut keys: Vec<[f64; 2]> = (0..100).map(&mut key).collect();
+        let mut firsts: Vec<f64> = keys.iter().map(|key| key[0]).collect();
+        sort(&mut keys, &|a, b| compare(a, b));
+        let mut sorted: Vec<f64> = keys.iter().map(|key| key[0]).collect();
+        sorted.sort_by(f64::total_cmp);
+        firsts.sort_by(f64::total_cmp);
+        assert_eq!(sorted, firsts, "the same keys");
+
+        let mut numbers = [3, 1, 2, 1];
+        sort(&mut numbers, &|a: &i32, b| a.cmp(b));
+        assert_eq!(numbers, [1, 1, 2, 3]);
+    }
 }
