@@ -45,7 +45,8 @@ enum Coordinate {
 }
 
 impl<'a> Free<'a> {
-    pub(super) fn new(units: Units<'a>, now: &Now<'_>) -> Self {
+    /// Signs that are `kept` are not free.
+    pub(super) fn new(units: Units<'a>, kept: &BTreeSet<u32>, now: &Now<'_>) -> Self {
         let spaces = units.spaces;
         let matrices = &now.fixed.matrices;
         let ordered: BTreeSet<u32> = units.roots.iter().flat_map(|root| units.tree(*root)).collect();
@@ -53,7 +54,7 @@ impl<'a> Free<'a> {
             let color = units.color(label);
             ordered.contains(&color) && units.moves(label) && !units.by_matrix.contains(&color)
         };
-        let signs = Signs::new(spaces, is_ordered);
+        let signs = Signs::new(spaces, kept, is_ordered);
         let heads = Heads::new(&units, matrices);
         let roots = units.roots.iter().map(|root| Coordinate::Order(*root));
         let turns = (0..matrices.len()).map(Coordinate::Matrix);

@@ -114,10 +114,25 @@ pub(super) struct Gauged {
 
 /// Settles a net, and fixes its scalars and those of these matrices that its numbers let act.
 pub(super) fn gauged(net: &FlowNet, spaces: &Spaces, matrices: Vec<Matrix>) -> Result<Gauged> {
+    at_point(net, matrices, spaces, |matrices| Scalars::new(spaces, matrices))
+}
+
+/// As [`gauged`], but scalars are left as they stand.
+pub(super) fn turned(net: &FlowNet, spaces: &Spaces, matrices: Vec<Matrix>) -> Result<Gauged> {
+    at_point(net, matrices, spaces, |_| Scalars::standing(spaces))
+}
+
+fn at_point(
+    net: &FlowNet,
+    matrices: Vec<Matrix>,
+    spaces: &Spaces,
+    scalars: impl FnOnce(&[Matrix]) -> Scalars,
+) -> Result<Gauged> {
     let (first, settled) = settle(net)?;
     let mut repairs = FlowRepairs::default();
     let matrices = passable(first.flow(), matrices, &first)?;
-    let (scaling, turning, scalars) = scaled_and_turned(&first, spaces, &matrices, &mut repairs)?;
+    let scalars = scalars(&matrices);
+    let (scaling, turning, scalars) = scaled_and_turned(&first, spaces, &matrices, scalars, &mut repairs)?;
     let net = Point::new(first, &scaling, (&matrices, &turning))?;
     let way = Way { scaling, matrices, turning, order: spaces.identity() };
     Ok(Gauged { net, way, repairs, settled, scalars })
@@ -128,10 +143,10 @@ fn scaled_and_turned(
     net: &FlowNet,
     spaces: &Spaces,
     all: &[Matrix],
+    mut scalars: Scalars,
     repairs: &mut FlowRepairs,
 ) -> Result<(FlowElement, MatrixElement, ScalarValues)> {
     let flow = net.flow().clone();
-    let mut scalars = Scalars::new(spaces, all);
     let mut element = MatrixElement::identity(all);
     let mut done = vec![false; all.len()];
     loop {

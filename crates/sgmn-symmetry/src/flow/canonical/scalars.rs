@@ -92,6 +92,19 @@ impl Scalars {
         scalars
     }
 
+    /// All are fixed as they stand.
+    pub(super) fn standing(spaces: &Spaces) -> Self {
+        let n = spaces.derived.n_vars() as usize;
+        Self {
+            logs: vec![0.0; n],
+            signs: vec![false; n],
+            known_log: vec![true; n],
+            known_sign: vec![true; n],
+            used: BTreeSet::new(),
+            dead: BTreeSet::new(),
+        }
+    }
+
     /// Logarithms and signs of all variables.
     pub(super) fn values(&self) -> ScalarValues {
         (self.logs.clone(), self.signs.clone())
