@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 
 use crate::{
-    Error, Result, Sample, Source,
+    Error, FlowSample, Result, Sample, Source,
     skip::{OnBadNet, note, refuse_nothing},
     source::{Dataset, LentSample},
     split::Splits,
@@ -36,7 +36,10 @@ impl Dataset {
                 if stop.load(Ordering::Relaxed) {
                     Err(Error::Interrupted)
                 } else {
-                    self.source.get(i).map(drop)
+                    match self.source.has_flows() {
+                        true => self.source.flow(i).map(drop),
+                        false => self.source.get(i).map(drop),
+                    }
                 }
             };
             let block: Vec<Result<()>> = (start..end).into_par_iter().map(read).collect();
@@ -76,6 +79,14 @@ impl Source for Kept {
 
     fn lend(&self, i: usize) -> Result<Option<LentSample<'_>>> {
         self.source.lend(self.kept[i])
+    }
+
+    fn flow(&self, i: usize) -> Result<Option<FlowSample>> {
+        self.source.flow(self.kept[i])
+    }
+
+    fn has_flows(&self) -> bool {
+        self.source.has_flows()
     }
 }
 

@@ -16,6 +16,7 @@
 
 pub mod architecture;
 mod assemble;
+mod chain;
 mod compose;
 mod families;
 mod numbers;
@@ -36,6 +37,7 @@ use crate::{Error, Result, bytes::mmap::MappedFile};
 
 use assemble::assemble_without_numbers;
 pub(crate) use assemble::{Known, Record, Tensors, assemble};
+pub use chain::of_chain;
 pub use options::ReadOptions;
 
 /// A net and the file it came from.

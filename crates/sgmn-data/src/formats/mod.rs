@@ -114,6 +114,7 @@ register! {
     CnnZoo => cnn_zoo,
     DwsFmnist => dws_fmnist,
     DwsMnist => dws_mnist,
+    Flows => flows,
     Folder => folder was "safetensors_dir",
     ModelZoo => model_zoo,
     NfnCifar => nfn_cifar,

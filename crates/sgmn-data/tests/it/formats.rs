@@ -199,8 +199,9 @@ fn every_folder_is_recognized_by_its_content() {
     for name in ["mnist_labels.idx", "no such file"] {
         let message = formats::detect(&testdata(name)).unwrap_err().to_string();
         assert!(
-            message
-                .contains("cnn_park, cnn_zoo, dws_fmnist, dws_mnist, folder, model_zoo, nfn_cifar, packed"),
+            message.contains(
+                "cnn_park, cnn_zoo, dws_fmnist, dws_mnist, flows, folder, model_zoo, nfn_cifar, packed"
+            ),
             "{message}"
         );
     }

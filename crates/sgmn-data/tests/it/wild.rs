@@ -8,7 +8,7 @@ use std::{
 use sgmn_data::{
     Error,
     any_net::{self, ReadOptions},
-    formats::packed::flows::Reader,
+    formats::flows::{Architecture, Reader},
     zoo::{
         Progress, Summary,
         wild::{Facts, METRICS, NETS, Request, train_one, train_to_flows},
@@ -68,7 +68,7 @@ fn a_zoo_is_the_same_to_the_byte_however_it_was_trained() {
     let reader = Reader::open(&whole.join(NETS)).unwrap();
     let net = with_request(|request| train_one(request, 4, &AtomicBool::new(false)).unwrap());
     assert_eq!(reader.row(4), net.numbers);
-    assert_eq!(reader.description(4), &net.architecture.description());
+    assert_eq!(reader.architecture(4), &Architecture::Described(net.architecture.description()));
     let Facts { numbers, words } = Facts::of(&net);
     assert!(numbers.iter().all(|(name, number)| reader.number(name, 4) == Some(*number)));
     assert!(words.iter().all(|(name, word)| reader.word(name, 4) == Some(word.as_str())));

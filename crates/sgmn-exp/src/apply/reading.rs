@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use rayon::prelude::*;
-use sgmn_data::{Dataset, Error, LentSample, Sample, Target, skip::Skipped, split::Split};
+use sgmn_data::{Dataset, Error, FlowSample, LentSample, Sample, Target, skip::Skipped, split::Split};
 use sgmn_graph::{Batch, Graph, NetSpec};
-use sgmn_nn::trained::Intake;
+use sgmn_nn::{layers::Layout, trained::Intake};
 
 use crate::{
-    data::pipeline::{Batches, Waiting},
+    data::{
+        flows::Ways,
+        pipeline::{Batches, Waiting},
+    },
     show::describe_spec,
 };
 
@@ -18,6 +21,10 @@ pub struct Reading {
     dataset: Dataset,
     splits: Vec<Option<Split>>,
     intake: Intake,
+    /// The ways of nets that are no chains.
+    ways: Ways,
+    /// What the model can read.
+    layout: Layout,
 }
 
 /// Some nets in their order.
@@ -50,7 +57,8 @@ impl Reading {
     /// If a net stands in two parts of the dataset.
     pub fn new(dataset: Dataset, intake: Intake) -> Result<Self> {
         let splits = dataset.splits.assignment(dataset.source.len())?;
-        Ok(Self { dataset, splits, intake })
+        let layout = Layout::of(&intake.lowering)?;
+        Ok(Self { dataset, splits, intake, ways: Ways::default(), layout })
     }
 
     /// Number of nets, those that will be left out too.
@@ -86,6 +94,7 @@ impl Reading {
     fn read(&self, items: std::ops::Range<usize>) -> Result<ReadBatch> {
         let mut left_out = Vec::new();
         if self.intake.canonicalize.is_empty()
+            && !self.dataset.source.has_flows()
             && let Some(lent) = self.lent(items.clone(), &mut left_out)?
         {
             let nets = lent.iter().map(|(item, lent)| self.known(*item, lent.id.to_owned(), lent.target));
@@ -132,11 +141,28 @@ impl Reading {
     }
 
     fn graph(&self, item: usize) -> sgmn_data::Result<(String, Target, Graph)> {
+        if self.dataset.source.has_flows() {
+            return self.graph_of_flow(item);
+        }
         let Sample { id, net, target } = self.dataset.source.get(item)?;
         self.fits(&id, net.spec())?;
         let graph = self.intake.graph(&net);
         let (graph, _) =
             graph.map_err(|why| Error::format(&id, "a net that the model reads", why.to_string()))?;
+        Ok((id, target, graph))
+    }
+
+    fn graph_of_flow(&self, item: usize) -> sgmn_data::Result<(String, Target, Graph)> {
+        let source = &self.dataset.source;
+        let missing = || Error::format(source.name(item), "a net of any architecture", "none");
+        let FlowSample { id, net, target } = source.flow(item)?.ok_or_else(missing)?;
+        let read = || -> Result<Graph> {
+            let (_, way) = self.ways.of(net.flow())?;
+            self.layout.check(way.topology())?;
+            Ok(way.lower(&net)?.0)
+        };
+        let graph =
+            read().map_err(|why| Error::format(&id, "a net that the model reads", format!("{why:#}")))?;
         Ok((id, target, graph))
     }
 

@@ -5,7 +5,7 @@ use serde::de::{self, Deserializer};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use sgmn_data::fit::Recipe;
-use sgmn_data::formats::{self, Format, FormatKind, cnn_zoo::ZooActivation, packed::flows};
+use sgmn_data::formats::{self, Format, FormatKind, cnn_zoo::ZooActivation, flows};
 use toml::{Table, Value};
 
 use super::check;
@@ -144,7 +144,7 @@ impl Wild {
 
     /// What is asked about the nets, and which are tested on.
     pub fn options(&self) -> flows::Options {
-        flows::Options { target: self.target.clone(), held_out: self.held_out.clone() }
+        flows::Options { target: Some(self.target.clone()), held_out: self.held_out.clone() }
     }
 }
 

@@ -19,13 +19,11 @@ mod pipeline;
 mod task;
 mod train;
 
-use std::sync::Arc;
-
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sgmn_graph::{Lowering, NetSpec, Seed};
+use sgmn_graph::{Lowering, Seed};
 use sgmn_nn::{
     Normalization, layers,
     models::{ModelConfig, Returns},
@@ -97,9 +95,9 @@ impl Experiment {
     ///
     /// # Errors
     /// Says what the model reads instead.
-    pub fn reads(&self, specs: &[Arc<NetSpec>]) -> Result<()> {
-        let (lowering, seed) = (Lowering::new(specs)?, Seed::new(self.train.seed));
-        self.model.build(&lowering, Normalization::none(), seed, DType::F32, &Device::Cpu)?;
+    pub fn reads(&self, lowering: &Lowering) -> Result<()> {
+        let seed = Seed::new(self.train.seed);
+        self.model.build(lowering, Normalization::none(), seed, DType::F32, &Device::Cpu)?;
         Ok(())
     }
 

@@ -50,7 +50,11 @@ pub fn of_format(format: &Format) -> Result<Vec<Arc<NetSpec>>> {
         Format::DwsMnist(_) | Format::DwsFmnist(_) => Ok(vec![siren(1, 0.5)?]),
         Format::NfnCifar(_) => Ok(vec![siren(3, 0.0)?]),
         Format::CnnZoo(options) => of_zoo(options.activation),
-        Format::Packed(_) | Format::Folder(_) | Format::CnnPark(_) | Format::ModelZoo(_) => {
+        Format::Packed(_)
+        | Format::Flows(_)
+        | Format::Folder(_)
+        | Format::CnnPark(_)
+        | Format::ModelZoo(_) => {
             let name = format.kind().name();
             bail!(
                 "expected nets that show their architecture (--nets PATH), since the format {name} may hold any, found none"

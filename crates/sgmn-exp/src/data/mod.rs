@@ -2,4 +2,5 @@
 
 pub mod architectures;
 pub mod datasets;
+pub(crate) mod flows;
 pub mod pipeline;

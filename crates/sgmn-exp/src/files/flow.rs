@@ -6,11 +6,11 @@ use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
 use sgmn_data::{
     Sample,
-    any_net::{self, FlowFile, ReadOptions},
+    any_net::{self, FlowFile},
     formats::folder,
 };
 use sgmn_graph::{
-    LayerMap, Net, NetSpec, Reading,
+    Net, NetSpec,
     flow::{FlowNet, Numbers},
 };
 
@@ -38,7 +38,7 @@ impl FlowSource {
         match super::open(path, read)? {
             Input::Net(file) => {
                 let sample = super::sample(&file)?;
-                let flow = as_flow(&sample.net, &options).with_context(shown)?;
+                let flow = any_net::of_chain(&sample.net, &options).with_context(shown)?;
                 Ok(Self::Chain(sample, flow))
             }
             Input::Tree(_, why) => Err(why.into()),
@@ -74,38 +74,6 @@ impl FlowSource {
             }
         }
         Ok(())
-    }
-}
-
-/// Images of so many pixels a side are tried one after the other where nobody says what a chain reads: the first is that
-/// of common datasets, and small ones show less than there is.
-const SIDES: [usize; 8] = [28, 32, 64, 48, 24, 16, 12, 8];
-
-/// A chain as a flow, at the size of `--input x=1xCxHxW` or at one that fits.
-fn as_flow(net: &Net, options: &ReadOptions) -> Result<FlowNet> {
-    let direct = matches!(net.spec().layers()[0].map, LayerMap::Linear { reading: Reading::Direct, .. });
-    match (options.inputs.get("x").map(Vec::as_slice), direct) {
-        (None, true) => Ok(net.into_flow([1, 1])?),
-        (None, false) => {
-            let mut fits = SIDES.iter().map(|side| net.into_flow([*side; 2]));
-            match fits.find_map(Result::ok) {
-                Some(flow) => Ok(flow),
-                None => {
-                    Ok(net.into_flow([SIDES[0]; 2]).context("--input x=1xCxHxW says the size of images")?)
-                }
-            }
-        }
-        (Some([1, channels, height, width]), false) if *channels == net.spec().widths()[0] => {
-            Ok(net.into_flow([*height, *width])?)
-        }
-        (Some(found), direct) => {
-            let n = net.spec().widths()[0];
-            let expected = if direct { format!("nothing, or [1, {n}]") } else { format!("[1, {n}, H, W]") };
-            if direct && found == [1, n] {
-                return Ok(net.into_flow([1, 1])?);
-            }
-            bail!("--input x: expected {expected}, found {found:?}")
-        }
     }
 }
 

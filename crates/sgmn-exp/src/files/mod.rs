@@ -11,10 +11,7 @@ use serde::Deserialize;
 use sgmn_data::{
     Dataset, Sample, Source, Target,
     containers::{self, Tree},
-    formats::{
-        self, Format, FormatKind,
-        packed::{self, flows},
-    },
+    formats::{self, Format, FormatKind, flows, packed},
     nets::{self, Facts, Label, NetFile},
     split::Splits,
 };
@@ -23,7 +20,7 @@ use toml::{Table, Value};
 
 pub(crate) use args::ReadArgs;
 pub(crate) use flow::{FlowSource, write_tensors};
-pub(crate) use write::{Destination, OneNet, list_left_out, refuse_existing, refuse_full_folder};
+pub(crate) use write::{Destination, OneFlow, OneNet, list_left_out, refuse_existing, refuse_full_folder};
 
 /// A file or folder, opened.
 pub(crate) enum Input {
@@ -148,6 +145,10 @@ pub(crate) fn nets(path: &Path, args: &ReadArgs) -> Result<Dataset> {
         Input::Net(file) => Ok(Dataset::new(OneNet(sample(&file)?), Splits::default())),
         Input::Tree(_, why) => Err(why.into()),
         Input::Dataset(OpenDataset { dataset, .. }) if !dataset.source.is_empty() => Ok(dataset),
+        Input::Flows(nets) => match format_of(path, args)? {
+            Format::Flows(options) if !nets.is_empty() => Ok(flows::dataset(*nets, &options)?),
+            _ => bail!("{}: expected nets, found none", path.display()),
+        },
         other => bail!("{}: expected nets, found {}", path.display(), other.name()),
     }
 }

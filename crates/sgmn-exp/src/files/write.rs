@@ -10,8 +10,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use sgmn_data::{
-    Dataset, Sample, Source,
-    formats::{folder, packed},
+    Dataset, FlowSample, Sample, Source,
+    formats::{flows, folder, packed},
     skip::{self, Skipped},
     split::Splits,
 };
@@ -141,8 +141,11 @@ impl Destination {
         match self.ending() {
             "safetensors" => self.takes_many()?,
             "packed" => {
-                let packed::Packed { n_items, n_rounded, skipped } =
-                    packed::pack(dataset, &self.path, origin, progress, &AtomicBool::new(false))?;
+                let (to, stop) = (&self.path, &AtomicBool::new(false));
+                let packed::Packed { n_items, n_rounded, skipped } = match dataset.source.has_flows() {
+                    true => flows::pack(dataset, to, origin, progress, stop)?,
+                    false => packed::pack(dataset, to, origin, progress, stop)?,
+                };
                 bar.finish_and_clear();
                 write!(out, "wrote {n_items} nets into {path}")?;
                 if n_rounded > 0 {
@@ -150,6 +153,9 @@ impl Destination {
                 }
                 writeln!(out)?;
                 left_out = skipped;
+            }
+            _ if dataset.source.has_flows() => {
+                bail!("{path}: expected NAME.packed for nets with their graphs, found another name")
             }
             _ => {
                 left_out.extend(self.write_folder(dataset, progress)?);
@@ -174,6 +180,31 @@ impl Destination {
 
     fn ending(&self) -> &str {
         self.path.extension().and_then(|ending| ending.to_str()).unwrap_or_default()
+    }
+}
+
+/// A dataset of one net of any architecture.
+pub(crate) struct OneFlow(pub(crate) FlowSample);
+
+impl Source for OneFlow {
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn get(&self, _: usize) -> sgmn_data::Result<Sample> {
+        Err(sgmn_data::Error::format(&self.0.id, "a chain of layers", "a net with a graph of operations"))
+    }
+
+    fn name(&self, _: usize) -> String {
+        self.0.id.clone()
+    }
+
+    fn flow(&self, _: usize) -> sgmn_data::Result<Option<FlowSample>> {
+        Ok(Some(self.0.clone()))
+    }
+
+    fn has_flows(&self) -> bool {
+        true
     }
 }
 

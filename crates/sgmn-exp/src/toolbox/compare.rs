@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, bail, ensure};
+use sgmn_graph::Lowering;
 
 use super::Verdict;
 use crate::{
@@ -97,21 +98,17 @@ impl Args {
             crate::run::device::open(self.device)?;
             overrides.push(format!("train.device={}", self.device.name()));
         }
-        let (data, specs, data_dir) = self.nets(&size, stop)?;
+        let (data, lowering, data_dir) = self.nets(&size, stop)?;
         let Some(task) = self.task.or(data.tasks().next()) else {
             bail!("{}: expected nets about which something can be asked, found none", data.name())
         };
         let out = self.out.clone().unwrap_or_else(|| Path::new("compare").join(data.name()));
         let (rates, n_seeds) = (self.rates.clone(), self.seeds);
-        Ok(Comparison { data, specs, data_dir, task, size, models, rates, n_seeds, overrides, out })
+        Ok(Comparison { data, lowering, data_dir, task, size, models, rates, n_seeds, overrides, out })
     }
 
     /// The nets with their architectures, and the folder that paths count from.
-    fn nets(
-        &self,
-        size: &SizePart,
-        stop: &AtomicBool,
-    ) -> Result<(DataPart, Vec<std::sync::Arc<sgmn_graph::NetSpec>>, PathBuf)> {
+    fn nets(&self, size: &SizePart, stop: &AtomicBool) -> Result<(DataPart, Lowering, PathBuf)> {
         let is_part = self.data.ends_with(".toml") || DataPart::all().any(|part| part.name() == self.data);
         if !is_part {
             let path = Path::new(&self.data);
@@ -124,9 +121,9 @@ impl Args {
                 );
             }
             let format = format_of(path, &self.read)?;
-            let OwnNets { data, data_dir, specs, .. } =
+            let OwnNets { data, data_dir, lowering, .. } =
                 datasets::own(path, format, self.data_dir.as_deref(), stop)?;
-            return Ok((data, specs, data_dir));
+            return Ok((data, lowering, data_dir));
         }
         let data = DataPart::open(&self.data)?;
         let data_dir = self.data_dir.clone().unwrap_or_else(|| PathBuf::from("data"));
@@ -135,7 +132,7 @@ impl Args {
         let of_data = self.overrides.iter().filter(|assignment| assignment.starts_with("data."));
         of_data.into_iter().try_for_each(|assignment| file.set(assignment))?;
         let dataset = datasets::open(file.resolve()?.data(), &data_dir, stop)?;
-        let specs = datasets::architectures(&dataset, stop)?;
-        Ok((data, specs, data_dir))
+        let lowering = datasets::architectures(&dataset, stop)?;
+        Ok((data, lowering, data_dir))
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io::Write, path::PathBuf};
 
 use anyhow::{Result, bail};
-use sgmn_data::formats::packed::flows::Reader;
+use sgmn_data::formats::flows::Reader;
 
 use super::Verdict;
 use crate::files::{self, Destination, Input, OpenDataset, ReadArgs};
@@ -16,6 +16,7 @@ Examples:
   sgmn convert siren_cifar_wts cifar-aug.packed --option augmentations=20
   sgmn convert mnist.packed nets/                    # a folder that PyTorch reads
   sgmn convert model_final.pth net.safetensors
+  sgmn convert my-onnx-nets nets.packed --labels-from runs.csv --target accuracy    # and chains and published folders
   sgmn convert wild-zoo/nets.flows net.safetensors --item 7    # and net.toml, its architecture file")]
 pub(super) struct Args {
     /// Dataset or net

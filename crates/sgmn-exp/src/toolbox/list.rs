@@ -104,6 +104,7 @@ fn about(format: FormatKind) -> &'static str {
         FormatKind::CnnZoo => "Small CNN Zoo: weights.npy, layout.csv, metrics.csv.gz",
         FormatKind::DwsFmnist => "DWSNets' Fashion-MNIST INRs: {train,test}/model_ID.pth",
         FormatKind::DwsMnist => "DWSNets' MNIST INRs: a folder a net, split file in JSON",
+        FormatKind::Flows => "our own: nets of any architecture in one memory-mapped file",
         FormatKind::Folder => "a folder of files, one net each, of any kind: for your own nets",
         FormatKind::ModelZoo => {
             "Model Zoo collections: a folder a training, params.json, result.json, checkpoint_*"

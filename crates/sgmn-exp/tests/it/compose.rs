@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use sgmn_exp::config::{Composition, DataPart, ExperimentFile, ModelPart, SizePart, TaskKind, TrainLength};
-use sgmn_graph::{Activation, NetSpec};
+use sgmn_graph::{Activation, Lowering, NetSpec};
 
 fn composed(data: &str, task: Option<TaskKind>, model: &str, size: &str) -> anyhow::Result<Composition> {
     Composition::new(DataPart::open(data)?, task, ModelPart::open(model)?, SizePart::open(size)?)
@@ -214,7 +214,7 @@ fn a_model_says_which_architectures_it_cannot_read() {
         if model == "scalegmn" {
             file.set("model.symmetry=own").unwrap();
         }
-        file.resolve().unwrap().reads(&two_depths)
+        file.resolve().unwrap().reads(&Lowering::new(&two_depths).unwrap())
     };
     reads("scalegmn").unwrap();
     reads("stat-nn").unwrap();

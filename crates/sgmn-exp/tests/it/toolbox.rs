@@ -8,6 +8,7 @@ mod families;
 mod fit;
 mod import_checkpoint;
 mod measure;
+mod mixed;
 mod one_net;
 mod parity;
 mod torch;

@@ -67,6 +67,15 @@ impl FlowNet {
         &self.params
     }
 
+    /// The same net on an equal flow, which many nets share.
+    ///
+    /// # Panics
+    /// If the flow is another one.
+    pub fn sharing(self, flow: &Arc<Flow>) -> Self {
+        assert!(Arc::ptr_eq(&self.flow, flow) || self.flow == *flow, "a net was given another flow");
+        Self { flow: flow.clone(), params: self.params }
+    }
+
     /// The same flow with the numbers of another source, in f64.
     ///
     /// # Errors

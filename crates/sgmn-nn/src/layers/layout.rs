@@ -9,7 +9,7 @@ use crate::{Error, Result};
 pub struct Layout {
     /// Inputs of every net; of nets that are no chains, of the net that has most.
     pub n_in: usize,
-    /// Outputs of every net.
+    /// Outputs of every net; of nets that are no chains, of the net that has most.
     pub n_out: usize,
     /// Hidden sites of the net that has most.
     pub n_hidden: usize,
@@ -47,7 +47,7 @@ impl Layout {
     /// The layout of a dataset.
     ///
     /// # Errors
-    /// [`Error::Config`] if there is no net, or nets differ in their outputs, or chains in their inputs.
+    /// [`Error::Config`] if there is no net, or chains differ in their inputs or outputs.
     pub fn of(lowering: &Lowering) -> Result<Self> {
         let topologies = lowering.topologies();
         let Some(first) = topologies.first() else {
@@ -60,13 +60,9 @@ impl Layout {
         let (n_in, n_out) = ends(first);
         for topology in topologies {
             let (inputs, outputs) = ends(topology);
-            if outputs != n_out || are_chains && inputs != n_in {
+            if are_chains && (inputs, outputs) != (n_in, n_out) {
                 let expected = format!("nets of {n_in} inputs and {n_out} outputs like the first");
-                let found = match topology.spec() {
-                    Ok(_) => format!("widths {:?}", topology.widths()),
-                    Err(_) => format!("{inputs} inputs and {outputs} outputs"),
-                };
-                return Err(Error::config("data", expected, found));
+                return Err(Error::config("data", expected, format!("widths {:?}", topology.widths())));
             }
         }
         let blocks = || topologies.iter().flat_map(|topology| topology.blocks());
@@ -75,7 +71,7 @@ impl Layout {
         edge_widths.dedup();
         Ok(Self {
             n_in: most(&|topology| topology.n_of(NodeRole::Input)),
-            n_out,
+            n_out: most(&|topology| topology.n_of(NodeRole::Output)),
             n_hidden: most(&n_hidden),
             n_layers: most(&Topology::n_layers),
             n_edge_values: lowering.n_edge_values(),
@@ -93,9 +89,9 @@ impl Layout {
         let (inputs, outputs) = (topology.n_of(NodeRole::Input), topology.n_of(NodeRole::Output));
         let Self { n_in, n_out, n_layers, .. } = self;
         let fits =
-            outputs == *n_out && topology.n_layers() <= *n_layers && n_hidden(topology) <= self.n_hidden;
+            outputs <= *n_out && topology.n_layers() <= *n_layers && n_hidden(topology) <= self.n_hidden;
         if self.are_chains {
-            if !fits || inputs != *n_in || topology.spec().is_err() {
+            if !fits || (inputs, outputs) != (*n_in, *n_out) || topology.spec().is_err() {
                 let expected = format!("{n_in} inputs, {n_out} outputs and at most {n_layers} layers");
                 return Err(Error::config("nets", expected, format!("widths {:?}", topology.widths())));
             }
@@ -105,7 +101,7 @@ impl Layout {
             topology.blocks().iter().map(|block| block.n_values).find(|k| !self.edge_widths.contains(k));
         if !fits || inputs > *n_in || unknown.is_some() || !(self.has_ties || topology.ties().is_empty()) {
             let expected = format!(
-                "at most {n_in} inputs, {} hidden sites and {n_layers} blocks, {n_out} outputs, edges of {:?} numbers",
+                "at most {n_in} inputs, {n_out} outputs, {} hidden sites and {n_layers} blocks, edges of {:?} numbers",
                 self.n_hidden, self.edge_widths
             );
             let found = format!(

@@ -179,8 +179,8 @@ impl ModelConfig {
         match lowering.topologies().iter().find(|topology| topology.spec().is_err()) {
             None => Ok(()),
             Some(topology) => {
-                let expected = "a model that reads nets which are no chain of layers (scalegmn, ng_gnn, ng_t, without \
-                                probes, that return numbers for each net)";
+                let expected = "a model that reads nets which are no chain of layers (scalegmn, ng_gnn, ng_t, \
+                                stat_nn, flat_mlp, without probes, that return numbers for each net)";
                 let found = format!("{} for {}", self.kind(), topology.fingerprint());
                 Err(Error::config("model.kind", expected, found))
             }

@@ -65,6 +65,8 @@ pub(super) struct Trunk<R> {
     rounds: Vec<R>,
     hears_above: bool,
     head: Head,
+    /// Outputs that the head reads.
+    n_out: usize,
     normalization: Normalization,
     /// The beginnings of the names of variables that nets of some architecture do not reach.
     idle: BTreeSet<String>,
@@ -116,7 +118,8 @@ impl<R: Round> Trunk<R> {
             probes.as_ref().map(|probes| Probes::new(probes, lowering, &vars.at("probes"))).transpose()?;
         let graph = NeuralGraph::new(mlp, *d_node, *d_edge, probes, &layout, &vars.at("graph"))?;
         let idle = idle(lowering, &layout, *n_rounds, *hears_above, changes);
-        Ok(Self { graph, rounds, hears_above: *hears_above, head, normalization, idle })
+        let (hears_above, n_out) = (*hears_above, layout.n_out);
+        Ok(Self { graph, rounds, hears_above, head, n_out, normalization, idle })
     }
 
     fn step(&self, round: &R, features: Features, live: &Live, pass: &Pass) -> Result<Features> {
@@ -183,12 +186,14 @@ fn idle(
     idle
 }
 
-/// The output nodes of each net side by side.
-fn outputs(features: &Features) -> Result<Tensor> {
+/// The output nodes of each net side by side, and zeros where a net has fewer than the head reads.
+fn outputs(features: &Features, most: usize) -> Result<Tensor> {
     let sites = features.topology.sites().iter().zip(&features.nodes);
     let outputs = sites.filter(|(site, _)| site.role == Role::Output);
     let rows = outputs.map(|(_, nodes)| Ok(nodes.tensor()?.flatten_from(1)?)).collect::<Result<Vec<_>>>()?;
-    Ok(if let [rows] = rows.as_slice() { rows.clone() } else { Tensor::cat(&rows, 1)? })
+    let all = if let [rows] = rows.as_slice() { rows.clone() } else { Tensor::cat(&rows, 1)? };
+    let (width, most) = (all.dim(1)?, most * features.nodes[0].width());
+    if width < most { Ok(all.pad_with_zeros(1, 0, most - width)?) } else { Ok(all) }
 }
 
 impl<R: Round> Model for Trunk<R> {
@@ -200,7 +205,7 @@ impl<R: Round> Model for Trunk<R> {
             let features = self.rounds(graphs, &scales, pass)?;
             match &self.head {
                 Head::PerGraph(mlp) => {
-                    rows.push(mlp.forward(&Rows::nets(outputs(&features)?)?, pass)?.tensor()?);
+                    rows.push(mlp.forward(&Rows::nets(outputs(&features, self.n_out)?)?, pass)?.tensor()?);
                 }
                 Head::PerParam { nodes, edges, scales: changes } => {
                     let read = |mlp: &Mlp, rows: &[Rows]| -> Result<Vec<Tensor>> {
@@ -221,7 +226,7 @@ impl<R: Round> Model for Trunk<R> {
         let Head::PerGraph(_) = &self.head else { return Ok(None) };
         let of_bucket = |graphs: &GraphBatch| -> Result<Tensor> {
             let scales = self.normalization.scales(&graphs.topology)?;
-            outputs(&self.rounds(graphs, &scales, pass)?)
+            outputs(&self.rounds(graphs, &scales, pass)?, self.n_out)
         };
         rows_of_nets(batch, of_bucket).map(Some)
     }

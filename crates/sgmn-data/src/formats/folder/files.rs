@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Error, Result, beside::names};
+use crate::{Error, Result, any_net, beside::names};
 
 /// Endings of files that hold one net, longest first.
 const ENDINGS: &[&str] = &[
@@ -22,6 +22,8 @@ const ENDINGS: &[&str] = &[
     "h5",
     "pt",
 ];
+/// Endings of files that hold a net with its graph.
+const GRAPH_ENDINGS: &[&str] = &["onnx", "ort", "pt2"];
 /// Endings of what people keep beside nets; such files need no word.
 const BESIDE: &[&str] =
     &["json", "jsonl", "csv", "gz", "txt", "md", "yaml", "yml", "toml", "log", "py", "png", "jpg", "svg"];
@@ -38,6 +40,8 @@ pub(super) struct File {
     pub(super) name: String,
     /// The same with its ending.
     pub(super) ended: String,
+    /// Whether its graph stands in it: ONNX, a program of `torch.export`, or a published folder.
+    pub(super) has_graph: bool,
 }
 
 /// The nets of a folder, by name.
@@ -67,7 +71,7 @@ pub(super) fn files(root: &Path) -> Result<Files> {
         ));
     }
     if nets.is_empty() {
-        return Err(Error::format(root, format!("files named *.{}", ENDINGS.join(", *.")), "none"));
+        return Err(Error::format(root, format!("files named *.{}, *.{}", ENDINGS.join(", *."), GRAPH_ENDINGS.join(", *.")), "none"));
     }
     let left: Vec<String> = others.iter().map(|(ending, n)| format!("{n} of *.{ending}")).take(10).collect();
     let notes =
@@ -125,12 +129,16 @@ impl Walk<'_> {
                 continue;
             }
             let whole = format!("{below}{name}");
-            if path.is_dir() {
+            if path.is_dir() && any_net::has_graph(&path) {
+                let name = names::normal(&whole);
+                self.nets.push(File { path, ended: name.clone(), name, has_graph: true });
+            } else if path.is_dir() {
                 self.folder(&path, &format!("{whole}/"), depth + 1)?;
             } else if let Some(ending) = ending(&name) {
                 let ended = names::normal(&whole);
                 let plain = names::normal(&whole[..whole.len() - ending.len() - 1]);
-                self.nets.push(File { path, name: plain, ended });
+                let has_graph = GRAPH_ENDINGS.contains(&ending);
+                self.nets.push(File { path, name: plain, ended, has_graph });
             } else {
                 let ending = name.rsplit_once('.').map_or("(none)", |(_, ending)| ending).to_lowercase();
                 if !BESIDE.contains(&ending.as_str()) {
@@ -150,7 +158,7 @@ fn ending(name: &str) -> Option<&'static str> {
             && lower.ends_with(*ending)
             && lower[..lower.len() - ending.len()].ends_with('.')
     };
-    ENDINGS.iter().copied().find(fits)
+    ENDINGS.iter().chain(GRAPH_ENDINGS).copied().find(fits)
 }
 
 /// Files `NAME-00001-of-00002.safetensors` are parts of the net whose index stands beside them.
@@ -200,7 +208,7 @@ mod tests {
             "labels.csv",
             "d.onnx",
         ];
-        assert_eq!(found(&names).unwrap(), ["b", "x/a.v2", "x/y/z"]);
+        assert_eq!(found(&names).unwrap(), ["b", "d", "x/a.v2", "x/y/z"]);
         assert!(found(&["labels.csv", "._a.pth", ".pth"]).is_err());
     }
 

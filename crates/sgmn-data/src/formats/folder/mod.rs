@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! my-nets/**/{id}.{pth,pt,bin,ckpt,safetensors,npz,h5,...}    one net each, in any folders
+//! my-nets/**/{id}.{onnx,pt2}, my-nets/**/{id}/config.json     nets with their graphs, or published folders: then all are
+//!                                                              nets of any architecture ([`Source::flow`])
 //! my-nets/splits.json          {"train": ["id", ...], "val": [...], "test": [...]}; optional
 //! my-nets/labels.csv           file,label; optional, as are labels in files, in folders' names and in names
 //! my-nets/classes.json         ["name of class 0", ...]; optional
@@ -25,10 +27,18 @@ pub use self::{
     write::{write, write_net},
 };
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use sgmn_graph::{
+    Net,
+    flow::{Flow, FlowNet},
+};
 
 use self::{
     files::{File, Files},
@@ -37,7 +47,8 @@ use self::{
 };
 use super::architectures::Architectures;
 use crate::{
-    Error, Result, Sample, Source, Target,
+    Error, FlowSample, Result, Sample, Source, Target,
+    any_net::{self, ReadOptions},
     beside::text,
     nets::{self, Facts, NetOptions},
     skip::OnBadNet,
@@ -66,6 +77,9 @@ pub struct Options {
     pub split: Option<SplitSource>,
     /// What becomes of files that are no good nets.
     pub on_bad_net: OnBadNet,
+    /// How nets with a graph are read, and at which size chains beside them; of a folder of chains nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub any_net: Option<Box<ReadOptions>>,
     /// How a file is read.
     #[serde(flatten)]
     pub net: Box<NetOptions>,
@@ -79,6 +93,7 @@ pub struct Options {
 /// about targets. Bad files are no errors if [`Options::on_bad_net`] says so.
 pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
     let Files { nets, mut notes } = files::files(root)?;
+    let reads_graphs = options.any_net.is_some() || nets.iter().any(|file| file.has_graph);
     let facts = all_facts(&nets, options, &mut notes)?;
     let written = written_classes(root)?;
     let asked = Asked {
@@ -92,13 +107,14 @@ pub fn open(root: &Path, options: &Options) -> Result<Dataset> {
     let of = Nets { root, files: &nets, targets: &targets, table: table.as_ref() };
     let splits = splits::splits(options.split.as_ref(), &of, &mut notes)?;
     let ids = ids(root, &nets, &facts)?;
-    let net_options = options.net.clone();
     let source = FolderSource {
         files: nets,
         ids,
         targets,
-        options: net_options,
+        options: options.net.clone(),
+        graphs: reads_graphs.then(|| options.any_net.clone().unwrap_or_default()),
         architectures: Architectures::default(),
+        flows: Mutex::default(),
     };
     Ok(Dataset { classes, notes, on_bad_net: options.on_bad_net, ..Dataset::new(source, splits) })
 }
@@ -111,7 +127,13 @@ pub(super) fn detect(root: &Path) -> bool {
 /// What every file says besides its net; nothing for a bad file. What was decided on reading is noted, with how many
 /// files it concerns.
 fn all_facts(files: &[File], options: &Options, notes: &mut Vec<String>) -> Result<Vec<Option<Facts>>> {
+    let usual = ReadOptions::default();
+    let any_net = options.any_net.as_deref().unwrap_or(&usual);
     let look = |file: &File| {
+        if is_read_with_graph(file, any_net) {
+            any_net::open(&file.path, any_net)?;
+            return Ok((Facts::default(), Vec::new()));
+        }
         let net = nets::open(&file.path, &options.net)?;
         match net.unsaid.is_empty() {
             true => Ok((net.facts, net.notes)),
@@ -174,12 +196,39 @@ fn written_classes(root: &Path) -> Result<Option<Vec<String>>> {
     names.map(Some).map_err(|why| Error::format(&path, EXPECTED, why.to_string()))
 }
 
+/// Whether the file's graph is read: it is in it, or an architecture file describes it.
+fn is_read_with_graph(file: &File, options: &ReadOptions) -> bool {
+    file.has_graph || options.architecture.is_some()
+}
+
 struct FolderSource {
     files: Vec<File>,
     ids: Vec<String>,
     targets: Vec<Target>,
     options: Box<NetOptions>,
+    /// How graphs are read, if some net has one.
+    graphs: Option<Box<ReadOptions>>,
     architectures: Architectures,
+    /// Flows that were met, so that equal nets share one.
+    flows: Mutex<Vec<Arc<Flow>>>,
+}
+
+impl FolderSource {
+    fn chain(&self, i: usize) -> Result<Net> {
+        let file = nets::open(&self.files[i].path, &self.options)?;
+        file.net_of(|spec| self.architectures.share(spec.clone()))
+    }
+
+    /// The net on the flow that was met first of those equal to its own.
+    fn shared(&self, net: FlowNet) -> FlowNet {
+        // A panic while the lock was held cannot leave the list half changed: pushing is the last step.
+        let mut known = self.flows.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = known.iter().find(|shared| ***shared == **net.flow()) {
+            return net.sharing(shared);
+        }
+        known.push(net.flow().clone());
+        net
+    }
 }
 
 impl Source for FolderSource {
@@ -188,9 +237,25 @@ impl Source for FolderSource {
     }
 
     fn get(&self, i: usize) -> Result<Sample> {
-        let file = nets::open(&self.files[i].path, &self.options)?;
-        let net = file.net_of(|spec| self.architectures.share(spec.clone()))?;
-        Ok(Sample { id: self.ids[i].clone(), net, target: self.targets[i] })
+        if self.graphs.is_some() {
+            let expected = "a chain of layers (models that read nets of any architecture read this folder)";
+            return Err(Error::format(&self.files[i].path, expected, "a net of a folder with graphs"));
+        }
+        Ok(Sample { id: self.ids[i].clone(), net: self.chain(i)?, target: self.targets[i] })
+    }
+
+    fn flow(&self, i: usize) -> Result<Option<FlowSample>> {
+        let Some(options) = &self.graphs else { return Ok(None) };
+        let file = &self.files[i];
+        let net = match is_read_with_graph(file, options) {
+            true => any_net::open(&file.path, options)?.net,
+            false => any_net::of_chain(&self.chain(i)?, options)?,
+        };
+        Ok(Some(FlowSample { id: self.ids[i].clone(), net: self.shared(net), target: self.targets[i] }))
+    }
+
+    fn has_flows(&self) -> bool {
+        self.graphs.is_some()
     }
 
     fn name(&self, i: usize) -> String {

@@ -5,56 +5,56 @@ use flate2::Crc;
 use crate::{Target, split::Split};
 
 /// First bytes of every packed file of chains.
-pub(super) const MAGIC: [u8; 8] = *b"SGMNPACK";
+pub(in crate::formats) const MAGIC: [u8; 8] = *b"SGMNPACK";
 /// Version of the layout; a reader refuses any other.
-pub(super) const VERSION: u32 = 1;
+pub(in crate::formats) const VERSION: u32 = 1;
 /// Rows begin at multiples of this many bytes: a cache line, and the widest vector register.
-pub(super) const ALIGNMENT: usize = 64;
+pub(in crate::formats) const ALIGNMENT: usize = 64;
 /// Bytes of the header.
-pub(super) const HEADER_LEN: usize = 64;
+pub(in crate::formats) const HEADER_LEN: usize = 64;
 /// Bytes of the index per row.
-pub(super) const RECORD_LEN: usize = 32;
+pub(in crate::formats) const RECORD_LEN: usize = 32;
 
 /// What stands at the start of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) n_rows: u64,
-    pub(super) index_start: u64,
-    pub(super) index_len: u64,
-    pub(super) index_crc: u32,
+pub(in crate::formats) struct Header {
+    pub(in crate::formats) n_rows: u64,
+    pub(in crate::formats) index_start: u64,
+    pub(in crate::formats) index_len: u64,
+    pub(in crate::formats) index_crc: u32,
 }
 
 /// What the index says about one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Record {
+pub(in crate::formats) struct Record {
     /// Byte at which the row begins.
-    pub(super) start: u64,
+    pub(in crate::formats) start: u64,
     /// Position in the list of architectures.
-    pub(super) spec: u32,
+    pub(in crate::formats) spec: u32,
     /// Checksum of the row and the padding after it.
-    pub(super) crc: u32,
+    pub(in crate::formats) crc: u32,
     /// What is to be predicted.
-    pub(super) target: Target,
+    pub(in crate::formats) target: Target,
     /// End of the row's name among the names; it begins where the name before it ends.
-    pub(super) name_end: u32,
+    pub(in crate::formats) name_end: u32,
     /// The row's split, if any.
-    pub(super) split: Option<Split>,
+    pub(in crate::formats) split: Option<Split>,
 }
 
 /// CRC-32 of some bytes.
-pub(super) fn crc32(bytes: &[u8]) -> u32 {
+pub(in crate::formats) fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(bytes);
     crc.sum()
 }
 
 /// Bytes of a row of `n_params` numbers, padding included.
-pub(super) fn padded_len(n_params: usize) -> usize {
+pub(in crate::formats) fn padded_len(n_params: usize) -> usize {
     (n_params * size_of::<f32>()).next_multiple_of(ALIGNMENT)
 }
 
 impl Header {
-    pub(super) fn to_bytes(self, magic: [u8; 8]) -> [u8; HEADER_LEN] {
+    pub(in crate::formats) fn to_bytes(self, magic: [u8; 8]) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         bytes[..8].copy_from_slice(&magic);
         bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
@@ -68,7 +68,7 @@ impl Header {
     }
 
     /// Reads the header of a file with these first bytes, or says (expected, found).
-    pub(super) fn from_bytes(file: &[u8], magic: [u8; 8]) -> Result<Self, (String, String)> {
+    pub(in crate::formats) fn from_bytes(file: &[u8], magic: [u8; 8]) -> Result<Self, (String, String)> {
         let fault = |expected: &str, found: String| Err((expected.to_owned(), found));
         let Some(bytes) = file.first_chunk::<HEADER_LEN>() else {
             return fault("a header of 64 bytes", format!("a file of {} bytes", file.len()));
@@ -95,7 +95,7 @@ impl Header {
 }
 
 impl Record {
-    pub(super) fn to_bytes(self) -> [u8; RECORD_LEN] {
+    pub(in crate::formats) fn to_bytes(self) -> [u8; RECORD_LEN] {
         let (kind, payload) = match self.target {
             Target::None => (0, 0),
             Target::Class(class) => (1, u64::from(class)),
@@ -114,7 +114,7 @@ impl Record {
     }
 
     /// Reads a record, or says (expected, found).
-    pub(super) fn from_bytes(bytes: &[u8; RECORD_LEN]) -> Result<Self, (String, String)> {
+    pub(in crate::formats) fn from_bytes(bytes: &[u8; RECORD_LEN]) -> Result<Self, (String, String)> {
         let payload = u64_at(bytes, 16);
         let target = match bytes[28] {
             0 => Some(Target::None),

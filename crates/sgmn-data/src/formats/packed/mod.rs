@@ -28,10 +28,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub mod flows;
-mod layout;
+pub(super) mod layout;
 mod pack;
-mod reader;
+pub(super) mod reader;
 mod writer;
 
 pub use pack::{Packed, pack};

@@ -140,14 +140,14 @@ impl Source for Reader {
 }
 
 /// What was expected and what was found.
-pub(super) type Fault = (String, String);
+pub(in crate::formats) type Fault = (String, String);
 
-pub(super) fn fault<T>(expected: impl Into<String>, found: impl Into<String>) -> Result<T, Fault> {
+pub(in crate::formats) fn fault<T>(expected: impl Into<String>, found: impl Into<String>) -> Result<T, Fault> {
     Err((expected.into(), found.into()))
 }
 
 /// The index's bytes, which end the file and have the header's checksum.
-pub(super) fn index_bytes(file: &[u8], header: Header) -> Result<&[u8], Fault> {
+pub(in crate::formats) fn index_bytes(file: &[u8], header: Header) -> Result<&[u8], Fault> {
     let end = header.index_start.checked_add(header.index_len);
     if header.index_start < HEADER_LEN as u64 || end != Some(file.len() as u64) {
         let Header { index_start, index_len, .. } = header;

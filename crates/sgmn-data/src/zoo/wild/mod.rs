@@ -1,7 +1,7 @@
 //! A wild zoo: small nets of many architectures, trained many ways on grey images of 28 × 28.
 //!
 //! A [`Request`] says how many; [`train_one`] trains one net, [`train_to_flows`] all of them into a folder with a
-//! [packed file of flows](crate::formats::packed::flows) and a table, keeps a journal, and survives being killed.
+//! [packed file of flows](crate::formats::flows) and a table, keeps a journal, and survives being killed.
 //!
 //! ```text
 //! architecture   what is drawn for some nets in a row: layers, widths, activation, norm, residual or not

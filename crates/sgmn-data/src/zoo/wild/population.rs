@@ -18,7 +18,7 @@ use crate::{
     Error, Result, Target,
     bytes::atomic::AtomicFile,
     fit::{self, Images},
-    formats::packed::flows,
+    formats::flows,
     journal::{self, Journal, Record, Subject, seed_fingerprint},
     split::{Split, Splits},
     zoo::{
@@ -252,7 +252,7 @@ fn push(
     let line = line.chain(numbers.iter().map(|(_, number)| number.to_string()));
     table.write_record(line.chain(words.iter().map(|(_, word)| word.clone()))).map_err(io)?;
     writer.push(flows::Item {
-        description: &net.architecture.description(),
+        architecture: &flows::Architecture::Described(net.architecture.description()),
         row: &net.numbers,
         split,
         numbers: &numbers,

@@ -68,7 +68,12 @@ impl DataPart {
     /// Nets of a person's own: their files, and what was found in them.
     pub fn own(name: String, files: &Files, nets: NetKind, tasks: Vec<(TaskKind, Table)>) -> Self {
         let data = Table::try_from(files).expect("files were read from words and numbers");
-        let settings = Table::from_iter([("data".to_owned(), Value::Table(data))]);
+        let mut settings = Table::from_iter([("data".to_owned(), Value::Table(data))]);
+        if nets == NetKind::Any {
+            // Their numbers are scaled by the shapes of their layers.
+            let pipeline = Table::from_iter([("normalize".to_owned(), Value::from("none"))]);
+            settings.insert("pipeline".to_owned(), Value::Table(pipeline));
+        }
         let part = Part::of(name, format!("the nets of {}", files.path), settings);
         Self { part, nets, symmetry: Scalings::Own, tasks }
     }

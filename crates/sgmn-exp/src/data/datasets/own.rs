@@ -11,11 +11,14 @@ use std::{
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
-use sgmn_data::{Dataset, Error, Target, formats::Format, split::Split};
-use sgmn_graph::NetSpec;
+use sgmn_data::{Dataset, Error, FlowSample, Target, formats::Format, split::Split};
+use sgmn_graph::{Lowering, NetSpec, Topology};
 use toml::{Table, Value};
 
-use crate::config::{Data, DataPart, Files, NetKind, TaskKind};
+use crate::{
+    config::{Data, DataPart, Files, NetKind, TaskKind},
+    data::flows::{self, Ways},
+};
 
 /// Nets of a person's own.
 #[derive(Debug)]
@@ -27,7 +30,7 @@ pub struct OwnNets {
     /// The folder from which that counts.
     pub data_dir: PathBuf,
     /// Their architectures.
-    pub specs: Vec<Arc<NetSpec>>,
+    pub lowering: Lowering,
     /// The nets themselves.
     pub dataset: Dataset,
 }
@@ -45,10 +48,13 @@ pub fn own(path: &Path, format: Format, data_dir: Option<&Path>, stop: &AtomicBo
     let files = Files { path, format };
     let data = Data::Files(files.clone());
     let dataset = super::open(&data, &data_dir, stop)?;
-    let (targets, specs) = look(&dataset, stop)?;
-    let nets = match specs.iter().any(|spec| spec.is_convolutional()) {
-        true => NetKind::Cnns,
-        false => NetKind::Perceptrons,
+    let (targets, lowering) = look(&dataset, stop)?;
+    let is_convolutional =
+        |topology: &Arc<Topology>| topology.spec().is_ok_and(|spec| spec.is_convolutional());
+    let nets = match lowering.topologies() {
+        _ if dataset.source.has_flows() => NetKind::Any,
+        topologies if topologies.iter().any(is_convolutional) => NetKind::Cnns,
+        _ => NetKind::Perceptrons,
     };
     let tasks = tasks(&targets, dataset.classes.as_deref(), nets);
     if tasks.is_empty() {
@@ -57,15 +63,15 @@ pub fn own(path: &Path, format: Format, data_dir: Option<&Path>, stop: &AtomicBo
             data_dir.join(&files.path).display()
         );
     }
-    Ok(OwnNets { data: DataPart::own(name, &files, nets, tasks), files: data, data_dir, specs, dataset })
+    Ok(OwnNets { data: DataPart::own(name, &files, nets, tasks), files: data, data_dir, lowering, dataset })
 }
 
 /// The architectures of all nets that are in a split.
 ///
 /// # Errors
 /// If a net cannot be read, or `stop` was raised.
-pub fn architectures(dataset: &Dataset, stop: &AtomicBool) -> Result<Vec<Arc<NetSpec>>> {
-    look(dataset, stop).map(|(_, specs)| specs)
+pub fn architectures(dataset: &Dataset, stop: &AtomicBool) -> Result<Lowering> {
+    look(dataset, stop).map(|(_, lowering)| lowering)
 }
 
 /// The folder from which the path of the nets counts, and that path.
@@ -102,16 +108,27 @@ fn name_of(path: &str) -> String {
 }
 
 /// What is asked about every net that is in a split, and the architectures of these nets.
-fn look(dataset: &Dataset, stop: &AtomicBool) -> Result<(Vec<Target>, Vec<Arc<NetSpec>>)> {
+fn look(dataset: &Dataset, stop: &AtomicBool) -> Result<(Vec<Target>, Lowering)> {
     /// Nets that are in memory at once.
     const LOOKED_AT_ONCE: usize = 256;
     let items: Vec<usize> = Split::ALL.iter().flat_map(|split| dataset.splits.get(*split)).copied().collect();
     let (mut targets, mut specs) = (Vec::with_capacity(items.len()), Vec::<Arc<NetSpec>>::new());
+    let ways = Ways::default();
     // The bar hides itself where nobody looks at a terminal.
     let bar = ProgressBar::new(items.len() as u64);
     for items in items.chunks(LOOKED_AT_ONCE) {
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted.into());
+        }
+        if dataset.source.has_flows() {
+            // One after the other, so that architectures are counted in the order of the nets.
+            for &item in items {
+                let FlowSample { id, net, target } = flows::sample(dataset.source.as_ref(), item)?;
+                ways.of(net.flow()).context(id)?;
+                targets.push(target);
+            }
+            bar.inc(items.len() as u64);
+            continue;
         }
         let look = |&item: &usize| dataset.source.get(item).map(|sample| (sample.target, sample.net));
         let found: Vec<_> = items.par_iter().map(look).collect::<Result<_, _>>()?;
@@ -124,7 +141,8 @@ fn look(dataset: &Dataset, stop: &AtomicBool) -> Result<(Vec<Target>, Vec<Arc<Ne
         bar.inc(items.len() as u64);
     }
     bar.finish_and_clear();
-    Ok((targets, specs))
+    let lowering = if dataset.source.has_flows() { ways.lowering()? } else { Lowering::new(&specs)? };
+    Ok((targets, lowering))
 }
 
 /// What can be asked about nets with these targets.

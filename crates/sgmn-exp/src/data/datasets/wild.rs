@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 use sgmn_data::{
     Dataset,
-    formats::packed::flows,
+    formats::flows,
     zoo::wild::{NETS, Request},
 };
 use sgmn_graph::Seed;

@@ -2,13 +2,12 @@
 
 mod ahead;
 mod digest;
-mod flows;
 mod noise;
 mod order;
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device};
 use rayon::prelude::*;
 use sgmn_data::{Dataset, FlowSample, Sample, Target, split::Split};
@@ -18,8 +17,11 @@ use sgmn_symmetry::{Ranges, Repairs, augment, canonicalize_net};
 
 pub use self::ahead::Batches;
 pub(crate) use self::ahead::Waiting;
-use self::{digest::DataDigest, flows::Flows};
-use crate::config::{Augment, Normalize, Pipeline as PipelineConfig};
+use self::digest::DataDigest;
+use crate::{
+    config::{Augment, Normalize, Pipeline as PipelineConfig},
+    data::flows::{self, Ways},
+};
 
 /// A dataset with everything that happens to its nets before a model reads them.
 ///
@@ -38,7 +40,7 @@ struct Shared {
     config: PipelineConfig,
     intake: Intake,
     /// The ways of nets that are no chains; none if all are.
-    flows: Flows,
+    ways: Ways,
     pool: rayon::ThreadPool,
     seed: Seed,
     /// What tells these nets and targets from others.
@@ -118,8 +120,8 @@ impl Pipeline {
         let canonicalize = config.canonicalize.clone();
         let intake = Intake { lowering, canonicalize, dtype, device: device.clone() };
         let (seed, sha256) = (seed.child("pipeline"), digest_of_all.finish());
-        let (config, flows) = (config.clone(), Flows::default());
-        let shared = Shared { dataset, targets, architectures, config, intake, flows, pool, seed, sha256 };
+        let (config, ways) = (config.clone(), Ways::default());
+        let shared = Shared { dataset, targets, architectures, config, intake, ways, pool, seed, sha256 };
         Ok((Self { shared: Arc::new(shared), waiting: Waiting::default() }, normalization))
     }
 
@@ -132,22 +134,22 @@ impl Pipeline {
         device: &Device,
         pool: rayon::ThreadPool,
     ) -> Result<(Self, Normalization)> {
-        flows::check(config)?;
+        check_for_flows(config)?;
         let mut targets = vec![Target::None; dataset.source.len()];
         let mut architectures = vec![0; dataset.source.len()];
-        let (mut flows, mut digest_of_all) = (Flows::default(), DataDigest::default());
+        let (ways, mut digest_of_all) = (Ways::default(), DataDigest::default());
         for split in Split::ALL {
             for &item in dataset.splits.get(split) {
                 let FlowSample { net, target, .. } = flows::sample(dataset.source.as_ref(), item)?;
                 digest_of_all.add(split, &digest::of_flow(&net, &target));
                 targets[item] = target;
-                architectures[item] = flows.add(net.flow())?;
+                architectures[item] = ways.of(net.flow())?.0;
             }
         }
-        let (lowering, canonicalize) = (flows.lowering()?, Vec::new());
+        let (lowering, canonicalize) = (ways.lowering()?, Vec::new());
         let intake = Intake { lowering, canonicalize, dtype, device: device.clone() };
         let (seed, sha256, config) = (seed.child("pipeline"), digest_of_all.finish(), config.clone());
-        let shared = Shared { dataset, targets, architectures, config, intake, flows, pool, seed, sha256 };
+        let shared = Shared { dataset, targets, architectures, config, intake, ways, pool, seed, sha256 };
         Ok((Self { shared: Arc::new(shared), waiting: Waiting::default() }, Normalization::none()))
     }
 
@@ -282,7 +284,9 @@ impl Shared {
     /// The graph of one net, canonical and augmented as configured.
     fn graph(&self, item: usize, seed: Option<Seed>) -> Result<(Graph, Repairs)> {
         if self.dataset.source.has_flows() {
-            return Ok((self.flows.graph(self.dataset.source.as_ref(), item)?, Repairs::default()));
+            let FlowSample { id, net, .. } = flows::sample(self.dataset.source.as_ref(), item)?;
+            let (_, way) = self.ways.of(net.flow()).with_context(|| id.clone())?;
+            return Ok((way.lower(&net).context(id)?.0, Repairs::default()));
         }
         let Sample { id, mut net, .. } = self.dataset.source.get(item)?;
         // What changes the function comes first: the canonical form is that of the net which is read.
@@ -317,6 +321,27 @@ impl Shared {
         let of = move |(i, change)| Some((change, seed?.index(i as u64)));
         self.config.augment.iter().enumerate().filter_map(of)
     }
+}
+
+/// That nothing is asked of the pipeline which is known for chains alone.
+fn check_for_flows(config: &PipelineConfig) -> Result<()> {
+    if !config.canonicalize.is_empty() {
+        bail!(
+            "pipeline.canonicalize: expected nothing, since nets of many architectures are read as they are, found symmetries"
+        );
+    }
+    if !config.augment.is_empty() {
+        bail!(
+            "pipeline.augment: expected nothing, since nets of many architectures are read as they are, found augmentations"
+        );
+    }
+    if config.normalize != Normalize::None {
+        bail!(
+            "pipeline.normalize: expected \"none\", since numbers of nets of many architectures are scaled by the shapes of \
+             their layers, found another"
+        );
+    }
+    Ok(())
 }
 
 /// Nets read at once before the first batch: enough to keep workers busy, few enough for any memory.

@@ -45,7 +45,7 @@ pub(super) fn entrants(comparison: &Comparison) -> Result<(Vec<Entrant>, Vec<Exc
         let mut file = ExperimentFile::compose(&composition);
         comparison.overrides.iter().try_for_each(|assignment| file.set(assignment))?;
         let read = file.resolve().and_then(|experiment| {
-            experiment.reads(&comparison.specs)?;
+            experiment.reads(&comparison.lowering)?;
             Ok(experiment)
         });
         match read {

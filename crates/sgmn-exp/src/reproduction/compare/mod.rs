@@ -13,12 +13,12 @@ mod rates;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::atomic::AtomicBool,
     time::Duration,
 };
 
 use anyhow::{Result, ensure};
-use sgmn_graph::NetSpec;
+use sgmn_graph::Lowering;
 
 pub use self::entrants::Entrant;
 pub(super) use self::{entrants::Excluded, rates::Choice};
@@ -39,7 +39,7 @@ pub struct Comparison {
     /// The nets.
     pub data: DataPart,
     /// Their architectures.
-    pub specs: Vec<Arc<NetSpec>>,
+    pub lowering: Lowering,
     /// The folder from which the paths of data count.
     pub data_dir: PathBuf,
     /// What is asked about them.

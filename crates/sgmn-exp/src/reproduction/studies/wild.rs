@@ -10,8 +10,8 @@ const ACCURACY: &str = "Nets of many architectures were trained in many ways; ea
                         accurate it is on its test images. Kendall's τ compares the order of predicted and true accuracies.";
 
 /// The models that read nets of any architecture.
-const MODELS: [&str; 7] =
-    ["stat-nn", "ng-gnn", "ng-t", "gmn", "scalegmn", "bidirectional", "scalegmn-direct"];
+const MODELS: [&str; 8] =
+    ["flat-mlp", "stat-nn", "ng-gnn", "ng-t", "gmn", "scalegmn", "bidirectional", "scalegmn-direct"];
 
 const DIFFERS: Option<&str> = Some(
     "The paper has no such nets: these are ours, 2,000 of 200 architectures, trained on the digits that come with the project; \

@@ -118,7 +118,7 @@ impl Asked {
         let experiment = file.resolve()?;
         if let Some(own) = &own {
             // Before a folder is made for a run that cannot begin.
-            experiment.reads(&own.specs).with_context(|| format!("experiment {}", experiment.name()))?;
+            experiment.reads(&own.lowering).with_context(|| format!("experiment {}", experiment.name()))?;
         }
         Ok(Some(Found { experiment, own }))
     }

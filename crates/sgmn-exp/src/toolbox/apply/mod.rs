@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
 use clap::ValueEnum;
 use indicatif::ProgressBar;
-use sgmn_data::{Dataset, skip::OnBadNet};
+use sgmn_data::{Dataset, FlowSample, Target, any_net, skip::OnBadNet, split::Splits};
 use sgmn_nn::{checkpoint::Checkpoint, trained::TrainedModel};
 
 use super::precision::Precision;
@@ -21,7 +21,7 @@ use crate::{
     any_net::args::NetArgs,
     apply::{Reading, complete},
     config::{Experiment, ExperimentFile},
-    files::{self, Input, ReadArgs},
+    files::{self, Input, OneFlow, ReadArgs},
     run::{device::DeviceArg, interrupt::stop_on_interrupt},
 };
 
@@ -50,6 +50,8 @@ struct Subject {
     device: DeviceArg,
     #[command(flatten)]
     read: ReadArgs,
+    #[command(flatten)]
+    any_net: NetArgs,
 }
 
 /// What becomes of nets that cannot be read.
@@ -116,14 +118,17 @@ impl Subject {
     }
 
     fn dataset(&self) -> Result<Dataset> {
-        if NetArgs::default().take(&self.nets) {
-            bail!(
-                "{}: expected a net that is a chain of layers in a file of weights, as trained models read, found a \
-                 graph of operations",
-                self.nets.display()
-            );
-        }
-        let dataset = files::nets(&self.nets, &self.read)?;
+        let dataset = match self.any_net.take(&self.nets) {
+            true => {
+                let net = any_net::open(&self.nets, &self.any_net.options())?.net;
+                let id = self
+                    .nets
+                    .file_stem()
+                    .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+                Dataset::new(OneFlow(FlowSample { id, net, target: Target::None }), Splits::default())
+            }
+            false => files::nets(&self.nets, &self.read)?,
+        };
         Ok(match self.on_bad_net {
             BadNet::Skip => Dataset { on_bad_net: OnBadNet::Skip, ..dataset },
             BadNet::Error => dataset,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io::Write};
 
 use anyhow::{Result, bail};
-use sgmn_data::{Target, formats::packed, skip, split::Splits};
+use sgmn_data::{FlowSample, Target, formats::packed, skip, split::Splits};
 
 use super::net;
 use crate::{
@@ -41,6 +41,17 @@ pub(super) fn describe(opened: &OpenDataset, item: usize, out: &mut impl Write) 
         bail!("--item: expected a number below {n_nets}, the nets there are, found {item}");
     }
     write!(out, "\nitem {item}: ")?;
+    if let Some(FlowSample { id, net, target }) = dataset.source.flow(item)? {
+        let flow = net.flow();
+        let (n_params, n_steps) = (flow.params().len(), flow.steps().len());
+        writeln!(out, "{id}, target {target:?}")?;
+        writeln!(
+            out,
+            "a graph of {n_steps} operations on {n_params} parameters, of {} numbers",
+            flow.n_numbers()
+        )?;
+        return Ok(());
+    }
     net::describe(&dataset.source.get(item)?, out)
 }
 

@@ -3,7 +3,13 @@
 use std::io::Write;
 
 use anyhow::{Result, bail};
-use sgmn_data::{formats::packed::flows::Reader, split::Splits};
+use sgmn_data::{
+    formats::flows::{Architecture, Reader},
+    split::Splits,
+};
+
+/// Words of a column of which each is counted.
+const MOST_WORDS: usize = 20;
 
 /// Describes the file and its net `item`.
 pub(super) fn describe(nets: &Reader, item: usize, out: &mut impl Write) -> Result<()> {
@@ -17,6 +23,11 @@ pub(super) fn describe(nets: &Reader, item: usize, out: &mut impl Write) -> Resu
         writeln!(out, "{name}: {}", range(column.clone()))?;
     }
     for (name, words) in nets.words() {
+        // Names of nets, say.
+        if words.all.len() > MOST_WORDS {
+            writeln!(out, "{name}: {} different words", words.all.len())?;
+            continue;
+        }
         let count = |place: usize| words.of.iter().filter(|of| **of as usize == place).count();
         let counts = words.all.iter().enumerate().map(|(place, word)| format!("{} {word}", count(place)));
         writeln!(out, "{name}: {}", counts.collect::<Vec<_>>().join(", "))?;
@@ -34,7 +45,18 @@ pub(super) fn describe(nets: &Reader, item: usize, out: &mut impl Write) -> Resu
     writeln!(out, "\nitem {item}: architecture {}", nets.flow_idx(item))?;
     writeln!(out, "  {}", words.collect::<Vec<_>>().join(", "))?;
     writeln!(out, "  {}", numbers.collect::<Vec<_>>().join(", "))?;
-    writeln!(out, "\n{}", nets.description(item).toml.trim_end())?;
+    match nets.architecture(item) {
+        Architecture::Described(description) => writeln!(out, "\n{}", description.toml.trim_end())?,
+        Architecture::Flow(_) => {
+            let flow = nets.flow(item);
+            let (n_params, n_steps) = (flow.params().len(), flow.steps().len());
+            writeln!(
+                out,
+                "\na graph of {n_steps} operations on {n_params} parameters, of {} numbers",
+                flow.n_numbers()
+            )?;
+        }
+    }
     Ok(())
 }
 

@@ -12,13 +12,15 @@ use crate::{
 };
 
 /// What is asked about the nets of a file, and which are tested on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// The column that is to be told: one of numbers gives scores, one of words classes.
-    pub target: String,
+    /// The column that is to be told: one of numbers gives scores, one of words classes. If left out, the one that the file
+    /// names, or `test_accuracy`; nothing is to be told if there is neither.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Nets of one word are held out; none if left out, and the splits of the file hold.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub held_out: Option<HeldOut>,
 }
 
@@ -32,22 +34,32 @@ pub struct HeldOut {
     pub word: String,
 }
 
-/// The column that is told where nothing is said.
-pub const TARGET: &str = "test_accuracy";
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { target: TARGET.to_owned(), held_out: None }
-    }
-}
+/// Provenance under which the column stands that is to be told where nothing is said.
+pub const TARGET: &str = "target";
+/// The column that is told where the file names none.
+const USUAL_TARGET: &str = "test_accuracy";
+/// The column of words with the names of the nets; without it they are counted.
+pub const NAMES: &str = "net";
 
 /// Opens a file.
 ///
 /// # Errors
 /// As [`Reader::open`]; [`Error::Config`] for a column or a word that the file does not have.
 pub fn open(path: &Path, options: &Options) -> Result<Dataset> {
-    let nets = Reader::open(path)?;
-    let (targets, classes) = targets(&nets, &options.target)?;
+    dataset(Reader::open(path)?, options)
+}
+
+/// The dataset of an open file.
+///
+/// # Errors
+/// [`Error::Config`] for a column or a word that the file does not have.
+pub fn dataset(nets: Reader, options: &Options) -> Result<Dataset> {
+    let usual = || nets.numbers().contains_key(USUAL_TARGET).then_some(USUAL_TARGET);
+    let written = nets.provenance().get(TARGET).map(String::as_str);
+    let (targets, classes) = match options.target.as_deref().or(written).or_else(usual) {
+        Some(column) => targets(&nets, column)?,
+        None => (vec![Target::None; nets.len()], None),
+    };
     let splits = match &options.held_out {
         None => nets.splits().clone(),
         Some(held_out) => without(&nets, held_out)?,
@@ -72,7 +84,7 @@ impl Source for Flows {
     }
 
     fn name(&self, i: usize) -> String {
-        format!("net {i}")
+        self.nets.word(NAMES, i).map_or_else(|| format!("net {i}"), str::to_owned)
     }
 
     fn flow(&self, i: usize) -> Result<Option<FlowSample>> {
@@ -89,7 +101,9 @@ fn targets(nets: &Reader, column: &str) -> Result<(Vec<Target>, Option<Vec<Strin
     if let Some(numbers) = nets.numbers().get(column) {
         return Ok((numbers.iter().map(|number| Target::Score(*number)).collect(), None));
     }
-    let all: BTreeSet<&str> = (0..nets.len()).filter_map(|i| nets.word(column, i)).collect();
+    // A net without a word has no class.
+    let all: BTreeSet<&str> =
+        (0..nets.len()).filter_map(|i| nets.word(column, i)).filter(|word| !word.is_empty()).collect();
     if all.is_empty() {
         let known: Vec<&str> = nets.numbers().keys().chain(nets.words().keys()).map(String::as_str).collect();
         return Err(unknown("target", &known, column));

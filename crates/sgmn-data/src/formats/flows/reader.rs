@@ -11,15 +11,17 @@ use sgmn_graph::flow::{Flow, FlowNet, Stored};
 
 use super::{
     super::{
-        layout::{HEADER_LEN, Header, crc32, padded_len},
-        reader::{Fault, fault, index_bytes},
+        packed::{
+            layout::{HEADER_LEN, Header, crc32, padded_len},
+            reader::{Fault, fault, index_bytes},
+        },
     },
-    MAGIC,
+    Architecture, MAGIC,
+    architecture::Built,
     index::{Index, Words},
 };
 use crate::{
     Error, Result,
-    any_net::architecture::Description,
     bytes::mmap::MappedFile,
     split::{Split, Splits},
 };
@@ -30,7 +32,7 @@ pub struct Reader {
     map: MappedFile,
     path: PathBuf,
     index: Index,
-    architectures: Vec<Architecture>,
+    architectures: Vec<Kind>,
     /// The bytes of each net's row.
     rows: Vec<Range<usize>>,
     splits: Splits,
@@ -38,7 +40,7 @@ pub struct Reader {
 
 /// An architecture as a flow.
 #[derive(Debug)]
-struct Architecture {
+struct Kind {
     flow: Arc<Flow>,
     /// Where in a row each parameter of the flow stands.
     places: Vec<Range<usize>>,
@@ -88,7 +90,7 @@ impl Reader {
     /// # Panics
     /// As all accessors by position: if `i` is not below the number of nets.
     pub fn flow(&self, i: usize) -> &Arc<Flow> {
-        &self.architecture(i).flow
+        &self.kind(i).flow
     }
 
     /// The place of net `i`'s flow in [`Reader::flows`].
@@ -102,11 +104,11 @@ impl Reader {
     }
 
     /// The architecture of net `i`, as it stands in the file.
-    pub fn description(&self, i: usize) -> &Description {
+    pub fn architecture(&self, i: usize) -> &Architecture {
         &self.index.architectures[self.flow_idx(i)]
     }
 
-    /// The numbers of net `i`, tensor by tensor in the order of its description, as a slice of the file; finite.
+    /// The numbers of net `i`, tensor by tensor in the order of its architecture, as a slice of the file; finite.
     pub fn row(&self, i: usize) -> &[f32] {
         self.map.floats(self.rows[i].clone()).expect("place and alignment of every row were checked on opening")
     }
@@ -118,7 +120,7 @@ impl Reader {
     pub fn net(&self, i: usize) -> Result<FlowNet> {
         let row = self.row(i);
         let stored = |place: &Range<usize>| Stored::F32(row[place.clone()].into());
-        let params = self.architecture(i).places.iter().map(stored).collect();
+        let params = self.kind(i).places.iter().map(stored).collect();
         FlowNet::new(self.flow(i).clone(), params)
             .map_err(Error::flow(format!("{}: net {i}", self.path.display())))
     }
@@ -158,7 +160,7 @@ impl Reader {
         &self.index.provenance
     }
 
-    fn architecture(&self, i: usize) -> &Architecture {
+    fn kind(&self, i: usize) -> &Kind {
         &self.architectures[self.flow_idx(i)]
     }
 }
@@ -190,36 +192,33 @@ fn check_columns(index: &Index, n_rows: u64) -> Result<(), Fault> {
 }
 
 /// The architectures as flows.
-fn architectures(path: &Path, index: &Index) -> Result<Vec<Architecture>> {
+fn architectures(path: &Path, index: &Index) -> Result<Vec<Kind>> {
     let mut architectures = Vec::new();
     let (mut n_layers, mut n_constants) = (0, 0);
-    for (number, description) in index.architectures.iter().enumerate() {
-        let (flow, n) = description.flow(path)?;
-        n_layers += n;
-        n_constants += flow.consts().iter().map(|array| array.data().len()).sum::<usize>();
+    for (number, architecture) in index.architectures.iter().enumerate() {
+        let built = architecture.build(path)?;
+        n_layers += built.n_layers;
+        n_constants += built.flow.consts().iter().map(|array| array.data().len()).sum::<usize>();
         for (what, found, most) in [("layers", n_layers, MOST_LAYERS), ("constants", n_constants, MOST_CONSTANTS)] {
             if found > most {
                 let expected = format!("at most {most} {what} in all architectures");
                 return Err(Error::format(path, expected, format!("{found} up to architecture {number}")));
             }
         }
-        architectures.push(Architecture::new(flow, description));
+        architectures.push(Kind::new(built));
     }
     Ok(architectures)
 }
 
-impl Architecture {
-    /// The parameters of the flow are the tensors of the description, as [`Description::flow`] promises.
-    fn new(flow: Flow, description: &Description) -> Self {
+impl Kind {
+    fn new(Built { flow, tensors, .. }: Built) -> Self {
         let mut n_numbers = 0;
-        let mut ranges = BTreeMap::new();
-        for tensor in &description.tensors {
+        let mut places = vec![0..0; flow.params().len()];
+        for (param, len) in tensors {
             // A flow has checked each size; together they do not overflow, for there are few of them.
-            let len = tensor.shape.iter().product::<usize>();
-            ranges.insert(tensor.name.as_str(), n_numbers..n_numbers + len);
+            places[param] = n_numbers..n_numbers + len;
             n_numbers += len;
         }
-        let places = flow.params().iter().map(|param| ranges[param.name.as_str()].clone()).collect();
         Self { flow: Arc::new(flow), places, n_numbers }
     }
 }
@@ -229,7 +228,7 @@ fn rows(
     map: &MappedFile,
     header: Header,
     index: &Index,
-    architectures: &[Architecture],
+    architectures: &[Kind],
 ) -> Result<Vec<Range<usize>>, Fault> {
     let end_of_rows = header.index_start as usize;
     let mut rows = Vec::with_capacity(index.architecture_of.len());

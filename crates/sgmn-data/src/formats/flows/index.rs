@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{any_net::architecture::Description, split::Split};
+use super::Architecture;
+use crate::split::Split;
 
 /// The index, as JSON at the end of the file.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -12,7 +13,7 @@ use crate::{any_net::architecture::Description, split::Split};
 pub(super) struct Index {
     /// Free text by key.
     pub(super) provenance: BTreeMap<String, String>,
-    pub(super) architectures: Vec<Description>,
+    pub(super) architectures: Vec<Architecture>,
     /// For each net the place of its architecture.
     pub(super) architecture_of: Vec<u32>,
     /// For each net the CRC-32 of its row and the padding behind it.

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::Reader;
+use super::{Architecture, Reader};
 use crate::{
-    Result,
+    Error, Result,
     bytes::atomic::AtomicFile,
     formats::folder::write_safetensors,
 };
@@ -16,9 +16,12 @@ impl Reader {
     /// `architecture`; each appears complete or not at all.
     ///
     /// # Errors
-    /// [`Error::Io`](crate::Error::Io) if a file cannot be written.
+    /// [`Error::Io`] if a file cannot be written; [`Error::Format`] for a net that came from a file with its graph.
     pub fn write_net(&self, i: usize, weights: &Path, architecture: &Path) -> Result<()> {
-        let description = self.description(i);
+        let Architecture::Described(description) = self.architecture(i) else {
+            let expected = "a net that an architecture file describes";
+            return Err(Error::format(weights, expected, format!("net {i}, which came from a file with its graph")));
+        };
         let mut file = AtomicFile::create(architecture)?;
         file.write(description.toml.as_bytes())?;
         file.commit()?;

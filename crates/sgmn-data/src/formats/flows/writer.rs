@@ -6,18 +6,18 @@ use std::{
 };
 
 use super::{
-    super::layout::{HEADER_LEN, Header, crc32, padded_len},
-    MAGIC,
+    super::packed::layout::{HEADER_LEN, Header, crc32, padded_len},
+    Architecture, MAGIC,
     index::Index,
 };
-use crate::{Error, Result, any_net::architecture::Description, bytes::atomic::AtomicFile, split::Split};
+use crate::{Error, Result, bytes::atomic::AtomicFile, split::Split};
 
 /// One net to be packed.
 #[derive(Debug, Clone, Copy)]
 pub struct Item<'a> {
     /// Its architecture; equal ones are stored once.
-    pub description: &'a Description,
-    /// Its numbers, tensor by tensor in the order of the description, finite.
+    pub architecture: &'a Architecture,
+    /// Its numbers, tensor by tensor in the order of the architecture, finite.
     pub row: &'a [f32],
     /// Its split, if it is in one.
     pub split: Option<Split>,
@@ -33,6 +33,8 @@ pub struct Writer {
     file: AtomicFile,
     path: PathBuf,
     index: Index,
+    /// Numbers in a row of each architecture.
+    n_numbers: Vec<usize>,
     end: u64,
 }
 
@@ -45,20 +47,30 @@ impl Writer {
         let mut file = AtomicFile::create(path)?;
         file.write(&[0; HEADER_LEN])?;
         let index = Index { provenance, ..Index::default() };
-        Ok(Self { file, path: path.to_owned(), index, end: HEADER_LEN as u64 })
+        Ok(Self { file, path: path.to_owned(), index, n_numbers: Vec::new(), end: HEADER_LEN as u64 })
     }
 
     /// Appends one net.
     ///
     /// # Errors
     /// [`Error::Format`] for a row of another length or with numbers that are not finite, and for names that are not
-    /// those of the first net; those of [`Description::flow`]; [`Error::Io`] if the disk is full.
+    /// those of the first net; those of its architecture; [`Error::Io`] if the disk is full.
     pub fn push(&mut self, item: Item<'_>) -> Result<()> {
-        let Item { description, row, split, numbers, words } = item;
+        let Item { architecture, row, split, numbers, words } = item;
         let i = self.index.architecture_of.len();
         let refuse = |expected: String, found: String| Err(Error::format(&self.path, expected, found));
-        let n_numbers: usize =
-            description.tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
+        // Nets of one architecture mostly stand in a row.
+        let known = self.index.architectures.iter().rposition(|known| known == architecture);
+        let place = match known {
+            Some(place) => place,
+            None => {
+                let built = architecture.build(&self.path)?;
+                self.n_numbers.push(built.tensors.iter().map(|(_, len)| len).sum());
+                self.index.architectures.push(architecture.clone());
+                self.index.architectures.len() - 1
+            }
+        };
+        let n_numbers = self.n_numbers[place];
         if row.len() != n_numbers {
             return refuse(format!("{n_numbers} numbers of net {i}"), row.len().to_string());
         }
@@ -68,16 +80,6 @@ impl Writer {
         if let Some((name, number)) = numbers.iter().find(|(_, number)| !number.is_finite()) {
             return refuse(format!("a finite {name} of net {i}"), number.to_string());
         }
-        // Nets of one architecture mostly stand in a row.
-        let known = self.index.architectures.iter().rposition(|known| known == description);
-        let architecture = match known {
-            Some(place) => place,
-            None => {
-                description.flow(&self.path)?;
-                self.index.architectures.push(description.clone());
-                self.index.architectures.len() - 1
-            }
-        };
         for (name, number) in numbers {
             self.index.numbers.entry((*name).to_owned()).or_default().push(*number);
         }
@@ -93,7 +95,7 @@ impl Writer {
         let mut bytes: Vec<u8> = row.iter().flat_map(|number| number.to_le_bytes()).collect();
         bytes.resize(padded_len(row.len()), 0);
         self.file.write(&bytes)?;
-        self.index.architecture_of.push(architecture as u32);
+        self.index.architecture_of.push(place as u32);
         self.index.checksums.push(crc32(&bytes));
         self.index.splits.push(split);
         self.end += bytes.len() as u64;
