@@ -94,6 +94,34 @@ impl Images {
         &self.pixels[i * n_values..(i + 1) * n_values]
     }
 
+    /// The same images at a part of their size: means of `by × by` pixels.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if `by` does not divide height and width.
+    pub fn shrunk(&self, by: usize) -> Result<Self> {
+        let Self { height, width, n_channels, .. } = *self;
+        if by == 0 || !height.is_multiple_of(by) || !width.is_multiple_of(by) {
+            let expected =
+                format!("a number that divides {height} and {width}, height and width of the images");
+            return Err(Error::Config { field: "shrink".into(), expected, found: by.to_string() });
+        }
+        let share = 1.0 / (by * by) as f32;
+        let mut pixels = Vec::with_capacity(self.pixels.len() / (by * by));
+        for image in (0..self.len()).map(|i| self.image(i)) {
+            for (row, column) in (0..height / by).flat_map(|row| (0..width / by).map(move |c| (row, c))) {
+                let from = |r: usize, c: usize, k: usize| {
+                    image[((row * by + r) * width + column * by + c) * n_channels + k]
+                };
+                for k in 0..n_channels {
+                    let of_block = (0..by).flat_map(|r| (0..by).map(move |c| from(r, c, k)));
+                    // Rounding may not lead beyond white.
+                    pixels.push((share * of_block.sum::<f32>()).min(1.0));
+                }
+            }
+        }
+        Ok(Self { height: height / by, width: width / by, n_channels, pixels, labels: self.labels.clone() })
+    }
+
     /// Class of image `i`, if the classes are known.
     pub fn label(&self, i: usize) -> Option<u32> {
         self.labels.as_ref().map(|labels| labels[i])
@@ -124,6 +152,22 @@ mod tests {
         assert!(Images::new([1, 1, 1], vec![1.5], None).is_err());
         assert!(Images::new([1, 1, 1], vec![f32::NAN], None).is_err());
         assert!(Images::new([1, 1, 1], vec![1.0], Some(vec![])).is_err());
+    }
+
+    #[test]
+    fn shrunk_images_have_the_mean_of_each_block_channel_by_channel() {
+        // One image of two rows, four columns, two channels.
+        let pixels = [0.0, 1.0, 0.2, 1.0, 0.4, 0.0, 0.4, 0.0, 0.2, 0.0, 0.0, 0.0, 0.0, 0.5, 0.8, 0.5];
+        let images = Images::new([2, 4, 2], pixels.to_vec(), Some(vec![7])).unwrap();
+        let shrunk = images.shrunk(2).unwrap();
+        assert_eq!((shrunk.size(), shrunk.len(), shrunk.label(0)), ([1, 2, 2], 1, Some(7)));
+        for (found, expected) in shrunk.image(0).iter().zip([0.1, 0.5, 0.4, 0.25]) {
+            assert!((found - expected).abs() < 1e-6, "{found} for {expected}");
+        }
+        assert_eq!(images.shrunk(1).unwrap(), images);
+        for by in [0, 3] {
+            assert!(images.shrunk(by).unwrap_err().to_string().contains("divides 2 and 4"));
+        }
     }
 
     #[test]

@@ -36,6 +36,7 @@ fn with_request<T>(use_request: impl FnOnce(&Request<'_>) -> T) -> T {
         n_nets: N_NETS,
         per_architecture: 3,
         most_epochs: 2,
+        siblings: None,
         seed: &Seed::new(4),
     })
 }

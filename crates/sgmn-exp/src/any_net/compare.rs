@@ -4,7 +4,7 @@ use anyhow::Result;
 use sgmn_graph::{Seed, flow::FlowNet};
 use sgmn_symmetry::flow::{
     Relation,
-    align::{AlignOptions, Method, align},
+    align::{AlignOptions, Method, Scales, align},
     check_same_flow,
     fold::Fold,
     relate,
@@ -53,7 +53,7 @@ impl Comparison {
     /// As [`Comparison::of`].
     pub fn aligned(a: &FlowNet, b: &FlowNet, seed: Seed) -> Result<f64> {
         let fold = Fold::new(a.flow())?;
-        let options = AlignOptions { seed, ..AlignOptions::default() };
+        let options = AlignOptions { seed, scales: Scales::Canonical, ..AlignOptions::default() };
         Ok(align(&fold.apply(a)?, &fold.apply(b)?, Method::Weights, &options)?.euclidean)
     }
 

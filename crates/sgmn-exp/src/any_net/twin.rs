@@ -45,7 +45,7 @@ impl Twin {
     ///
     /// # Errors
     /// A net that cannot be computed.
-    pub fn of(net: &FlowNet, made: &FlowNet, written: &FlowNet, seed: Seed) -> Result<Self> {
+    pub fn of(net: &FlowNet, made: &dyn Numbers, written: &FlowNet, seed: Seed) -> Result<Self> {
         let judge = Judge::random(net, seed.child("questions"), N_QUESTIONS)?;
         let (mut n_moved, mut n_params) = (0, 0);
         for param in 0..net.flow().params().len() {

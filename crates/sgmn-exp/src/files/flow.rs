@@ -55,11 +55,11 @@ impl FlowSource {
         }
     }
 
-    /// Writes a net of the same flow: as the same container, or a chain as .safetensors.
+    /// Writes a net of the same flow, which need not exist as a whole: as the same container, or a chain as .safetensors.
     ///
     /// # Errors
     /// A name that does not end so, or what the system says.
-    pub(crate) fn write(&self, changed: &FlowNet, out: &Path) -> Result<()> {
+    pub(crate) fn write(&self, changed: &dyn Numbers, out: &Path) -> Result<()> {
         match self {
             Self::File(file) => file.write(changed, out)?,
             Self::Chain(sample, _) => {
@@ -78,7 +78,7 @@ impl FlowSource {
 }
 
 /// A flow of a chain as the chain.
-fn as_chain(spec: &Arc<NetSpec>, net: &FlowNet) -> Result<Net> {
+fn as_chain(spec: &Arc<NetSpec>, net: &dyn Numbers) -> Result<Net> {
     let mut params = vec![0.0; spec.n_params()];
     // A flow has no parameter for a bias that is absent.
     let ranges = (0..spec.layers().len()).flat_map(|l| [spec.weight_range(l), spec.bias_range(l)]);

@@ -11,19 +11,16 @@ use sgmn_graph::{
     flow::{Array, Flow, FlowNet, Numbers},
 };
 use sgmn_symmetry::flow::{
-    align::{AlignOptions, Alignment, Method},
+    align::{AlignOptions, Alignment, Method, Scales, align},
+    freedoms::freedoms,
+    matrices::matrices,
     transport::Found,
 };
 
 use super::{Verdict, images::ImageArgs};
 use crate::{
     any_net::{
-        args::NetArgs,
-        element::ElementFile,
-        free::Free,
-        judge::relative,
-        merge::{Moved, moved},
-        twin::Twin,
+        args::NetArgs, element::ElementFile, facts::give_back, free::Free, judge::relative, twin::Twin,
     },
     files::{FlowSource, ReadArgs, refuse_existing},
 };
@@ -32,8 +29,8 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The file that is written is B with other numbers: units are reordered, scalars, signs, matrices and biases are moved, so
-that its function stays and its numbers come near to those of A. Both nets are settled and brought to canonical scales;
-then one order after the other is chosen by a linear assignment, with the signs of its units, and matrices are turned.
+that its function stays and its numbers come near to those of A. Both nets are settled, and brought to canonical scales if
+they come much nearer by that (--scales); then one order after the other is chosen by a linear assignment, with the signs of its units, and matrices are turned.
 Distances are root mean squares of differences, each in units of the root mean square of its parameter: nets that have
 nothing to do with each other are about 1.41 apart, twins 0. Nothing proves that no nearer place exists.
 With --method activations, units are put together that do the same on training images: orders and signs are those whose
@@ -77,6 +74,9 @@ pub(super) struct SearchArgs {
     /// What says which units belong together
     #[arg(long, value_enum, default_value_t = Matching::Weights)]
     method: Matching,
+    /// In which scales of their units nets are compared, and averaged
+    #[arg(long, value_enum, default_value_t = Scaling::Judged)]
+    scales: Scaling,
     /// Starts: from the inputs inwards, from canonical orders, from the orders of the files, then from random ones
     #[arg(long, value_name = "N", default_value_t = 3)]
     starts: usize,
@@ -97,6 +97,17 @@ enum Matching {
     Activations,
 }
 
+/// In which scales of their units nets are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Scaling {
+    /// Canonical ones if nets come nearer with them by a fifth, else standing ones
+    Judged,
+    /// Those of canonical forms, as for twins
+    Canonical,
+    /// Those that training has left, and signs of gains
+    Standing,
+}
+
 impl SearchArgs {
     /// The inputs that activations are looked at on; none if numbers are.
     pub(super) fn inputs(&self, images: &ImageArgs, flow: &Flow) -> Result<Option<Vec<Vec<Array>>>> {
@@ -107,7 +118,12 @@ impl SearchArgs {
     }
 
     pub(super) fn options(&self) -> AlignOptions {
-        AlignOptions { starts: self.starts, sweeps: self.sweeps, seed: self.seed() }
+        let scales = match self.scales {
+            Scaling::Judged => Scales::Judged,
+            Scaling::Canonical => Scales::Canonical,
+            Scaling::Standing => Scales::Standing,
+        };
+        AlignOptions { starts: self.starts, sweeps: self.sweeps, seed: self.seed(), scales }
     }
 
     pub(super) fn seed(&self) -> Seed {
@@ -138,12 +154,17 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     let open = |path: &Path| FlowSource::open(path, &args.net, &args.read);
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     let inputs = args.search.inputs(&args.images, a.net().flow())?;
-    let Moved { alignment, net } =
-        moved(a.net(), b.net(), method(inputs.as_deref()), &args.search.options())?;
-    b.write(&net, &args.out)?;
-    let again = open(&args.out)?;
-    let twin = Twin::of(b.net(), &net, again.net(), args.search.seed())
-        .with_context(|| args.out.display().to_string())?;
+    let alignment = align(a.net(), b.net(), method(inputs.as_deref()), &args.search.options())?;
+    give_back();
+    let (matrices, freedoms) = (matrices(b.net().flow()), freedoms(b.net().flow()));
+    // What is written need not exist as a whole.
+    let (again, twin) = alignment.transport.acted(b.net(), &matrices, &freedoms, |near| {
+        b.write(near, &args.out)?;
+        let again = open(&args.out)?;
+        let twin = Twin::of(b.net(), near, again.net(), args.search.seed())
+            .with_context(|| args.out.display().to_string())?;
+        anyhow::Ok((again, twin))
+    })?;
     writeln!(out, "wrote {}", args.out.display())?;
     say(&alignment, out)?;
     let largest = largest_difference(a.net(), again.net());
@@ -171,8 +192,9 @@ pub(super) fn method(inputs: Option<&[Vec<Array>]>) -> Method<'_> {
 
 /// Says how near a net came.
 pub(super) fn say(alignment: &Alignment, out: &mut impl Write) -> Result<()> {
-    let Alignment { before, after, reordered: (moved, n), starts, .. } = alignment;
-    writeln!(out, "distance before {before:.6}, after {after:.6}")?;
+    let Alignment { before, after, reordered: (moved, n), starts, scales, .. } = alignment;
+    let scales = if *scales == Scales::Canonical { "canonical scales" } else { "the scales of the nets" };
+    writeln!(out, "distance before {before:.6}, after {after:.6}, in {scales}")?;
     let sweeps: Vec<String> = starts.iter().map(|start| (start.len() - 1).to_string()).collect();
     let sweeps = if sweeps.is_empty() { "none".to_owned() } else { sweeps.join(", ") };
     writeln!(out, "{moved} of {n} units came to another place; sweeps from each start: {sweeps}")?;

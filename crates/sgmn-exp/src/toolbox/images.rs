@@ -24,6 +24,9 @@ pub(super) struct ImageArgs {
     /// What is subtracted from pixels between 0 and 1, and what they are divided by then
     #[arg(long, value_name = "MEAN,STD", requires = "images", value_parser = pixels, default_value = "0,1")]
     normalize: Pixels,
+    /// Show images at this part of their size, as means of N x N pixels: 2 for nets of `sgmn zoo --kind wild`
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "images")]
+    shrink: usize,
 }
 
 fn pixels(text: &str) -> Result<Pixels, String> {
@@ -57,6 +60,8 @@ impl ImageArgs {
     fn sets(&self) -> Result<Option<(Images, Images)>> {
         let Some(path) = &self.images else { return Ok(None) };
         let name = path.to_str().context("--images: expected letters, found bytes that are none")?;
-        datasets::image_sets(name, Path::new("")).map(Some)
+        let (train, test) = datasets::image_sets(name, Path::new(""))?;
+        let shrunk = |images: &Images| images.shrunk(self.shrink).context("--shrink");
+        Ok(Some((shrunk(&train)?, shrunk(&test)?)))
     }
 }

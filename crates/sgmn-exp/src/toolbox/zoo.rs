@@ -13,7 +13,10 @@ use sgmn_data::{
     Made, Shard,
     fit::Images,
     formats::cnn_zoo::ZooActivation,
-    zoo::{self, Recipe, Request, Summary, wild},
+    zoo::{
+        self, Recipe, Request, Summary,
+        wild::{self, Siblings},
+    },
 };
 use sgmn_graph::Seed;
 
@@ -33,7 +36,8 @@ Examples:
   sgmn zoo --images data/fashion-mnist --n 30000 --out fashion-zoo
   sgmn inspect digits-zoo --option step=10
   sgmn zoo --kind wild --images mini --n 2000 --out wild-zoo
-  sgmn inspect wild-zoo/nets.flows --item 7")]
+  sgmn inspect wild-zoo/nets.flows --item 7
+  sgmn zoo --kind wild --siblings resnet --images mini --n 2 --epochs 10 --out resnets")]
 pub(super) struct Args {
     /// What kind of nets
     #[arg(long, value_enum, default_value_t = Kind::Cnn)]
@@ -53,6 +57,9 @@ pub(super) struct Args {
     /// Of kind wild: nets in a row that share an architecture [default: 10]
     #[arg(long, value_name = "N")]
     per_architecture: Option<usize>,
+    /// Of kind wild: nets of one architecture that learn alike for all epochs and differ by chance alone, for aligning and merging
+    #[arg(long, value_enum, conflicts_with = "per_architecture")]
+    siblings: Option<Alike>,
     /// Of kind cnn: epochs after which a net is kept besides the last, or `none` [default: 0,1,2,3,20,40,60,80]
     #[arg(long, value_name = "EPOCHS", value_parser = epochs)]
     checkpoints: Option<Epochs>,
@@ -74,6 +81,17 @@ enum Kind {
     Cnn,
     /// Nets of many architectures, in one packed file
     Wild,
+}
+
+/// Nets that differ by chance alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Alike {
+    /// Two convolutions of 32 and 64 channels without norms
+    Cnn,
+    /// Two convolutions of 16 and 32 channels, then three residual blocks of two, with batch norms
+    Resnet,
+    /// A linear layer of 128 units and two residual blocks of two, with layer norms
+    Perceptron,
 }
 
 /// Passes over the images that a CNN of the published zoo had.
@@ -142,7 +160,12 @@ impl Nets {
         let Self { train, test, dataset, seed, .. } = self;
         let per_architecture = args.per_architecture.unwrap_or(PER_ARCHITECTURE);
         let most_epochs = args.epochs.unwrap_or(MOST_EPOCHS);
-        wild::Request { train, test, dataset, n_nets: args.n, per_architecture, most_epochs, seed }
+        let siblings = args.siblings.map(|alike| match alike {
+            Alike::Cnn => Siblings::Cnn,
+            Alike::Resnet => Siblings::Resnet,
+            Alike::Perceptron => Siblings::Perceptron,
+        });
+        wild::Request { train, test, dataset, n_nets: args.n, per_architecture, most_epochs, siblings, seed }
     }
 }
 
@@ -191,7 +214,13 @@ impl Args {
 
     fn nets(&self) -> Result<Nets> {
         match self.kind {
-            Kind::Cnn => only_of("wild", &[("--per-architecture", self.per_architecture.is_some())])?,
+            Kind::Cnn => only_of(
+                "wild",
+                &[
+                    ("--per-architecture", self.per_architecture.is_some()),
+                    ("--siblings", self.siblings.is_some()),
+                ],
+            )?,
             Kind::Wild => only_of(
                 "cnn",
                 &[

@@ -1,4 +1,5 @@
-//! `docs/tutorial.md` and `sgmn compare`: every command that stands there is run as it stands there.
+//! `docs/tutorial.md`, `docs/merge-two-nets.md` and `sgmn compare`: every command that stands there is run as it stands
+//! there.
 
 use std::path::Path;
 
@@ -38,10 +39,39 @@ fn read(folder: &TempDir, name: &str) -> String {
     std::fs::read_to_string(folder.path().join(name)).unwrap()
 }
 
+fn page(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)).unwrap()
+}
+
+#[test]
+fn every_command_of_the_page_about_merging_does_what_it_says() {
+    let page = page("merge-two-nets.md");
+    let folder = tempfile::tempdir().unwrap();
+    let said: Vec<(&str, String)> =
+        commands(&page).into_iter().map(|command| (command, run(command, folder.path()))).collect();
+    let of = |start: &str| {
+        said.iter()
+            .filter(|(command, _)| command.starts_with(start))
+            .map(|(_, said)| said)
+            .collect::<Vec<_>>()
+    };
+    // The barrier after alignment is lower than before.
+    let line = of("sgmn interpolate")[0].lines().find(|line| line.starts_with("barrier: ")).unwrap();
+    let numbers: Vec<f64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    assert!(numbers.len() == 2 && numbers[1] < numbers[0], "{line}");
+    assert!(read(&folder, "barrier.svg").starts_with("<svg"));
+    // The merged net knows digits, as its parents do.
+    let table = of("sgmn interpolate")[1];
+    let right = |at: &str| -> f64 {
+        let row = table.lines().find(|line| line.starts_with(at)).unwrap();
+        row.split('|').nth(3).unwrap().trim().trim_end_matches(" %").parse().unwrap()
+    };
+    assert!(right("| 0.000") > 70.0 && right("| 1.000") > 50.0, "{table}");
+}
+
 #[test]
 fn every_command_of_the_tutorial_does_what_it_says() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/tutorial.md");
-    let page = std::fs::read_to_string(page).unwrap();
+    let page = page("tutorial.md");
     let folder = tempfile::tempdir().unwrap();
     let commands = commands(&page);
     for command in &commands {

@@ -16,12 +16,24 @@ pub struct Architecture {
     pub activation: Activation,
     /// Between map and activation.
     pub norm: Norm,
-    /// Whether a layer is added to what it reads, wherever both have one shape.
-    pub residual: bool,
+    /// What is added to what it reads.
+    pub residual: Residual,
     /// Units or channels of the hidden layers, at least one.
     pub widths: Vec<usize>,
     /// What only convolutional nets have; without it maps are linear, and the image is one vector.
     pub convolutional: Option<Convolutional>,
+}
+
+/// What is added to what it reads, wherever both have one shape. The first layer reads the image and is added to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Residual {
+    /// Nothing.
+    None,
+    /// Every layer.
+    Layer,
+    /// Two layers together, the activation of the second behind the sum: the block of a ResNet.
+    Block,
 }
 
 /// What only convolutional nets have.
@@ -114,7 +126,7 @@ impl Architecture {
         Self {
             activation: draws.one_of("activation", &ACTIVATIONS),
             norm: draws.one_of("norm", &NORMS),
-            residual,
+            residual: if residual { Residual::Layer } else { Residual::None },
             widths: (0..depth).map(width).collect(),
             convolutional: is_convolutional.then(|| Convolutional::draw(&draws, depth)),
         }
@@ -144,6 +156,17 @@ impl Convolutional {
     }
 }
 
+impl Residual {
+    /// How many layers are added together.
+    pub(super) fn n_layers(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Layer => 1,
+            Self::Block => 2,
+        }
+    }
+}
+
 impl Mixing {
     /// Groups of a layer that reads `n_in` channels.
     pub(super) fn groups(self, n_in: usize) -> usize {
@@ -167,7 +190,7 @@ mod tests {
             draws.iter().filter(|drawn| holds(drawn)).count() as f64 / draws.len() as f64
         };
         assert!((share(&|a| a.convolutional.is_some()) - CONVOLUTIONAL).abs() < 0.07);
-        assert!((share(&|a| a.residual) - RESIDUAL).abs() < 0.07);
+        assert!((share(&|a| a.residual == Residual::Layer) - RESIDUAL).abs() < 0.07);
         for activation in ACTIVATIONS {
             assert!((share(&|a| a.activation == activation) - 0.2).abs() < 0.06, "{activation:?}");
         }
@@ -180,7 +203,10 @@ mod tests {
         assert!((convolutional(&|c| c.mixing == Mixing::Full) - 0.5).abs() < 0.08);
         assert!((convolutional(&|c| c.head == Head::Average) - 0.5).abs() < 0.08);
         for drawn in &draws {
-            assert!(!drawn.residual || drawn.widths.iter().all(|width| *width == drawn.widths[0]));
+            assert!(
+                drawn.residual == Residual::None
+                    || drawn.widths.iter().all(|width| *width == drawn.widths[0])
+            );
             let strides = drawn.convolutional.as_ref().map(|c| c.strides.len());
             assert!(strides.is_none_or(|n| n == drawn.widths.len()));
         }

@@ -1,6 +1,6 @@
 //! What is known of a net of the wild zoo, in numbers and in words.
 
-use super::Trained;
+use super::{Residual, Trained};
 use crate::zoo::population::word;
 
 /// What is known of a net, each fact with its name.
@@ -39,7 +39,7 @@ impl Facts {
                 ("kind", architecture.kind().to_owned()),
                 ("activation", architecture.activation.name().to_owned()),
                 ("norm", word(architecture.norm)),
-                ("residual", yes_or_no(architecture.residual)),
+                ("residual", yes_or_no(architecture.residual != Residual::None)),
                 ("mixing", convolutional.map_or_else(none, |c| word(c.mixing))),
                 ("head", convolutional.map_or_else(none, |c| word(c.head))),
                 ("optimizer", word(training.optimizer)),

@@ -18,17 +18,8 @@ pub(super) struct Small {
 impl Small {
     /// Images of twice the size, with classes.
     pub(super) fn of(images: &Images) -> Self {
-        let full = 2 * SIDE;
-        let mut pixels = Vec::with_capacity(images.len() * SIDE * SIDE);
-        for i in 0..images.len() {
-            let image = images.image(i);
-            let sum = |row: usize, column: usize| {
-                let at = row * full + column;
-                image[at] + image[at + 1] + image[at + full] + image[at + full + 1]
-            };
-            let small = |place: usize| 0.25 * sum(2 * (place / SIDE), 2 * (place % SIDE));
-            pixels.extend((0..SIDE * SIDE).map(small));
-        }
+        let small = images.shrunk(2).expect("a request has images of twice the size");
+        let pixels = (0..small.len()).flat_map(|i| small.image(i)).copied().collect();
         let class = |i| images.label(i).expect("a request without labels is refused");
         Self { pixels, classes: (0..images.len()).map(class).collect() }
     }

@@ -8,6 +8,7 @@
 //! steps          the same as a list of steps, with the names and shapes of their tensors
 //! text           the same as an architecture file, from which everyone reads the net as a flow
 //! training       what is drawn for one net: optimizer, rate, epochs, wrong labels, start
+//! siblings       nothing drawn: nets of one architecture that learn alike, and differ by chance alone
 //! network        the steps on batches, with candle's gradients      convolve, product   the maps among them
 //! learner        its numbers, updates and evaluations               train        one net, from start to test
 //! facts          what is known of a net, in numbers and words        population   all nets, into their folder
@@ -26,14 +27,16 @@ mod learner;
 mod network;
 mod population;
 mod product;
+mod siblings;
 mod steps;
 mod text;
 mod train;
 mod training;
 
-pub use architecture::{Architecture, Convolutional, Head, Mixing, Norm};
+pub use architecture::{Architecture, Convolutional, Head, Mixing, Norm, Residual};
 pub use facts::Facts;
 pub use population::{METRICS, NETS, Request, gather_to_flows, train_shard, train_to_flows};
+pub use siblings::Siblings;
 pub use train::{Trained, train_one};
 pub use training::Training;
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use sgmn_graph::Seed;
 
 use super::{
-    Architecture, Facts, Trained, Training,
+    Architecture, Facts, Siblings, Trained, Training,
     train::{BATCH, Trainer},
     training::FRACTIONS,
 };
@@ -21,7 +21,7 @@ use crate::{
     zoo::{
         Evaluation, Progress, Summary,
         each::train_each,
-        population::{check_images, digest, refuse_full, write_folder},
+        population::{check_images, digest, refuse_full, word, write_folder},
     },
 };
 
@@ -45,6 +45,9 @@ pub struct Request<'a> {
     pub per_architecture: usize,
     /// Passes over the images of a net at most.
     pub most_epochs: u32,
+    /// If given, nothing is drawn: all nets have this architecture, learn as it says for most epochs, and differ by their
+    /// starts and the order of their images alone.
+    pub siblings: Option<Siblings>,
     /// Where chance begins.
     pub seed: &'a Seed,
 }
@@ -55,15 +58,23 @@ const SHARES: [f64; 2] = [0.7, 0.1];
 const MOST: usize = 1 << 24;
 
 impl Request<'_> {
+    /// Which architecture net `i` has.
+    fn architecture_idx(&self, i: usize) -> usize {
+        if self.siblings.is_some() { 0 } else { i / self.per_architecture }
+    }
+
     /// The architecture of net `i`.
     pub(super) fn architecture(&self, i: usize) -> Architecture {
-        Architecture::draw(&self.seed.child("architecture").index((i / self.per_architecture) as u64))
+        let draw =
+            || Architecture::draw(&self.seed.child("architecture").index(self.architecture_idx(i) as u64));
+        self.siblings.map_or_else(draw, Siblings::architecture)
     }
 
     /// How net `i` learns after so many draws that diverged, and where the chance of that training begins.
     pub(super) fn training(&self, i: usize, n_diverged: u32) -> (Training, Seed) {
         let seed = self.seed.child("net").index(i as u64).index(n_diverged.into());
-        (Training::draw(&seed.child("training"), self.most_epochs), seed)
+        let draw = || Training::draw(&seed.child("training"), self.most_epochs);
+        (self.siblings.map_or_else(draw, |siblings| siblings.training(self.most_epochs)), seed)
     }
 
     pub(super) fn validate(&self) -> Result<()> {
@@ -103,6 +114,7 @@ impl Request<'_> {
             n_nets: self.n_nets,
             per_architecture: self.per_architecture,
             most_epochs: self.most_epochs,
+            siblings: self.siblings,
             seed: &seed_fingerprint(self.seed),
             train_sha256: &digest(self.train),
             test_sha256: &digest(self.test),
@@ -127,6 +139,8 @@ struct Header<'a> {
     n_nets: usize,
     per_architecture: usize,
     most_epochs: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    siblings: Option<Siblings>,
     /// Fingerprint of the seed.
     seed: &'a str,
     train_sha256: &'a str,
@@ -288,7 +302,7 @@ fn push(
         let names = ["net", "architecture", "split"].into_iter().chain(numbers.iter().map(|(name, _)| *name));
         table.write_record(names.chain(words.iter().map(|(name, _)| *name))).map_err(io)?;
     }
-    let place = [i, i / request.per_architecture].map(|number| number.to_string());
+    let place = [i, request.architecture_idx(i)].map(|number| number.to_string());
     let line = place.into_iter().chain([split.map_or("", Split::name).to_owned()]);
     let line = line.chain(numbers.iter().map(|(_, number)| number.to_string()));
     table.write_record(line.chain(words.iter().map(|(_, word)| word.clone()))).map_err(io)?;
@@ -320,5 +334,6 @@ fn provenance(request: &Request<'_>) -> std::collections::BTreeMap<String, Strin
         ("images_an_update", BATCH.to_string()),
         ("seed_fingerprint", seed_fingerprint(request.seed)),
     ];
-    facts.map(|(key, text)| (key.to_owned(), text)).into()
+    let siblings = request.siblings.map(|siblings| ("siblings", word(siblings)));
+    facts.into_iter().chain(siblings).map(|(key, text)| (key.to_owned(), text)).collect()
 }

@@ -1,6 +1,6 @@
 //! An architecture as a list of steps, and the tensors that they have.
 
-use super::architecture::{Architecture, Convolutional, Head, Mixing, Norm, SIDE};
+use super::architecture::{Architecture, Convolutional, Head, Mixing, Norm, Residual, SIDE};
 use crate::{any_net::architecture::TensorShape, zoo::architecture::N_CLASSES};
 
 /// ε of both norms, PyTorch's.
@@ -65,18 +65,20 @@ pub(super) enum Part {
 }
 
 impl Architecture {
-    /// The steps in order. `Keep` stands before a layer that is added, `Add` behind it.
+    /// The steps in order. `Keep` stands before layers that are added, `Add` behind them.
     pub(super) fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         let (mut side, mut n_in) = match self.convolutional {
             Some(_) => (SIDE, 1),
             None => (1, SIDE * SIDE),
         };
+        // The last of some layers that are added together.
+        let mut last = None;
         for (l, &n_out) in self.widths.iter().enumerate() {
-            let stride = self.convolutional.as_ref().map_or(1, |convolutional| convolutional.strides[l]);
-            // The first layer reads the image, not a stream.
-            let is_added = self.residual && l > 0 && n_in == n_out && stride == 1;
-            steps.extend(is_added.then_some(Step::Keep));
+            if last.is_none_or(|last| last < l) && self.begins(l) {
+                steps.push(Step::Keep);
+                last = Some(l + self.residual.n_layers() - 1);
+            }
             let name = format!("layers.{l}");
             match &self.convolutional {
                 None => steps.push(self.map(format!("{name}.map"), [n_in, n_out], None)),
@@ -87,8 +89,9 @@ impl Architecture {
             if self.norm != Norm::None {
                 steps.push(Step::Norm { name: format!("{name}.norm"), norm: self.norm, n: n_out });
             }
-            steps.push(Step::Activation);
-            steps.extend(is_added.then_some(Step::Add));
+            let add = (last == Some(l)).then_some(Step::Add);
+            let (before, behind) = if self.residual == Residual::Block { (add, None) } else { (None, add) };
+            steps.extend(before.into_iter().chain([Step::Activation]).chain(behind));
             n_in = n_out;
         }
         match self.convolutional.as_ref().map(|convolutional| convolutional.head) {
@@ -102,6 +105,18 @@ impl Architecture {
         let head = Map { name: "head".to_owned(), n_in, n_out: N_CLASSES, has_bias: true, window: None };
         steps.push(Step::Map(head));
         steps
+    }
+
+    /// Whether layers that are added to what they read begin here: all have the shape of that.
+    fn begins(&self, l: usize) -> bool {
+        let layers = l..l + self.residual.n_layers();
+        let stride =
+            |l: usize| self.convolutional.as_ref().map_or(1, |convolutional| convolutional.strides[l]);
+        // The first layer reads the image, not a stream.
+        l > 0
+            && !layers.is_empty()
+            && layers.end <= self.widths.len()
+            && layers.into_iter().all(|at| self.widths[at] == self.widths[l - 1] && stride(at) == 1)
     }
 
     /// Adds the convolutions of a layer; the side of what they give.

@@ -7,7 +7,7 @@ use sgmn_graph::{
 };
 
 use super::{
-    Architecture, Convolutional, Head, Mixing, Norm, Training,
+    Architecture, Convolutional, Head, Mixing, Norm, Residual, Siblings, Training,
     architecture::SIDE,
     learner::{Learner, computed},
     network::{Network, Norms},
@@ -17,10 +17,11 @@ use super::{
 pub(super) fn architectures() -> Vec<Architecture> {
     let base = Architecture::draw(&Seed::new(0));
     let mut all: Vec<Architecture> = (0..12).map(|i| Architecture::draw(&Seed::new(1).index(i))).collect();
+    all.extend(Siblings::ALL.map(Siblings::architecture));
     for norm in [Norm::None, Norm::Batch, Norm::Layer] {
         all.push(Architecture {
             norm,
-            residual: true,
+            residual: Residual::Layer,
             widths: vec![8; 3],
             convolutional: None,
             ..base.clone()
@@ -29,7 +30,13 @@ pub(super) fn architectures() -> Vec<Architecture> {
             for (head, kernel) in [(Head::Flatten, 3), (Head::Average, 5)] {
                 let convolutional = Some(Convolutional { kernel, strides: vec![2, 1, 2], mixing, head });
                 let widths = vec![4, 4, 8];
-                all.push(Architecture { norm, residual: true, widths, convolutional, ..base.clone() });
+                all.push(Architecture {
+                    norm,
+                    residual: Residual::Layer,
+                    widths,
+                    convolutional,
+                    ..base.clone()
+                });
             }
         }
     }

@@ -73,14 +73,14 @@ fn activation(activation: Activation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::zoo::wild::{Convolutional, Head, Mixing};
+    use crate::zoo::wild::{Convolutional, Head, Mixing, Residual};
 
     #[test]
     fn a_residual_convolutional_net_reads_like_this() {
         let architecture = Architecture {
             activation: Activation::LeakyRelu { slope: 0.1 },
             norm: Norm::Batch,
-            residual: true,
+            residual: Residual::Layer,
             widths: vec![4, 4],
             convolutional: Some(Convolutional {
                 kernel: 5,

@@ -44,6 +44,7 @@ pub(super) fn open(wild: &Wild, data_dir: &Path, stop: &AtomicBool) -> Result<Da
             n_nets: wild.n_nets,
             per_architecture: wild.per_architecture,
             most_epochs: wild.most_epochs,
+            siblings: None,
             seed: &Seed::new(wild.zoo_seed),
         };
         let summary = train_wild(&request, &path, stop)?;

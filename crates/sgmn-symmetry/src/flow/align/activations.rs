@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sgmn_graph::flow::{
-    Array, Flow, FlowNet, Numbers, Op, ValueId,
+    Array, Flow, Numbers, Op, ValueId,
     product::{Matrix as Product, multiply},
     run_each,
 };
@@ -55,11 +55,11 @@ impl Activations {
     pub(super) fn of(
         units: &Units<'_>,
         signs: &Signs,
-        stays: &FlowNet,
+        stays: &dyn Numbers,
         moves: &dyn Numbers,
         inputs: &[Vec<Array>],
     ) -> Result<Self> {
-        let flow = stays.flow();
+        let flow = units.spaces.flow();
         let mut places = places(units, signs);
         let wanted: BTreeSet<ValueId> = places.iter().map(|place| place.value).collect();
         for inputs in inputs {

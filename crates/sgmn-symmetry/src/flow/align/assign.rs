@@ -1,6 +1,8 @@
 //! The assignment of units to units: which one-to-one choice gains most.
-
-use pathfinding::kuhn_munkres::{Weights, kuhn_munkres};
+//!
+//! # Source
+//! Shortest augmenting paths: Jonker and Volgenant 1987, in the form of Crouse 2016, "On implementing 2D rectangular assignment
+//! algorithms", section 2; square matrices only, and whole numbers, so that rounding decides nothing.
 
 /// Gains are rounded to whole numbers, of which the largest is this: the sum of a million of them fits, and what is lost is
 /// 10⁻¹² of the largest difference of gains.
@@ -15,40 +17,70 @@ pub(super) fn assign(gains: &[f64], n: usize) -> (Vec<usize>, f64) {
         (0..n).collect()
     } else {
         let by = LARGEST / (most - least);
-        kuhn_munkres(&Gains { gains, n, least, by, negative: false }).1
+        // None is negative, so the nearest whole number is the one below after half is added.
+        let cost = |gain: &f64| 2 * ((most - gain) * by + 0.5) as i64 + 1;
+        let mut costs: Vec<i64> = gains.iter().map(cost).collect();
+        // What stays in its place costs a little less than what does not.
+        costs.iter_mut().step_by(n + 1).for_each(|cost| *cost -= 1);
+        cheapest(&costs, n)
     };
     let sum = chosen.iter().enumerate().map(|(row, column)| gains[row * n + column]).sum();
     (chosen, sum)
 }
 
-/// A square matrix of gains, as whole numbers.
-struct Gains<'a> {
-    gains: &'a [f64],
-    n: usize,
-    least: f64,
-    by: f64,
-    negative: bool,
-}
+/// No row, or no column.
+const NONE: usize = usize::MAX;
 
-impl Weights<i64> for Gains<'_> {
-    fn rows(&self) -> usize {
-        self.n
+/// For each row its column, so that the costs sum to the least. One row after the other is given a column, along the shortest
+/// path over rows that have one already; `of_rows` and `of_columns` are the prices by which costs are reduced.
+fn cheapest(costs: &[i64], n: usize) -> Vec<usize> {
+    let (mut of_rows, mut of_columns) = (vec![0; n], vec![0; n]);
+    let (mut column_of, mut row_of) = (vec![NONE; n], vec![NONE; n]);
+    let (mut shortest, mut before) = (vec![0; n], vec![NONE; n]);
+    let mut open: Vec<usize> = Vec::with_capacity(n);
+    for start in 0..n {
+        shortest.fill(i64::MAX);
+        open.clear();
+        open.extend(0..n);
+        let mut closed: Vec<usize> = Vec::new();
+        let (mut row, mut length) = (start, 0);
+        let end = loop {
+            let costs = &costs[row * n..(row + 1) * n];
+            let so_far = length - of_rows[row];
+            let (mut least, mut nearest) = (i64::MAX, 0);
+            for (at, &column) in open.iter().enumerate() {
+                let found = so_far + costs[column] - of_columns[column];
+                if found < shortest[column] {
+                    (shortest[column], before[column]) = (found, row);
+                }
+                let reached = shortest[column];
+                // Of columns that are equally near, one that is free ends the path.
+                if reached < least || (reached == least && row_of[column] == NONE) {
+                    (least, nearest) = (reached, at);
+                }
+            }
+            let column = open.swap_remove(nearest);
+            length = least;
+            if row_of[column] == NONE {
+                break column;
+            }
+            closed.push(column);
+            row = row_of[column];
+        };
+        of_rows[start] += length;
+        for column in closed {
+            let rest = length - shortest[column];
+            of_rows[row_of[column]] += rest;
+            of_columns[column] -= rest;
+        }
+        let mut column = end;
+        while column != NONE {
+            let row = before[column];
+            row_of[column] = row;
+            column = std::mem::replace(&mut column_of[row], column);
+        }
     }
-
-    fn columns(&self) -> usize {
-        self.n
-    }
-
-    fn at(&self, row: usize, column: usize) -> i64 {
-        let gain = ((self.gains[row * self.n + column] - self.least) * self.by).round() as i64;
-        // What stays in its place gains a little more than what does not.
-        let weight = 2 * gain + i64::from(row == column);
-        if self.negative { -weight } else { weight }
-    }
-
-    fn neg(&self) -> Self {
-        Self { negative: !self.negative, ..*self }
-    }
+    column_of
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::seq::SliceRandom;
 use sgmn_graph::{
     Seed,
-    flow::{Array, FlowNet},
+    flow::{Array, Numbers},
 };
 
 use super::{
@@ -45,7 +45,8 @@ enum Coordinate {
 }
 
 impl<'a> Free<'a> {
-    pub(super) fn new(units: Units<'a>, now: &Now<'_>) -> Self {
+    /// Signs that are `kept` are not free.
+    pub(super) fn new(units: Units<'a>, kept: &BTreeSet<u32>, now: &Now<'_>) -> Self {
         let spaces = units.spaces;
         let matrices = &now.fixed.matrices;
         let ordered: BTreeSet<u32> = units.roots.iter().flat_map(|root| units.tree(*root)).collect();
@@ -53,7 +54,7 @@ impl<'a> Free<'a> {
             let color = units.color(label);
             ordered.contains(&color) && units.moves(label) && !units.by_matrix.contains(&color)
         };
-        let signs = Signs::new(spaces, is_ordered);
+        let signs = Signs::new(spaces, kept, is_ordered);
         let heads = Heads::new(&units, matrices);
         let roots = units.roots.iter().map(|root| Coordinate::Order(*root));
         let turns = (0..matrices.len()).map(Coordinate::Matrix);
@@ -91,7 +92,7 @@ impl<'a> Free<'a> {
     pub(super) fn by_activations(
         &self,
         now: &mut Now<'_>,
-        stays: &FlowNet,
+        stays: &dyn Numbers,
         inputs: &[Vec<Array>],
         (most, seed): (usize, Seed),
     ) -> Result<Vec<f64>> {

@@ -55,11 +55,11 @@ impl Asked<'_> {
     /// How many numbers a unit of an orbit stands beside that count.
     pub(super) fn n_numbers(&self, root: u32) -> usize {
         let of_color = |color: u32| {
-            let of_site = |site: Site<'_>| {
+            let of_site = |site: &Site<'_>| {
                 let n: usize = site.holding.shape.iter().product();
-                if self.counts(&site) { n / site.holding.motion.groups[site.which].len().max(1) } else { 0 }
+                if self.counts(site) { n / site.holding.motion.groups[site.which].len().max(1) } else { 0 }
             };
-            self.units.sites(color).into_iter().map(of_site).sum::<usize>()
+            self.units.sites(color).iter().map(of_site).sum::<usize>()
         };
         self.units.tree(root).into_iter().map(of_color).sum()
     }
@@ -126,7 +126,7 @@ impl Asked<'_> {
         let mut by_signs: BTreeMap<u32, Vec<f64>> = BTreeMap::from([(0, vec![0.0; n * n])]);
         for site in self.units.sites(color) {
             let weight = now.fixed.weights[site.holding.param];
-            if !self.counts(&site) || weight == 0.0 {
+            if !self.counts(site) || weight == 0.0 {
                 continue;
             }
             let group = &site.holding.motion.groups[site.which];
@@ -143,11 +143,12 @@ impl Asked<'_> {
                 turns.entry(if alike { first } else { 0 }).or_default().push(turn);
             }
             let param = site.holding.param;
-            let numbers: (&[f64], &[f64]) = (&now.fixed.stays[param], &now.moved[param]);
-            let grid = Grid { shape: site.holding.shape.clone(), axes: group.axes.clone(), at: site.at };
+            let (stays, moved) = (now.fixed.stays(param), now.moved(param));
+            let (shape, axes) = (site.holding.shape.clone(), group.axes.clone());
+            let grid = Grid { shape, axes, at: site.at.clone() };
             for (mask, turns) in turns {
                 let sum = by_signs.entry(mask).or_insert_with(|| vec![0.0; n * n]);
-                products(&grid, &turns, numbers, weight, sum);
+                products(&grid, &turns, (&stays, &moved), weight, sum);
             }
         }
         by_signs
@@ -183,6 +184,15 @@ impl Part<'_> {
     /// Numbers of each unit.
     pub(super) fn width(&self) -> usize {
         self.behind.len()
+    }
+
+    /// If the numbers of each unit stand side by side, and units at one distance: the first, and the distance.
+    fn regular(&self) -> Option<(usize, usize)> {
+        let &[first, second, ..] = self.starts else { return None };
+        let down = second.checked_sub(first).filter(|down| *down >= self.width())?;
+        let side_by_side = self.behind.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        let even = self.starts.windows(2).all(|pair| pair[1] == pair[0] + down);
+        (side_by_side && even).then(|| (first + self.behind[0], down))
     }
 
     /// The numbers of an array, a row a unit.
@@ -231,9 +241,15 @@ fn products(grid: &Grid, turns: &[usize], (stays, moved): (&[f64], &[f64]), weig
     let n = grid.at.len();
     let mut product = vec![0.0; n * n];
     grid.parts(turns.iter().copied(), |part| {
-        let (x, y) = (part.gathered(stays), part.gathered(moved));
-        let (x, y) = (Product::dense(&x, n, part.width()), Product::dense(&y, n, part.width()));
-        multiply(x, y.turned(), &mut product, n);
+        let width = part.width();
+        if let Some((first, down)) = part.regular() {
+            let rows = |numbers| Product { data: numbers, rows: n, columns: width, down, right: 1 };
+            multiply(rows(&stays[first..]), rows(&moved[first..]).turned(), &mut product, n);
+        } else {
+            let (x, y) = (part.gathered(stays), part.gathered(moved));
+            let (x, y) = (Product::dense(&x, n, width), Product::dense(&y, n, width));
+            multiply(x, y.turned(), &mut product, n);
+        }
         sum.iter_mut().zip(&product).for_each(|(sum, product)| *sum += weight * product);
     });
 }

@@ -127,7 +127,7 @@ fn pairs(
         let rows = |numbers: &[f64]| -> Vec<f64> {
             of.iter().flat_map(|of| unfolded(numbers, shape, of[turn])).collect()
         };
-        let (x, y) = (rows(&now.fixed.stays[holder.param]), rows(&now.moved[holder.param]));
+        let (x, y) = (rows(&now.fixed.stays(holder.param)), rows(&now.moved(holder.param)));
         let (height, width) = (blocks * n, x.len() / (blocks * n));
         let (x, y) = (Product::dense(&x, height, width), Product::dense(&y, height, width));
         multiply(x, y.turned(), &mut product, height);

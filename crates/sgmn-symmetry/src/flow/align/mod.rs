@@ -1,6 +1,7 @@
 //! Two nets of one flow, one of them moved by what is free so that it comes nearest to the other.
 //!
-//! Both nets are settled, and their magnitudes and matrices are brought to canonical points. There the squared distance
+//! Both nets are settled, and their matrices are brought to canonical points. Scalars are brought there too if nets come much
+//! nearer by that, as twins do; otherwise they stay as training has left them ([`Scales`]). Then the squared distance
 //!
 //! `d² = (1/N) Σ_p Σ_i (A_p[i] − (g B)_p[i])² / s_p²`, `s_p²` the mean square of parameter p over both nets,
 //!
@@ -23,6 +24,8 @@ mod signs;
 mod tests;
 mod units;
 
+use std::collections::BTreeSet;
+
 use sgmn_graph::{
     Seed,
     flow::{Array, FlowNet},
@@ -34,7 +37,7 @@ use self::{
     units::Units,
 };
 use super::{
-    canonical::{FlowRepairs, Gauged, check_same_flow, gauged, ordered, units_of_matrices},
+    canonical::{FlowRepairs, Gauged, check_same_flow, gauged, order, turned, units_of_matrices},
     element::unlike,
     matrices::Matrix,
     spaces::Draw,
@@ -62,11 +65,26 @@ pub struct AlignOptions {
     pub sweeps: usize,
     /// Where chance begins.
     pub seed: Seed,
+    /// In which scalars of their units nets are compared.
+    pub scales: Scales,
+}
+
+/// In which scalars of their units nets are compared; those of the net that is moved become those of the other one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scales {
+    /// Canonical ones if a short search comes nearer with them by a fifth, else those of the nets.
+    #[default]
+    Judged,
+    /// Those of canonical forms: right for nets that scalars tell apart, as twins.
+    Canonical,
+    /// Scalars stay as they are, and so do signs of gains: right for nets that were trained alike. Units that hardly count do
+    /// not become as large as others, and statistics of norms stay those of what norms read.
+    Standing,
 }
 
 impl Default for AlignOptions {
     fn default() -> Self {
-        Self { starts: 3, sweeps: 100, seed: Seed::new(0) }
+        Self { starts: 3, sweeps: 100, seed: Seed::new(0), scales: Scales::Judged }
     }
 }
 
@@ -75,7 +93,9 @@ impl Default for AlignOptions {
 pub struct Alignment {
     /// Acts on the net that is moved; afterwards it lies near the other one as that one is.
     pub transport: Transport,
-    /// The distance d of the nets at their canonical points, before and after.
+    /// In which scalars nets were compared: [`Scales::Canonical`] or [`Scales::Standing`].
+    pub scales: Scales,
+    /// The distance d of the nets in these scalars, before and after.
     pub before: f64,
     /// See [`Alignment::before`].
     pub after: f64,
@@ -101,34 +121,55 @@ const LARGE: usize = 1 << 22;
 pub fn align(a: &FlowNet, b: &FlowNet, method: Method<'_>, options: &AlignOptions) -> Result<Alignment> {
     check_same_flow(a.flow(), b.flow())?;
     let pair = Pair::new(b, a);
-    if let Some(found) = with_matrices(&pair, pair.matrices.clone(), method, options)? {
-        return Ok(found);
+    let with = |scales: Scales, method: Method<'_>, options: &AlignOptions| -> Result<Alignment> {
+        if let Some(found) = with_matrices(&pair, pair.matrices.clone(), scales, method, options)? {
+            return Ok(found);
+        }
+        // Orders and scalars alone always have the form of an element.
+        let found = with_matrices(&pair, Vec::new(), scales, method, options)?;
+        found.ok_or_else(|| unlike("element", "one of orders and scalars", "another one"))
+    };
+    if options.scales != Scales::Judged {
+        return with(options.scales, method, options);
     }
-    // Orders and scalars alone always have the form of an element.
-    let found = with_matrices(&pair, Vec::new(), method, options)?;
-    found.ok_or_else(|| unlike("element", "one of orders and scalars", "another one"))
+    let short =
+        AlignOptions { starts: options.starts.min(SHORT.0), sweeps: options.sweeps.min(SHORT.1), ..*options };
+    let [canonical, standing] =
+        [Scales::Canonical, Scales::Standing].map(|scales| with(scales, Method::Weights, &short));
+    let is_nearer = canonical?.after < NEARER * standing?.after;
+    with(if is_nearer { Scales::Canonical } else { Scales::Standing }, method, options)
 }
+
+/// Starts and sweeps of a short search.
+const SHORT: (usize, usize) = (2, 1);
+/// Canonical scalars are taken if nets come nearer with them by this.
+const NEARER: f64 = 0.8;
 
 /// Aligns with those of these matrices that both nets let act; absent if what is found has not the form of an element.
 fn with_matrices(
     pair: &Pair<'_>,
     all: Vec<Matrix>,
+    scales: Scales,
     method: Method<'_>,
     options: &AlignOptions,
 ) -> Result<Option<Alignment>> {
     let spaces = &pair.spaces;
-    let (of_a, of_b) = at_one_point(pair, all)?;
+    let (of_a, of_b) = at_one_point(pair, all, scales)?;
+    let kept = match scales {
+        Scales::Standing => signs::kept(spaces, &of_a.net, &of_b.net),
+        Scales::Canonical | Scales::Judged => BTreeSet::new(),
+    };
     let mixing = of_a.way.matrices.clone();
     let fixed = Fixed::new(spaces, mixing.clone(), &of_a.net, &of_b.net);
-    let first = fixed.begin(&of_b.net);
-    let free = Free::new(Units::new(spaces, units_of_matrices(spaces, &mixing)), &first);
+    let first = fixed.begin();
+    let free = Free::new(Units::new(spaces, units_of_matrices(spaces, &mixing)), &kept, &first);
     let before = first.distance();
     if let Method::Activations(inputs) = method {
         let mut now = first;
         let search = (options.sweeps, options.seed.child("activations"));
         let sweeps = free.by_activations(&mut now, &of_a.net, inputs, search)?;
         let starts = vec![sweeps.into_iter().map(f64::sqrt).collect()];
-        return finished(pair, (&of_a, &of_b), &now, before, starts);
+        return finished(pair, (&of_a, &of_b), scales, &now, before, starts);
     }
     let (mut best, mut goes_on, mut starts) = (first.clone(), None, Vec::new());
     let is_large = pair.a.flow().n_numbers() > LARGE;
@@ -142,8 +183,8 @@ fn with_matrices(
         match start {
             0 => free.anchor(&mut now)?,
             1 => {
-                let order = |of: &Gauged| ordered(&of.net, spaces, &mixing, &mut FlowRepairs::default());
-                let order = order(&of_a)?.1.inverse().compose(&order(&of_b)?.1)?;
+                let order = |of: &Gauged| order(&of.net, spaces, &mixing, &mut FlowRepairs::default());
+                let order = order(&of_a).inverse().compose(&order(&of_b))?;
                 now.act(&order, true)?;
             }
             2 => {}
@@ -159,17 +200,18 @@ fn with_matrices(
             (best, goes_on) = (now, Some(start));
         }
     }
-    drop(first);
     if let Some(start) = goes_on.filter(|_| is_large && best.distance() > EQUAL) {
         let seed = options.seed.child("rest");
         let sweeps = free.sweep(&mut best, options.sweeps.saturating_sub(at_first), seed)?;
         starts[start].extend(sweeps.into_iter().map(f64::sqrt));
     }
-    finished(pair, (&of_a, &of_b), &best, before, starts)
+    finished(pair, (&of_a, &of_b), scales, &best, before, starts)
 }
 
-/// Both nets at points that all of their orbits share, units as they stand, with the same matrices.
-fn at_one_point(pair: &Pair<'_>, all: Vec<Matrix>) -> Result<(Gauged, Gauged)> {
+/// Both nets at points that all of their orbits share, units as they stand, with the same matrices; or at points that orbits
+/// of matrices share.
+fn at_one_point(pair: &Pair<'_>, all: Vec<Matrix>, scales: Scales) -> Result<(Gauged, Gauged)> {
+    let gauged = if scales == Scales::Standing { turned } else { gauged };
     let of_b = gauged(pair.a.clone(), &pair.spaces, &pair.freedoms, all)?;
     let of_a = gauged(pair.b.clone(), &pair.spaces, &pair.freedoms, of_b.way.matrices.clone())?;
     // What the numbers of one net do not let act does not act on the other.
@@ -184,6 +226,7 @@ fn at_one_point(pair: &Pair<'_>, all: Vec<Matrix>) -> Result<(Gauged, Gauged)> {
 fn finished(
     pair: &Pair<'_>,
     (of_a, of_b): (&Gauged, &Gauged),
+    scales: Scales,
     best: &Now<'_>,
     before: f64,
     starts: Vec<Vec<f64>>,
@@ -195,11 +238,12 @@ fn finished(
     let moves = spaces.moves(&best.element)?.into_iter().filter(|space| space.order.is_some());
     let reordered = moves.fold((0, 0), |(moved, n), space| (moved + space.reordered, n + space.n));
     let (mut squares, mut size) = (0.0, 0.0);
-    for (x, y) in best.fixed.stays.iter().zip(&best.moved) {
+    for param in 0..spaces.flow().params().len() {
+        let (x, y) = (best.fixed.stays(param), best.moved(param));
         squares += x.iter().zip(y.iter()).map(|(x, y)| (x - y) * (x - y)).sum::<f64>();
         size += x.iter().map(|x| x * x).sum::<f64>();
     }
     let euclidean = if size > 0.0 { f64::sqrt(squares / size) } else { squares.sqrt() };
     let (before, after) = (before.sqrt(), best.distance().sqrt());
-    Ok(Some(Alignment { transport, before, after, euclidean, reordered, starts }))
+    Ok(Some(Alignment { transport, scales, before, after, euclidean, reordered, starts }))
 }

@@ -18,8 +18,8 @@ pub(super) fn blocks(space: usize, now: &Now<'_>) -> Result<Option<Vec<Block>>> 
     let mut sums = vec![vec![0.0; n * n]; matrix.blocks];
     for holder in &matrix.holders {
         let shape = now.fixed.flow.param_shape(holder.param);
-        let mut x = unfolded(&now.fixed.stays[holder.param], shape, holder);
-        let mut y = unfolded(&now.moved[holder.param], shape, holder);
+        let mut x = unfolded(&now.fixed.stays(holder.param), shape, holder);
+        let mut y = unfolded(&now.moved(holder.param), shape, holder);
         let width = (x.len() / n).max(1);
         for (at, by) in diagonal(holder, &gains).into_iter().enumerate() {
             // D Q D⁻¹ acts here: ⟨A, D Q D⁻¹ B⟩ = ⟨D A, Q D⁻¹ B⟩.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sgmn_graph::flow::Numbers;
+
 use super::super::{
     Spaces,
     derive::{Label, ScaleId},
@@ -18,8 +20,8 @@ pub(super) struct Signs {
 }
 
 impl Signs {
-    /// `moves` says which units are given places.
-    pub(super) fn new(spaces: &Spaces, moves: impl Fn(Label) -> bool) -> Self {
+    /// `moves` says which units are given places; signs that are `kept` are not free.
+    pub(super) fn new(spaces: &Spaces, kept: &BTreeSet<u32>, moves: impl Fn(Label) -> bool) -> Self {
         let orbits = &spaces.derived.orbits;
         let mut homes: BTreeMap<u32, BTreeSet<Label>> = BTreeMap::new();
         let mut stands_alone = |id: ScaleId, label: Label| {
@@ -35,7 +37,7 @@ impl Signs {
             }
         }
         let mut signs = Self { of_unit: BTreeMap::new(), others: Vec::new() };
-        for (var, labels) in homes {
+        for (var, labels) in homes.into_iter().filter(|(var, _)| !kept.contains(var)) {
             let home = labels.first().copied().filter(|label| labels.len() == 1 && *label != Label::MAX);
             match home.filter(|label| moves(*label)) {
                 Some(label) if signs.of_unit.get(&label).is_none_or(|vars| vars.len() < MOST) => {
@@ -62,6 +64,32 @@ impl Signs {
         let bits = own.iter().enumerate().filter(|(_, var)| sign.iter().any(|(of, _)| of == *var));
         bits.fold(0, |mask, (bit, _)| mask | 1 << bit)
     }
+}
+
+/// So many numbers of a parameter at least have one sign, and such a share of them, if it holds gains.
+const GAINS: (usize, f64) = (8, 0.95);
+
+/// Signs that nets which were trained have in common: those of parameters with one number for each of their units, nearly all
+/// of one sign, in both nets the same. So are gains of norms: a mean of 1 and −1 would be the end of a unit.
+pub(super) fn kept(spaces: &Spaces, stays: &dyn Numbers, moves: &dyn Numbers) -> BTreeSet<u32> {
+    let mut kept = BTreeSet::new();
+    for holding in spaces.holdings_in_order() {
+        let [group] = &holding.motion.groups[..] else { continue };
+        let n: usize = holding.shape.iter().product();
+        let shares = || {
+            [stays, moves].map(|net| {
+                let numbers = net.numbers(holding.param);
+                numbers.iter().filter(|number| **number > 0.0).count() as f64 / n as f64
+            })
+        };
+        let alike = |[a, b]: [f64; 2]| a.min(b) >= GAINS.1 || a.max(b) <= 1.0 - GAINS.1;
+        if n == group.len() && n >= GAINS.0 && alike(shares()) {
+            let whole = std::iter::once(&holding.motion.scalar);
+            let signs = whole.chain(group.scales.iter()).flat_map(|id| spaces.derived.reduced(*id).sign.0);
+            kept.extend(signs.map(|(var, _)| var));
+        }
+    }
+    kept
 }
 
 /// The choice of signs that gains most, one bit for each, and its gain; `gains` are those of numbers with each set of signs.

@@ -27,6 +27,8 @@ pub(super) struct Units<'a> {
     pub(super) by_matrix: BTreeSet<u32>,
     /// Units of one orbit under the same units, ascending.
     fibers: BTreeMap<(u32, Above), Vec<Label>>,
+    /// For each orbit where its units stand in parameters.
+    sites: BTreeMap<u32, Vec<Site<'a>>>,
 }
 
 impl<'a> Units<'a> {
@@ -75,7 +77,10 @@ impl<'a> Units<'a> {
                 fibers.entry((*color, under(spaces, *label, |parent| parent))).or_default().push(*label);
             }
         }
-        Self { spaces, of_color, place, owner, below, roots, by_matrix, fibers }
+        let sites = BTreeMap::new();
+        let mut units = Self { spaces, of_color, place, owner, below, roots, by_matrix, fibers, sites };
+        units.sites = units.of_color.keys().map(|color| (*color, units.find_sites(*color))).collect();
+        units
     }
 
     pub(super) fn color(&self, label: Label) -> u32 {
@@ -168,7 +173,11 @@ impl<'a> Units<'a> {
     }
 
     /// Where units of an orbit stand in parameters.
-    pub(super) fn sites(&self, color: u32) -> Vec<Site<'a>> {
+    pub(super) fn sites(&self, color: u32) -> &[Site<'a>] {
+        &self.sites[&color]
+    }
+
+    fn find_sites(&self, color: u32) -> Vec<Site<'a>> {
         let mut sites = Vec::new();
         for holding in self.spaces.holdings_in_order() {
             for (which, group) in holding.motion.groups.iter().enumerate() {

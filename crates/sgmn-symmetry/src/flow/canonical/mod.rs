@@ -6,12 +6,14 @@
 //! [`tolerance::ORBIT`](crate::tolerance::ORBIT), except where [`FlowRepairs`] counts choices that nothing decides.
 
 mod orders;
+mod point;
 mod relate;
 mod scalars;
 
 use sgmn_graph::flow::FlowNet;
 
-pub(super) use self::orders::{ordered, units_of_matrices};
+pub(super) use self::orders::{order, units_of_matrices};
+pub(super) use self::point::Point;
 pub use self::relate::{Difference, ParamDistance, Relation, check_same_flow, relate};
 use self::scalars::Scalars;
 use super::{
@@ -92,9 +94,8 @@ pub fn canonicalize_unfolded(net: &FlowNet) -> Result<CanonicalFlow> {
 pub(super) fn canonical_with_way(net: &FlowNet, spaces: &Spaces) -> Result<(CanonicalFlow, Way)> {
     let Gauged { net, mut way, mut repairs, settled, .. } =
         gauged(net.clone(), spaces, &freedoms(net.flow()), matrices(net.flow()))?;
-    let (net, order) = orders::ordered(&net, spaces, &way.matrices, &mut repairs)?;
-    way.order = order;
-    Ok((CanonicalFlow { net, repairs, settled }, way))
+    way.order = order(&net, spaces, &way.matrices, &mut repairs);
+    Ok((CanonicalFlow { net: net.ordered(&way.order)?, repairs, settled }, way))
 }
 
 /// Logarithms and signs of all free variables.
@@ -103,7 +104,7 @@ pub(super) type ScalarValues = (Vec<f64>, Vec<bool>);
 /// A settled net whose scalars and matrices are at their canonical points; its units stand as they stood.
 #[derive(Debug, Clone)]
 pub(super) struct Gauged {
-    pub(super) net: FlowNet,
+    pub(super) net: Point,
     /// What led there from the settled net; it moves no unit.
     pub(super) way: Way,
     pub(super) repairs: FlowRepairs,
@@ -119,16 +120,34 @@ pub(super) fn gauged(
     freedoms: &[Freedom],
     matrices: Vec<Matrix>,
 ) -> Result<Gauged> {
+    at_point(net, freedoms, matrices, spaces, |matrices| Scalars::new(spaces, matrices))
+}
+
+/// As [`gauged`], but scalars are left as they stand.
+pub(super) fn turned(
+    net: FlowNet,
+    spaces: &Spaces,
+    freedoms: &[Freedom],
+    matrices: Vec<Matrix>,
+) -> Result<Gauged> {
+    at_point(net, freedoms, matrices, spaces, |_| Scalars::standing(spaces))
+}
+
+fn at_point(
+    net: FlowNet,
+    freedoms: &[Freedom],
+    matrices: Vec<Matrix>,
+    spaces: &Spaces,
+    scalars: impl FnOnce(&[Matrix]) -> Scalars,
+) -> Result<Gauged> {
     let (first, settled) = settle_by(&net, freedoms)?;
-    // Large nets are copied as a whole: each copy goes when the next one is there.
+    // Of a large net no more than needed is in memory at once.
     drop(net);
     let mut repairs = FlowRepairs::default();
     let matrices = passable(first.flow(), matrices, &first)?;
-    let (turned, scaling, turning, scalars) = scaled_and_turned(&first, spaces, &matrices, &mut repairs)?;
-    drop(first);
-    // Turning brings back what settling had moved, by a rounding at most; settling again costs little.
-    let (net, _) = settle_by(&turned, freedoms)?;
-    drop(turned);
+    let scalars = scalars(&matrices);
+    let (scaling, turning, scalars) = scaled_and_turned(&first, spaces, &matrices, scalars, &mut repairs)?;
+    let net = Point::new(first, freedoms, &scaling, (&matrices, &turning))?;
     let way = Way { scaling, matrices, turning, order: spaces.identity() };
     Ok(Gauged { net, way, repairs, settled, scalars })
 }
@@ -138,10 +157,10 @@ fn scaled_and_turned(
     net: &FlowNet,
     spaces: &Spaces,
     all: &[Matrix],
+    mut scalars: Scalars,
     repairs: &mut FlowRepairs,
-) -> Result<(FlowNet, FlowElement, MatrixElement, ScalarValues)> {
+) -> Result<(FlowElement, MatrixElement, ScalarValues)> {
     let flow = net.flow().clone();
-    let mut scalars = Scalars::new(spaces, all);
     let mut element = MatrixElement::identity(all);
     let mut done = vec![false; all.len()];
     loop {
@@ -176,10 +195,7 @@ fn scaled_and_turned(
         done[space] = true;
     }
     scalars.count_left(repairs);
-    let scaling = scalars.element(spaces);
-    let scaled = scaling.act(net);
-    let turned = net.with(&element.act(&flow, all, &scaled)?)?;
-    Ok((turned, scaling, element, scalars.values()))
+    Ok((scalars.element(spaces), element, scalars.values()))
 }
 
 /// Whether a matrix without canonical point moves an axis.

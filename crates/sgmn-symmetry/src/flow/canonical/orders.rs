@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use sgmn_graph::flow::{FlowNet, Numbers};
+use sgmn_graph::flow::Numbers;
 
 use super::{
     super::{
@@ -15,15 +15,15 @@ use super::{
     },
     FlowRepairs,
 };
-use crate::{Result, tolerance};
+use crate::tolerance;
 
-/// The net with its units in order, and the element that puts them there.
-pub(in crate::flow) fn ordered(
-    net: &FlowNet,
+/// The element that puts the units of a net in order.
+pub(in crate::flow) fn order(
+    net: &dyn Numbers,
     spaces: &Spaces,
     matrices: &[Matrix],
     repairs: &mut FlowRepairs,
-) -> Result<(FlowNet, FlowElement)> {
+) -> FlowElement {
     let mut sorting = Sorting::new(spaces, matrices);
     while sorting.step(net, repairs) {}
     let n_vars = spaces.derived.n_vars() as usize;
@@ -31,10 +31,9 @@ pub(in crate::flow) fn ordered(
     if !spaces.derived.keeps_groups(&image) {
         // Where sorting found no reordering of the net, its order stays.
         repairs.unordered += 1;
-        return Ok((net.clone(), spaces.identity()));
+        return spaces.identity();
     }
-    let element = spaces.element(Some(&image), &vec![0.0; n_vars], &vec![false; n_vars]);
-    Ok((net.with(&element.act(net))?, element))
+    spaces.element(Some(&image), &vec![0.0; n_vars], &vec![false; n_vars])
 }
 
 /// The orbits whose units matrices mix: their order is a matter of the matrices.
@@ -81,7 +80,7 @@ impl<'a> Sorting<'a> {
     }
 
     /// Keys or decides one orbit; false when all are decided.
-    fn step(&mut self, net: &FlowNet, repairs: &mut FlowRepairs) -> bool {
+    fn step(&mut self, net: &dyn Numbers, repairs: &mut FlowRepairs) -> bool {
         let colors: Vec<u32> = self.units.keys().copied().collect();
         // Orbits whose units tie wait: more may be decided beside them later.
         for with_ties in [false, true] {
@@ -127,7 +126,7 @@ impl<'a> Sorting<'a> {
 
     /// Finds numbers to sort an orbit by: those of parameters in which everything beside its units is decided, one
     /// parameter after the other until no two units are alike; else the numbers of the units below it.
-    fn key(&mut self, color: u32, net: &FlowNet, with_ties: bool) -> bool {
+    fn key(&mut self, color: u32, net: &dyn Numbers, with_ties: bool) -> bool {
         let orbits = &self.spaces.derived.orbits;
         let mut found = false;
         for holding in self.spaces.holdings_in_order() {
@@ -161,7 +160,7 @@ impl<'a> Sorting<'a> {
             }
         }
         fibers.values_mut().any(|keys| {
-            keys.sort_by(|a, b| compare(a, b));
+            sort(keys, &|a, b| compare(a, b));
             keys.windows(2).any(|pair| compare(pair[0], pair[1]).is_eq())
         })
     }
@@ -177,7 +176,7 @@ impl<'a> Sorting<'a> {
     }
 
     /// Each unit's key are the numbers at its indices, everything beside them in its canonical order.
-    fn key_by_rows(&mut self, color: u32, holding: &Holding, group: &Group, which: usize, net: &FlowNet) {
+    fn key_by_rows(&mut self, color: u32, holding: &Holding, group: &Group, which: usize, net: &dyn Numbers) {
         let derived = &self.spaces.derived;
         let numbers = net.numbers(holding.param);
         let mut moved: Vec<Option<(&Group, Vec<u32>)>> = Vec::new();
@@ -231,7 +230,7 @@ impl<'a> Sorting<'a> {
                 let mut labels = labels.clone();
                 // Units that matrices have put in order stand in it.
                 if !self.by_matrix.contains(color) {
-                    labels.sort_by(|a, b| compare(&self.keys[a], &self.keys[b]));
+                    sort(&mut labels, &|a, b| compare(&self.keys[a], &self.keys[b]));
                 }
                 labels.iter().for_each(|label| key.extend(&self.keys[label]));
             }
@@ -266,7 +265,7 @@ impl<'a> Sorting<'a> {
                 labels.reverse();
                 continue;
             }
-            labels.sort_by(|a, b| compare(&self.keys[a], &self.keys[b]));
+            sort(labels, &|a, b| compare(&self.keys[a], &self.keys[b]));
             let ties =
                 labels.windows(2).filter(|pair| compare(&self.keys[&pair[0]], &self.keys[&pair[1]]).is_eq());
             repairs.tied += ties.count();
@@ -281,9 +280,55 @@ impl<'a> Sorting<'a> {
     }
 }
 
+/// Sorts stably, by merging. What is near is not transitive, and the sorts of the standard library may panic over that.
+fn sort<T: Copy>(items: &mut [T], compare: &dyn Fn(&T, &T) -> Ordering) {
+    if items.len() < 2 {
+        return;
+    }
+    let (left, right) = items.split_at_mut(items.len() / 2);
+    sort(left, compare);
+    sort(right, compare);
+    let (left, right) = (left.to_vec(), right.to_vec());
+    let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
+    for item in items {
+        let from_right = match (left.peek(), right.peek()) {
+            (Some(left), Some(right)) => compare(right, left).is_lt(),
+            (left, _) => left.is_none(),
+        };
+        *item =
+            *if from_right { right.next() } else { left.next() }.expect("as many as items in both halves");
+    }
+}
+
 /// The first numbers that differ by more than rounding decide.
 fn compare(a: &[f64], b: &[f64]) -> Ordering {
     let largest = a.iter().chain(b).fold(0.0_f64, |most, value| most.max(value.abs()));
     let differ = a.iter().zip(b).find(|(x, y)| (*x - *y).abs() > largest * tolerance::TIE);
     differ.map_or(a.len().cmp(&b.len()), |(x, y)| x.total_cmp(y))
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+    use sgmn_graph::Seed;
+
+    use super::*;
+
+    #[test]
+    fn keys_that_are_nearly_alike_are_sorted_though_their_order_is_none() {
+        // First numbers lie half a tolerance apart: neighbours tie and second numbers decide, others do not.
+        let mut rng = Seed::new(0).rng();
+        let mut key = |i: u32| [1.0 + 0.5 * tolerance::TIE * f64::from(i), rng.random::<f64>()];
+        let mut keys: Vec<[f64; 2]> = (0..100).map(&mut key).collect();
+        let mut firsts: Vec<f64> = keys.iter().map(|key| key[0]).collect();
+        sort(&mut keys, &|a, b| compare(a, b));
+        let mut sorted: Vec<f64> = keys.iter().map(|key| key[0]).collect();
+        sorted.sort_by(f64::total_cmp);
+        firsts.sort_by(f64::total_cmp);
+        assert_eq!(sorted, firsts, "the same keys");
+
+        let mut numbers = [3, 1, 2, 1];
+        sort(&mut numbers, &|a: &i32, b| a.cmp(b));
+        assert_eq!(numbers, [1, 1, 2, 3]);
+    }
 }

@@ -1,6 +1,9 @@
 //! Scalars of the canonical form: each is fixed where it stands alone beside what is fixed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use sgmn_graph::flow::Numbers;
 
@@ -89,6 +92,19 @@ impl Scalars {
         scalars
     }
 
+    /// All are fixed as they stand.
+    pub(super) fn standing(spaces: &Spaces) -> Self {
+        let n = spaces.derived.n_vars() as usize;
+        Self {
+            logs: vec![0.0; n],
+            signs: vec![false; n],
+            known_log: vec![true; n],
+            known_sign: vec![true; n],
+            used: BTreeSet::new(),
+            dead: BTreeSet::new(),
+        }
+    }
+
     /// Logarithms and signs of all variables.
     pub(super) fn values(&self) -> ScalarValues {
         (self.logs.clone(), self.signs.clone())
@@ -107,19 +123,20 @@ impl Scalars {
         is_open: &dyn Fn(usize, usize) -> bool,
         repairs: &mut FlowRepairs,
     ) -> bool {
-        let mut progress = false;
-        for holding in spaces.holdings_in_order() {
-            for which in (0..holding.motion.groups.len()).map(Some).chain([None]) {
-                if self.is_ready(spaces, holding, which, is_open) {
-                    progress |= self.fix(spaces, holding, which, net, repairs);
-                    if progress {
-                        // Numbers are those before; later ones may depend on what was fixed.
-                        return true;
-                    }
-                }
-            }
-        }
-        progress
+        let places = spaces.holdings_in_order().into_iter().flat_map(|holding| {
+            let groups = (0..holding.motion.groups.len()).map(Some).chain([None]);
+            groups.map(move |which| (holding, which))
+        });
+        let mut ready: Vec<(&Holding, Option<usize>)> =
+            places.filter(|(holding, which)| self.is_ready(spaces, holding, *which, is_open)).collect();
+        // The weights of a unit say more about its size than its bias, which may be next to nothing.
+        let n_numbers = |(holding, which): &(&Holding, Option<usize>)| {
+            let n: usize = holding.shape.iter().product();
+            n / which.map_or(1, |at| holding.motion.groups[at].len().max(1))
+        };
+        ready.sort_by_key(|place| Reverse(n_numbers(place)));
+        // Numbers are those before; what is found later may depend on what was fixed.
+        ready.into_iter().any(|(holding, which)| self.fix(spaces, holding, which, net, repairs))
     }
 
     /// Whether everything beside a group (or beside the scalar of the whole) is fixed.
@@ -277,6 +294,40 @@ impl Row {
         }
         if self.rival * self.largest > 0.0 {
             self.rival = 0.0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sgmn_graph::flow::{
+        Combination, Combine, Contract, FlowBuilder, FlowNet, Function, Numbers, Pointwise, Role, Stored,
+    };
+
+    use crate::flow::canonicalize_unfolded;
+
+    #[test]
+    fn the_weights_of_a_unit_say_its_scale_even_if_its_bias_stands_first_in_the_file() {
+        let mut flow = FlowBuilder::new();
+        let x = flow.input("x", vec![1, 2], Default::default()).unwrap();
+        let bias = flow.param("bias", vec![1], Role::Trained).unwrap();
+        let weight = flow.param("weight", vec![1, 2], Role::Trained).unwrap();
+        let out = flow.param("out", vec![1, 1], Role::Trained).unwrap();
+        let linear = || Contract { batch: vec![], sum: vec![(1, 1)] };
+        let z = flow.step(linear(), &[x, weight], "weight").unwrap();
+        let z = flow.step(Combine { by: Combination::Add }, &[z, bias], "bias").unwrap();
+        let z = flow.step(Pointwise { function: Function::Relu }, &[z], "relu").unwrap();
+        let y = flow.step(linear(), &[z, out], "out").unwrap();
+        flow.output("y", y);
+        let stored = [vec![1e-6], vec![3.0, 4.0], vec![2.0]].map(Stored::from);
+        let net = FlowNet::new(Arc::new(flow.build().unwrap()), stored.into()).unwrap();
+        let form = canonicalize_unfolded(&net).unwrap().net;
+        for (param, expected) in [&[2e-7][..], &[0.6, 0.8], &[10.0]].into_iter().enumerate() {
+            for (found, expected) in form.numbers(param).iter().zip(expected) {
+                assert!((found / expected - 1.0).abs() < 1e-12, "parameter {param}: {found} for {expected}");
+            }
         }
     }
 }

@@ -37,7 +37,7 @@ use view::View;
 use super::element::unlike;
 use crate::Result;
 
-pub(in crate::flow) use settle::settle_by;
+pub(in crate::flow) use settle::{settle_by, settled};
 pub use settle::{Settled, settle};
 pub use span::span;
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use sgmn_graph::flow::{FlowNet, FlowResult, Numbers, Stored};
+use sgmn_graph::flow::{Flow, FlowNet, FlowResult, Numbers, Stored};
 
 use super::{Freedom, Rule, freedoms};
 
@@ -30,7 +30,21 @@ pub fn settle(net: &FlowNet) -> FlowResult<(FlowNet, Settled)> {
 
 /// As [`settle`], for many nets of one flow, whose freedoms were found once.
 pub(in crate::flow) fn settle_by(net: &FlowNet, freedoms: &[Freedom]) -> FlowResult<(FlowNet, Settled)> {
-    let mut overlay = Overlay { net, changed: vec![None; net.stored().len()] };
+    let (changed, settled) = settled(net.flow(), net, freedoms);
+    let stored = net.stored().iter().zip(changed).map(|(stored, changed)| match changed {
+        Some(numbers) => Stored::from(numbers),
+        None => stored.clone(),
+    });
+    Ok((FlowNet::new(net.flow().clone(), stored.collect())?, settled))
+}
+
+/// As [`settle_by`], of a net that need not exist as a whole: the numbers of the parameters that settling changes.
+pub(in crate::flow) fn settled(
+    flow: &Flow,
+    net: &dyn Numbers,
+    freedoms: &[Freedom],
+) -> (Vec<Option<Vec<f64>>>, Settled) {
+    let mut overlay = Overlay { net, changed: vec![None; flow.params().len()] };
     let mut counts = vec![0; Rule::ALL.len()];
     let mut left = 0;
     let mut touched = vec![false; freedoms.len()];
@@ -53,13 +67,8 @@ pub(in crate::flow) fn settle_by(net: &FlowNet, freedoms: &[Freedom]) -> FlowRes
             break;
         }
     }
-    let stored = net.stored().iter().zip(overlay.changed).map(|(stored, changed)| match changed {
-        Some(numbers) => Stored::from(numbers),
-        None => stored.clone(),
-    });
-    let settled = FlowNet::new(net.flow().clone(), stored.collect())?;
     let changed = Rule::ALL.iter().copied().zip(counts).filter(|(_, count)| *count > 0).collect();
-    Ok((settled, Settled { changed, left }))
+    (overlay.changed, Settled { changed, left })
 }
 
 enum Outcome {
@@ -70,7 +79,7 @@ enum Outcome {
 
 /// A net with some parameters replaced.
 struct Overlay<'a> {
-    net: &'a FlowNet,
+    net: &'a dyn Numbers,
     changed: Vec<Option<Vec<f64>>>,
 }
 

@@ -125,6 +125,9 @@ impl FlowLowering {
             logs.iter().zip(&self.own).map(|(log, own)| if *own { -log } else { 0.0 }).collect();
         let flipped: Vec<bool> = signs.iter().zip(&self.own).map(|(sign, own)| *own && *sign).collect();
         let element = self.spaces.element(None, &back, &flipped);
+        if element.is_identity() {
+            return Ok((self.fill(&gauged.net)?, gauged.repairs));
+        }
         // Acting parameter by parameter, so that a large net need not be there once more.
         Ok((self.fill(&element.act(&gauged.net))?, gauged.repairs))
     }

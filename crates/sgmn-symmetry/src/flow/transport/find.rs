@@ -116,8 +116,11 @@ impl<'a> Pair<'a> {
 
     /// What is left to add after the rest has acted: for each freedom by how much b is further than what is there by then.
     pub(in crate::flow) fn additions(&self, plain: &Transport) -> Result<Vec<Addition>> {
-        let acted = plain.act(self.a, &self.matrices, &self.freedoms)?;
-        let mut added = Added::new(&acted, &[], &self.freedoms);
+        plain.acted(self.a, &self.matrices, &self.freedoms, |acted| Ok(self.additions_to(acted)))
+    }
+
+    fn additions_to(&self, acted: &dyn Numbers) -> Vec<Addition> {
+        let mut added = Added::new(acted, &[], &self.freedoms);
         let mut additions = Vec::new();
         for (at, freedom) in self.freedoms.iter().enumerate() {
             let back = freedom.inverse(&freedom.settled(self.b));
@@ -129,7 +132,7 @@ impl<'a> Pair<'a> {
                 additions.push(Addition { freedom: at, change });
             }
         }
-        Ok(additions)
+        additions
     }
 
     /// How far b is from a after this.

@@ -49,21 +49,35 @@ impl Transport {
     /// [`Error::Unlike`](crate::Error::Unlike) if the matrices do not fit or a gain through which one acts is 0;
     /// [`Error::Flow`](crate::Error::Flow) if a number is not finite any more.
     pub fn act(&self, net: &FlowNet, matrices: &[Matrix], freedoms: &[Freedom]) -> Result<FlowNet> {
+        self.acted(net, matrices, freedoms, |acted| {
+            let stored = |param: usize| match self.leaves(param, matrices, freedoms) {
+                true => net.stored()[param].clone(),
+                false => Stored::from(acted.numbers(param).into_owned()),
+            };
+            Ok(FlowNet::new(net.flow().clone(), (0..net.flow().params().len()).map(stored).collect())?)
+        })
+    }
+
+    /// Shows the net after it to `see`, without making it as a whole: numbers are computed when they are asked for.
+    ///
+    /// # Errors
+    /// As [`Transport::act`], but for numbers that are not finite, and those of `see`.
+    pub fn acted<T, E: From<crate::Error>>(
+        &self,
+        net: &FlowNet,
+        matrices: &[Matrix],
+        freedoms: &[Freedom],
+        see: impl FnOnce(&dyn Numbers) -> Result<T, E>,
+    ) -> Result<T, E> {
         self.turning.check_fits(matrices)?;
-        let flow = net.flow();
         let acted = self.element.act(net);
         // Where a matrix is the identity, gains may be anything.
         let mixing: Vec<usize> = (0..matrices.len()).filter(|space| self.mixes(*space)).collect();
         let blocks = mixing.iter().map(|space| self.turning.blocks()[*space].clone()).collect();
         let spaces: Vec<Matrix> = mixing.iter().map(|space| matrices[*space].clone()).collect();
         let turning = MatrixElement::new(&spaces, blocks)?;
-        let mixed = turning.act(flow, &spaces, &acted)?;
-        let added = Added::new(&mixed, &self.additions, freedoms);
-        let stored = |param: usize| match self.leaves(param, &spaces, freedoms) {
-            true => net.stored()[param].clone(),
-            false => Stored::from(added.numbers(param).into_owned()),
-        };
-        Ok(FlowNet::new(flow.clone(), (0..flow.params().len()).map(stored).collect())?)
+        let mixed = turning.act(net.flow(), &spaces, &acted)?;
+        see(&Added::new(&mixed, &self.additions, freedoms))
     }
 
     /// Whether matrices of a space change something.
@@ -72,10 +86,11 @@ impl Transport {
     }
 
     /// Whether a parameter stays as it is.
-    fn leaves(&self, param: usize, spaces: &[Matrix], freedoms: &[Freedom]) -> bool {
+    fn leaves(&self, param: usize, matrices: &[Matrix], freedoms: &[Freedom]) -> bool {
         let moves = |addition: &Addition| freedoms[addition.freedom].params.contains(&param);
+        let holds = |space: &usize| matrices[*space].holders.iter().any(|holder| holder.param == param);
         self.element.params()[param].is_identity()
-            && !spaces.iter().flat_map(|space| &space.holders).any(|holder| holder.param == param)
+            && !(0..matrices.len()).filter(holds).any(|space| self.mixes(space))
             && !self.additions.iter().any(moves)
     }
 }
