@@ -37,8 +37,8 @@ use view::View;
 use super::element::unlike;
 use crate::Result;
 
-pub(in crate::flow) use settle::{settle_by, settled};
 pub use settle::{Settled, settle};
+pub(in crate::flow) use settle::{settle_by, settled};
 pub use span::span;
 
 /// Something that may be added to a net.
