@@ -6,7 +6,7 @@ use std::{
 };
 
 use sgmn_data::{
-    Error, Shard,
+    Error, Made, Shard,
     fit::{self, Images, Recipe},
     zoo::{self, wild},
 };
@@ -35,21 +35,22 @@ fn files(path: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// Whether the shards of a request, made from the last to the first, give what the request gives in one piece.
-fn is_the_same_in_shards(
-    whole: impl Fn(&Path),
-    shard: impl Fn(Shard, &Path),
-    gather: impl Fn(&Path, usize, &Path),
+fn is_the_same_in_shards<T>(
+    whole: impl Fn(&Path) -> Result<T, Error>,
+    shard: impl Fn(Shard, &Path) -> Result<Made, Error>,
+    gather: impl Fn(&Path, usize, &Path) -> Result<T, Error>,
 ) {
     let folder = tempfile::tempdir().unwrap();
     let expected = folder.path().join("whole");
-    whole(&expected);
+    whole(&expected).unwrap();
     for count in [1, 7] {
         let (shards, out) =
             (folder.path().join(format!("{count}")), folder.path().join(format!("gathered-{count}")));
         std::fs::create_dir(&shards).unwrap();
-        let all: Vec<Shard> = Shard::all(count).collect();
-        all.iter().rev().for_each(|part| shard(*part, &shards));
-        gather(&shards, count, &out);
+        for part in Shard::all(count).collect::<Vec<_>>().into_iter().rev() {
+            shard(part, &shards).unwrap();
+        }
+        gather(&shards, count, &out).unwrap();
         assert_eq!(files(&out), files(&expected), "{count} shards");
         assert_eq!(files(&shards).len(), count, "no journal is left");
     }
@@ -65,7 +66,7 @@ fn with_fits<T>(seed: u64, use_request: impl FnOnce(&fit::Request<'_>) -> T) -> 
     use_request(&fit::Request { images: &images, ids: &ids, splits: &splits, recipe: &recipe, seed: &seed })
 }
 
-fn fit_shard(seed: u64, part: Shard, folder: &Path) -> Result<sgmn_data::Made, Error> {
+fn fit_shard(seed: u64, part: Shard, folder: &Path) -> Result<Made, Error> {
     with_fits(seed, |request| fit::fit_shard(request, part, folder, &|_| {}, &go()))
 }
 
@@ -75,20 +76,16 @@ fn gather(folder: &Path, count: usize) -> Result<fit::Summary, Error> {
 
 #[test]
 fn fits_have_the_same_bytes_in_shards() {
-    let shard = |part, folder: &Path| drop(fit_shard(1, part, folder).unwrap());
+    let shard = |part, folder: &Path| fit_shard(1, part, folder);
     is_the_same_in_shards(
-        |out| drop(with_fits(1, |fits| fit::fit_to_packed(fits, out, &|_| {}, &go())).unwrap()),
+        |out| with_fits(1, |fits| fit::fit_to_packed(fits, out, &|_| {}, &go())),
         shard,
-        |folder, count, out| {
-            drop(with_fits(1, |fits| fit::gather_to_packed(fits, folder, count, out)).unwrap());
-        },
+        |folder, count, out| with_fits(1, |fits| fit::gather_to_packed(fits, folder, count, out)),
     );
     is_the_same_in_shards(
-        |out| drop(with_fits(1, |fits| fit::fit_to_safetensors(fits, out, &|_| {}, &go())).unwrap()),
+        |out| with_fits(1, |fits| fit::fit_to_safetensors(fits, out, &|_| {}, &go())),
         shard,
-        |folder, count, out| {
-            drop(with_fits(1, |fits| fit::gather_to_safetensors(fits, folder, count, out)).unwrap());
-        },
+        |folder, count, out| with_fits(1, |fits| fit::gather_to_safetensors(fits, folder, count, out)),
     );
 }
 
@@ -107,9 +104,9 @@ fn zoos_have_the_same_bytes_in_shards() {
         seed: &seed,
     };
     is_the_same_in_shards(
-        |out| drop(zoo::train_to_zoo(&request, out, &|_| {}, &go()).unwrap()),
-        |part, folder| drop(zoo::train_shard(&request, part, folder, &|_| {}, &go()).unwrap()),
-        |folder, count, out| drop(zoo::gather_to_zoo(&request, folder, count, out).unwrap()),
+        |out| zoo::train_to_zoo(&request, out, &|_| {}, &go()),
+        |part, folder| zoo::train_shard(&request, part, folder, &|_| {}, &go()),
+        |folder, count, out| zoo::gather_to_zoo(&request, folder, count, out),
     );
 }
 
@@ -127,9 +124,9 @@ fn wild_zoos_have_the_same_bytes_in_shards() {
         seed: &seed,
     };
     is_the_same_in_shards(
-        |out| drop(wild::train_to_flows(&request, out, &|_| {}, &go()).unwrap()),
-        |part, folder| drop(wild::train_shard(&request, part, folder, &|_| {}, &go()).unwrap()),
-        |folder, count, out| drop(wild::gather_to_flows(&request, folder, count, out).unwrap()),
+        |out| wild::train_to_flows(&request, out, &|_| {}, &go()),
+        |part, folder| wild::train_shard(&request, part, folder, &|_| {}, &go()),
+        |folder, count, out| wild::gather_to_flows(&request, folder, count, out),
     );
 }
 

@@ -42,7 +42,7 @@ enum Job {
     /// As `sgmn zoo`
     Zoo(zoo::Args),
     /// As `sgmn compare`
-    Compare(compare::Args),
+    Compare(Box<compare::Args>),
     /// As `sgmn-report run` and `cargo xtask reproduce`
     Reproduce(RunArgs),
 }
@@ -102,7 +102,7 @@ impl Job {
         match self {
             Self::Fit(args) => Kind::Nets(args),
             Self::Zoo(args) => Kind::Nets(args),
-            Self::Compare(args) => Kind::Runs(args),
+            Self::Compare(args) => Kind::Runs(args.as_ref()),
             Self::Reproduce(args) => Kind::Runs(args),
         }
     }
