@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use sgmn_data::{fit::Images, formats::packed::flows::Reader};
+use sgmn_data::{fit::Images, formats::flows::Reader};
 use sgmn_exp::{
     any_net::{
         batch_norms::BatchNorms,

@@ -121,6 +121,7 @@ fn wild_zoos_have_the_same_bytes_in_shards() {
         n_nets,
         per_architecture,
         most_epochs,
+        siblings: None,
         seed: &seed,
     };
     is_the_same_in_shards(

@@ -158,7 +158,8 @@ fn known(place: usize, before: usize) -> FlowResult<ValueId> {
     }
 }
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests {
     use crate::{
         Seed,
