@@ -89,6 +89,12 @@ pub enum Error {
         /// How to place the files by hand.
         remedy: String,
     },
+    /// Somebody else is making what was asked for.
+    #[error("{path}: expected a journal for this process alone, found one that another process holds", path = shown(path))]
+    InUse {
+        /// The journal.
+        path: PathBuf,
+    },
     /// The caller asked to stop; nothing is damaged.
     #[error("interrupted; the same call completes the work")]
     Interrupted,
@@ -108,7 +114,8 @@ impl Error {
             | Self::Net { path, .. }
             | Self::Flow { path, .. }
             | Self::Unsupported { path, .. }
-            | Self::Unsaid { path, .. } => path,
+            | Self::Unsaid { path, .. }
+            | Self::InUse { path } => path,
             Self::Config { .. } | Self::Unreachable { .. } | Self::Interrupted => return whole,
         };
         whole.strip_prefix(&format!("{}: ", shown(path))).map(str::to_owned).unwrap_or(whole)

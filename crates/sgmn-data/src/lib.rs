@@ -7,6 +7,7 @@
 //!                                                                      zoo      images → small CNNs, the zoo's files;
 //!                                                                               zoo::wild: nets of many architectures
 //! source     item i → Sample { id, net, target }, read when asked for  split    positions for train, val, test
+//! shard      a part of the nets that are made, for one of several workers
 //! skip       nets that cannot be read are left out and listed
 //! ```
 //!
@@ -26,6 +27,7 @@ pub mod lock;
 pub mod manifest;
 pub mod nets;
 mod sample;
+mod shard;
 pub mod skip;
 mod source;
 pub mod split;
@@ -34,4 +36,5 @@ pub mod zoo;
 pub use bytes::atomic::AtomicFile;
 pub use error::{Error, Result};
 pub use sample::{FlowSample, Sample, Target};
+pub use shard::{Made, Shard};
 pub use source::{Dataset, LentSample, Source};

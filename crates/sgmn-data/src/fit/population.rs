@@ -1,22 +1,21 @@
 //! Fits a whole population into a dataset on disk, in as many calls as it takes.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    collections::BTreeSet,
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
     time::Instant,
 };
 
 use serde::Serialize;
-use sgmn_graph::{Net, NetSpec, Seed};
+use serde_json::{Map, Value};
+use sgmn_graph::{NetSpec, Seed};
 
-use super::{Fitted, Images, Progress, Recipe, Summary, arithmetic, siren::fit_some};
+use super::{Fitted, Images, Progress, Recipe, Summary, arithmetic, finished::Population, siren::fit_some};
 use crate::{
-    Error, Result, Sample, Source, Target,
-    formats::{folder, packed},
-    journal::{self, Journal, Record, Subject, seed_fingerprint},
-    source::Dataset,
-    split::{Split, Splits},
+    Error, Made, Result, Shard,
+    journal::{self, Finished, Journal, Record, Subject, make_shard, seed_fingerprint},
+    split::Split,
 };
 
 /// What is to be fitted, and how the items will be called.
@@ -55,6 +54,31 @@ impl Request<'_> {
             None => Ok(()),
         }
     }
+
+    /// The architecture of the nets, and what they depend on.
+    fn subject(&self) -> Result<(Arc<NetSpec>, Subject)> {
+        self.validate()?;
+        let &Request { images, recipe, seed, .. } = self;
+        let spec = Arc::new(recipe.spec(images.size()[2])?);
+        let header = Header {
+            recipe,
+            seed: &seed_fingerprint(seed),
+            images_sha256: &images.digest(),
+            n_nets: images.len(),
+            arithmetic: arithmetic(),
+        };
+        let n_bytes = RECORD_HEAD + 4 * spec.n_params();
+        let subject = Subject::new(MARK, &header, images.len(), n_bytes);
+        Ok((spec, subject))
+    }
+
+    /// Everything that the nets depend on, by name: requests with equal facts have equal nets, bit for bit.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the request cannot be fulfilled.
+    pub fn facts(&self) -> Result<Map<String, Value>> {
+        Ok(self.subject()?.1.facts())
+    }
 }
 
 /// Fits a net to every image and writes them as one packed file.
@@ -65,27 +89,16 @@ impl Request<'_> {
 ///
 /// # Errors
 /// [`Error::Interrupted`] soon after `stop` becomes true; [`Error::Config`] if the request cannot be fulfilled;
-/// [`Error::Format`] if the journal is of another request; [`Error::Io`] from the disk.
+/// [`Error::Format`] if the journal is of another request; [`Error::InUse`] if another process has it; [`Error::Io`] from
+/// the disk.
 pub fn fit_to_packed(
     request: &Request<'_>,
     out: &Path,
     progress: &(dyn Fn(Progress) + Sync),
     stop: &AtomicBool,
 ) -> Result<Summary> {
-    let (population, summary) = Population::fit(request, out, progress, stop)?;
-    let mut provenance = provenance(request);
-    provenance.extend(summary.facts());
-    let mut writer = packed::Writer::create(out, provenance)?;
-    for i in 0..population.len() {
-        let (id, target, spec) =
-            (population.ids[i].clone(), population.targets[i], Arc::clone(&population.spec));
-        let Fitted { params, .. } = population.fitted(i)?;
-        writer.push(packed::Item { id, spec, params, target, split: request.splits[i] })?;
-    }
-    writer.finish()?;
-    drop(population);
-    journal::remove_beside(out)?;
-    Ok(summary)
+    let (population, made) = fit(request, out, progress, stop)?;
+    population.write_packed(request, out, made)
 }
 
 /// Fits a net to every image and writes them as a folder of safetensors files, which PyTorch reads as DWS's state dicts.
@@ -101,22 +114,92 @@ pub fn fit_to_safetensors(
     progress: &(dyn Fn(Progress) + Sync),
     stop: &AtomicBool,
 ) -> Result<Summary> {
-    if let Ok(mut entries) = std::fs::read_dir(folder)
-        && entries.next().is_some()
-    {
-        return Err(Error::format(folder, "a new or empty folder", "one that holds something"));
+    refuse_full(folder)?;
+    let (population, made) = fit(request, folder, progress, stop)?;
+    population.write_safetensors(request, folder, made)
+}
+
+/// Fits the nets of one shard into its file in a folder, which must exist; nothing is left to do where the file is.
+///
+/// Finished nets wait in a journal beside the file, as in [`fit_to_packed`].
+///
+/// # Errors
+/// As [`fit_to_packed`], and [`Error::Format`] if the file of the shard is of another request or another cut.
+pub fn fit_shard(
+    request: &Request<'_>,
+    shard: Shard,
+    folder: &Path,
+    progress: &(dyn Fn(Progress) + Sync),
+    stop: &AtomicBool,
+) -> Result<Made> {
+    let (_, subject) = request.subject()?;
+    make_shard(&subject, shard, folder, |journal| fit_missing(request, journal, progress, stop))
+}
+
+/// Writes the nets of all shards, of `count`, as one packed file: the same bytes as [`fit_to_packed`].
+///
+/// # Errors
+/// [`Error::Io`] if a shard is missing, and from the disk; [`Error::Format`] if a shard is of another request or another
+/// cut, or a net in it fails its checksum; then no file appears.
+pub fn gather_to_packed(request: &Request<'_>, folder: &Path, count: usize, out: &Path) -> Result<Summary> {
+    gather(request, folder, count)?.write_packed(request, out, Made::default())
+}
+
+/// Writes the nets of all shards, of `count`, as a folder: the same files as [`fit_to_safetensors`].
+///
+/// # Errors
+/// As [`gather_to_packed`] and [`fit_to_safetensors`].
+pub fn gather_to_safetensors(
+    request: &Request<'_>,
+    folder: &Path,
+    count: usize,
+    out: &Path,
+) -> Result<Summary> {
+    refuse_full(out)?;
+    gather(request, folder, count)?.write_safetensors(request, out, Made::default())
+}
+
+fn refuse_full(folder: &Path) -> Result<()> {
+    match std::fs::read_dir(folder).map(|mut entries| entries.next().is_some()) {
+        Ok(true) => Err(Error::format(folder, "a new or empty folder", "one that holds something")),
+        Ok(false) | Err(_) => Ok(()),
     }
-    let (population, summary) = Population::fit(request, folder, progress, stop)?;
-    let dataset = Dataset::new(population, Splits::from_assignment(request.splits.iter().copied()));
-    // The nets are written aside and moved as a whole: a folder with some of them would look like a smaller dataset.
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let aside = tempfile::Builder::new().prefix(".writing-").tempdir_in(parent).map_err(Error::io(folder))?;
-    let nets = aside.path().join("nets");
-    folder::write(&dataset, &nets, |_, _| {})?;
-    std::fs::rename(&nets, folder).map_err(Error::io(folder))?;
-    drop(dataset);
-    journal::remove_beside(folder)?;
-    Ok(summary)
+}
+
+/// Fits what is missing in the journal beside `out`.
+fn fit(
+    request: &Request<'_>,
+    out: &Path,
+    progress: &(dyn Fn(Progress) + Sync),
+    stop: &AtomicBool,
+) -> Result<(Population, Made)> {
+    let began = Instant::now();
+    let (spec, subject) = request.subject()?;
+    let mut journal = Journal::open(&journal::beside(out), &subject)?;
+    let n_made_now = journal.missing().len();
+    fit_missing(request, &mut journal, progress, stop)?;
+    let (n_nets, seconds) = (request.images.len(), began.elapsed().as_secs_f64());
+    let population = Population::new(request, spec, Finished::Journal(journal));
+    Ok((population, Made { n_nets, n_made_now, seconds }))
+}
+
+/// Takes the nets from the files of shards.
+fn gather(request: &Request<'_>, folder: &Path, count: usize) -> Result<Population> {
+    let (spec, subject) = request.subject()?;
+    Ok(Population::new(request, spec, Finished::in_shards(folder, count, subject)))
+}
+
+/// Fits what a journal is missing.
+fn fit_missing(
+    request: &Request<'_>,
+    journal: &mut Journal<Fitted>,
+    progress: &(dyn Fn(Progress) + Sync),
+    stop: &AtomicBool,
+) -> Result<()> {
+    let &Request { images, recipe, seed, .. } = request;
+    let (missing, n_total) = (journal.missing(), journal.n_nets());
+    let keep = |i: usize, fitted: Fitted| journal.append(i, &fitted);
+    fit_some(images, (&missing, n_total), recipe, seed, keep, progress, stop)
 }
 
 /// What a population depends on.
@@ -150,81 +233,4 @@ impl Record for Fitted {
         let (n_steps, psnr_db) = (u32::from_le_bytes(*n_steps), f64::from_le_bytes(*psnr_db));
         Some(Self { params, psnr_db, n_steps })
     }
-}
-
-/// A population whose nets are all in the journal.
-struct Population {
-    spec: Arc<NetSpec>,
-    ids: Vec<String>,
-    targets: Vec<Target>,
-    journal: Mutex<Journal<Fitted>>,
-}
-
-impl Population {
-    /// Fits what is missing.
-    fn fit(
-        request: &Request<'_>,
-        out: &Path,
-        progress: &(dyn Fn(Progress) + Sync),
-        stop: &AtomicBool,
-    ) -> Result<(Self, Summary)> {
-        let began = Instant::now();
-        request.validate()?;
-        let &Request { images, recipe, seed, .. } = request;
-        let spec = Arc::new(recipe.spec(images.size()[2])?);
-        let header = Header {
-            recipe,
-            seed: &seed_fingerprint(seed),
-            images_sha256: &images.digest(),
-            n_nets: images.len(),
-            arithmetic: arithmetic(),
-        };
-        let n_bytes = RECORD_HEAD + 4 * spec.n_params();
-        let subject = Subject { mark: MARK, header: &header, n_nets: images.len(), n_bytes };
-        let mut journal = Journal::open(&journal::beside(out), subject)?;
-        let missing = journal.missing();
-        let keep = |i: usize, fitted: Fitted| journal.append(i, &fitted);
-        fit_some(images, &missing, recipe, seed, keep, progress, stop)?;
-        let targets =
-            (0..images.len()).map(|i| images.label(i).map_or(Target::None, Target::Class)).collect();
-        let population = Self { spec, ids: request.ids.to_vec(), targets, journal: Mutex::new(journal) };
-        let nets: Vec<(f64, u32)> = (0..images.len())
-            .map(|i| population.fitted(i).map(|fitted| (fitted.psnr_db, fitted.n_steps)))
-            .collect::<Result<_>>()?;
-        let summary = Summary::new(&nets, recipe.goal_psnr_db, missing.len(), began.elapsed().as_secs_f64());
-        Ok((population, summary))
-    }
-
-    fn fitted(&self, i: usize) -> Result<Fitted> {
-        let mut journal = self.journal.lock().expect("reading does not panic");
-        Ok(journal.read(i)?.expect("every missing net was fitted and appended"))
-    }
-}
-
-impl Source for Population {
-    fn len(&self) -> usize {
-        self.ids.len()
-    }
-
-    fn get(&self, i: usize) -> Result<Sample> {
-        let id = self.ids[i].clone();
-        let params = self.fitted(i)?.params.into_iter().map(f64::from).collect();
-        let net = Net::new(Arc::clone(&self.spec), params)
-            .map_err(|source| Error::Net { path: PathBuf::from(&id), source })?;
-        Ok(Sample { id, net, target: self.targets[i] })
-    }
-}
-
-/// Where the nets come from; the same for the same request.
-fn provenance(request: &Request<'_>) -> BTreeMap<String, String> {
-    let recipe = serde_json::to_string(request.recipe).expect("numbers can be written as JSON");
-    let facts = [
-        ("made_by", "fit of SIRENs to images".to_owned()),
-        ("recipe", recipe),
-        ("seed", seed_fingerprint(request.seed)),
-        ("images_sha256", request.images.digest()),
-        ("image_size", format!("{:?}", request.images.size())),
-        ("arithmetic", arithmetic().to_owned()),
-    ];
-    facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

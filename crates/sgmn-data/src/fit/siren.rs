@@ -77,13 +77,13 @@ pub fn fit_all(
     stop: &AtomicBool,
 ) -> Result<()> {
     let all: Vec<usize> = (0..images.len()).collect();
-    fit_some(images, &all, recipe, seed, sink, progress, stop)
+    fit_some(images, (&all, all.len()), recipe, seed, sink, progress, stop)
 }
 
-/// [`fit_all`] for the images of these numbers only.
+/// [`fit_all`] for the images of these numbers only, the last ones of so many that were asked for.
 pub(super) fn fit_some(
     images: &Images,
-    numbers: &[usize],
+    (numbers, n_total): (&[usize], usize),
     recipe: &Recipe,
     seed: &Seed,
     sink: impl FnMut(usize, Fitted) -> Result<()> + Send,
@@ -92,7 +92,7 @@ pub(super) fn fit_some(
 ) -> Result<()> {
     recipe.validate()?;
     let began = Instant::now();
-    let n_before = images.len() - numbers.len();
+    let n_before = n_total - numbers.len();
     let collector = Mutex::new((sink, 0, 0));
     let seed = seed.child("fit");
     let fit = |fitter: &mut Fitter<'_>, &i: &usize| -> Result<()> {
@@ -106,7 +106,7 @@ pub(super) fn fit_some(
         *n_reached_now += reached;
         progress(Progress {
             n_done: n_before + *n_done_now,
-            n_total: images.len(),
+            n_total,
             n_done_now: *n_done_now,
             n_reached_now: *n_reached_now,
             seconds: began.elapsed().as_secs_f64(),

@@ -38,7 +38,7 @@ pub mod wild;
 
 pub use each::Progress;
 pub use hyperparameters::{Hyperparameters, Optimizer, WeightInit};
-pub use population::{Request, train_to_zoo};
+pub use population::{Request, gather_to_zoo, train_shard, train_to_zoo};
 pub use recipe::Recipe;
 pub use summary::Summary;
 pub use train::{Checkpoint, Evaluation, Trained, train_one};

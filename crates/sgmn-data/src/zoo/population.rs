@@ -1,13 +1,10 @@
 //! Trains a whole zoo into its folder, in as many calls as it takes.
 
-use std::{
-    path::Path,
-    sync::{Mutex, atomic::AtomicBool},
-    time::Instant,
-};
+use std::{path::Path, sync::atomic::AtomicBool, time::Instant};
 
 use rand::seq::SliceRandom;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use sgmn_graph::Seed;
 use sha2::{Digest, Sha256};
 
@@ -18,10 +15,10 @@ use super::{
     train::train_some,
 };
 use crate::{
-    Error, Result,
+    Error, Made, Result, Shard,
     fit::{self, Images},
     formats::cnn_zoo::{Line, Writer, ZooActivation},
-    journal::{self, Journal, Record, Subject, seed_fingerprint},
+    journal::{self, Finished, Journal, Record, Subject, make_shard, seed_fingerprint},
 };
 
 /// What is to be trained.
@@ -67,6 +64,30 @@ impl Request<'_> {
             return refuse("n_nets", format!("1 to {most}"), self.n_nets.to_string());
         }
         Ok(())
+    }
+
+    /// What the nets depend on.
+    fn subject(&self) -> Result<Subject> {
+        self.validate()?;
+        let header = Header {
+            recipe: self.recipe,
+            activation: self.activation,
+            seed: &seed_fingerprint(self.seed),
+            train_sha256: &digest(self.train),
+            test_sha256: &digest(self.test),
+            n_nets: self.n_nets,
+            arithmetic: fit::arithmetic(),
+        };
+        let n_bytes = 4 + self.recipe.kept().len() * N_CHECKPOINT_BYTES;
+        Ok(Subject::new(MARK, &header, self.n_nets, n_bytes))
+    }
+
+    /// Everything that the nets depend on, by name: requests with equal facts have equal nets, bit for bit.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the request cannot be fulfilled.
+    pub fn facts(&self) -> Result<Map<String, Value>> {
+        Ok(self.subject()?.facts())
     }
 }
 
@@ -151,7 +172,8 @@ impl Record for Kept {
 ///
 /// # Errors
 /// [`Error::Interrupted`] soon after `stop` becomes true; [`Error::Config`] if the request cannot be fulfilled;
-/// [`Error::Format`] if the folder holds something or the journal is of another request; [`Error::Io`] from the disk.
+/// [`Error::Format`] if the folder holds something or the journal is of another request; [`Error::InUse`] if another
+/// process has it; [`Error::Io`] from the disk.
 pub fn train_to_zoo(
     request: &Request<'_>,
     folder: &Path,
@@ -159,36 +181,69 @@ pub fn train_to_zoo(
     stop: &AtomicBool,
 ) -> Result<Summary> {
     let began = Instant::now();
-    request.validate()?;
+    let subject = request.subject()?;
     refuse_full(folder)?;
-    let kept = request.recipe.kept();
-    let header = Header {
-        recipe: request.recipe,
-        activation: request.activation,
-        seed: &seed_fingerprint(request.seed),
-        train_sha256: &digest(request.train),
-        test_sha256: &digest(request.test),
-        n_nets: request.n_nets,
-        arithmetic: fit::arithmetic(),
-    };
-    let n_bytes = 4 + kept.len() * N_CHECKPOINT_BYTES;
-    let subject = Subject { mark: MARK, header: &header, n_nets: request.n_nets, n_bytes };
-    let journal = Mutex::new(Journal::open(&journal::beside(folder), subject)?);
-    let open = || journal.lock().expect("reading and appending do not panic");
-    let missing = open().missing();
+    let mut journal = Journal::open(&journal::beside(folder), &subject)?;
+    let n_missing = journal.missing().len();
+    let n_images = train_missing(request, &mut journal, progress, stop)?;
+    let seconds = began.elapsed().as_secs_f64();
+    let (accuracies, n_diverged) = write(request, Finished::Journal(journal), folder)?;
+    Ok(Summary::new(accuracies, n_diverged, n_missing, n_images, seconds).of_work(MULTIPLY_ADDS))
+}
+
+/// Trains the nets of one shard into its file in a folder, which must exist; nothing is left to do where the file is.
+///
+/// Finished nets wait in a journal beside the file, as in [`train_to_zoo`].
+///
+/// # Errors
+/// As [`train_to_zoo`], and [`Error::Format`] if the file of the shard is of another request or another cut.
+pub fn train_shard(
+    request: &Request<'_>,
+    shard: Shard,
+    folder: &Path,
+    progress: &(dyn Fn(Progress) + Sync),
+    stop: &AtomicBool,
+) -> Result<Made> {
+    let train = |journal: &mut _| train_missing(request, journal, progress, stop).map(drop);
+    make_shard(&request.subject()?, shard, folder, train)
+}
+
+/// Writes the nets of all shards, of `count`, as a zoo: the same bytes as [`train_to_zoo`].
+///
+/// # Errors
+/// [`Error::Io`] if a shard is missing, and from the disk; [`Error::Format`] if `out` holds something, a shard is of
+/// another request or another cut, or a net in it fails its checksum; then no folder appears.
+pub fn gather_to_zoo(request: &Request<'_>, folder: &Path, count: usize, out: &Path) -> Result<Summary> {
+    let subject = request.subject()?;
+    refuse_full(out)?;
+    let (accuracies, n_diverged) = write(request, Finished::in_shards(folder, count, subject), out)?;
+    Ok(Summary::new(accuracies, n_diverged, 0, 0, 0.0))
+}
+
+/// Trains what a journal is missing; the images that this took.
+fn train_missing(
+    request: &Request<'_>,
+    journal: &mut Journal<Kept>,
+    progress: &(dyn Fn(Progress) + Sync),
+    stop: &AtomicBool,
+) -> Result<u64> {
+    let (missing, n_nets) = (journal.missing(), journal.n_nets());
     let keep = |i: usize, trained: Trained| {
         let Trained { n_diverged, checkpoints, .. } = trained;
-        open().append(i, &Kept { n_diverged, checkpoints })
+        journal.append(i, &Kept { n_diverged, checkpoints })
     };
-    let n_images = train_some(request, &missing, keep, progress, stop)?;
-    let seconds = began.elapsed().as_secs_f64();
+    train_some(request, (&missing, n_nets), keep, progress, stop)
+}
 
+/// Writes finished nets as the files of a zoo; their accuracies, and draws that diverged.
+fn write(request: &Request<'_>, mut nets: Finished<Kept>, folder: &Path) -> Result<(Vec<f64>, usize)> {
+    let n_kept = request.recipe.kept().len();
     let mut accuracies = Vec::with_capacity(request.n_nets);
     let mut n_diverged = 0;
     write_folder(folder, |files| {
-        let mut writer = Writer::create(files, request.n_nets * kept.len(), N_PARAMS)?;
+        let mut writer = Writer::create(files, request.n_nets * n_kept, N_PARAMS)?;
         for i in 0..request.n_nets {
-            let net = open().read(i)?.expect("every missing net was trained and appended");
+            let net = nets.read(i)?;
             n_diverged += net.n_diverged as usize;
             let seed = request.seed.child("net").index(i as u64).index(net.n_diverged.into());
             let drawn = request.draw(&seed);
@@ -197,12 +252,11 @@ pub fn train_to_zoo(
             }
             accuracies.extend(net.checkpoints.last().map(|last| last.test.accuracy));
         }
-        let order = split_order(request.n_nets * kept.len(), request.seed);
+        let order = split_order(request.n_nets * n_kept, request.seed);
         writer.finish(&layout(), request.dataset, &order)
     })?;
-    drop(journal);
-    journal::remove_beside(folder)?;
-    Ok(Summary::new(accuracies, n_diverged, missing.len(), n_images, seconds).of_work(MULTIPLY_ADDS))
+    nets.discard()?;
+    Ok((accuracies, n_diverged))
 }
 
 /// Refuses a folder that holds something.

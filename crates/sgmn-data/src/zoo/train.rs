@@ -67,19 +67,19 @@ pub fn train_one(request: &Request<'_>, i: usize, stop: &AtomicBool) -> Result<T
     Ok(Trainer::new(request).train(i, stop)?.0)
 }
 
-/// Trains the nets of these numbers; `sink` takes each as soon as it is finished, in no particular order, one at a time.
+/// Trains the nets of these numbers, the last ones of so many that were asked for; `sink` takes each as soon as it is finished, in no particular order, one at a time.
 ///
 /// # Errors
 /// As [`train_one`]; whatever `sink` returns.
 pub(super) fn train_some(
     request: &Request<'_>,
-    numbers: &[usize],
+    (numbers, n_nets): (&[usize], usize),
     sink: impl FnMut(usize, Trained) -> Result<()> + Send,
     progress: &(dyn Fn(Progress) + Sync),
     stop: &AtomicBool,
 ) -> Result<u64> {
     let train = |trainer: &mut Trainer<'_>, i: usize| trainer.train(i, stop);
-    train_each(request.n_nets, numbers, || Trainer::new(request), train, sink, progress)
+    train_each(n_nets, numbers, || Trainer::new(request), train, sink, progress)
 }
 
 /// Everything needed to train one net after the other.

@@ -20,5 +20,6 @@ mod formats_hostile_own;
 mod formats_own;
 mod mutation;
 mod nets;
+mod shards;
 mod wild;
 mod zoo;

@@ -20,7 +20,9 @@ use toml::{Table, Value};
 
 pub(crate) use args::ReadArgs;
 pub(crate) use flow::{FlowSource, write_tensors};
-pub(crate) use write::{Destination, OneFlow, OneNet, list_left_out, refuse_existing, refuse_full_folder};
+pub(crate) use write::{
+    Destination, OneFlow, OneNet, list_left_out, make_parent, refuse_existing, refuse_full_folder,
+};
 
 /// A file or folder, opened.
 pub(crate) enum Input {

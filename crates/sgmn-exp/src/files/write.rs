@@ -35,6 +35,14 @@ pub(crate) fn refuse_existing(path: &Path, force: bool) -> Result<()> {
     Ok(())
 }
 
+/// Makes the folder in which a path will stand.
+pub(crate) fn make_parent(path: &Path) -> Result<()> {
+    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => std::fs::create_dir_all(parent).with_context(|| parent.display().to_string()),
+        None => Ok(()),
+    }
+}
+
 /// Refuses a folder that holds something, and to force it: what it holds would be mixed with the nets, or lost.
 pub(crate) fn refuse_full_folder(path: &Path, force: bool) -> Result<()> {
     let shown = path.display();

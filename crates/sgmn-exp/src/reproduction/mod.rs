@@ -14,6 +14,7 @@ pub mod commands;
 mod compare;
 mod comparison;
 mod examples;
+mod items;
 mod nets;
 mod page;
 pub mod paper;
@@ -27,6 +28,7 @@ mod study;
 
 pub use compare::{Compared, Comparison, Entrant};
 pub use examples::{Example, Examples, psnr_db};
+pub use items::{RunItem, make_items};
 pub use nets::{Nets, make as make_nets};
 pub use plan::{Plan, PlannedRun, PlannedStudy, Request, RunState};
 pub use rates::Grid;

@@ -14,7 +14,7 @@
 //!
 //! Files appear whole or not at all; only the two logs grow.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -94,7 +94,9 @@ impl RunFolder {
     /// If another process has it.
     pub fn lock(&self) -> Result<FileLock> {
         let path = self.resolved();
-        let lock = File::open(&path).and_then(FileLock::take).with_context(|| path.display().to_string())?;
+        // File systems that several machines share lock only what is open for writing.
+        let file = OpenOptions::new().read(true).write(true).open(&path);
+        let lock = file.and_then(FileLock::take).with_context(|| path.display().to_string())?;
         lock.with_context(|| {
             let folder = self.path.display();
             format!("{folder}: expected a run that stands still, found another process at work in it")

@@ -48,6 +48,12 @@ impl MachineFacts {
     }
 }
 
+/// The name of this machine among others; nothing where the system does not say it.
+pub fn host() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// Commit of the work tree in `folder`, with `+` behind it if files were changed since; nothing outside of one.
 pub fn commit(folder: &Path) -> Option<String> {
     let git = |arguments: &[&str]| {

@@ -17,7 +17,7 @@ mod tensorboard;
 pub(crate) use architecture::{describe_kind, describe_map, describe_nonlinearity, describe_spec};
 pub use html::{Block, Figure, Page, Section};
 pub use image::{Colors, Image, ImageGrid, byte};
-pub use machine::{MachineFacts, commit};
+pub use machine::{MachineFacts, commit, host};
 pub use plots::{
     Bar, Curve, CurvePlot, DistributionAxis, DistributionPlot, DistributionRow, Svg, XAxis, confusion_svg,
     scatter_svg,

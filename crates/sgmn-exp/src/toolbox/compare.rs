@@ -9,12 +9,12 @@ use std::{
 use anyhow::{Result, bail, ensure};
 use sgmn_graph::Lowering;
 
-use super::Verdict;
+use super::{Verdict, shards::RunsInShards};
 use crate::{
     config::{Composition, DataPart, DeviceKind, ExperimentFile, ModelPart, SizePart, TaskKind},
     data::datasets::{self, OwnNets},
     files::{ReadArgs, format_of},
-    reproduction::Comparison,
+    reproduction::{Compared, Comparison, RunItem},
     run::interrupt::stop_on_interrupt,
 };
 
@@ -68,17 +68,11 @@ pub(super) struct Args {
 
 /// Makes the comparison, and prints its table.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
-    for rate in &args.rates {
-        ensure!(*rate > 0.0 && rate.is_finite(), "--rates: expected positive numbers, found {rate}");
-    }
     let stop = stop_on_interrupt(Some("stopping; the same command goes on from here"))?;
     let comparison = args.comparison(&stop)?;
     let words: Vec<String> = std::env::args().skip(1).collect();
     let compared = comparison.run(&format!("sgmn {}", words.join(" ")), &stop)?;
-    for (title, table) in &compared.report.tables {
-        writeln!(out, "{title}\n\n{}", table.to_markdown())?;
-    }
-    writeln!(out, "report: {}", compared.report.html.display())?;
+    tell(&compared, out)?;
     if compared.failed.is_empty() {
         return Ok(Verdict::Pass);
     }
@@ -86,8 +80,35 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
     Ok(Verdict::Fail)
 }
 
+fn tell(compared: &Compared, out: &mut (impl Write + ?Sized)) -> Result<()> {
+    for (title, table) in &compared.report.tables {
+        writeln!(out, "{title}\n\n{}", table.to_markdown())?;
+    }
+    writeln!(out, "report: {}", compared.report.html.display())?;
+    Ok(())
+}
+
+impl RunsInShards for Args {
+    fn items(&self, stop: &AtomicBool) -> Result<Vec<RunItem>> {
+        self.comparison(stop)?.items()
+    }
+
+    fn make(&self, items: &[RunItem], stop: &AtomicBool) -> Result<Vec<String>> {
+        self.comparison(stop)?.make_items(items, stop)
+    }
+
+    fn gather(&self, words: &str, stop: &AtomicBool, out: &mut dyn Write) -> Result<Vec<String>> {
+        let compared = self.comparison(stop)?.report(&format!("sgmn {words}"))?;
+        tell(&compared, out)?;
+        Ok(compared.missing)
+    }
+}
+
 impl Args {
     fn comparison(&self, stop: &AtomicBool) -> Result<Comparison> {
+        for rate in &self.rates {
+            ensure!(*rate > 0.0 && rate.is_finite(), "--rates: expected positive numbers, found {rate}");
+        }
         let models = match self.models.as_slice() {
             [] => ModelPart::all().collect(),
             names => names.iter().map(|name| ModelPart::open(name)).collect::<Result<Vec<_>>>()?,

@@ -1,24 +1,30 @@
 //! `sgmn fit`: images to sine networks, one each.
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+};
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sgmn_data::{
-    Target,
-    fit::{Images, Progress, Recipe, Request, Summary, fit_to_packed, fit_to_safetensors},
+    Made, Shard, Target,
+    fit::{
+        Images, Recipe, Request, Summary, fit_shard, fit_to_packed, fit_to_safetensors, gather_to_packed,
+        gather_to_safetensors,
+    },
     formats::idx::{self, Idx},
     split::{Split, Splits},
 };
 use sgmn_graph::Seed;
 
-use super::{Verdict, results::Results};
+use super::{Verdict, results::Results, shards::NetsInShards};
 use crate::{
     config::Fitted,
     data::datasets,
-    files::{refuse_existing, refuse_full_folder},
+    files::{make_parent, refuse_existing, refuse_full_folder},
     run::interrupt::stop_on_interrupt,
-    show::progress::PopulationProgress,
 };
 
 /// What can be chosen; the recipe's defaults are those of the published MNIST INRs.
@@ -97,45 +103,90 @@ enum OutFormat {
 
 /// Fits and says how well and how fast.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
-    let recipe = args.recipe.recipe();
-    recipe.validate()?;
-    match args.format {
-        OutFormat::Packed => refuse_existing(&args.out, args.force)?,
-        OutFormat::Safetensors => refuse_full_folder(&args.out, args.force)?,
-    }
+    args.refuse_existing()?;
     // Before hours of work, not after them.
-    let mut results = Results::open(args.json.as_deref())?;
-    let (images, ids, splits) = args.read(&recipe)?;
-    if let Some(parent) = args.out.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
-    }
-    let seed = Seed::new(args.seed);
-    let request = Request { images: &images, ids: &ids, splits: &splits, recipe: &recipe, seed: &seed };
+    let results = Results::open(args.json.as_deref())?;
+    let fits = args.fits()?;
+    make_parent(&args.out)?;
     let stop = stop_on_interrupt(None)?;
+    let fitted = datasets::with_fit_bar("fitting", |report| match args.format {
+        OutFormat::Packed => fit_to_packed(&fits.request(), &args.out, report, &stop),
+        OutFormat::Safetensors => fit_to_safetensors(&fits.request(), &args.out, report, &stop),
+    })?;
+    args.tell(&fitted, &fits.recipe, results, out)
+}
 
-    let bar = PopulationProgress::new("fitting", "fits/s");
-    let report = |progress: Progress| {
-        let share = progress.n_reached_now as f64 / progress.n_done_now.max(1) as f64;
-        bar.update(
-            progress.n_done,
-            progress.n_done_now,
-            progress.n_total,
-            &format!("{:.0} % at goal", 100.0 * share),
-        );
-    };
-    let fitted = match args.format {
-        OutFormat::Packed => fit_to_packed(&request, &args.out, &report, &stop),
-        OutFormat::Safetensors => fit_to_safetensors(&request, &args.out, &report, &stop),
-    };
-    bar.finish();
-    let fitted = fitted?;
-    results.write(&line(&fitted))?;
-    describe(&fitted, &recipe, out)?;
-    writeln!(out, "wrote {}", args.out.display())?;
-    Ok(Verdict::Pass)
+/// What is to be fitted, read and checked.
+struct Fits {
+    images: Images,
+    ids: Vec<String>,
+    splits: Vec<Option<Split>>,
+    recipe: Recipe,
+    seed: Seed,
+}
+
+impl Fits {
+    fn request(&self) -> Request<'_> {
+        let Self { images, ids, splits, recipe, seed } = self;
+        Request { images, ids, splits, recipe, seed }
+    }
+}
+
+impl NetsInShards for Args {
+    fn refuse_existing(&self) -> Result<()> {
+        Args::refuse_existing(self)
+    }
+
+    fn facts(&self) -> Result<Map<String, Value>> {
+        Ok(self.fits()?.request().facts()?)
+    }
+
+    fn make(&self, shard: Shard, folder: &Path, stop: &AtomicBool) -> Result<Made> {
+        let fits = self.fits()?;
+        datasets::with_fit_bar("fitting", |report| fit_shard(&fits.request(), shard, folder, report, stop))
+    }
+
+    fn gather(&self, folder: &Path, count: usize, out: &mut dyn Write) -> Result<()> {
+        self.refuse_existing()?;
+        let results = Results::open(self.json.as_deref())?;
+        let fits = self.fits()?;
+        make_parent(&self.out)?;
+        let fitted = match self.format {
+            OutFormat::Packed => gather_to_packed(&fits.request(), folder, count, &self.out)?,
+            OutFormat::Safetensors => gather_to_safetensors(&fits.request(), folder, count, &self.out)?,
+        };
+        self.tell(&fitted, &fits.recipe, results, out).map(drop)
+    }
 }
 
 impl Args {
+    fn refuse_existing(&self) -> Result<()> {
+        match self.format {
+            OutFormat::Packed => refuse_existing(&self.out, self.force),
+            OutFormat::Safetensors => refuse_full_folder(&self.out, self.force),
+        }
+    }
+
+    fn fits(&self) -> Result<Fits> {
+        let recipe = self.recipe.recipe();
+        recipe.validate()?;
+        let (images, ids, splits) = self.read(&recipe)?;
+        Ok(Fits { images, ids, splits, recipe, seed: Seed::new(self.seed) })
+    }
+
+    fn tell(
+        &self,
+        fitted: &Summary,
+        recipe: &Recipe,
+        mut results: Results,
+        out: &mut (impl Write + ?Sized),
+    ) -> Result<Verdict> {
+        results.write(&line(fitted))?;
+        describe(fitted, recipe, out)?;
+        writeln!(out, "wrote {}", self.out.display())?;
+        Ok(Verdict::Pass)
+    }
+
     /// The images, a name for each, and its split.
     fn read(&self, recipe: &Recipe) -> Result<(Images, Vec<String>, Vec<Option<Split>>)> {
         if self.n == Some(0) {
@@ -228,11 +279,16 @@ fn line(summary: &Summary) -> Value {
         "nets_per_second": summary.nets_per_second(), "psnr_db_median": psnr_db_median, "share_reached": share_reached})
 }
 
-fn describe(summary: &Summary, recipe: &Recipe, out: &mut impl Write) -> std::io::Result<()> {
+fn describe(summary: &Summary, recipe: &Recipe, out: &mut (impl Write + ?Sized)) -> std::io::Result<()> {
     let Summary { n_nets, n_fitted_now, seconds, .. } = *summary;
-    let rate = summary.nets_per_second().unwrap_or(0.0);
-    write!(out, "fitted {n_fitted_now} nets in {seconds:.1} s: {rate:.1} nets/s")?;
-    writeln!(out, "; {} more were there already", n_nets - n_fitted_now)?;
+    match summary.nets_per_second() {
+        Some(rate) => {
+            let n_before = n_nets - n_fitted_now;
+            write!(out, "fitted {n_fitted_now} nets in {seconds:.1} s: {rate:.1} nets/s")?;
+            writeln!(out, "; {n_before} more were there already")?;
+        }
+        None => writeln!(out, "all {n_nets} nets were there already")?,
+    }
     writeln!(
         out,
         "PSNR: median {:.2} dB, mean {:.2}, from {:.2} to {:.2}; {:.1} % reached {} dB",

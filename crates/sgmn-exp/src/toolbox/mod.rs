@@ -22,6 +22,7 @@ mod parity;
 mod precision;
 mod prove;
 mod results;
+mod shards;
 mod stats;
 mod twin;
 mod zoo;
@@ -91,6 +92,12 @@ enum Command {
     Measure(measure::Args),
     /// Trains every model that can read your nets, on equal terms, and says which reads them best
     Compare(compare::Args),
+    /// Cuts work into shards for several processes or machines, and prints the script that an engine runs
+    Plan(shards::plan::Args),
+    /// Makes one shard of a plan; stopped, a second call continues
+    Work(shards::work::Args),
+    /// Puts the shards of a plan together
+    Gather(shards::gather::Args),
     /// Lists the known experiments, models, symmetries, formats and datasets
     List(list::Args),
     /// Prints what a shell needs to complete the words of these commands
@@ -109,6 +116,7 @@ Examples:
   sgmn merge a.onnx b.onnx --out mean.onnx
   sgmn zoo --images mini --n 100 --epochs 5 --checkpoints none --out zoo
   sgmn stats digits.packed --out figures
+  sgmn plan --shards 7 --out plan.toml fit --images mini --out digits.packed
   sgmn canonicalize digits.packed canonical.packed
   sgmn predict runs/quick-seed0/checkpoints/best.safetensors digits.packed --out digits.csv
   sgmn check quick-bidirectional
@@ -180,6 +188,9 @@ fn run(cli: &Cli, out: &mut impl Write) -> Result<Verdict> {
         Command::Zoo(args) => zoo::run(args, out),
         Command::Measure(args) => measure::run(args, out),
         Command::Compare(args) => compare::run(args, out),
+        Command::Plan(args) => shards::plan::run(args, out),
+        Command::Work(args) => shards::work::run(args, out),
+        Command::Gather(args) => shards::gather::run(args, out),
         Command::List(args) => list::run(args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => completions::man(args, out),

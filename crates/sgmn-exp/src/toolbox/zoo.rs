@@ -4,18 +4,21 @@
 use std::{
     io::Write,
     path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
 };
 
 use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value};
 use sgmn_data::{
+    Made, Shard,
     fit::Images,
     formats::cnn_zoo::ZooActivation,
-    zoo::{Recipe, Request, wild},
+    zoo::{self, Recipe, Request, Summary, wild},
 };
 use sgmn_graph::Seed;
 
-use super::Verdict;
-use crate::{data::datasets, run::interrupt::stop_on_interrupt};
+use super::{Verdict, shards::NetsInShards};
+use crate::{data::datasets, files::make_parent, run::interrupt::stop_on_interrupt};
 
 /// What can be chosen; what is left out is as the published zoo had it.
 #[derive(Debug, clap::Args)]
@@ -103,26 +106,129 @@ fn epochs(text: &str) -> Result<Epochs, String> {
 
 /// Trains and says how good and how fast.
 pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<Verdict> {
-    if let Ok(mut entries) = std::fs::read_dir(&args.out)
-        && entries.next().is_some()
-    {
-        bail!("{}: expected a new or empty folder, found one that holds something", args.out.display());
-    }
-    if args.out.is_file() {
-        bail!("{}: expected a new or empty folder, found a file", args.out.display());
-    }
-    let images = args.images.to_str().context("--images: expected letters, found bytes that are none")?;
-    let (train, test) = datasets::image_sets(images, Path::new(""))?;
-    let folder = args.images.file_name().and_then(|name| name.to_str()).unwrap_or("images");
-    let dataset = datasets::name(folder);
-    if let Some(parent) = args.out.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
-    }
-    match args.kind {
-        Kind::Cnn => cnn(args, &train, &test, &dataset, out)?,
-        Kind::Wild => wild(args, &train, &test, &dataset, out)?,
-    }
+    args.refuse_existing()?;
+    let nets = args.nets()?;
+    make_parent(&args.out)?;
+    let stop = stop_on_interrupt(None)?;
+    let summary = match args.kind {
+        Kind::Cnn => datasets::train(&nets.cnns(args), &args.out, &stop)?,
+        Kind::Wild => datasets::train_wild(&nets.wild(args), &args.out, &stop)?,
+    };
+    args.tell(&summary, out)?;
     Ok(Verdict::Pass)
+}
+
+/// What is to be trained, read and checked.
+struct Nets {
+    train: Images,
+    test: Images,
+    dataset: String,
+    recipe: Recipe,
+    seed: Seed,
+}
+
+impl Nets {
+    fn cnns(&self, args: &Args) -> Request<'_> {
+        let Self { train, test, dataset, recipe, seed } = self;
+        let activation = match args.activation {
+            Some(Choice::Relu) => Some(ZooActivation::Relu),
+            Some(Choice::Tanh) => Some(ZooActivation::Tanh),
+            Some(Choice::Both) | None => None,
+        };
+        Request { train, test, dataset, n_nets: args.n, recipe, activation, seed }
+    }
+
+    fn wild(&self, args: &Args) -> wild::Request<'_> {
+        let Self { train, test, dataset, seed, .. } = self;
+        let per_architecture = args.per_architecture.unwrap_or(PER_ARCHITECTURE);
+        let most_epochs = args.epochs.unwrap_or(MOST_EPOCHS);
+        wild::Request { train, test, dataset, n_nets: args.n, per_architecture, most_epochs, seed }
+    }
+}
+
+impl NetsInShards for Args {
+    fn refuse_existing(&self) -> Result<()> {
+        Args::refuse_existing(self)
+    }
+
+    fn facts(&self) -> Result<Map<String, Value>> {
+        let nets = self.nets()?;
+        Ok(match self.kind {
+            Kind::Cnn => nets.cnns(self).facts()?,
+            Kind::Wild => nets.wild(self).facts()?,
+        })
+    }
+
+    fn make(&self, shard: Shard, folder: &Path, stop: &AtomicBool) -> Result<Made> {
+        let nets = self.nets()?;
+        datasets::with_zoo_bar("training nets", |report| match self.kind {
+            Kind::Cnn => zoo::train_shard(&nets.cnns(self), shard, folder, report, stop),
+            Kind::Wild => wild::train_shard(&nets.wild(self), shard, folder, report, stop),
+        })
+    }
+
+    fn gather(&self, folder: &Path, count: usize, out: &mut dyn Write) -> Result<()> {
+        self.refuse_existing()?;
+        let nets = self.nets()?;
+        make_parent(&self.out)?;
+        let summary = match self.kind {
+            Kind::Cnn => zoo::gather_to_zoo(&nets.cnns(self), folder, count, &self.out)?,
+            Kind::Wild => wild::gather_to_flows(&nets.wild(self), folder, count, &self.out)?,
+        };
+        self.tell(&summary, out)
+    }
+}
+
+impl Args {
+    fn refuse_existing(&self) -> Result<()> {
+        let out = self.out.display();
+        match std::fs::read_dir(&self.out).map(|mut entries| entries.next().is_some()) {
+            Ok(true) => bail!("{out}: expected a new or empty folder, found one that holds something"),
+            Err(_) if self.out.is_file() => bail!("{out}: expected a new or empty folder, found a file"),
+            Ok(false) | Err(_) => Ok(()),
+        }
+    }
+
+    fn nets(&self) -> Result<Nets> {
+        match self.kind {
+            Kind::Cnn => only_of("wild", &[("--per-architecture", self.per_architecture.is_some())])?,
+            Kind::Wild => only_of(
+                "cnn",
+                &[
+                    ("--checkpoints", self.checkpoints.is_some()),
+                    ("--batch", self.batch.is_some()),
+                    ("--activation", self.activation.is_some()),
+                ],
+            )?,
+        }
+        let images = self.images.to_str().context("--images: expected letters, found bytes that are none")?;
+        let (train, test) = datasets::image_sets(images, Path::new(""))?;
+        let folder = self.images.file_name().and_then(|name| name.to_str()).unwrap_or("images");
+        let published = Recipe::published(train.len());
+        let recipe = Recipe {
+            epochs: self.epochs.unwrap_or(EPOCHS),
+            checkpoints: self.checkpoints.clone().map_or(published.checkpoints, |Epochs(epochs)| epochs),
+            batch_size: self.batch.unwrap_or(published.batch_size),
+        };
+        Ok(Nets { train, test, dataset: datasets::name(folder), recipe, seed: Seed::new(self.seed) })
+    }
+
+    fn tell(&self, summary: &Summary, out: &mut (impl Write + ?Sized)) -> Result<()> {
+        let folder = self.out.display();
+        match self.kind {
+            Kind::Cnn => {
+                let epochs = self.epochs.unwrap_or(EPOCHS);
+                writeln!(out, "{}", datasets::describe(summary, "CNNs"))?;
+                writeln!(out, "wrote {folder}; its finished nets are read with --option step={epochs}")?;
+            }
+            Kind::Wild => {
+                writeln!(out, "{}", datasets::describe(summary, "nets"))?;
+                let [nets, metrics] = [wild::NETS, wild::METRICS].map(|name| self.out.join(name));
+                writeln!(out, "wrote {} and {}", nets.display(), metrics.display())?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Refuses an option of the other kind.
@@ -133,57 +239,4 @@ fn only_of(kind: &str, options: &[(&str, bool)]) -> Result<()> {
         }
         None => Ok(()),
     }
-}
-
-fn cnn(args: &Args, train: &Images, test: &Images, dataset: &str, out: &mut impl Write) -> Result<()> {
-    only_of("wild", &[("--per-architecture", args.per_architecture.is_some())])?;
-    let published = Recipe::published(train.len());
-    let epochs = args.epochs.unwrap_or(EPOCHS);
-    let recipe = Recipe {
-        epochs,
-        checkpoints: args.checkpoints.clone().map_or(published.checkpoints, |Epochs(epochs)| epochs),
-        batch_size: args.batch.unwrap_or(published.batch_size),
-    };
-    let request = Request {
-        train,
-        test,
-        dataset,
-        n_nets: args.n,
-        recipe: &recipe,
-        activation: match args.activation {
-            Some(Choice::Relu) => Some(ZooActivation::Relu),
-            Some(Choice::Tanh) => Some(ZooActivation::Tanh),
-            Some(Choice::Both) | None => None,
-        },
-        seed: &Seed::new(args.seed),
-    };
-    let stop = stop_on_interrupt(None)?;
-    let summary = datasets::train(&request, &args.out, &stop)?;
-    writeln!(out, "{}", datasets::describe(&summary, "CNNs"))?;
-    writeln!(out, "wrote {}; its finished nets are read with --option step={epochs}", args.out.display())?;
-    Ok(())
-}
-
-fn wild(args: &Args, train: &Images, test: &Images, dataset: &str, out: &mut impl Write) -> Result<()> {
-    let of_cnn = [
-        ("--checkpoints", args.checkpoints.is_some()),
-        ("--batch", args.batch.is_some()),
-        ("--activation", args.activation.is_some()),
-    ];
-    only_of("cnn", &of_cnn)?;
-    let request = wild::Request {
-        train,
-        test,
-        dataset,
-        n_nets: args.n,
-        per_architecture: args.per_architecture.unwrap_or(PER_ARCHITECTURE),
-        most_epochs: args.epochs.unwrap_or(MOST_EPOCHS),
-        seed: &Seed::new(args.seed),
-    };
-    let stop = stop_on_interrupt(None)?;
-    let summary = datasets::train_wild(&request, &args.out, &stop)?;
-    writeln!(out, "{}", datasets::describe(&summary, "nets"))?;
-    let [nets, metrics] = [wild::NETS, wild::METRICS].map(|name| args.out.join(name));
-    writeln!(out, "wrote {} and {}", nets.display(), metrics.display())?;
-    Ok(())
 }

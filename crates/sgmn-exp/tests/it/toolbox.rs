@@ -11,6 +11,7 @@ mod measure;
 mod mixed;
 mod one_net;
 mod parity;
+mod shards;
 mod torch;
 mod trained;
 mod zoo;

@@ -33,7 +33,7 @@ mod training;
 
 pub use architecture::{Architecture, Convolutional, Head, Mixing, Norm};
 pub use facts::Facts;
-pub use population::{METRICS, NETS, Request, train_to_flows};
+pub use population::{METRICS, NETS, Request, gather_to_flows, train_shard, train_to_flows};
 pub use train::{Trained, train_one};
 pub use training::Training;
 

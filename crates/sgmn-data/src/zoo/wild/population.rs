@@ -1,12 +1,9 @@
 //! Trains a whole wild zoo into its folder, in as many calls as it takes.
 
-use std::{
-    path::Path,
-    sync::{Mutex, atomic::AtomicBool},
-    time::Instant,
-};
+use std::{path::Path, sync::atomic::AtomicBool, time::Instant};
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use sgmn_graph::Seed;
 
 use super::{
@@ -15,11 +12,11 @@ use super::{
     training::FRACTIONS,
 };
 use crate::{
-    Error, Result, Target,
+    Error, Made, Result, Shard, Target,
     bytes::atomic::AtomicFile,
     fit::{self, Images},
     formats::flows,
-    journal::{self, Journal, Record, Subject, seed_fingerprint},
+    journal::{self, Finished, Journal, Record, Subject, make_shard, seed_fingerprint},
     split::{Split, Splits},
     zoo::{
         Evaluation, Progress, Summary,
@@ -92,6 +89,36 @@ impl Request<'_> {
         }
         Ok(())
     }
+
+    /// Numbers of the largest net.
+    fn largest(&self) -> usize {
+        let firsts = (0..self.n_nets).step_by(self.per_architecture);
+        firsts.map(|i| n_numbers(&self.architecture(i))).max().unwrap_or(0)
+    }
+
+    /// What the nets depend on.
+    fn subject(&self) -> Result<Subject> {
+        self.validate()?;
+        let header = Header {
+            n_nets: self.n_nets,
+            per_architecture: self.per_architecture,
+            most_epochs: self.most_epochs,
+            seed: &seed_fingerprint(self.seed),
+            train_sha256: &digest(self.train),
+            test_sha256: &digest(self.test),
+            arithmetic: fit::arithmetic(),
+        };
+        let n_bytes = N_KEPT_BYTES + self.largest() * size_of::<f32>();
+        Ok(Subject::new(MARK, &header, self.n_nets, n_bytes))
+    }
+
+    /// Everything that the nets depend on, by name: requests with equal facts have equal nets, bit for bit.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the request cannot be fulfilled.
+    pub fn facts(&self) -> Result<Map<String, Value>> {
+        Ok(self.subject()?.facts())
+    }
 }
 
 /// What a zoo depends on.
@@ -159,50 +186,79 @@ pub fn train_to_flows(
     stop: &AtomicBool,
 ) -> Result<Summary> {
     let began = Instant::now();
-    request.validate()?;
+    let subject = request.subject()?;
     refuse_full(folder)?;
-    let n_nets = request.n_nets;
-    let header = Header {
-        n_nets,
-        per_architecture: request.per_architecture,
-        most_epochs: request.most_epochs,
-        seed: &seed_fingerprint(request.seed),
-        train_sha256: &digest(request.train),
-        test_sha256: &digest(request.test),
-        arithmetic: fit::arithmetic(),
-    };
-    let sizes: Vec<usize> =
-        (0..n_nets).step_by(request.per_architecture).map(|i| n_numbers(&request.architecture(i))).collect();
-    let largest = sizes.iter().max().copied().unwrap_or(0);
-    let subject =
-        Subject { mark: MARK, header: &header, n_nets, n_bytes: N_KEPT_BYTES + largest * size_of::<f32>() };
-    let journal = Mutex::new(Journal::open(&journal::beside(folder), subject)?);
-    let open = || journal.lock().expect("reading and appending do not panic");
-    let missing = open().missing();
+    let mut journal = Journal::open(&journal::beside(folder), &subject)?;
+    let n_missing = journal.missing().len();
+    let n_images = train_missing(request, &mut journal, progress, stop)?;
+    let seconds = began.elapsed().as_secs_f64();
+    let (accuracies, n_diverged) = write(request, Finished::Journal(journal), folder)?;
+    Ok(Summary::new(accuracies, n_diverged, n_missing, n_images, seconds))
+}
+
+/// Trains the nets of one shard into its file in a folder, which must exist; nothing is left to do where the file is.
+///
+/// Finished nets wait in a journal beside the file, as in [`train_to_flows`].
+///
+/// # Errors
+/// As [`train_to_flows`], and [`Error::Format`] if the file of the shard is of another request or another cut.
+pub fn train_shard(
+    request: &Request<'_>,
+    shard: Shard,
+    folder: &Path,
+    progress: &(dyn Fn(Progress) + Sync),
+    stop: &AtomicBool,
+) -> Result<Made> {
+    let train = |journal: &mut _| train_missing(request, journal, progress, stop).map(drop);
+    make_shard(&request.subject()?, shard, folder, train)
+}
+
+/// Writes the nets of all shards, of `count`, as a wild zoo: the same bytes as [`train_to_flows`].
+///
+/// # Errors
+/// [`Error::Io`] if a shard is missing, and from the disk; [`Error::Format`] if `out` holds something, a shard is of
+/// another request or another cut, or a net in it fails its checksum; then no folder appears.
+pub fn gather_to_flows(request: &Request<'_>, folder: &Path, count: usize, out: &Path) -> Result<Summary> {
+    let subject = request.subject()?;
+    refuse_full(out)?;
+    let (accuracies, n_diverged) = write(request, Finished::in_shards(folder, count, subject), out)?;
+    Ok(Summary::new(accuracies, n_diverged, 0, 0, 0.0))
+}
+
+/// Trains what a journal is missing; the images that this took.
+fn train_missing(
+    request: &Request<'_>,
+    journal: &mut Journal<Kept>,
+    progress: &(dyn Fn(Progress) + Sync),
+    stop: &AtomicBool,
+) -> Result<u64> {
+    let (missing, n_nets, largest) = (journal.missing(), journal.n_nets(), request.largest());
     let trainer = Trainer::new(request);
     let keep = |i: usize, net: Trained| {
         let Trained { n_diverged, train, test, mut numbers, .. } = net;
         numbers.resize(largest, 0.0);
-        open().append(i, &Kept { n_diverged, train, test, numbers })
+        journal.append(i, &Kept { n_diverged, train, test, numbers })
     };
     let train = |_: &mut (), i: usize| trainer.train(i, stop);
-    let n_images = train_each(n_nets, &missing, || (), train, keep, progress)?;
-    let seconds = began.elapsed().as_secs_f64();
+    train_each(n_nets, &missing, || (), train, keep, progress)
+}
 
+/// Writes finished nets as a file of flows and a table; their accuracies, and draws that diverged.
+fn write(request: &Request<'_>, mut nets: Finished<Kept>, folder: &Path) -> Result<(Vec<f64>, usize)> {
+    let n_nets = request.n_nets;
     let splits = Splits::stratified(&request.seed.child("split"), &vec![Target::None; n_nets], SHARES)?
         .assignment(n_nets)?;
-    let (mut accuracies, mut n_diverged) = (Vec::with_capacity(n_nets), 0);
+    let (mut accuracies, mut n_diverged_of_all) = (Vec::with_capacity(n_nets), 0);
     write_folder(folder, |files| {
         let mut writer = flows::Writer::create(&files.join(NETS), provenance(request))?;
         let mut table = csv::Writer::from_writer(Vec::new());
         for (i, split) in splits.iter().enumerate() {
-            let mut kept = open().read(i)?.expect("every missing net was trained and appended");
-            n_diverged += kept.n_diverged as usize;
-            accuracies.push(kept.test.accuracy);
-            kept.numbers.truncate(sizes[i / request.per_architecture]);
-            let Kept { n_diverged, train, test, numbers } = kept;
-            let (training, _) = request.training(i, n_diverged);
+            let Kept { n_diverged, train, test, mut numbers } = nets.read(i)?;
+            n_diverged_of_all += n_diverged as usize;
+            accuracies.push(test.accuracy);
             let architecture = request.architecture(i);
+            numbers.truncate(n_numbers(&architecture));
+            let (training, _) = request.training(i, n_diverged);
             let net = Trained { architecture, training, n_diverged, numbers, train, test };
             push(&mut writer, &mut table, request, (i, *split), &net)?;
         }
@@ -214,9 +270,8 @@ pub fn train_to_flows(
         file.write(&table)?;
         file.commit()
     })?;
-    drop(journal);
-    journal::remove_beside(folder)?;
-    Ok(Summary::new(accuracies, n_diverged, missing.len(), n_images, seconds))
+    nets.discard()?;
+    Ok((accuracies, n_diverged_of_all))
 }
 
 /// Writes one net into file and table.

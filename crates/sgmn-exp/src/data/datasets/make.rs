@@ -1,10 +1,17 @@
 //! What is made on the first call: INRs fitted to images, many small files packed into one.
 
-use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    thread::sleep,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use sgmn_data::{
+    Error,
     fit::{self, Request},
     formats::packed,
     skip,
@@ -25,19 +32,7 @@ pub(super) fn fit_images(fitted: &Fitted, data_dir: &Path, path: &Path, stop: &A
     let seed = Seed::new(fitted.fit_seed).child("fit");
     let request =
         Request { images: &images, ids: &ids, splits: &splits, recipe: &fitted.recipe, seed: &seed };
-    let bar = PopulationProgress::new("fitting INRs", "fits/s");
-    let report = |progress: fit::Progress| {
-        let share = progress.n_reached_now as f64 / progress.n_done_now.max(1) as f64;
-        bar.update(
-            progress.n_done,
-            progress.n_done_now,
-            progress.n_total,
-            &format!("{:.0} % at goal", 100.0 * share),
-        );
-    };
-    let summary = fit::fit_to_packed(&request, path, &report, stop);
-    bar.finish();
-    let summary = summary?;
+    let summary = with_fit_bar("fitting INRs", |report| fit::fit_to_packed(&request, path, report, stop))?;
     eprintln!(
         "fitted {} INRs in {:.0} s ({:.1} nets/s): median PSNR {:.2} dB, {:.1} % reached {} dB -> {}",
         summary.n_nets,
@@ -48,6 +43,56 @@ pub(super) fn fit_images(fitted: &Fitted, data_dir: &Path, path: &Path, stop: &A
         fitted.recipe.goal_psnr_db,
         path.display(),
     );
+    Ok(())
+}
+
+/// Shows how far a population of INRs, or a part of one, is.
+///
+/// # Errors
+/// As `fit`.
+pub(crate) fn with_fit_bar<T>(
+    name: &'static str,
+    fit: impl FnOnce(&(dyn Fn(fit::Progress) + Sync)) -> sgmn_data::Result<T>,
+) -> Result<T> {
+    let bar = PopulationProgress::new(name, "fits/s");
+    let report = |progress: fit::Progress| {
+        let share = progress.n_reached_now as f64 / progress.n_done_now.max(1) as f64;
+        bar.update(
+            progress.n_done,
+            progress.n_done_now,
+            progress.n_total,
+            &format!("{:.0} % at goal", 100.0 * share),
+        );
+    };
+    let fitted = fit(&report);
+    bar.finish();
+    Ok(fitted?)
+}
+
+/// Makes nets that are not there, or waits for another process that is making the very same: of many workers that need
+/// them at once, one makes them.
+///
+/// # Errors
+/// As `make`, and [`Error::Interrupted`] if `stop` becomes true while it waits.
+pub(super) fn make_once(path: &Path, stop: &AtomicBool, mut make: impl FnMut() -> Result<()>) -> Result<()> {
+    /// Making nets takes minutes and more.
+    const GLANCE: Duration = Duration::from_secs(5);
+    let mut has_said = false;
+    while !path.exists() {
+        match make() {
+            Err(why) if matches!(why.downcast_ref(), Some(Error::InUse { .. })) => {
+                if !has_said {
+                    eprintln!("{}: another process is making these nets; waiting for it", path.display());
+                    has_said = true;
+                }
+                if stop.load(Ordering::Relaxed) {
+                    return Err(Error::Interrupted.into());
+                }
+                sleep(GLANCE);
+            }
+            made => return made,
+        }
+    }
     Ok(())
 }
 

@@ -15,7 +15,6 @@ use anyhow::{Result, anyhow, bail};
 use indicatif::ProgressBar;
 use sgmn_data::{Dataset, formats::packed, skip::Skipped};
 
-pub(crate) use self::trained::{describe, train, train_wild};
 pub use self::{
     images::{MINI_NAME, image_sets, images, some_of},
     kept::{fitted_path, packed_path},
@@ -26,7 +25,11 @@ pub use self::{
 };
 use self::{
     kept::is_a_file_a_net,
-    make::{fit_images, pack_files},
+    make::{fit_images, make_once, pack_files},
+};
+pub(crate) use self::{
+    make::with_fit_bar,
+    trained::{describe, train, train_wild, with_zoo_bar},
 };
 use crate::config::Data;
 
@@ -63,9 +66,7 @@ pub fn open(data: &Data, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> 
         }
         Data::Fitted(fitted) => {
             let path = fitted_path(fitted, data_dir);
-            if !path.exists() {
-                fit_images(fitted, data_dir, &path, stop)?;
-            }
+            make_once(&path, stop, || fit_images(fitted, data_dir, &path, stop))?;
             Ok(packed::open(&path, &packed::Options::default())?)
         }
         Data::Trained(trained) => trained::open(trained, data_dir, stop),

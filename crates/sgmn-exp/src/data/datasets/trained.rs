@@ -13,7 +13,7 @@ use sgmn_data::{
 };
 use sgmn_graph::Seed;
 
-use super::{image_sets, kept::kept_digest, some_of};
+use super::{image_sets, kept::kept_digest, make::make_once, some_of};
 use crate::{config::Trained, show::progress::PopulationProgress};
 
 /// Where the zoo of a request is kept: the name holds a digest of the request, so another one has another folder.
@@ -33,7 +33,7 @@ pub fn name(images: &str) -> String {
 /// Opens the zoo of a request, training it first if it does not exist yet.
 pub(super) fn open(trained: &Trained, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> {
     let path = trained_path(trained, data_dir);
-    if !path.exists() {
+    make_once(&path, stop, || {
         let (mut train_images, test_images) = image_sets(&trained.images, data_dir)?;
         if let Some(n_images) = trained.n_images {
             let seed = Seed::new(trained.zoo_seed).child("images");
@@ -58,7 +58,8 @@ pub(super) fn open(trained: &Trained, data_dir: &Path, stop: &AtomicBool) -> Res
         };
         let summary = train(&request, &path, stop)?;
         eprintln!("{} -> {}", describe(&summary, "CNNs"), path.display());
-    }
+        Ok(())
+    })?;
     read(trained, &path)
 }
 
@@ -77,7 +78,7 @@ pub(super) fn read(trained: &Trained, path: &Path) -> Result<Dataset> {
 /// # Errors
 /// As [`zoo::train_to_zoo`].
 pub(crate) fn train(request: &Request<'_>, folder: &Path, stop: &AtomicBool) -> Result<Summary> {
-    with_bar("training CNNs", |report| zoo::train_to_zoo(request, folder, report, stop))
+    with_zoo_bar("training CNNs", |report| zoo::train_to_zoo(request, folder, report, stop))
 }
 
 /// Trains a wild zoo into a folder, with a bar.
@@ -85,28 +86,34 @@ pub(crate) fn train(request: &Request<'_>, folder: &Path, stop: &AtomicBool) -> 
 /// # Errors
 /// As [`wild::train_to_flows`].
 pub(crate) fn train_wild(request: &wild::Request<'_>, folder: &Path, stop: &AtomicBool) -> Result<Summary> {
-    with_bar("training nets", |report| wild::train_to_flows(request, folder, report, stop))
+    with_zoo_bar("training nets", |report| wild::train_to_flows(request, folder, report, stop))
 }
 
-/// Shows how far a zoo is.
-fn with_bar(
+/// Shows how far a zoo, or a part of one, is.
+///
+/// # Errors
+/// As `train`.
+pub(crate) fn with_zoo_bar<T>(
     name: &'static str,
-    train: impl FnOnce(&(dyn Fn(zoo::Progress) + Sync)) -> sgmn_data::Result<Summary>,
-) -> Result<Summary> {
+    train: impl FnOnce(&(dyn Fn(zoo::Progress) + Sync)) -> sgmn_data::Result<T>,
+) -> Result<T> {
     let bar = PopulationProgress::new(name, "nets/s");
     let report = |progress: zoo::Progress| {
         let rate = progress.n_images_now as f64 / progress.seconds;
         bar.update(progress.n_done, progress.n_done_now, progress.n_total, &format!("{rate:.0} images/s"));
     };
-    let summary = train(&report);
+    let trained = train(&report);
     bar.finish();
-    Ok(summary?)
+    Ok(trained?)
 }
 
 /// What a zoo turned out to be, in one line.
 pub(crate) fn describe(summary: &Summary, nets: &str) -> String {
     let Summary { n_nets, n_trained_now, n_diverged, n_images_now, seconds, .. } = *summary;
-    let mut line = format!("trained {n_trained_now} {nets} in {seconds:.1} s");
+    let mut line = match n_trained_now {
+        0 => format!("trained no {nets}"),
+        _ => format!("trained {n_trained_now} {nets} in {seconds:.1} s"),
+    };
     if let Some(rate) = summary.images_per_second() {
         let images = n_images_now as f64 / 1e6;
         line += &format!(" ({images:.1} million images, {rate:.0} images/s");

@@ -16,6 +16,7 @@ use sgmn_graph::Seed;
 use super::{
     image_sets,
     kept::kept_digest,
+    make::make_once,
     trained::{describe, name, train_wild},
 };
 use crate::config::Wild;
@@ -32,7 +33,7 @@ pub fn wild_path(wild: &Wild, data_dir: &Path) -> PathBuf {
 /// Opens the zoo of a request, training it first if it does not exist yet.
 pub(super) fn open(wild: &Wild, data_dir: &Path, stop: &AtomicBool) -> Result<Dataset> {
     let path = wild_path(wild, data_dir);
-    if !path.exists() {
+    make_once(&path, stop, || {
         let (train, test) = image_sets(&wild.images, data_dir)?;
         let parent = path.parent().expect("the path was joined to a folder");
         std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
@@ -47,7 +48,8 @@ pub(super) fn open(wild: &Wild, data_dir: &Path, stop: &AtomicBool) -> Result<Da
         };
         let summary = train_wild(&request, &path, stop)?;
         eprintln!("{} -> {}", describe(&summary, "nets"), path.display());
-    }
+        Ok(())
+    })?;
     read(wild, &path)
 }
 

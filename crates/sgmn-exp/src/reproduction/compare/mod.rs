@@ -24,7 +24,9 @@ pub use self::entrants::Entrant;
 pub(super) use self::{entrants::Excluded, rates::Choice};
 use self::{entrants::entrants, rates::choose};
 use super::{
-    Report, Wishes, page,
+    Report, RunItem, Wishes,
+    items::missing,
+    page,
     plan::Request,
     report,
     results::Results,
@@ -32,6 +34,9 @@ use super::{
     study::{ReportPart, Row, Scale, Study},
 };
 use crate::config::{DataPart, ModelPart, SizePart, TaskKind};
+
+/// What the study of a comparison is called.
+const STUDY: &str = "compare";
 
 /// What is compared, and where.
 #[derive(Debug, Clone)]
@@ -65,6 +70,8 @@ pub struct Compared {
     pub report: Report,
     /// Names of runs that failed; the report is without them.
     pub failed: Vec<String>,
+    /// Runs that have not come to an end, a few words each; the report is without them too.
+    pub missing: Vec<String>,
 }
 
 impl Comparison {
@@ -75,35 +82,53 @@ impl Comparison {
     /// # Errors
     /// If no model can read the nets, they cannot be opened, nothing was finished, or the work was interrupted.
     pub fn run(&self, command: &str, stop: &AtomicBool) -> Result<Compared> {
-        let (entrants, excluded) = entrants(self)?;
-        ensure!(
-            !entrants.is_empty(),
-            "{}: expected a model that can read these nets, found none: {}",
-            self.data.name(),
-            excluded.iter().map(|(_, reason)| reason.as_str()).collect::<Vec<_>>().join("; ")
-        );
+        let failed = self.make_runs(&self.entrants()?.0, None, stop)?;
+        Ok(Compared { failed, ..self.report(command)? })
+    }
+
+    /// What several workers share: each model with each seed if there is one rate; each model with all of its runs if a
+    /// rate is chosen first, because the others depend on that.
+    ///
+    /// # Errors
+    /// If no model can read the nets.
+    pub fn items(&self) -> Result<Vec<RunItem>> {
+        let (entrants, _) = self.entrants()?;
+        if self.rates.len() > 1 {
+            let item = |entrant: &Entrant| RunItem {
+                study: STUDY.to_owned(),
+                method: entrant.title(),
+                seed: None,
+                experiment: entrant.experiment.hash(),
+            };
+            return Ok(entrants.iter().map(item).collect());
+        }
+        let choices = choose(&entrants, &self.rates, None);
+        RunItem::all(&self.chosen(&entrants, &choices)?, &[])
+    }
+
+    /// Makes some items, without a report; names of runs that failed are returned.
+    ///
+    /// # Errors
+    /// As [`Comparison::run`].
+    pub fn make_items(&self, items: &[RunItem], stop: &AtomicBool) -> Result<Vec<String>> {
+        let (entrants, _) = self.entrants()?;
         let mut failed = Vec::new();
-        let grid = match self.rates.as_slice() {
-            [] | [_] => None,
-            rates => {
-                let rows =
-                    entrants.iter().flat_map(|entrant| rates.iter().map(|&rate| entrant.at(self, rate)));
-                let request = self.request(rows.collect::<Result<_>>()?, 1);
-                eprintln!(
-                    "first a run of every model at every learning rate, to choose by the validation nets"
-                );
-                failed.extend(run(&request, &self.wishes(), stop)?);
-                Some(Results::read(&request)?)
-            }
-        };
-        let choices = choose(&entrants, &self.rates, grid.as_ref());
-        let rows = entrants.iter().zip(&choices).map(|(entrant, choice)| match choice.rate {
-            Some(rate) => entrant.at(self, rate),
-            None => entrant.as_it_is(self),
-        });
-        let request = self.request(rows.collect::<Result<_>>()?, self.n_seeds);
-        failed.extend(run(&request, &self.wishes(), stop)?);
-        failed.dedup();
+        for item in items {
+            let entrant = entrants.iter().filter(|entrant| entrant.title() == item.method);
+            let entrant: Vec<Entrant> = entrant.cloned().collect();
+            failed.extend(self.make_runs(&entrant, item.seed, stop)?);
+        }
+        Ok(failed)
+    }
+
+    /// Writes the report of the runs that are there.
+    ///
+    /// # Errors
+    /// If no model can read the nets, or nothing is finished.
+    pub fn report(&self, command: &str) -> Result<Compared> {
+        let (entrants, excluded) = self.entrants()?;
+        let choices = self.choices(&entrants)?;
+        let request = self.chosen(&entrants, &choices)?;
         let results = Results::read(&request)?;
         let told =
             page::Told { choices: &choices, rates: &self.rates, excluded: &excluded, size: &self.size };
@@ -111,7 +136,56 @@ impl Comparison {
         let table = page::table(&results);
         let tables = vec![(page.title.clone(), table)];
         let report = report::save(&self.out, &page, tables)?;
-        Ok(Compared { report, failed })
+        Ok(Compared { report, failed: Vec::new(), missing: missing(&results) })
+    }
+
+    /// The models that can read the nets, at least one, and the others.
+    fn entrants(&self) -> Result<(Vec<Entrant>, Vec<Excluded>)> {
+        let (entrants, excluded) = entrants(self)?;
+        ensure!(
+            !entrants.is_empty(),
+            "{}: expected a model that can read these nets, found none: {}",
+            self.data.name(),
+            excluded.iter().map(|(_, reason)| reason.as_str()).collect::<Vec<_>>().join("; ")
+        );
+        Ok((entrants, excluded))
+    }
+
+    /// Makes the runs of some models: those that choose a rate, then those with the seeds that are asked for.
+    fn make_runs(&self, entrants: &[Entrant], seed: Option<u64>, stop: &AtomicBool) -> Result<Vec<String>> {
+        let mut failed = Vec::new();
+        if let Some(grid) = self.grid(entrants)? {
+            eprintln!("first a run of every model at every learning rate, to choose by the validation nets");
+            failed.extend(run(&grid, &self.wishes(None), stop)?);
+        }
+        let choices = self.choices(entrants)?;
+        let request = self.chosen(entrants, &choices)?;
+        failed.extend(run(&request, &self.wishes(seed), stop)?);
+        failed.dedup();
+        Ok(failed)
+    }
+
+    /// The runs that choose a rate; nothing if there is no choice.
+    fn grid(&self, entrants: &[Entrant]) -> Result<Option<Request>> {
+        if self.rates.len() < 2 {
+            return Ok(None);
+        }
+        let rows = entrants.iter().flat_map(|entrant| self.rates.iter().map(|&rate| entrant.at(self, rate)));
+        Ok(Some(self.request(rows.collect::<Result<_>>()?, 1)))
+    }
+
+    fn choices(&self, entrants: &[Entrant]) -> Result<Vec<Choice>> {
+        let grid = self.grid(entrants)?.map(|grid| Results::read(&grid)).transpose()?;
+        Ok(choose(entrants, &self.rates, grid.as_ref()))
+    }
+
+    /// The runs at the rates that were chosen.
+    fn chosen(&self, entrants: &[Entrant], choices: &[Choice]) -> Result<Request> {
+        let rows = entrants.iter().zip(choices).map(|(entrant, choice)| match choice.rate {
+            Some(rate) => entrant.at(self, rate),
+            None => entrant.as_it_is(self),
+        });
+        Ok(self.request(rows.collect::<Result<_>>()?, self.n_seeds))
     }
 
     fn request(&self, rows: Vec<Row>, n_seeds: u64) -> Request {
@@ -129,7 +203,7 @@ impl Comparison {
         }
     }
 
-    /// The study; a process makes two of them, so they may stay until it ends.
+    /// The study; a process makes a few of them, so they may stay until it ends.
     fn study(&self, rows: Vec<Row>) -> &'static Study {
         let (part, question) = match self.task {
             TaskKind::Classify => {
@@ -143,7 +217,7 @@ impl Comparison {
             }
         };
         Box::leak(Box::new(Study {
-            name: "compare",
+            name: STUDY,
             part,
             scale: Scale::Quick,
             nets: self.data.name().to_owned().leak(),
@@ -157,7 +231,7 @@ impl Comparison {
         }))
     }
 
-    fn wishes(&self) -> Wishes {
-        Wishes { methods: Vec::new(), time: Duration::MAX, manifests: Path::new("datasets").to_owned() }
+    fn wishes(&self, seed: Option<u64>) -> Wishes {
+        Wishes { methods: Vec::new(), seed, time: Duration::MAX, manifests: Path::new("datasets").to_owned() }
     }
 }

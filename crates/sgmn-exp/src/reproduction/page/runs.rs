@@ -107,7 +107,8 @@ fn table_of_runs(results: &StudyResults) -> Table {
         for run in &row.missing {
             let state = match run.state {
                 // The part of the report says in one line which models were not run.
-                RunState::New => continue,
+                RunState::New if row.is_unrun() => continue,
+                RunState::New => "not run",
                 RunState::Diverged => "diverged",
                 RunState::Unfinished | RunState::Finished { .. } => "unfinished",
             };

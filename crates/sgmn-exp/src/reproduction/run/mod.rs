@@ -26,6 +26,8 @@ use super::{
 pub struct Wishes {
     /// Models by their names in the report; none for all.
     pub methods: Vec<String>,
+    /// The one seed that is run; none for all.
+    pub seed: Option<u64>,
     /// The time within which runs with further seeds have to fit; seed 0 of each model is always run.
     pub time: Duration,
     /// Folder of the descriptions of what can be fetched, `NAME.toml` each.
@@ -77,6 +79,7 @@ impl Runner<'_> {
         if !self.wishes.methods.is_empty() {
             plan.runs.retain(|run| self.wishes.methods.contains(&run.method));
         }
+        plan.runs.retain(|run| self.wishes.seed.is_none_or(|seed| run.seed == seed));
         self.train(&mut plan, &absent)
     }
 

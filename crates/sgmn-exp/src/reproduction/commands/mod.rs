@@ -1,40 +1,19 @@
 //! The commands of `sgmn-report`: what a person may ask of a reproduction, and what each word means by default.
 
+mod run;
+
 use std::{
     env,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 
-use super::{Grid, Plan, ReportPart, Request, Scale, Wishes, clock, run, run_grid, write};
+pub use self::run::RunArgs;
+use super::{Grid, Plan, ReportPart, Request, Scale, Wishes, run_grid};
 use crate::{config::DeviceKind, run::interrupt::stop_on_interrupt, show::save::write_atomic};
-
-/// `sgmn-report run`
-#[derive(Debug, Args)]
-#[command(after_help = RUN_EXAMPLES)]
-pub struct RunArgs {
-    #[command(flatten)]
-    which: Which,
-    /// Exactly so many runs of each model, however long they take [default: up to 3; at scale quick while time allows]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
-    seeds: Option<u64>,
-    /// Time in minutes within which runs with further seeds have to fit; seed 0 of each model is always run [default: 25
-    /// at scale quick, elsewhere no limit]
-    #[arg(long, value_name = "MINUTES", conflicts_with = "seeds", value_parser = minutes)]
-    minutes: Option<f64>,
-    /// Folder of runs and report [default: target/reproduce, for other scales a folder of their name in it]
-    #[arg(long, value_name = "FOLDER")]
-    out: Option<PathBuf>,
-    /// Write the report of the runs that are there, without making any
-    #[arg(long)]
-    report_only: bool,
-    /// Also copy the report with its figures to docs/results and its tables to README.md, to be committed
-    #[arg(long, conflicts_with = "overrides")]
-    save_results: bool,
-}
 
 /// `sgmn-report tune`
 #[derive(Debug, Args)]
@@ -122,11 +101,6 @@ enum Size {
     Paper,
 }
 
-const RUN_EXAMPLES: &str = "\
-Examples:
-  sgmn-report run --scale demo
-  sgmn-report run --only classification --seeds 3
-  sgmn-report run --report-only";
 const TUNE_EXAMPLES: &str = "\
 Example:
   sgmn-report tune --only classification --rates 1e-3,3e-3";
@@ -134,59 +108,12 @@ Example:
 const REPRODUCE: &str = "target/reproduce";
 /// Where results are kept that are committed.
 const RESULTS: &str = "docs/results";
-/// What shows their tables.
-const README: &str = "README.md";
 /// Runs of each model, if time allows.
 const N_SEEDS: u64 = 3;
-/// Minutes of a quick reproduction.
-const QUICK_MINUTES: f64 = 25.0;
 /// Half a power of ten apart.
 const GRID: [f64; 2] = [1e-3, 3e-3];
 /// What the demo trains, of which study.
 const DEMO: (&str, [&str; 3]) = ("digits", ["MLP", "GMN", "ScaleGMN"]);
-
-impl RunArgs {
-    /// Makes what is missing, and writes the report.
-    ///
-    /// # Errors
-    /// If a word does not fit, something cannot be made, or a run failed; the report is written all the same.
-    pub fn run(&self) -> Result<()> {
-        let began = Instant::now();
-        let mut which = self.which.clone();
-        let mut seeds = self.seeds;
-        if which.scale == Size::Demo {
-            which.demonstrate();
-            seeds = seeds.or(Some(1));
-        }
-        let limit = match (self.minutes, seeds, which.scale) {
-            (Some(minutes), ..) => Some(minutes),
-            (None, None, Size::Quick) => Some(QUICK_MINUTES),
-            _ => None,
-        };
-        let request = which.request(self.out.as_deref(), seeds.unwrap_or(N_SEEDS))?;
-        let failed = match self.report_only {
-            true => Vec::new(),
-            false => {
-                let time = limit.map_or(Duration::MAX, |minutes| Duration::from_secs_f64(60.0 * minutes));
-                let stop = stop_on_interrupt(Some("stopping; the same command goes on from here"))?;
-                run(&request, &which.wishes(time), &stop)?
-            }
-        };
-        eprintln!("\n[report] ({} since the start)\n", clock(began.elapsed()));
-        let report = write(&request, &which.typed())?;
-        for (title, table) in &report.tables {
-            eprintln!("{title}\n\n{}", table.to_markdown());
-        }
-        if self.save_results {
-            let scale = request.scale.name();
-            eprintln!("saved: {}", report.save(Path::new(RESULTS), scale)?.display());
-            report.show_in(Path::new(README), scale)?;
-            eprintln!("saved: the tables in {README}");
-        }
-        eprintln!("tables: {}\nreport: {}", report.markdown.display(), report.html.display());
-        said(&failed)
-    }
-}
 
 impl TuneArgs {
     /// Makes the runs of the grid that are missing, and writes the tables.
@@ -296,7 +223,7 @@ impl Which {
     }
 
     fn wishes(&self, time: Duration) -> Wishes {
-        Wishes { methods: self.methods.clone(), time, manifests: PathBuf::from("datasets") }
+        Wishes { methods: self.methods.clone(), seed: None, time, manifests: PathBuf::from("datasets") }
     }
 
     /// A path as a person typed it, as it reads in the folder that the program runs in.
@@ -312,23 +239,19 @@ impl Which {
             let words: Vec<String> = env::args().skip(1).collect();
             format!("sgmn-report {}", words.join(" "))
         });
-        // Places of this machine are not what makes the numbers.
-        let words: Vec<&str> = typed.split(' ').collect();
-        let is_place = |word: &&str| ["--data-dir", "--out"].contains(word);
-        let kept = words.iter().enumerate().filter(|(i, word)| {
-            !is_place(word) && !i.checked_sub(1).is_some_and(|before| is_place(&words[before]))
-        });
-        let kept: Vec<&str> = kept.map(|(_, word)| *word).filter(|word| *word != "--report-only").collect();
-        kept.join(" ")
+        without_places(&typed)
     }
 }
 
-fn minutes(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        // Ten years are no limit.
-        Ok(minutes) if (0.0..5e6).contains(&minutes) => Ok(minutes),
-        _ => Err("expected a number of minutes".to_owned()),
-    }
+/// A command without the folders of this machine, which are not what makes the numbers.
+fn without_places(typed: &str) -> String {
+    let words: Vec<&str> = typed.split(' ').collect();
+    let is_place = |word: &&str| ["--data-dir", "--out"].contains(word);
+    let kept = words.iter().enumerate().filter(|(i, word)| {
+        !is_place(word) && !i.checked_sub(1).is_some_and(|before| is_place(&words[before]))
+    });
+    let kept: Vec<&str> = kept.map(|(_, word)| *word).filter(|word| *word != "--report-only").collect();
+    kept.join(" ")
 }
 
 fn rate(text: &str) -> Result<f64, String> {
