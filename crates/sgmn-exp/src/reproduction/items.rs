@@ -74,10 +74,10 @@ impl std::fmt::Display for RunItem {
     }
 }
 
-/// Makes several items, one after the other; names of what failed are returned.
+/// Makes several items, or goes on with them, one after the other; names of what failed are returned.
 ///
 /// # Errors
-/// As [`RunItem::make`].
+/// [`Error::Interrupted`] if `stop` became true; what fails otherwise is said and named.
 pub fn make_items(
     request: &Request,
     wishes: &Wishes,
