@@ -50,12 +50,14 @@ pub fn pack(
             return Err(Error::Interrupted);
         }
         let read = dataset.source.flow(i).and_then(|sample| {
-            sample.ok_or_else(|| Error::format(dataset.source.name(i), "a net with its graph", "none"))
+            let missing = || Error::format(dataset.source.name(i), "a net with its graph", "none");
+            let sample = sample.ok_or_else(missing)?;
+            let row = row(&sample.net, sample.net.flow().params().len(), &sample.id)?;
+            Ok((sample, row))
         });
         let taken = dataset.on_bad_net.take(read, || dataset.source.name(i), &mut skipped)?;
         progress(i + 1, n_nets);
-        let Some(FlowSample { id, net, target }) = taken else { continue };
-        let (row, n_rounded_here) = row(&net, net.flow().params().len(), &id)?;
+        let Some((FlowSample { id, net, target }, (row, n_rounded_here))) = taken else { continue };
         n_rounded += n_rounded_here;
         // The first net says what is asked of all.
         let writer = match &mut writer {
