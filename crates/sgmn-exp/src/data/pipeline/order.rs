@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_no_longer_than_asked_for_and_of_other_nets_in_other_epochs() {
+    fn an_epoch_has_one_order_and_others_have_others() {
         let items: Vec<usize> = (0..9).collect();
         let of = |seed| of_epoch(&items, &ARCHITECTURES, 2, Seed::new(seed));
         assert_eq!(of(1), of(1));
